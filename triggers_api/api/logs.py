@@ -1,0 +1,86 @@
+"""Logs: one JSON object a line inside Lambda, one readable line elsewhere; never a key, never a payload.
+
+The values in a log line are chosen one by one where it is written. What could carry input along is cut off
+here: a traceback is logged without the exceptions' texts (`KeyError: '<payload>'`), and the loggers of the
+libraries stay at WARNING, because botocore's DEBUG lines hold whole requests.
+"""
+
+import json
+import logging
+import sys
+import traceback
+from types import TracebackType
+from typing import Any
+
+from triggers_api.api.context import current
+from triggers_api.core.times import format_time
+
+ROOT = "triggers_api"
+
+
+class _Formatter(logging.Formatter):
+    def _record(self, record: logging.LogRecord) -> dict[str, Any]:
+        line: dict[str, Any] = {
+            "timestamp": format_time(int(record.created * 1_000_000)),
+            "level": record.levelname,
+            "message": record.getMessage(),
+        }
+        if context := current.get():
+            line["request_id"] = context.request_id
+            if context.lambda_request_id:
+                line["lambda_request_id"] = context.lambda_request_id
+        line |= getattr(record, "fields", {})
+        if record.exc_info and record.exc_info[1]:
+            line["traceback"] = _frames(record.exc_info[1])
+        return line
+
+
+class JsonFormatter(_Formatter):
+    """A line that CloudWatch and its queries take apart by themselves."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return one line: JSON escapes every line break."""
+        return json.dumps(self._record(record), separators=(",", ":"), default=str)
+
+
+class TextFormatter(_Formatter):
+    """A line for a person, with the same content."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return one line, and under it the frames of an exception."""
+        line = self._record(record)
+        time, level, message = line.pop("timestamp"), line.pop("level"), line.pop("message")
+        frames = line.pop("traceback", [])
+        fields = " ".join(f"{name}={_plain(value)}" for name, value in line.items())
+        return "\n  ".join([f"{time} {level:<7} {message} {fields}".rstrip(), *frames])
+
+
+def configure(level: str, *, in_lambda: bool) -> None:
+    """Send the package's log lines to stdout in Lambda, which CloudWatch reads, and to stderr elsewhere."""
+    handler = logging.StreamHandler(sys.stdout if in_lambda else sys.stderr)
+    handler.setFormatter(JsonFormatter() if in_lambda else TextFormatter())
+    logger = logging.getLogger(ROOT)
+    logger.handlers = [handler]
+    logger.propagate = False
+    logger.setLevel(level)
+
+
+def _plain(value: Any) -> str:
+    text = str(value)
+    return text if text.isascii() and text.isprintable() and " " not in text else json.dumps(text)
+
+
+def _frames(error: BaseException) -> list[str]:
+    """Return where an exception and its causes were raised, and of what type they are."""
+    lines: list[str] = []
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        lines += [*_where(cause.__traceback__), f"raised {type(cause).__module__}.{type(cause).__qualname__}"]
+        cause = cause.__cause__ or cause.__context__
+    return lines
+
+
+def _where(trace: TracebackType | None) -> list[str]:
+    return [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in traceback.extract_tb(trace)]

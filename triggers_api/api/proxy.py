@@ -1,0 +1,127 @@
+"""The edge of Lambda: REST-proxy events in, proxy responses out, and nothing ever raised.
+
+An exception that leaves the handler becomes a 502 of the gateway, without request id, CORS or reason. Mangum
+raises for what a client can send (a Host header with two colons, lone surrogates, broken base64) and for what
+a console's test event lacks. So Mangum gets a new event, made of the parts that the service uses, each in a
+form that cannot fail; what is malformed is passed on *as malformed bytes*, so that the app refuses it in its
+own words, after authentication.
+"""
+
+import base64
+import binascii
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from triggers_api.api.context import accepted_request_id
+from triggers_api.api.errors import error_body
+
+logger = logging.getLogger("triggers_api.proxy")
+
+Handler = Callable[[Any, Any], dict[str, Any]]
+
+_NOT_UTF8 = b"\xff"
+_UNUSED_HEADERS = {"host", "x-forwarded-port", "x-forwarded-proto"}  # Mangum parses them, and nobody asks
+
+
+def guarded(handler: Handler) -> Handler:
+    """Return a handler that always returns a well-formed proxy response."""
+
+    def guard(event: Any, context: Any) -> dict[str, Any]:
+        try:
+            return handler(normalised(event), context)
+        except Exception as error:  # the last resort, as said above
+            logger.exception("bug", extra={"fields": {"error": type(error).__name__}})
+            request_id = accepted_request_id([])
+            return {
+                "statusCode": 500,
+                "headers": {
+                    "content-type": "application/json",
+                    "x-request-id": request_id,
+                    "access-control-allow-origin": "*",
+                },
+                "multiValueHeaders": {},
+                "body": error_body("INTERNAL_ERROR", "An unexpected error occurred.", {}, request_id),
+                "isBase64Encoded": False,
+            }
+
+    return guard
+
+
+def normalised(event: Any) -> dict[str, Any]:
+    """Return a REST-proxy event that Mangum takes, whatever came."""
+    event = _mapping(event)
+    return {
+        "resource": "/{proxy+}",
+        "requestContext": {"identity": {"sourceIp": None}},
+        "httpMethod": _text(event.get("httpMethod")) or "GET",
+        "path": _path(event),
+        "headers": {},
+        "multiValueHeaders": _headers(event),
+        "multiValueQueryStringParameters": _query(event),
+        "body": _body(event),
+        "isBase64Encoded": False,
+    }
+
+
+def _path(event: Mapping[str, Any]) -> str:
+    """Return the path without the base path of a custom domain's mapping, which `path` includes."""
+    path = _text(event.get("path")) or "/"
+    proxy = _mapping(event.get("pathParameters")).get("proxy")
+    if isinstance(proxy, str) and path.endswith(f"/{proxy}"):
+        return f"/{proxy}"
+    return path
+
+
+def _headers(event: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the headers; those that HTTP itself could not carry are left out."""
+    values = {**_lists(event.get("headers")), **_lists(event.get("multiValueHeaders"))}
+    headers: dict[str, list[str]] = {}
+    for name, texts in values.items():
+        clean = [text for text in texts if text.isprintable() or text.isascii()]
+        if name.lower() not in _UNUSED_HEADERS and clean:
+            headers.setdefault(name.lower(), []).extend(clean)
+    return headers
+
+
+def _query(event: Mapping[str, Any]) -> dict[bytes, list[bytes]]:
+    single, multi = event.get("queryStringParameters"), event.get("multiValueQueryStringParameters")
+    # Bytes, because a lone surrogate has no UTF-8: so it comes out as a percent-encoded byte that is none.
+    return {
+        _bytes(name): [_bytes(text) for text in texts]
+        for name, texts in (_lists(multi) or _lists(single)).items()
+    }
+
+
+def _body(event: Mapping[str, Any]) -> bytes:
+    body = event.get("body")
+    if body is None:
+        return b""
+    if not isinstance(body, str):
+        return _NOT_UTF8
+    if event.get("isBase64Encoded"):
+        try:
+            return base64.b64decode(body, validate=True)
+        except (binascii.Error, ValueError):
+            return _NOT_UTF8
+    return _bytes(body)
+
+
+def _lists(value: Any) -> dict[str, list[str]]:
+    return {
+        name: [text for text in (texts if isinstance(texts, list) else [texts]) if isinstance(text, str)]
+        for name, texts in _mapping(value).items()
+        if isinstance(name, str)
+    }
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")

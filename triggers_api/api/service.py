@@ -1,0 +1,63 @@
+"""What the routes work with: the inbox, the door, and the way in which a blocking call is made."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+import anyio
+import anyio.to_thread
+from fastapi import Request
+
+from triggers_api.api.auth import Authenticator, refused
+from triggers_api.api.context import here
+from triggers_api.core import deadline
+from triggers_api.core.inbox import Inbox
+from triggers_api.core.keys import KeyRecord
+from triggers_api.core.times import Clock
+from triggers_api.errors import DeadlineExceededError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The parts of the service. `in_threads`: one process serves many requests at a time."""
+
+    inbox: Inbox
+    authenticator: Authenticator
+    clock: Clock
+    in_threads: bool
+
+    async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Make a call that may block. In a thread it is left behind when the request's time is up."""
+        if not self.in_threads:
+            return call(*args, **kwargs)
+        try:
+            with anyio.fail_after(deadline.remaining()):
+                return await anyio.to_thread.run_sync(partial(call, *args, **kwargs), abandon_on_cancel=True)
+        except TimeoutError:
+            raise DeadlineExceededError("The request's time is up.") from None
+
+
+async def service_of(request: Request) -> Service:
+    """Return the service of the app that serves this request."""
+    found: Service = request.app.state.service
+    return found
+
+
+async def authenticated(request: Request) -> KeyRecord:
+    """Return the record of the request's key; `UnauthorizedError` without a good one.
+
+    A dependency, and solved before an endpoint looks at anything else: authentication precedes validation.
+    """
+    keys = request.headers.getlist("x-api-key")
+    if len(keys) != 1:
+        raise refused()
+    parts: Service = request.app.state.service
+    record = parts.authenticator.recall(keys[0])
+    if record is None:
+        record = await parts.run(parts.authenticator.look_up, keys[0])
+    here().key_id = record.id
+    return record

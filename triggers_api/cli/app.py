@@ -1,0 +1,36 @@
+"""The command `triggers` and its sub-commands.
+
+Nothing heavy is imported before a command needs it: a help page must not wait for boto3 and FastAPI.
+"""
+
+from typing import Annotated
+
+import typer
+
+from triggers_api.cli import dev, openapi
+from triggers_api.version import VERSION
+
+app = typer.Typer(
+    name="triggers",
+    help="Run and operate a Triggers API: a durable event inbox in your own AWS account, or on this machine.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("dev")(dev.dev)
+app.command("openapi")(openapi.openapi)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"triggers {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass

@@ -1,0 +1,15 @@
+"""`triggers openapi`: the contract, as a document for other tools."""
+
+import json
+
+import typer
+
+
+def openapi() -> None:
+    """Print the OpenAPI document that the service serves at /openapi.json.
+
+    Example: triggers openapi > openapi.json
+    """
+    from triggers_api.main import app  # noqa: PLC0415 - FastAPI, where it is needed
+
+    typer.echo(json.dumps(app.openapi(), indent=2))

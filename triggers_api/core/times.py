@@ -1,0 +1,36 @@
+"""The one form in which times are written, and the clock that is injected everywhere.
+
+Times are UTC, `YYYY-MM-DDTHH:MM:SS.ffffffZ`: the text sorts as the time does, which the table's sort key
+and the comparison with an expiry rely on.
+"""
+
+import re
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+Clock = Callable[[], int]
+"""Microseconds since 1970, UTC."""
+
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive on purpose: all of this module is UTC, and it prints faster
+_FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
+
+
+def system_clock() -> int:
+    """Return the microseconds since 1970, UTC, by this machine's clock."""
+    return time.time_ns() // 1000
+
+
+def format_time(microseconds: int) -> str:
+    """Write a time; `OverflowError` past the year 9999."""
+    return (_EPOCH + timedelta(microseconds=microseconds)).isoformat(timespec="microseconds") + "Z"
+
+
+def is_time(text: str) -> bool:
+    """Tell whether a text has the form that `format_time` gives."""
+    return _FORM.fullmatch(text) is not None
+
+
+def seconds(microseconds: int) -> int:
+    """Whole seconds since 1970, as a table's TTL attribute counts."""
+    return microseconds // 1_000_000

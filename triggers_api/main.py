@@ -1,0 +1,79 @@
+"""The composition root: settings, then stores, then the app, then Lambda's handler.
+
+`app` is for an ASGI server, `handler` for Lambda. Importing this module opens no file and makes no call; a
+setting that is wrong ends the process here, with one line that names the variable.
+"""
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+from mangum import Mangum
+
+from triggers_api.api import logs
+from triggers_api.api.app import create_app
+from triggers_api.api.auth import Authenticator
+from triggers_api.api.proxy import guarded
+from triggers_api.api.service import Service
+from triggers_api.core.events import EventStore
+from triggers_api.core.ids import EventIds
+from triggers_api.core.inbox import Inbox
+from triggers_api.core.keys import KeyStore
+from triggers_api.core.times import system_clock
+from triggers_api.errors import ConfigurationError
+from triggers_api.settings import Settings
+
+
+def build_stores(settings: Settings) -> tuple[EventStore, KeyStore]:
+    """Return the two stores; an adapter that is not used is not imported."""
+    if settings.table_events and settings.table_keys:
+        from triggers_api.store.dynamodb import DynamoDB  # noqa: PLC0415
+        from triggers_api.store.dynamodb_events import DynamoEventStore  # noqa: PLC0415
+        from triggers_api.store.dynamodb_keys import DynamoKeyStore  # noqa: PLC0415
+
+        dynamodb = DynamoDB(region=settings.region, endpoint_url=settings.dynamodb_endpoint_url)
+        return DynamoEventStore(dynamodb, settings.table_events), DynamoKeyStore(
+            dynamodb, settings.table_keys
+        )
+
+    from triggers_api.store.sqlite import Database  # noqa: PLC0415
+    from triggers_api.store.sqlite_events import SqliteEventStore  # noqa: PLC0415
+    from triggers_api.store.sqlite_keys import SqliteKeyStore  # noqa: PLC0415
+
+    database = Database(settings.data_dir)
+    return SqliteEventStore(database), SqliteKeyStore(database)
+
+
+def build_service(settings: Settings) -> Service:
+    """Return the service over the stores that the settings name."""
+    events, keys = build_stores(settings)
+    return Service(
+        inbox=Inbox(events, ids=EventIds(), clock=system_clock, event_ttl_days=settings.event_ttl_days),
+        authenticator=Authenticator(
+            keys,
+            accept_local_key=settings.auth_mode == "local",
+            cache_seconds=settings.auth_cache_seconds,
+            clock=system_clock,
+        ),
+        clock=system_clock,
+        in_threads=not settings.in_lambda,
+    )
+
+
+def docs_assets() -> Path | None:
+    """Return the folder with Swagger UI; None in the Lambda, whose artifact does not carry it."""
+    package = importlib.util.find_spec("fastapi_offline")
+    return Path(package.origin).parent / "static" if package and package.origin else None
+
+
+try:
+    settings = Settings.from_environment(os.environ)
+except ConfigurationError as error:
+    sys.exit(f"triggers-api: {error.message} {error.hint}")
+
+logs.configure(settings.log_level, in_lambda=settings.in_lambda)
+app = create_app(
+    build_service(settings), cors_allow_origin=settings.cors_allow_origin, docs_assets=docs_assets()
+)
+handler = guarded(Mangum(app, lifespan="off"))

@@ -1,0 +1,94 @@
+"""What `triggers dev` needs before it can serve: a place for the data, its tables, and a port."""
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from triggers_api.errors import ConfigurationError, LocalEnvironmentError
+from triggers_api.settings import Settings
+from triggers_api.store.sqlite import Database
+
+EVENTS_TABLE = "triggers-api-events-dev"
+KEYS_TABLE = "triggers-api-keys-dev"
+
+
+@dataclass(frozen=True, slots=True)
+class DevOptions:
+    """What the command was asked for."""
+
+    host: str
+    port: int
+    data_dir: Path | None
+    dynamodb_endpoint: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DevServer:
+    """All that the server needs: the environment of the service, an open socket, and what to tell."""
+
+    environment: Mapping[str, str]
+    listener: socket.socket
+    url: str
+    data: str
+
+
+def prepare(options: DevOptions, environment: Mapping[str, str]) -> DevServer:
+    """Check and make what the server needs.
+
+    `LocalEnvironmentError` where the data or the port cannot be used, `ConfigurationError` where a setting is
+    wrong; nothing is damaged then.
+    """
+    environment = _environment(options, environment)
+    settings = Settings.from_environment(environment)
+    if settings.table_events and settings.table_keys and settings.dynamodb_endpoint_url:
+        from triggers_api.ops.tables import create_missing_tables  # noqa: PLC0415 - boto3, where it is needed
+
+        create_missing_tables(
+            endpoint_url=settings.dynamodb_endpoint_url,
+            region=settings.region,
+            events=settings.table_events,
+            keys=settings.table_keys,
+        )
+        data = f"{settings.table_events} and {settings.table_keys} at {settings.dynamodb_endpoint_url}"
+    else:
+        database = Database(settings.data_dir)
+        database.check()
+        database.close()
+        data = str(database.path)
+    listener = _listen(options.host, options.port)
+    host, port = listener.getsockname()[:2]
+    return DevServer(environment, listener, f"http://{f'[{host}]' if ':' in host else host}:{port}", data)
+
+
+def _environment(options: DevOptions, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the service's environment: the store that was asked for, whatever else a shell has set."""
+    if options.data_dir and options.dynamodb_endpoint:
+        raise ConfigurationError(
+            "--data-dir and --dynamodb-endpoint exclude each other.",
+            reason="the data is either in a folder or in a DynamoDB",
+            hint="Give one of them.",
+        )
+    result = dict(environment)
+    if options.dynamodb_endpoint:
+        result["DYNAMODB_ENDPOINT_URL"] = options.dynamodb_endpoint
+        result.setdefault("DYNAMODB_TABLE_EVENTS", EVENTS_TABLE)
+        result.setdefault("DYNAMODB_TABLE_KEYS", KEYS_TABLE)
+    else:
+        for name in ("DYNAMODB_ENDPOINT_URL", "DYNAMODB_TABLE_EVENTS", "DYNAMODB_TABLE_KEYS"):
+            result.pop(name, None)
+    if options.data_dir:
+        result["TRIGGERS_DATA_DIR"] = str(options.data_dir)
+    return result
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        raise LocalEnvironmentError(
+            f"Cannot listen on {host}, port {port}.",
+            reason=(error.strerror or str(error)).lower(),
+            hint="End the program that listens there, or choose another address with --host and --port.",
+        ) from error

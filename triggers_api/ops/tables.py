@@ -1,0 +1,81 @@
+"""The two tables as a stack would make them, for a DynamoDB without CloudFormation (DynamoDB Local)."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from triggers_api.errors import LocalEnvironmentError
+from triggers_api.store.dynamodb import session_for
+
+_INDEX = {
+    "IndexName": "status-created_at-index",
+    "KeySchema": [
+        {"AttributeName": "status", "KeyType": "HASH"},
+        {"AttributeName": "created_at", "KeyType": "RANGE"},
+    ],
+    "Projection": {"ProjectionType": "ALL"},
+}
+
+
+def events_table(name: str) -> dict[str, Any]:
+    """Return the definition of an events' table (requirements, section 2.6)."""
+    return {
+        "TableName": name,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [
+            {"AttributeName": attribute, "AttributeType": "S"}
+            for attribute in ("event_id", "created_at", "status")
+        ],
+        "KeySchema": [
+            {"AttributeName": "event_id", "KeyType": "HASH"},
+            {"AttributeName": "created_at", "KeyType": "RANGE"},
+        ],
+        "GlobalSecondaryIndexes": [_INDEX],
+    }
+
+
+def keys_table(name: str) -> dict[str, Any]:
+    """Return the definition of a keys' table (requirements, section 2.7)."""
+    return {
+        "TableName": name,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": "api_key", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "api_key", "KeyType": "HASH"}],
+    }
+
+
+def create_missing_tables(*, endpoint_url: str, region: str, events: str, keys: str) -> None:
+    """Make the tables that are not there; one that is there stays as it is.
+
+    `LocalEnvironmentError` where the endpoint does not answer, or refuses.
+    """
+    client = session_for(endpoint_url).client(
+        "dynamodb",
+        endpoint_url=endpoint_url,
+        region_name=region,
+        config=Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 2}),
+    )
+    try:
+        _create(client, (events_table(events), keys_table(keys)))
+        ttl = client.describe_time_to_live(TableName=events)["TimeToLiveDescription"]
+        if ttl.get("TimeToLiveStatus") != "ENABLED":
+            client.update_time_to_live(
+                TableName=events, TimeToLiveSpecification={"AttributeName": "ttl", "Enabled": True}
+            )
+    except (BotoCoreError, ClientError) as error:
+        raise LocalEnvironmentError(
+            f"DynamoDB at {endpoint_url} cannot be used.",
+            reason=str(error),
+            hint="Start DynamoDB Local there, or give its URL with --dynamodb-endpoint.",
+        ) from error
+
+
+def _create(client: Any, tables: Iterable[dict[str, Any]]) -> None:
+    for table in tables:
+        try:
+            client.create_table(**table)
+        except client.exceptions.ResourceInUseException:
+            continue  # it is there
+        client.get_waiter("table_exists").wait(TableName=table["TableName"])

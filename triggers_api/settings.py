@@ -1,0 +1,139 @@
+"""The service's settings: read from the environment once, checked whole before anything starts.
+
+| variable                | meaning                                                | default            |
+|-------------------------|--------------------------------------------------------|--------------------|
+| `DYNAMODB_TABLE_EVENTS` | the events' table; without it the service uses SQLite   | none               |
+| `DYNAMODB_TABLE_KEYS`   | the keys' table; goes with the one above                | none               |
+| `DYNAMODB_ENDPOINT_URL` | another DynamoDB than the region's, for local work      | none               |
+| `AWS_REGION`            | the tables' region; Lambda sets it                      | `us-east-1`        |
+| `AUTH_MODE`             | `aws`: keys are looked up; `local`: the test key too    | `local`            |
+| `AUTH_CACHE_SECONDS`    | how long a looked-up key is trusted, 0 to 3600          | `30`               |
+| `EVENT_TTL_DAYS`        | how long an event is kept, 1 to 3650                    | `7`                |
+| `CORS_ALLOW_ORIGIN`     | `*`, or the one origin whose pages may call             | `*`                |
+| `LOG_LEVEL`             | `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`       | `INFO`             |
+| `TRIGGERS_DATA_DIR`     | the folder of the SQLite file                           | the user's data    |
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from triggers_api.errors import ConfigurationError
+
+AUTH_MODES = ("local", "aws")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+_ORIGIN = re.compile(
+    r"\*|https?://[A-Za-z0-9.\-]+(:\d{1,5})?|https?://\[[0-9A-Fa-f:.]+\](:\d{1,5})?", re.ASCII
+)
+_URL = re.compile(r"https?://[^\s/?#]+/?", re.ASCII)
+_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+", re.ASCII)
+_TABLE = re.compile(r"[A-Za-z0-9_.\-]{3,255}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the service is started with; see the module's table."""
+
+    table_events: str | None
+    table_keys: str | None
+    dynamodb_endpoint_url: str | None
+    region: str
+    auth_mode: str
+    auth_cache_seconds: int
+    event_ttl_days: int
+    cors_allow_origin: str
+    log_level: str
+    data_dir: Path
+    in_lambda: bool
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Read the settings; `ConfigurationError` names the first variable that is wrong or missing.
+
+        A variable that is set to nothing counts as not set.
+        """
+        read = _Reader(environment)
+        settings = cls(
+            table_events=read.matching("DYNAMODB_TABLE_EVENTS", _TABLE, "a table's name"),
+            table_keys=read.matching("DYNAMODB_TABLE_KEYS", _TABLE, "a table's name"),
+            dynamodb_endpoint_url=read.matching(
+                "DYNAMODB_ENDPOINT_URL", _URL, "a URL such as http://localhost:8000"
+            ),
+            region=read.matching("AWS_REGION", _REGION, "a region such as us-east-1") or "us-east-1",
+            auth_mode=read.one_of("AUTH_MODE", AUTH_MODES, "local", str.lower),
+            auth_cache_seconds=read.whole_number("AUTH_CACHE_SECONDS", 30, 0, 3600),
+            event_ttl_days=read.whole_number("EVENT_TTL_DAYS", 7, 1, 3650),
+            cors_allow_origin=read.matching(
+                "CORS_ALLOW_ORIGIN", _ORIGIN, "* or an origin such as https://example.com"
+            )
+            or "*",
+            log_level=read.one_of("LOG_LEVEL", LOG_LEVELS, "INFO", str.upper),
+            data_dir=read.path("TRIGGERS_DATA_DIR", _user_data),
+            in_lambda="AWS_LAMBDA_FUNCTION_NAME" in environment,
+        )
+        settings._check_whole()
+        return settings
+
+    def _check_whole(self) -> None:
+        if self.in_lambda and self.auth_mode != "aws":
+            raise ConfigurationError(
+                "AUTH_MODE must be aws inside Lambda.",
+                reason="the local mode lets in everybody who knows the test key",
+                hint="Set AUTH_MODE=aws.",
+            )
+        events, keys = self.table_events, self.table_keys
+        if self.auth_mode == "aws" and events is None:
+            raise _missing("DYNAMODB_TABLE_EVENTS", "AUTH_MODE is aws")
+        if events is None and keys is not None:
+            raise _missing("DYNAMODB_TABLE_EVENTS", "DYNAMODB_TABLE_KEYS is set")
+        if events is not None and keys is None:
+            raise _missing("DYNAMODB_TABLE_KEYS", "DYNAMODB_TABLE_EVENTS is set")
+
+
+class _Reader:
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    def path(self, name: str, default: Callable[[], Path]) -> Path:
+        value = self._environment.get(name)
+        return Path(value).expanduser() if value else default()
+
+    def matching(self, name: str, form: re.Pattern[str], expected: str) -> str | None:
+        value = self._environment.get(name)
+        if not value:
+            return None
+        if not form.fullmatch(value):
+            raise _wrong(name, expected)
+        return value
+
+    def one_of(self, name: str, allowed: tuple[str, ...], default: str, normal: Callable[[str], str]) -> str:
+        value = normal(self._environment.get(name) or default)
+        if value not in allowed:
+            raise _wrong(name, f"one of {', '.join(allowed)}")
+        return value
+
+    def whole_number(self, name: str, default: int, lowest: int, highest: int) -> int:
+        value = self._environment.get(name) or str(default)
+        if not re.fullmatch(r"\d{1,9}", value, re.ASCII) or not lowest <= int(value) <= highest:
+            raise _wrong(name, f"a whole number from {lowest} to {highest}")
+        return int(value)
+
+
+def _user_data() -> Path:
+    """Return the folder in which this platform keeps a user's data; the path only, nothing is made."""
+    return platformdirs.user_data_path("triggers-api", appauthor=False)
+
+
+def _wrong(name: str, expected: str) -> ConfigurationError:
+    # The value is left out: somebody may have put a secret into the wrong variable.
+    return ConfigurationError(
+        f"{name} must be {expected}.", hint=f"Set {name}, or leave it out for its default."
+    )
+
+
+def _missing(name: str, because: str) -> ConfigurationError:
+    return ConfigurationError(f"{name} is not set.", reason=because, hint=f"Set {name}.")

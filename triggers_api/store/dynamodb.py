@@ -1,0 +1,187 @@
+"""The one DynamoDB client of the process, and its transport, which keeps to the request's deadline.
+
+botocore's own time-outs are per read: a reply that drips never ends, and botocore knows nothing of the
+request that waits for it. So the signed request is sent here, from botocore's public `before-send` event,
+through urllib3 (which botocore uses too), and every read of the reply gets at most what is left of the
+request's time. Signing, retries (three attempts in all) and parsing stay botocore's.
+"""
+
+import io
+import logging
+import ssl
+from http.client import HTTPResponse
+from socket import socket
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import urllib3
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.httpsession import get_cert_path
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from triggers_api.core import deadline
+from triggers_api.errors import StoreUnavailableError
+from triggers_api.store.calls import logged, logger
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+CONNECT_SECONDS = 1.0
+READ_SECONDS = 2.0
+ATTEMPTS = 3
+
+
+class ConditionFailedError(Exception):
+    """The item was not as the write's condition asks; `item` is what was there, empty for nothing."""
+
+    def __init__(self, item: dict[str, Any]) -> None:
+        super().__init__("condition failed")
+        self.item = item
+
+
+class TransactionCanceledError(Exception):
+    """A transaction was not made; `reasons` holds one for each of its actions, in order."""
+
+    def __init__(self, reasons: list[dict[str, Any]]) -> None:
+        super().__init__("transaction cancelled")
+        self.reasons = reasons
+
+
+class DynamoDB:
+    """DynamoDB's low-level client with this product's time-outs, log lines and errors."""
+
+    def __init__(self, *, region: str, endpoint_url: str | None = None) -> None:
+        self._client = session_for(endpoint_url).client(
+            "dynamodb",
+            region_name=region,
+            endpoint_url=endpoint_url,
+            config=Config(
+                connect_timeout=CONNECT_SECONDS,
+                read_timeout=READ_SECONDS,
+                retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
+            ),
+        )
+        transport: Any = _Transport()
+        self._client.meta.events.register("before-send.dynamodb", transport.send)
+
+    def call(self, method: str, **arguments: Any) -> dict[str, Any]:
+        """Call a method of the client.
+
+        Raises `ConditionFailedError` or `TransactionCanceledError` where DynamoDB refuses a write, and
+        `StoreUnavailableError` where it cannot be reached, is throttled, or does not let us in. What
+        DynamoDB calls malformed is a bug of ours, and raised as it is.
+        """
+        with logged(method) as fields:
+            if logger.isEnabledFor(logging.DEBUG):
+                arguments["ReturnConsumedCapacity"] = "TOTAL"
+            deadline.remaining()
+            try:
+                answer: dict[str, Any] = getattr(self._client, method)(**arguments)
+            except ClientError as error:
+                raise _translated(method, error) from error
+            except BotoCoreError as error:
+                logger.error("store failed", extra={"fields": {"operation": method, "reason": str(error)}})
+                raise StoreUnavailableError("The store cannot be reached right now.") from error
+            fields["capacity_units"] = _capacity(answer.get("ConsumedCapacity"))
+            return answer
+
+
+def session_for(endpoint_url: str | None) -> boto3.session.Session:
+    """Return a session with the environment's credentials; without any, one that satisfies an emulator."""
+    session = boto3.session.Session()
+    if endpoint_url and session.get_credentials() is None:
+        # DynamoDB Local asks for a signature, and takes any.
+        return boto3.session.Session(aws_access_key_id="local", aws_secret_access_key="local")  # noqa: S106
+    return session
+
+
+def _translated(method: str, error: ClientError) -> Exception:
+    response: dict[str, Any] = dict(error.response)
+    code = response["Error"]["Code"]
+    if code == "ConditionalCheckFailedException":
+        return ConditionFailedError(response.get("Item", {}))
+    if code == "TransactionCanceledException":
+        return TransactionCanceledError(response.get("CancellationReasons", []))
+    if code == "ValidationException":
+        return error
+    logger.error("store failed", extra={"fields": {"operation": method, "reason": code}})
+    return StoreUnavailableError("The store cannot be used right now.")
+
+
+def _capacity(consumed: Any) -> float:
+    entries = consumed if isinstance(consumed, list) else [consumed or {}]
+    return float(sum(entry.get("CapacityUnits", 0) for entry in entries))
+
+
+class _Transport:
+    """Sends what botocore has signed."""
+
+    def __init__(self) -> None:
+        context = ssl.create_default_context(cafile=get_cert_path(verify=True))
+        self._pool = urllib3.PoolManager(maxsize=50, ssl_context=context)
+        self._pool.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+
+    def send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        """Send one attempt. The errors come out as botocore's, which decides whether to try again."""
+        left = deadline.remaining()
+        try:
+            reply = self._pool.urlopen(
+                request.method,
+                request.url,
+                body=request.body,
+                headers=request.headers,
+                timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, left), read=min(READ_SECONDS, left)),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+            )
+            headers: Any = reply.headers
+            response = AWSResponse(request.url, reply.status, headers, reply)
+            response.content  # noqa: B018 - reads the reply whole, here, where its errors are translated
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise HTTPClientError(error=error) from error
+        return response
+
+
+class _BoundedReader(io.RawIOBase):
+    """A socket's bytes, each read of which ends with the request's deadline at the latest."""
+
+    def __init__(self, sock: socket, raw: io.RawIOBase) -> None:
+        self._socket = sock
+        self._raw = raw
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int | None:
+        self._socket.settimeout(min(READ_SECONDS, deadline.remaining()))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _BoundedResponse(HTTPResponse):
+    def __init__(self, sock: socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_BoundedReader(sock, self.fp.detach()))
+
+
+class _Connection(HTTPConnection):
+    response_class = _BoundedResponse
+
+
+class _TlsConnection(HTTPSConnection):
+    response_class = _BoundedResponse
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection

@@ -1,0 +1,288 @@
+"""Events on DynamoDB: `EventStore` for any number of writers and readers.
+
+No call reads before it writes. An id tells its item's key, so what must hold is a condition of the write
+itself, and the refusal brings back the item that stood in the way:
+
+    ack A ── UpdateItem if pending ──────────► acknowledged, nonce A     answer lost on the way
+    ack A, sent again by the SDK ──► refused: acknowledged, nonce A  ──► our own: 200
+    ack B ─────────────────────────► refused: acknowledged, nonce A  ──► another's: 409
+                                     refused: nothing there          ──► 404
+
+A payload is JSON text, compressed over 1 KiB where that is smaller: DynamoDB bills each started kilobyte, in
+the table and in the index, and an item may have 400 KB.
+"""
+
+import random
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from triggers_api.core import ids
+from triggers_api.core.events import (
+    ACKNOWLEDGED,
+    PENDING,
+    Event,
+    IdempotencyClaim,
+    Page,
+    PageBuilder,
+    PendingQuery,
+    Position,
+    checked,
+)
+from triggers_api.core.inbox import not_found
+from triggers_api.errors import (
+    ConflictError,
+    CorruptRecordError,
+    IdempotencyKeyReusedError,
+    StoreUnavailableError,
+)
+from triggers_api.store.calls import logger
+from triggers_api.store.dynamodb import ConditionFailedError, DynamoDB, TransactionCanceledError
+
+INDEX = "status-created_at-index"
+MAX_READS_PER_PAGE = 10
+"""Queries of up to 1 MB each that one page may cost, however few of the events match its filter."""
+
+_COMPRESS_OVER_BYTES = 1024
+_TRANSACTION_TRIES = 8
+_RECORD_SORT_KEY = "idempotency"
+
+
+class DynamoEventStore:
+    """See `EventStore` for the contract."""
+
+    def __init__(self, dynamodb: DynamoDB, table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def add(self, event: Event, claim: IdempotencyClaim | None, *, now: int) -> str:
+        """Put the event; with a claim, the event and the claim's record in one transaction."""
+        put = {
+            "TableName": self._table,
+            "Item": _item(event),
+            "ConditionExpression": "attribute_not_exists(event_id)",
+        }
+        if claim is not None:
+            return self._add_once(put, claim, now)
+        # The id is fresh and has 62 random bits: what stands in the way is this event, put by an attempt
+        # whose answer was lost.
+        with suppress(ConditionFailedError):
+            self._dynamodb.call("put_item", **put)
+        return event.event_id
+
+    def get(self, event_id: str, now: int) -> Event | None:
+        """Read the item, consistently: a 201 that was answered is seen."""
+        key = _key(event_id)
+        if key is None:
+            return None
+        answer = self._dynamodb.call("get_item", TableName=self._table, Key=key, ConsistentRead=True)
+        item = answer.get("Item")
+        if item is None:
+            return None
+        event = checked(partial(_event, item))
+        return event if event.expires_at > now else None
+
+    def pending(self, query: PendingQuery) -> Page:
+        """Query the index until the page is full, the inbox ends, or `MAX_READS_PER_PAGE` is reached."""
+        page = PageBuilder(query.limit)
+        after = query.after
+        for _ in range(MAX_READS_PER_PAGE):
+            answer = self._dynamodb.call("query", **self._query(query, after, page.missing + 1))
+            for event in _events(answer["Items"]):
+                if not page.takes(event):
+                    return page.full()
+            last = answer.get("LastEvaluatedKey")
+            if last is None:
+                return page.stopped(None)
+            after = Position(last["created_at"]["S"], last["event_id"]["S"])
+        return page.stopped(after)
+
+    def acknowledge(self, event_id: str, *, at: str, nonce: str, now: int, source: str | None) -> None:
+        """Update the item where it is pending."""
+        key = _key(event_id)
+        if key is None:
+            raise not_found()
+        condition, names, values = _of(source)
+        try:
+            self._dynamodb.call(
+                "update_item",
+                TableName=self._table,
+                Key=key,
+                UpdateExpression="SET #status = :acknowledged, acknowledged_at = :at, ack_nonce = :nonce",
+                ConditionExpression=f"#status = :pending AND #ttl > :now{condition}",
+                ExpressionAttributeNames={"#status": "status", "#ttl": "ttl", **names},
+                ExpressionAttributeValues={
+                    ":acknowledged": {"S": ACKNOWLEDGED},
+                    ":pending": {"S": PENDING},
+                    ":at": {"S": at},
+                    ":nonce": {"S": nonce},
+                    ":now": {"N": str(now)},
+                    **values,
+                },
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ConditionFailedError as refusal:
+            _explain_refused_ack(refusal.item, nonce=nonce, now=now, source=source)
+
+    def delete(self, event_id: str, *, source: str | None) -> None:
+        """Delete the item; a key's bound source is a condition of the delete itself."""
+        key = _key(event_id)
+        if key is None:
+            return
+        condition: dict[str, Any] = {}
+        if source is not None:
+            condition = {
+                "ConditionExpression": "#source = :source",
+                "ExpressionAttributeNames": {"#source": "source"},
+                "ExpressionAttributeValues": {":source": {"S": source}},
+            }
+        # What fails the condition is not there, or another source's: nothing to delete for this key.
+        with suppress(ConditionFailedError):
+            self._dynamodb.call("delete_item", TableName=self._table, Key=key, **condition)
+
+    def _add_once(self, put: dict[str, Any], claim: IdempotencyClaim, now: int) -> str:
+        record = {
+            "TableName": self._table,
+            "Item": {
+                "event_id": {"S": f"idempotency#{claim.name}"},
+                "created_at": {"S": _RECORD_SORT_KEY},
+                "fingerprint": {"S": claim.fingerprint},
+                "first_event_id": {"S": claim.event_id},
+                "ttl": {"N": str(claim.expires_at)},
+            },
+            # An expired record may linger for days: DynamoDB deletes late.
+            "ConditionExpression": "attribute_not_exists(event_id) OR #ttl <= :now",
+            "ExpressionAttributeNames": {"#ttl": "ttl"},
+            "ExpressionAttributeValues": {":now": {"N": str(now)}},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        for attempt in range(_TRANSACTION_TRIES):
+            try:
+                self._dynamodb.call("transact_write_items", TransactItems=[{"Put": put}, {"Put": record}])
+            except TransactionCanceledError as cancelled:
+                codes = {reason.get("Code") for reason in cancelled.reasons}
+                if "ConditionalCheckFailed" in codes:
+                    return _first_answer(cancelled.reasons[-1].get("Item", {}), claim)
+                if "TransactionConflict" not in codes:
+                    logger.error("store failed", extra={"fields": {"reason": ", ".join(map(str, codes))}})
+                    break
+                # Another request with this idempotency key is being written right now; it wins or fails soon.
+                time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter
+            else:
+                return claim.event_id
+        raise StoreUnavailableError("The store cannot take this event right now.")
+
+    def _query(self, query: PendingQuery, after: Position | None, limit: int) -> dict[str, Any]:
+        filters = ["#ttl > :now"]
+        names = {"#status": "status", "#ttl": "ttl"}
+        values = {":pending": {"S": PENDING}, ":now": {"N": str(query.now)}}
+        if query.source is not None:
+            filters.append("#source = :source")
+            names["#source"] = "source"
+            values[":source"] = {"S": query.source}
+        if query.event_type is not None:
+            filters.append("event_type = :event_type")
+            values[":event_type"] = {"S": query.event_type}
+        arguments: dict[str, Any] = {
+            "TableName": self._table,
+            "IndexName": INDEX,
+            "KeyConditionExpression": "#status = :pending",
+            "FilterExpression": " AND ".join(filters),
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": values,
+        }
+        if after is not None:
+            arguments["ExclusiveStartKey"] = {
+                "event_id": {"S": after.event_id},
+                "created_at": {"S": after.created_at},
+                "status": {"S": PENDING},
+            }
+        if query.source is None and query.event_type is None:
+            # One more than the page takes tells in the same call whether there is a next page. With a filter
+            # DynamoDB would count what does not match, so there it reads on to its own bound of 1 MB.
+            arguments["Limit"] = limit
+        return arguments
+
+
+def _item(event: Event) -> dict[str, Any]:
+    return {
+        "event_id": {"S": event.event_id},
+        "created_at": {"S": event.created_at},
+        "source": {"S": event.source},
+        "event_type": {"S": event.event_type},
+        "payload": _packed(event.payload),
+        "metadata": {"S": event.metadata},
+        "status": {"S": PENDING},
+        "ttl": {"N": str(event.expires_at)},
+    }
+
+
+def _event(item: dict[str, Any]) -> Event:
+    return Event(
+        event_id=item["event_id"]["S"],
+        created_at=item["created_at"]["S"],
+        source=item["source"]["S"],
+        event_type=item["event_type"]["S"],
+        payload=_unpacked(item["payload"]),
+        metadata=item["metadata"]["S"],
+        expires_at=int(item["ttl"]["N"]),
+        acknowledged_at=item["acknowledged_at"]["S"] if "acknowledged_at" in item else None,
+    )
+
+
+def _events(items: list[dict[str, Any]]) -> Iterator[Event]:
+    for item in items:
+        try:
+            yield checked(partial(_event, item))
+        except CorruptRecordError as error:
+            fields = {"event_id": item["event_id"]["S"], "reason": error.message}
+            logger.exception("event left out", extra={"fields": fields})
+
+
+def _packed(text: str) -> dict[str, Any]:
+    data = text.encode()
+    if len(data) > _COMPRESS_OVER_BYTES:
+        compressed = zlib.compress(data)
+        if len(compressed) < len(data):
+            return {"B": compressed}
+    return {"S": text}
+
+
+def _unpacked(attribute: dict[str, Any]) -> str:
+    if "S" in attribute:
+        return str(attribute["S"])
+    try:
+        return zlib.decompress(attribute["B"]).decode()
+    except zlib.error as error:
+        raise ValueError("damaged") from error
+
+
+def _key(event_id: str) -> dict[str, Any] | None:
+    """Return the key of the event's item; None for an id that no event of ours can have."""
+    created_at = ids.created_at(event_id)
+    return None if created_at is None else {"event_id": {"S": event_id}, "created_at": {"S": created_at}}
+
+
+def _of(source: str | None) -> tuple[str, dict[str, str], dict[str, Any]]:
+    if source is None:
+        return "", {}, {}
+    return " AND #source = :source", {"#source": "source"}, {":source": {"S": source}}
+
+
+def _explain_refused_ack(item: dict[str, Any], *, nonce: str, now: int, source: str | None) -> None:
+    """Tell why an acknowledgement was refused; return where an earlier attempt of this very call made it."""
+    if item.get("ack_nonce") == {"S": nonce}:
+        return
+    expired = not item or int(item["ttl"]["N"]) <= now
+    if expired or (source is not None and item["source"]["S"] != source):
+        raise not_found()
+    raise ConflictError("This event is acknowledged already.")
+
+
+def _first_answer(record: dict[str, Any], claim: IdempotencyClaim) -> str:
+    if record["fingerprint"]["S"] != claim.fingerprint:
+        raise IdempotencyKeyReusedError("This idempotency key was used before, for another request.")
+    return str(record["first_event_id"]["S"])

@@ -1,0 +1,207 @@
+"""One SQLite file for several threads and several processes; both stores of this machine live in it.
+
+WAL, so that readers and the writer do not wait for each other; `synchronous=FULL`, so that what was
+committed, and answered with a 201, is on the disk whatever happens to the process or the machine.
+
+Writers of this process queue at a lock, in order, before they ask SQLite: its own waiting is polling, and
+sixteen threads that poll starve some of them. Against other processes there is only SQLite's waiting.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, LifoQueue
+
+from triggers_api.core import deadline
+from triggers_api.errors import LocalEnvironmentError, StoreUnavailableError
+from triggers_api.store.calls import logged, logger
+
+FILE_NAME = "triggers.sqlite3"
+BUSY_SECONDS = 5.0
+"""How long one statement waits for a writer of another process."""
+
+_STEPS_BETWEEN_LOOKS = 100_000
+"""Steps of SQLite's machine, a few milliseconds of them, between two looks at the request's deadline."""
+
+_SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE events (
+    event_id TEXT NOT NULL PRIMARY KEY,
+    created_at TEXT NOT NULL,
+    source TEXT NOT NULL,
+    event_type TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    acknowledged_at TEXT
+);
+CREATE INDEX events_pending ON events (event_id) WHERE acknowledged_at IS NULL;
+CREATE INDEX events_pending_by_source ON events (source, event_id, event_type) WHERE acknowledged_at IS NULL;
+CREATE INDEX events_pending_by_type ON events (event_type, event_id) WHERE acknowledged_at IS NULL;
+CREATE INDEX events_expiry ON events (expires_at);
+CREATE TABLE idempotency (
+    name TEXT NOT NULL PRIMARY KEY,
+    fingerprint TEXT NOT NULL,
+    event_id TEXT NOT NULL,
+    expires_at INTEGER NOT NULL
+);
+CREATE INDEX idempotency_expiry ON idempotency (expires_at);
+CREATE TABLE keys (
+    digest TEXT NOT NULL PRIMARY KEY,
+    is_active INTEGER NOT NULL,
+    created_at TEXT,
+    source TEXT,
+    name TEXT,
+    expires_at TEXT,
+    revoked_at TEXT,
+    prefix TEXT
+);
+"""
+
+
+class Database:
+    """The file, opened at the first use; its folder and its tables are made where they are missing."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE_NAME
+        self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
+        self._writers = threading.Lock()
+        self._opening = threading.Lock()
+        self._ready = False
+
+    @contextmanager
+    def read(self, operation: str) -> Iterator[sqlite3.Connection]:
+        """Give a connection for one read; failures come out as `StoreUnavailableError`."""
+        with logged(operation), _translated(operation):
+            deadline.remaining()
+            with self._connection() as connection:
+                yield connection
+
+    @contextmanager
+    def write(self, operation: str) -> Iterator[sqlite3.Connection]:
+        """Give a connection in a transaction, committed at the end, or rolled back whole."""
+        with logged(operation), _translated(operation), self._turn(), self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+
+    def check(self) -> None:
+        """Say before the first request whether the file can be used; `LocalEnvironmentError` where not.
+
+        Changes nothing in a file that is there, and reads all of it.
+        """
+        try:
+            with self._connection() as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("ROLLBACK")
+                (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        except (OSError, sqlite3.Error) as error:
+            raise self._unusable(str(error)) from error
+        if verdict != "ok":
+            raise self._unusable("its pages do not hold together")
+
+    def close(self) -> None:
+        """Close what is idle; the file is then as it was committed."""
+        while True:
+            try:
+                self._idle.get_nowait().close()
+            except Empty:
+                return
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._writers.acquire(timeout=min(deadline.remaining(), 2 * BUSY_SECONDS)):
+            raise StoreUnavailableError("The store is busy.")
+        try:
+            yield
+        finally:
+            self._writers.release()
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        try:
+            connection = self._idle.get_nowait()
+        except Empty:
+            connection = self._connect()
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.put(connection)
+
+    def _connect(self) -> sqlite3.Connection:
+        with self._opening:
+            if not self._ready:
+                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            connection = sqlite3.connect(
+                self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            try:
+                if not self._ready:
+                    self._prepare(connection)
+                    self._ready = True
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.text_factory = _text
+                connection.set_progress_handler(_out_of_time, _STEPS_BETWEEN_LOOKS)
+            except BaseException:
+                connection.close()
+                raise
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        if _version(connection) == 0:
+            if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone() != (0,):
+                raise sqlite3.DatabaseError("it is a database of another program")
+            self.path.chmod(0o600)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("BEGIN IMMEDIATE")
+            if _version(connection) == 0:  # else another process was first
+                for statement in _SCHEMA.split(";"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+            connection.execute("COMMIT")
+        if (version := _version(connection)) != _SCHEMA_VERSION:
+            raise sqlite3.DatabaseError(f"it has version {version}, and this program reads {_SCHEMA_VERSION}")
+
+    def _unusable(self, reason: str) -> LocalEnvironmentError:
+        return LocalEnvironmentError(
+            f"The data in {self.path} cannot be used.",
+            reason=reason,
+            hint="Make the folder writable, restore or move the file, or choose another with --data-dir.",
+        )
+
+
+@contextmanager
+def _translated(operation: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        # The texts of SQLite name tables and files, never values.
+        logger.error("store failed", extra={"fields": {"operation": operation, "reason": str(error)}})
+        raise StoreUnavailableError("The store cannot be used right now.") from error
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def _out_of_time() -> bool:
+    """End a statement whose request is over; SQLite stops it where this returns true."""
+    try:
+        deadline.remaining()
+    except StoreUnavailableError:
+        return True
+    return False
+
+
+def _text(data: bytes) -> str:
+    """Decode what is not UTF-8 too, so that one damaged row fails alone and not the statement."""
+    return data.decode(errors="surrogateescape")
