@@ -1,0 +1,97 @@
+"""Fixtures that every suite uses: the two stores, side by side, and a clock that tests may set."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.support import dynamodb_local
+from tests.support.clock import FakeClock
+from triggers_api.core.events import EventStore
+from triggers_api.core.keys import KeyStore
+from triggers_api.ops.tables import create_missing_tables
+from triggers_api.store.dynamodb import DynamoDB
+from triggers_api.store.dynamodb_events import DynamoEventStore
+from triggers_api.store.dynamodb_keys import DynamoKeyStore
+from triggers_api.store.sqlite import Database
+from triggers_api.store.sqlite_events import SqliteEventStore
+from triggers_api.store.sqlite_keys import SqliteKeyStore
+
+REGION = "us-east-1"
+
+
+@dataclass(frozen=True)
+class Stores:
+    """The two stores of one kind, empty."""
+
+    events: EventStore
+    keys: KeyStore
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Two fresh tables on DynamoDB Local."""
+
+    endpoint_url: str
+    events: str
+    keys: str
+
+
+@pytest.fixture(scope="session")
+def dynamodb_url() -> Iterator[str]:
+    if reason := dynamodb_local.why_not():
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with dynamodb_local.running() as url:
+        yield url
+
+
+@pytest.fixture
+def tables(dynamodb_url: str) -> Tables:
+    run = uuid4().hex[:12]
+    tables = Tables(dynamodb_url, f"triggers-api-events-{run}", f"triggers-api-keys-{run}")
+    create_missing_tables(endpoint_url=dynamodb_url, region=REGION, events=tables.events, keys=tables.keys)
+    return tables
+
+
+@pytest.fixture
+def dynamodb_stores(tables: Tables) -> Stores:
+    dynamodb = DynamoDB(region=REGION, endpoint_url=tables.endpoint_url)
+    return Stores(DynamoEventStore(dynamodb, tables.events), DynamoKeyStore(dynamodb, tables.keys))
+
+
+@pytest.fixture
+def sqlite_stores(tmp_path: Path) -> Iterator[Stores]:
+    database = Database(tmp_path / "data")
+    yield Stores(SqliteEventStore(database), SqliteKeyStore(database))
+    database.close()
+
+
+@pytest.fixture(params=["sqlite", "dynamodb"])
+def stores(request: pytest.FixtureRequest) -> Stores:
+    """Each test that asks for this runs on both."""
+    found: Stores = request.getfixturevalue(f"{request.param}_stores")
+    return found
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_account() -> Iterator[None]:
+    """Keep every test away from a developer's own AWS account and settings."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("AWS_", "DYNAMODB_", "TRIGGERS_"))]:
+            patch.delenv(name)
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        patch.setenv("AWS_CONFIG_FILE", os.devnull)
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+        yield

