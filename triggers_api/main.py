@@ -41,7 +41,7 @@ def build_stores(settings: Settings) -> tuple[EventStore, KeyStore]:
     from triggers_api.store.sqlite_events import SqliteEventStore  # noqa: PLC0415
     from triggers_api.store.sqlite_keys import SqliteKeyStore  # noqa: PLC0415
 
-    database = Database(settings.data_dir)
+    database = Database(settings.sqlite_folder)
     return SqliteEventStore(database), SqliteKeyStore(database)
 
 

@@ -19,8 +19,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from triggers_api.errors import ConfigurationError
 
 AUTH_MODES = ("local", "aws")
@@ -47,7 +45,7 @@ class Settings:
     event_ttl_days: int
     cors_allow_origin: str
     log_level: str
-    data_dir: Path
+    data_dir: Path | None
     in_lambda: bool
 
     @classmethod
@@ -72,11 +70,20 @@ class Settings:
             )
             or "*",
             log_level=read.one_of("LOG_LEVEL", LOG_LEVELS, "INFO", str.upper),
-            data_dir=read.path("TRIGGERS_DATA_DIR", _user_data),
+            data_dir=read.path("TRIGGERS_DATA_DIR"),
             in_lambda="AWS_LAMBDA_FUNCTION_NAME" in environment,
         )
         settings._check_whole()
         return settings
+
+    @property
+    def sqlite_folder(self) -> Path:
+        """The folder of the SQLite file: the one that is set, or where this platform keeps a user's data."""
+        if self.data_dir is not None:
+            return self.data_dir
+        from platformdirs import user_data_path  # noqa: PLC0415 - not in the Lambda
+
+        return user_data_path("triggers-api", appauthor=False)
 
     def _check_whole(self) -> None:
         if self.in_lambda and self.auth_mode != "aws":
@@ -98,9 +105,9 @@ class _Reader:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
 
-    def path(self, name: str, default: Callable[[], Path]) -> Path:
+    def path(self, name: str) -> Path | None:
         value = self._environment.get(name)
-        return Path(value).expanduser() if value else default()
+        return Path(value).expanduser() if value else None
 
     def matching(self, name: str, form: re.Pattern[str], expected: str) -> str | None:
         value = self._environment.get(name)
@@ -121,11 +128,6 @@ class _Reader:
         if not re.fullmatch(r"\d{1,9}", value, re.ASCII) or not lowest <= int(value) <= highest:
             raise _wrong(name, f"a whole number from {lowest} to {highest}")
         return int(value)
-
-
-def _user_data() -> Path:
-    """Return the folder in which this platform keeps a user's data; the path only, nothing is made."""
-    return platformdirs.user_data_path("triggers-api", appauthor=False)
 
 
 def _wrong(name: str, expected: str) -> ConfigurationError:

@@ -52,7 +52,7 @@ def prepare(options: DevOptions, environment: Mapping[str, str]) -> DevServer:
         )
         data = f"{settings.table_events} and {settings.table_keys} at {settings.dynamodb_endpoint_url}"
     else:
-        database = Database(settings.data_dir)
+        database = Database(settings.sqlite_folder)
         database.check()
         database.close()
         data = str(database.path)
