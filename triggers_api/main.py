@@ -76,4 +76,4 @@ logs.configure(settings.log_level, in_lambda=settings.in_lambda)
 app = create_app(
     build_service(settings), cors_allow_origin=settings.cors_allow_origin, docs_assets=docs_assets()
 )
-handler = guarded(Mangum(app, lifespan="off"))
+handler = guarded(Mangum(app, lifespan="off"), cors_allow_origin=settings.cors_allow_origin)

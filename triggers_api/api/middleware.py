@@ -8,6 +8,7 @@ import logging
 import time
 from typing import Any
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,6 +23,8 @@ logger = logging.getLogger("triggers_api.access")
 CORS_METHODS = "GET, POST, DELETE, OPTIONS"
 CORS_HEADERS = "Content-Type, X-API-Key, X-Request-ID, Idempotency-Key"
 CORS_MAX_AGE_SECONDS = 3600
+
+_CLIENT_WENT_AWAY = 499  # in the access line only, where it is the field's word: there is nobody to answer
 
 
 class RequestBoundary:
@@ -63,6 +66,8 @@ class RequestBoundary:
                 await _preflight(context.request_id)(scope, receive, send_with_head)
             else:
                 await self._app(scope, receive, send_with_head)
+        except ClientDisconnect:
+            status = _CLIENT_WENT_AWAY
         except Exception as error:  # the last resort: whatever it is, the client gets an answer
             logger.exception("bug", extra={"fields": {"error": type(error).__name__}})
             if status:

@@ -24,7 +24,7 @@ _NOT_UTF8 = b"\xff"
 _UNUSED_HEADERS = {"host", "x-forwarded-port", "x-forwarded-proto"}  # Mangum parses them, and nobody asks
 
 
-def guarded(handler: Handler) -> Handler:
+def guarded(handler: Handler, *, cors_allow_origin: str) -> Handler:
     """Return a handler that always returns a well-formed proxy response."""
 
     def guard(event: Any, context: Any) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def guarded(handler: Handler) -> Handler:
                 "headers": {
                     "content-type": "application/json",
                     "x-request-id": request_id,
-                    "access-control-allow-origin": "*",
+                    "access-control-allow-origin": cors_allow_origin,
                 },
                 "multiValueHeaders": {},
                 "body": error_body("INTERNAL_ERROR", "An unexpected error occurred.", {}, request_id),

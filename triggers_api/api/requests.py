@@ -1,12 +1,13 @@
 """Reading a request: its body within the limit, its query without guessing, its idempotency key."""
 
 import re
+import time
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
 from triggers_api.api.schemas import InboxQuery, IngestRequest, invalid_field, validated
-from triggers_api.core import ids, strict_json
+from triggers_api.core import deadline, ids, strict_json
 from triggers_api.core.inbox import Submission
 from triggers_api.errors import InvalidEventIdError, PayloadTooLargeError, ValidationError
 
@@ -72,12 +73,14 @@ async def _body(request: Request) -> bytes:
     """
     chunks: list[bytes] = []
     size = 0
+    began = time.monotonic()
     async for chunk in request.stream():
         size += len(chunk)
         if size <= MAX_BODY_BYTES:
             chunks.append(chunk)
         elif size > _MAX_DRAINED_BYTES:
             break
+    deadline.extend(time.monotonic() - began)
     if size > MAX_BODY_BYTES:
         raise PayloadTooLargeError(
             f"The request body is larger than {MAX_BODY_BYTES} bytes.",

@@ -25,6 +25,11 @@ def start(seconds: float = REQUEST_SECONDS) -> None:
     _end.set(time.monotonic() + seconds)
 
 
+def extend(seconds: float) -> None:
+    """Put off the end of the current request: its client, not the store, took this long."""
+    _end.set(_end.get() + seconds)
+
+
 def remaining() -> float:
     """Return the seconds left, infinite outside a request; `DeadlineExceededError` where none are."""
     left = _end.get() - time.monotonic()
