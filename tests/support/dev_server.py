@@ -1,0 +1,126 @@
+"""`triggers dev` as its user has it: a process of its own, started by the console script of this environment.
+
+What it prints goes to files rather than pipes, so that a server that logs a lot never waits for a test. Every
+wait is bounded, and the process is gone when the `with` block ends, whatever happened in it.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from triggers_api.core.keys import LOCAL_KEY
+
+KEY = LOCAL_KEY
+TRIGGERS = str(Path(sys.executable).with_name("triggers"))
+START_SECONDS = 30.0
+STOP_SECONDS = 20.0
+
+_SETTINGS = ("AUTH_MODE", "AUTH_CACHE_SECONDS", "CORS_ALLOW_ORIGIN", "EVENT_TTL_DAYS", "LOG_LEVEL")
+_BANNER_ENDS_WITH = "  try "
+
+
+@dataclass(frozen=True)
+class DevServer:
+    """A running `triggers dev`, ready to answer."""
+
+    process: subprocess.Popen[bytes]
+    output: Path
+    """What it has written to stdout."""
+    log: Path
+    """What it has written to stderr."""
+
+    @property
+    def banner(self) -> dict[str, str]:
+        """The banner, as a user reads it: what each of its lines says, by its first word."""
+        first, *rest = self.output.read_text().splitlines()
+        told = dict(line.strip().split(maxsplit=1) for line in rest)
+        return {"url": next(word for word in first.split() if word.startswith("http://")), **told}
+
+    @property
+    def url(self) -> str:
+        return self.banner["url"]
+
+    def interrupt(self) -> int:
+        """Press Ctrl-C and return the exit code."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(STOP_SECONDS)
+
+    def kill(self) -> None:
+        """Kill it as a power cut would: it cannot do anything about it."""
+        self.process.kill()
+        self.process.wait(STOP_SECONDS)
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """Return this environment without settings of the service, with the given ones."""
+    clean = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
+    return clean | {"NO_PROXY": "*", "no_proxy": "*"} | variables
+
+
+def run(
+    *arguments: str, variables: Mapping[str, str] | None = None, program: tuple[str, ...] = (TRIGGERS,)
+) -> subprocess.CompletedProcess[str]:
+    """Run a command that ends by itself, its stdout and stderr captured apart."""
+    return subprocess.run(
+        [*program, *arguments],
+        env=environment(**(variables or {})),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@contextmanager
+def started(
+    *arguments: str, variables: Mapping[str, str] | None = None, program: tuple[str, ...] = (TRIGGERS, "dev")
+) -> Iterator[DevServer]:
+    """Start a server and give it at once, before it has said anything."""
+    with tempfile.TemporaryDirectory() as folder:
+        output, log = Path(folder, "stdout"), Path(folder, "stderr")
+        with output.open("wb") as stdout, log.open("wb") as stderr:
+            process = subprocess.Popen(
+                [*program, *arguments],
+                env=environment(**(variables or {})),
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+            )
+        try:
+            yield DevServer(process, output, log)
+        finally:
+            process.kill()
+            process.wait(STOP_SECONDS)
+
+
+@contextmanager
+def running(*arguments: str, variables: Mapping[str, str] | None = None) -> Iterator[DevServer]:
+    """Run `triggers dev` on a free port and give it once its banner is complete."""
+    with started("--port", "0", *arguments, variables=variables) as server:
+        wait_until_ready(server)
+        yield server
+
+
+def on_folder(folder: Path) -> tuple[str, str]:
+    return "--data-dir", str(folder)
+
+
+def wait_until_ready(server: DevServer) -> None:
+    """Wait for the last line of the banner; the port is open before the first."""
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        lines = server.output.read_text().splitlines(keepends=True)
+        if lines and lines[-1].startswith(_BANNER_ENDS_WITH) and lines[-1].endswith("\n"):
+            return
+        if server.process.poll() is not None:
+            raise RuntimeError(f"it ended with {server.process.returncode}: {server.log.read_text()}")
+        time.sleep(0.01)
+    raise RuntimeError(f"no banner within {START_SECONDS} s: {server.log.read_text()}")

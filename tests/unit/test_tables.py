@@ -1,0 +1,68 @@
+"""The tables of `triggers dev --dynamodb-endpoint`; quick, on moto. The contract suite has the real engine."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from tests.support.dynamodb_local import free_port
+from triggers_api.errors import LocalEnvironmentError
+from triggers_api.ops.tables import create_missing_tables
+
+REGION = "us-east-1"
+
+
+@pytest.fixture
+def endpoint_url() -> Iterator[str]:
+    server = ThreadedMotoServer("127.0.0.1", free_port(), verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+def create(endpoint_url: str) -> None:
+    create_missing_tables(endpoint_url=endpoint_url, region=REGION, events="some-events", keys="some-keys")
+
+
+def client(endpoint_url: str) -> Any:
+    return boto3.client("dynamodb", endpoint_url=endpoint_url, region_name=REGION)
+
+
+def test_the_tables_are_those_of_the_requirements(endpoint_url: str) -> None:
+    create(endpoint_url)
+    dynamodb = client(endpoint_url)
+    events = dynamodb.describe_table(TableName="some-events")["Table"]
+    assert {key["AttributeName"]: key["KeyType"] for key in events["KeySchema"]} == {
+        "event_id": "HASH",
+        "created_at": "RANGE",
+    }
+    (index,) = events["GlobalSecondaryIndexes"]
+    assert index["IndexName"] == "status-created_at-index"
+    assert {key["AttributeName"]: key["KeyType"] for key in index["KeySchema"]} == {
+        "status": "HASH",
+        "created_at": "RANGE",
+    }
+    assert index["Projection"] == {"ProjectionType": "ALL"}
+    ttl = dynamodb.describe_time_to_live(TableName="some-events")["TimeToLiveDescription"]
+    assert ttl == {"TimeToLiveStatus": "ENABLED", "AttributeName": "ttl"}
+    keys = dynamodb.describe_table(TableName="some-keys")["Table"]
+    assert keys["KeySchema"] == [{"AttributeName": "api_key", "KeyType": "HASH"}]
+    for table in (events, keys):
+        assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+
+
+def test_tables_that_are_there_are_left_alone(endpoint_url: str) -> None:
+    create(endpoint_url)
+    dynamodb = client(endpoint_url)
+    dynamodb.put_item(TableName="some-keys", Item={"api_key": {"S": "kept"}})
+    create(endpoint_url)
+    assert dynamodb.scan(TableName="some-keys")["Count"] == 1
+
+
+def test_an_endpoint_where_nothing_listens_is_an_error_that_says_what_to_do() -> None:
+    with pytest.raises(LocalEnvironmentError, match="cannot be used") as caught:
+        create(f"http://127.0.0.1:{free_port()}")
+    assert "--dynamodb-endpoint" in caught.value.hint
