@@ -5,26 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import REGION, Tables
 from tests.contract.test_event_store import ACKNOWLEDGED_AT, LATER, NOW, ack, add, claim, event, page
-from tests.support import faulty_proxy
 from tests.support.faulty_proxy import Fault, FaultyProxy
 from triggers_api.core import deadline
 from triggers_api.core.events import EventStore
 from triggers_api.errors import ConflictError, DeadlineExceededError, StoreUnavailableError
-from triggers_api.store.dynamodb import DynamoDB
-from triggers_api.store.dynamodb_events import DynamoEventStore
-
-
-@pytest.fixture
-def proxy(dynamodb_url: str) -> Iterator[FaultyProxy]:
-    with faulty_proxy.in_front_of(dynamodb_url) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def store(tables: Tables, proxy: FaultyProxy) -> EventStore:
-    return DynamoEventStore(DynamoDB(region=REGION, endpoint_url=proxy.url), tables.events)
 
 
 @pytest.fixture(autouse=True)
@@ -38,63 +23,63 @@ ONCE: list[Fault] = ["lose reply", "reset", "throttle"]
 
 @pytest.mark.parametrize("fault", ONCE)
 def test_an_add_whose_first_attempt_fails_makes_one_event(
-    store: EventStore, proxy: FaultyProxy, fault: Fault
+    proxied: EventStore, proxy: FaultyProxy, fault: Fault
 ) -> None:
     proxy.plan(fault)
-    added = add(store)
+    added = add(proxied)
     assert proxy.requests == 2
-    assert page(store).events == (added,)
+    assert page(proxied).events == (added,)
 
 
 @pytest.mark.parametrize("fault", ONCE)
 def test_an_add_with_a_claim_whose_first_attempt_fails_makes_one_event(
-    store: EventStore, proxy: FaultyProxy, fault: Fault
+    proxied: EventStore, proxy: FaultyProxy, fault: Fault
 ) -> None:
     proxy.plan(fault)
     made, again = event(), event()
-    assert store.add(made, claim(made), now=NOW) == made.event_id
-    assert store.add(again, claim(again), now=NOW) == made.event_id
-    assert page(store).events == (made,)
+    assert proxied.add(made, claim(made), now=NOW) == made.event_id
+    assert proxied.add(again, claim(again), now=NOW) == made.event_id
+    assert page(proxied).events == (made,)
 
 
 @pytest.mark.parametrize("fault", ONCE)
 def test_an_acknowledgement_whose_first_attempt_fails_is_made_once(
-    store: EventStore, proxy: FaultyProxy, fault: Fault
+    proxied: EventStore, proxy: FaultyProxy, fault: Fault
 ) -> None:
-    added = add(store)
+    added = add(proxied)
     proxy.plan(fault)
-    ack(store, added.event_id, nonce="this call")
+    ack(proxied, added.event_id, nonce="this call")
     with pytest.raises(ConflictError):
-        ack(store, added.event_id, nonce="another call")
-    stored = store.get(added.event_id, NOW)
+        ack(proxied, added.event_id, nonce="another call")
+    stored = proxied.get(added.event_id, NOW)
     assert stored is not None
     assert stored.acknowledged_at == ACKNOWLEDGED_AT
 
 
 @pytest.mark.parametrize("fault", ONCE)
 def test_a_store_that_keeps_failing_is_unavailable_after_three_attempts(
-    store: EventStore, proxy: FaultyProxy, fault: Fault
+    proxied: EventStore, proxy: FaultyProxy, fault: Fault
 ) -> None:
     proxy.plan(forever=fault)
     with pytest.raises(StoreUnavailableError):
-        store.get(event().event_id, NOW)
+        proxied.get(event().event_id, NOW)
     assert proxy.requests == 3
 
 
 @pytest.mark.parametrize("fault", ["hang", "drip head", "drip body"])
 def test_a_reply_that_does_not_end_is_ended_at_the_deadline(
-    store: EventStore, proxy: FaultyProxy, fault: Fault
+    proxied: EventStore, proxy: FaultyProxy, fault: Fault
 ) -> None:
-    added = add(store, payload='{"text":"long enough to drip for a minute"}', expires_at=LATER)
+    added = add(proxied, payload='{"text":"long enough to drip for a minute"}', expires_at=LATER)
     proxy.plan(forever=fault)
     deadline.start(1.0)
     began = time.monotonic()
     with pytest.raises(DeadlineExceededError):
-        store.get(added.event_id, NOW)
+        proxied.get(added.event_id, NOW)
     assert time.monotonic() - began < 1.0 + 2.0  # what is promised: the deadline and one read's time-out
 
 
-def test_a_page_of_many_reads_ends_at_the_deadline(store: EventStore) -> None:
+def test_a_page_of_many_reads_ends_at_the_deadline(proxied: EventStore) -> None:
     deadline.start(-1)
     with pytest.raises(DeadlineExceededError):
-        page(store)
+        page(proxied)

@@ -47,6 +47,7 @@ MAX_READS_PER_PAGE = 10
 """Queries of up to 1 MB each that one page may cost, however few of the events match its filter."""
 
 _COMPRESS_OVER_BYTES = 1024
+_MAX_QUERY_LIMIT = 100_000  # far beyond the 1 MB that DynamoDB reads for one query
 _TRANSACTION_TRIES = 8
 _RECORD_SORT_KEY = "idempotency"
 
@@ -89,8 +90,11 @@ class DynamoEventStore:
         """Query the index until the page is full, the inbox ends, or `MAX_READS_PER_PAGE` is reached."""
         page = PageBuilder(query.limit)
         after = query.after
-        for _ in range(MAX_READS_PER_PAGE):
-            answer = self._dynamodb.call("query", **self._query(query, after, page.missing + 1))
+        for read in range(MAX_READS_PER_PAGE):
+            # One more than the page takes tells in the same call whether there is a next page. DynamoDB
+            # counts and bills what it looks at, not what matches: where few match, each read looks at more.
+            limit = min((page.missing + 1) * 4**read, _MAX_QUERY_LIMIT)
+            answer = self._dynamodb.call("query", **self._query(query, after, limit))
             for event in _events(answer["Items"]):
                 if not page.takes(event):
                     return page.full()
@@ -193,6 +197,7 @@ class DynamoEventStore:
             "FilterExpression": " AND ".join(filters),
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": values,
+            "Limit": limit,
         }
         if after is not None:
             arguments["ExclusiveStartKey"] = {
@@ -200,10 +205,6 @@ class DynamoEventStore:
                 "created_at": {"S": after.created_at},
                 "status": {"S": PENDING},
             }
-        if query.source is None and query.event_type is None:
-            # One more than the page takes tells in the same call whether there is a next page. With a filter
-            # DynamoDB would count what does not match, so there it reads on to its own bound of 1 MB.
-            arguments["Limit"] = limit
         return arguments
 
 

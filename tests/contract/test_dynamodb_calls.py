@@ -1,0 +1,76 @@
+"""What an operation costs: calls to DynamoDB are latency and money, so their number is part of the design."""
+
+import boto3
+import pytest
+
+from tests.conftest import REGION, Tables
+from tests.contract.test_event_store import NOW, ack, add, claim, event, page, walk
+from tests.support.faulty_proxy import FaultyProxy
+from triggers_api.core.events import EventStore, PendingQuery
+from triggers_api.store.dynamodb_events import MAX_READS_PER_PAGE
+
+
+def test_every_operation_is_one_call(proxied: EventStore, proxy: FaultyProxy) -> None:
+    added = add(proxied)
+    claimed = event()
+    proxied.add(claimed, claim(claimed), now=NOW)
+    proxied.get(added.event_id, NOW)
+    ack(proxied, added.event_id)
+    proxied.delete(added.event_id, source=None)
+    assert proxy.requests == 5
+
+
+def test_a_page_without_filter_is_one_call_also_where_it_is_full(
+    proxied: EventStore, proxy: FaultyProxy
+) -> None:
+    for _ in range(4):
+        add(proxied)
+    for limit in (3, 4, 5):
+        proxy.plan()
+        page(proxied, limit=limit)
+        assert proxy.requests == 1
+
+
+def test_a_page_with_a_filter_that_matches_is_one_call(proxied: EventStore, proxy: FaultyProxy) -> None:
+    for _ in range(3):
+        add(proxied, source="a")
+    proxy.plan()
+    page(proxied, limit=2, source="a")
+    assert proxy.requests == 1
+
+
+def test_a_page_stops_at_its_bound_on_work_and_the_next_one_goes_on(
+    proxied: EventStore, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("triggers_api.store.dynamodb_events._MAX_QUERY_LIMIT", 2)
+    for _ in range(2 * MAX_READS_PER_PAGE + 1):
+        add(proxied, source="b")
+    wanted = add(proxied, source="a")
+    proxy.plan()
+    first = proxied.pending(PendingQuery(5, NOW, source="a"))
+    assert proxy.requests == MAX_READS_PER_PAGE
+    assert first.events == ()
+    assert first.next is not None
+    assert walk(proxied, limit=5, source="a") == ([wanted], 2)
+
+
+def test_an_item_is_as_the_requirements_say(proxied: EventStore, tables: Tables) -> None:
+    small, large = add(proxied), add(proxied, payload='{"text":"' + "word " * 1000 + '"}')
+    claimed = event()
+    proxied.add(claimed, claim(claimed), now=NOW)
+    dynamodb = boto3.client("dynamodb", endpoint_url=tables.endpoint_url, region_name=REGION)
+    items = {item["event_id"]["S"]: item for item in dynamodb.scan(TableName=tables.events)["Items"]}
+    assert items[small.event_id] == {
+        "event_id": {"S": small.event_id},
+        "created_at": {"S": small.created_at},
+        "source": {"S": small.source},
+        "event_type": {"S": small.event_type},
+        "payload": {"S": small.payload},
+        "metadata": {"S": small.metadata},
+        "status": {"S": "pending"},
+        "ttl": {"N": str(small.expires_at)},
+    }
+    assert len(items[large.event_id]["payload"]["B"]) < 200
+    (record,) = [item for event_id, item in items.items() if event_id.startswith("idempotency#")]
+    assert "status" not in record
+    assert record["ttl"] == {"N": str(claim(claimed).expires_at)}
