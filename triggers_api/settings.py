@@ -18,16 +18,15 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from triggers_api.errors import ConfigurationError
 
 AUTH_MODES = ("local", "aws")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
-_ORIGIN = re.compile(
-    r"\*|https?://[A-Za-z0-9.\-]+(:\d{1,5})?|https?://\[[0-9A-Fa-f:.]+\](:\d{1,5})?", re.ASCII
-)
-_URL = re.compile(r"https?://[^\s/?#]+/?", re.ASCII)
+_ORIGIN = re.compile(r"\*|https?://([A-Za-z0-9][A-Za-z0-9.\-]*|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?", re.ASCII)
+_URL = re.compile(r"https?://[^\s/?#:@][^\s/?#@]*/?", re.ASCII)
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+", re.ASCII)
 _TABLE = re.compile(r"[A-Za-z0-9_.\-]{3,255}", re.ASCII)
 
@@ -107,18 +106,22 @@ class _Reader:
 
     def path(self, name: str) -> Path | None:
         value = self._environment.get(name)
-        return Path(value).expanduser() if value else None
+        try:
+            return Path(value).expanduser() if value else None
+        except RuntimeError:
+            raise _wrong(name, "a folder; its ~user is not known here") from None
 
     def matching(self, name: str, form: re.Pattern[str], expected: str) -> str | None:
         value = self._environment.get(name)
         if not value:
             return None
-        if not form.fullmatch(value):
+        if not form.fullmatch(value) or not _has_possible_port(value):
             raise _wrong(name, expected)
         return value
 
     def one_of(self, name: str, allowed: tuple[str, ...], default: str, normal: Callable[[str], str]) -> str:
-        value = normal(self._environment.get(name) or default)
+        value = self._environment.get(name) or default
+        value = normal(value) if value.isascii() else value
         if value not in allowed:
             raise _wrong(name, f"one of {', '.join(allowed)}")
         return value
@@ -128,6 +131,13 @@ class _Reader:
         if not re.fullmatch(r"\d{1,9}", value, re.ASCII) or not lowest <= int(value) <= highest:
             raise _wrong(name, f"a whole number from {lowest} to {highest}")
         return int(value)
+
+
+def _has_possible_port(value: str) -> bool:
+    try:
+        return urlsplit(value).port != 0
+    except ValueError:
+        return False
 
 
 def _wrong(name: str, expected: str) -> ConfigurationError:

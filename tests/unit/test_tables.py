@@ -1,4 +1,4 @@
-"""The tables of `triggers dev --dynamodb-endpoint`; quick, on moto. The contract suite has the real engine."""
+"""The tables of `triggers dev --dynamodb-endpoint`; quick, on moto. The contract suite has AWS's engine."""
 
 from collections.abc import Iterator
 from typing import Any

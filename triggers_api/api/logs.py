@@ -67,7 +67,9 @@ def configure(level: str, *, in_lambda: bool) -> None:
 
 def _plain(value: Any) -> str:
     text = str(value)
-    return text if text.isascii() and text.isprintable() and " " not in text else json.dumps(text)
+    if text.isascii() and text.isprintable() and " " not in text:
+        return text
+    return json.dumps(text).replace("\x7f", "\\u007f")
 
 
 def _frames(error: BaseException) -> list[str]:

@@ -10,6 +10,7 @@ own words, after authentication.
 import base64
 import binascii
 import logging
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ logger = logging.getLogger("triggers_api.proxy")
 
 Handler = Callable[[Any, Any], dict[str, Any]]
 
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)  # RFC 9110, 5.6.2
 _NOT_UTF8 = b"\xff"
 _UNUSED_HEADERS = {"host", "x-forwarded-port", "x-forwarded-proto"}  # Mangum parses them, and nobody asks
 
@@ -28,17 +30,21 @@ def guarded(handler: Handler, *, cors_allow_origin: str) -> Handler:
     """Return a handler that always returns a well-formed proxy response."""
 
     def guard(event: Any, context: Any) -> dict[str, Any]:
+        request = normalised(event)
         try:
-            return handler(normalised(event), context)
+            return handler(request, context)
         except Exception as error:  # the last resort, as said above
-            logger.exception("bug", extra={"fields": {"error": type(error).__name__}})
-            request_id = accepted_request_id([])
+            sent = request["multiValueHeaders"].get("x-request-id", [])
+            request_id = accepted_request_id([text.encode() for text in sent])
+            fields = {"error": type(error).__name__, "request_id": request_id}
+            logger.exception("bug", extra={"fields": fields})
             return {
                 "statusCode": 500,
                 "headers": {
                     "content-type": "application/json",
                     "x-request-id": request_id,
                     "access-control-allow-origin": cors_allow_origin,
+                    "access-control-expose-headers": "X-Request-ID",
                 },
                 "multiValueHeaders": {},
                 "body": error_body("INTERNAL_ERROR", "An unexpected error occurred.", {}, request_id),
@@ -79,7 +85,7 @@ def _headers(event: Mapping[str, Any]) -> dict[str, list[str]]:
     headers: dict[str, list[str]] = {}
     for name, texts in values.items():
         clean = [text for text in texts if text.isprintable() or text.isascii()]
-        if name.lower() not in _UNUSED_HEADERS and clean:
+        if _NAME.fullmatch(name) and name.lower() not in _UNUSED_HEADERS and clean:
             headers.setdefault(name.lower(), []).extend(clean)
     return headers
 

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from triggers_api.core.ids import created_at
-from triggers_api.core.strict_json import dump
+from triggers_api.core.ids import created_at, parse_event_id
+from triggers_api.core.strict_json import dump, parse
 from triggers_api.core.times import is_time
-from triggers_api.errors import CorruptRecordError
+from triggers_api.errors import CorruptRecordError, InvalidJsonError
 
 PENDING = "pending"
 ACKNOWLEDGED = "acknowledged"
@@ -152,15 +152,17 @@ def checked(make: Callable[[], Event]) -> Event:
     try:
         event = make()
         sound = (
-            created_at(event.event_id) == event.created_at
+            parse_event_id(event.event_id) == event.event_id
+            and created_at(event.event_id) == event.created_at is not None
             and isinstance(event.source, str)
             and isinstance(event.event_type, str)
             and (event.acknowledged_at is None or is_time(event.acknowledged_at))
-            and isinstance(json.loads(event.payload), dict)
-            and isinstance(json.loads(event.metadata), dict)
+            and isinstance(event.expires_at, int)
+            and isinstance(parse(event.payload.encode()), dict)
+            and isinstance(parse(event.metadata.encode()), dict)
         )
         event.to_json().encode()
-    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, InvalidJsonError) as error:
         raise CorruptRecordError(f"A stored event cannot be read ({type(error).__name__}).") from error
     if not sound:
         raise CorruptRecordError("A stored event cannot be read (it is not one of this service's).")

@@ -47,7 +47,7 @@ def parse_event_id(text: str) -> str | None:
 
 
 def created_at(event_id: str) -> str | None:
-    """Return the creation time that an id holds; None where it is not an id that `EventIds` can have made."""
+    """Return the creation time that a UUID holds; None where `EventIds` cannot have made it."""
     number = UUID(event_id).int
     if number & _FIXED_BITS != _VERSION | _VARIANT:
         return None

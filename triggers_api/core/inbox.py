@@ -88,7 +88,7 @@ class Inbox:
         """Return a page of pending events that match the filters; `limit` counts matching events."""
         if key.source is not None and source not in (None, key.source):
             raise ForbiddenError("This key is bound to another source than the filter's.")
-        source = key.source or source
+        source = source if key.source is None else key.source
         after = None if cursor is None else cursors.decode(cursor, source=source, event_type=event_type)
         now = seconds(self._clock())
         page = self._store.pending(PendingQuery(limit, now, after, source, event_type))

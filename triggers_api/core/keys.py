@@ -39,10 +39,17 @@ class KeyRecord:
 
     def __post_init__(self) -> None:
         """Refuse what would make entry a matter of doubt: `CorruptRecordError`."""
-        if self.is_active is not True and self.is_active is not False:
-            raise CorruptRecordError(f"The record of key {self.id} is damaged: is_active is not a boolean.")
-        if self.expires_at is not None and not is_time(self.expires_at):
-            raise CorruptRecordError(f"The record of key {self.id} is damaged: expires_at is not a time.")
+        if not isinstance(self.is_active, bool):
+            raise self._damaged("is_active is not a boolean")
+        if self.source is not None and not (isinstance(self.source, str) and self.source):
+            raise self._damaged("source is not a name")
+        if self.expires_at is not None and not (
+            isinstance(self.expires_at, str) and is_time(self.expires_at)
+        ):
+            raise self._damaged("expires_at is not a time")
+
+    def _damaged(self, why: str) -> CorruptRecordError:
+        return CorruptRecordError(f"The record of key {self.id} is damaged: {why}.")
 
     @property
     def id(self) -> str:

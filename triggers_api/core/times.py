@@ -27,8 +27,14 @@ def format_time(microseconds: int) -> str:
 
 
 def is_time(text: str) -> bool:
-    """Tell whether a text has the form that `format_time` gives."""
-    return _FORM.fullmatch(text) is not None
+    """Tell whether a text is a time as `format_time` writes it."""
+    if not _FORM.fullmatch(text):
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def seconds(microseconds: int) -> int:

@@ -1,0 +1,208 @@
+"""Strict JSON: what is refused, in words that quote nothing, and what comes out as it went in."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from triggers_api.core.strict_json import MAX_DEPTH, dump, dump_canonical, parse
+from triggers_api.errors import InvalidJsonError
+
+CANARY = "c4n4ry"
+LARGEST_DOUBLE = int(1.7976931348623157e308)
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**308), 10**308)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+)
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20
+)
+json_like = st.lists(
+    st.sampled_from(
+        [*'[]{},:"\\1-.e \n\ufeff\x00é😀', "\\u", "d8", "00", "dc", "99999", "NaN", "null", '"a"']
+    )
+).map(lambda parts: "".join(parts).encode())
+
+
+def lists(depth: int) -> bytes:
+    return b"[" * depth + b"]" * depth
+
+
+def objects(depth: int) -> bytes:
+    return b'{"a":' * (depth - 1) + b"{}" + b"}" * (depth - 1)
+
+
+def mixed(depth: int) -> bytes:
+    assert depth % 2 == 0
+    return b'[{"a":' * (depth // 2 - 1) + b"[{}]" + b"}]" * (depth // 2 - 1)
+
+
+def reordered(value: Any) -> Any:
+    """Return the same value, the names of every object in the opposite order."""
+    if isinstance(value, dict):
+        return {name: reordered(value[name]) for name in reversed(value)}
+    return [reordered(item) for item in value] if isinstance(value, list) else value
+
+
+REFUSED = {
+    "nan": f'{{"{CANARY}":NaN}}',
+    "infinity": f'{{"{CANARY}":Infinity}}',
+    "minus infinity": f'["{CANARY}",-Infinity]',
+    "float too large": f'["{CANARY}",1e400]',
+    "float too small": f'["{CANARY}",-1e400]',
+    "float with a point too large": f'["{CANARY}",1.5E+309]',
+    "309 digits too large": f'["{CANARY}",{"9" * 309}]',
+    "309 digits too small": f'["{CANARY}",-{"9" * 309}]',
+    "5000 digits": f'["{CANARY}",{"1" * 5000}]',
+    "name twice": f'{{"{CANARY}":1,"{CANARY}":2}}',
+    "name twice, once escaped": f'{{"{CANARY}a":1,"{CANARY}\\u0061":2}}',
+    "empty name twice": f'{{"":"{CANARY}","":"{CANARY}"}}',
+    "name twice, nested": f'{{"a":[{{"b":{{"{CANARY}":1,"{CANARY}":1}}}}]}}',
+    "high surrogate": f'"{CANARY}\\ud800"',
+    "low surrogate": f'"{CANARY}\\uDFFF"',
+    "surrogates the wrong way round": f'"{CANARY}\\udc00\\ud800"',
+    "high surrogate twice": f'"{CANARY}\\ud83d\\ud83d\\ude00"',
+    "surrogate in a name": f'{{"{CANARY}\\udabc":1}}',
+    "surrogate, nested": f'[{{"a":["{CANARY}\\udead"]}}]',
+    "byte order mark": f'\ufeff{{"{CANARY}":1}}',
+    "nothing": "",
+    "white space only": " \r\n\t",
+    "trailing text": f"{{}}{CANARY}",
+    "two values": f'"{CANARY}" "{CANARY}"',
+    "bare word": CANARY,
+    "single quotes": f"{{'{CANARY}':1}}",
+    "trailing comma": f'["{CANARY}",]',
+    "unfinished": f'{{"{CANARY}":',
+    "unfinished string": f'"{CANARY}',
+    "unknown escape": f'"{CANARY}\\x{CANARY}"',
+    "short escape": f'"\\u12 {CANARY}"',
+    "line break in a string": f'"{CANARY}\n"',
+    "tab in a string": f'"{CANARY}\t"',
+    "null in a string": f'"{CANARY}\x00"',
+    "unit separator in a name": f'{{"{CANARY}\x1f":1}}',
+    "leading zero": "01",
+    "leading plus": "+1",
+    "no digits after the point": "1.",
+    "digits of another script": "١٢",
+    "comment": f"{{}} // {CANARY}",
+    "form feed as white space": "\f1",
+}
+
+
+@pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED.keys())
+def test_what_is_not_strict_json_is_refused_and_not_quoted(text: str) -> None:
+    with pytest.raises(InvalidJsonError) as caught:
+        parse(text.encode())
+    error = caught.value
+    assert error.message == str(error)
+    for said in (error.message, error.reason, error.hint, repr(dict(error.details))):
+        assert CANARY not in said
+        assert "99999" not in said
+        assert "11111" not in said
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b'"\xff"', b'"\xc3"', b'"\xc0\xaf"', b'"\xed\xa0\x80"', b'"\xf4\x90\x80\x80"', '"x"'.encode("utf-16")],
+    ids=["stray byte", "cut", "overlong", "surrogate", "past U+10FFFF", "UTF-16"],
+)
+def test_what_is_not_utf8_is_refused(data: bytes) -> None:
+    with pytest.raises(InvalidJsonError, match="not UTF-8"):
+        parse(data)
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_an_integer_of_309_digits_inside_a_doubles_range_is_exact(sign: str) -> None:
+    text = f"{sign}{LARGEST_DOUBLE}"
+    assert len(str(LARGEST_DOUBLE)) == 309
+    assert parse(text.encode()) == int(text)
+    assert dump(parse(text.encode())) == text
+
+
+def test_the_largest_and_the_smallest_double_are_accepted() -> None:
+    assert parse(b"[1.7976931348623157e308,5e-324,-0.0]") == [1.7976931348623157e308, 5e-324, 0.0]
+
+
+@pytest.mark.parametrize("nest", [lists, objects, mixed])
+def test_a_hundred_levels_are_accepted(nest: Any) -> None:
+    assert MAX_DEPTH == 100
+    assert dump(parse(nest(100))).encode() == nest(100)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [lists(101), objects(101), mixed(102), *(nest(n) for n in (1000, 100_000) for nest in (lists, objects))],
+    ids=["101 lists", "101 objects", "102 mixed", "1k lists", "1k objects", "100k lists", "100k objects"],
+)
+def test_more_levels_are_refused(data: bytes) -> None:
+    with pytest.raises(InvalidJsonError, match="at most 100 levels"):
+        parse(data)
+
+
+def test_a_deep_place_beside_many_shallow_ones_is_found() -> None:
+    with pytest.raises(InvalidJsonError, match="nested too deeply"):
+        parse(b"[" + b"[]," * 500 + lists(100) + b",{}]")
+
+
+def test_depth_is_counted_in_levels_and_not_in_brackets() -> None:
+    wide = b"[" + b",".join([b'{"a":[]}'] * 1000) + b"]"
+    assert len(parse(wide)) == 1000
+    assert parse(b'"' + b"[{" * 1000 + b'"') == "[{" * 1000
+
+
+def test_a_hundred_thousand_open_brackets_are_refused() -> None:
+    for data in (b"[" * 100_000, b'{"a":' * 100_000):
+        with pytest.raises(InvalidJsonError):
+            parse(data)
+
+
+def test_paired_surrogates_are_the_character_they_stand_for() -> None:
+    assert parse(b'{"\\ud83d\\ude00":"\\uD83D\\uDE00"}') == {"😀": "😀"}
+
+
+def test_an_escaped_backslash_before_something_like_a_surrogate_is_only_text() -> None:
+    assert parse(b'"\\\\ud800"') == "\\ud800"
+
+
+def test_the_same_name_in_different_objects_is_no_duplicate() -> None:
+    assert parse(b'{"a":{"a":1},"b":{"a":2}}') == {"a": {"a": 1}, "b": {"a": 2}}
+
+
+def test_white_space_around_a_value_is_accepted() -> None:
+    assert parse(b" \t\r\n{} \n") == {}
+
+
+def test_dump_is_compact_and_does_not_escape_letters() -> None:
+    assert dump({"é": [1, "😀", None]}) == '{"é":[1,"😀",null]}'
+
+
+@given(values)
+def test_any_value_comes_out_as_it_went_in(value: Any) -> None:
+    # The representation tells 1 from 1.0 and from true, and 0.0 from -0.0.
+    assert repr(parse(dump(value).encode())) == repr(value)
+
+
+@given(values)
+def test_the_canonical_text_is_independent_of_the_order_of_names(value: Any) -> None:
+    assert dump_canonical(value) == dump_canonical(reordered(value))
+    assert parse(dump_canonical(value).encode()) == value
+
+
+@given(values, values)
+def test_values_that_differ_have_different_canonical_texts(one: Any, other: Any) -> None:
+    if one != other:
+        assert dump_canonical(one) != dump_canonical(other)
+
+
+@given(st.binary() | json_like | values.map(lambda value: dump(value).encode()[:-1]))
+def test_any_bytes_are_a_value_that_can_be_sent_or_an_invalid_json_error(data: bytes) -> None:
+    try:
+        value = parse(data)
+    except InvalidJsonError:
+        return
+    assert repr(parse(dump(value).encode())) == repr(value)

@@ -1,0 +1,83 @@
+"""Times: one form, which sorts as time does."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from triggers_api.core.times import format_time, is_time, seconds, system_clock
+
+LAST_MICROSECOND = 253_402_300_799_999_999
+
+microseconds = st.integers(0, LAST_MICROSECOND)
+
+
+@pytest.mark.parametrize(
+    ("time", "text"),
+    [
+        (0, "1970-01-01T00:00:00.000000Z"),
+        (1, "1970-01-01T00:00:00.000001Z"),
+        (1_000_000, "1970-01-01T00:00:01.000000Z"),
+        (1_709_164_800_000_000, "2024-02-29T00:00:00.000000Z"),
+        (1_800_000_000_123_456, "2027-01-15T08:00:00.123456Z"),
+        (LAST_MICROSECOND, "9999-12-31T23:59:59.999999Z"),
+    ],
+)
+def test_a_time_is_written_in_utc_with_six_digits_of_fraction(time: int, text: str) -> None:
+    assert format_time(time) == text
+
+
+def test_a_time_past_the_year_9999_cannot_be_written() -> None:
+    with pytest.raises(OverflowError):
+        format_time(LAST_MICROSECOND + 1)
+
+
+@given(microseconds, microseconds)
+def test_times_sort_as_their_texts(one: int, other: int) -> None:
+    assert (one < other) == (format_time(one) < format_time(other))
+    assert (one == other) == (format_time(one) == format_time(other))
+
+
+@given(microseconds)
+def test_a_written_time_is_read_by_others_as_the_same_time(time: int) -> None:
+    read = datetime.fromisoformat(format_time(time))
+    assert read.tzinfo == UTC
+    assert (read - datetime(1970, 1, 1, tzinfo=UTC)) // (datetime.resolution) == time
+
+
+@given(microseconds)
+def test_what_is_written_is_known_as_a_time(time: int) -> None:
+    assert is_time(format_time(time))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "2027-01-15",
+        "2027-01-15T08:00:00Z",
+        "2027-01-15T08:00:00.123Z",
+        "2027-01-15T08:00:00.123456",
+        "2027-01-15T08:00:00.123456+00:00",
+        "2027-01-15 08:00:00.123456Z",
+        "2027-01-15t08:00:00.123456z",
+        "2027-01-15T08:00:00.123456Z\n",
+        " 2027-01-15T08:00:00.123456Z",
+        "٢027-01-15T08:00:00.123456Z",
+        "1800000000",
+    ],
+)
+def test_no_other_form_is_a_time(text: str) -> None:
+    assert not is_time(text)
+
+
+@pytest.mark.parametrize(("time", "whole"), [(0, 0), (999_999, 0), (1_000_000, 1), (1_999_999, 1)])
+def test_seconds_are_whole_and_rounded_down(time: int, whole: int) -> None:
+    assert seconds(time) == whole
+
+
+def test_the_systems_clock_gives_microseconds_of_now() -> None:
+    before = datetime.now(UTC).timestamp()
+    now = system_clock() / 1_000_000
+    assert before - 1 <= now <= datetime.now(UTC).timestamp() + 1
