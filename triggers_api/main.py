@@ -4,6 +4,7 @@
 setting that is wrong ends the process here, with one line that names the variable.
 """
 
+import asyncio
 import importlib.util
 import os
 import sys
@@ -67,13 +68,21 @@ def docs_assets() -> Path | None:
     return Path(package.origin).parent / "static" if package and package.origin else None
 
 
+def set_event_loop() -> None:
+    """Make the event loop that Mangum asks for: from Python 3.12 on it warns, or fails, to find none."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.set_event_loop(asyncio.new_event_loop())
+
+
 try:
     settings = Settings.from_environment(os.environ)
+    service = build_service(settings)
 except ConfigurationError as error:
-    sys.exit(f"triggers-api: {error.message} {error.hint}")
+    sys.exit(f"triggers-api: {error.message} ({error.reason}) {error.hint}".replace(" ()", ""))
 
 logs.configure(settings.log_level, in_lambda=settings.in_lambda)
-app = create_app(
-    build_service(settings), cors_allow_origin=settings.cors_allow_origin, docs_assets=docs_assets()
-)
+set_event_loop()
+app = create_app(service, cors_allow_origin=settings.cors_allow_origin, docs_assets=docs_assets())
 handler = guarded(Mangum(app, lifespan="off"), cors_allow_origin=settings.cors_allow_origin)

@@ -57,14 +57,14 @@ class Settings:
         settings = cls(
             table_events=read.matching("DYNAMODB_TABLE_EVENTS", _TABLE, "a table's name"),
             table_keys=read.matching("DYNAMODB_TABLE_KEYS", _TABLE, "a table's name"),
-            dynamodb_endpoint_url=read.matching(
+            dynamodb_endpoint_url=read.url(
                 "DYNAMODB_ENDPOINT_URL", _URL, "a URL such as http://localhost:8000"
             ),
             region=read.matching("AWS_REGION", _REGION, "a region such as us-east-1") or "us-east-1",
             auth_mode=read.one_of("AUTH_MODE", AUTH_MODES, "local", str.lower),
             auth_cache_seconds=read.whole_number("AUTH_CACHE_SECONDS", 30, 0, 3600),
             event_ttl_days=read.whole_number("EVENT_TTL_DAYS", 7, 1, 3650),
-            cors_allow_origin=read.matching(
+            cors_allow_origin=read.url(
                 "CORS_ALLOW_ORIGIN", _ORIGIN, "* or an origin such as https://example.com"
             )
             or "*",
@@ -115,7 +115,17 @@ class _Reader:
         value = self._environment.get(name)
         if not value:
             return None
-        if not form.fullmatch(value) or not _has_possible_port(value):
+        if not form.fullmatch(value):
+            raise _wrong(name, expected)
+        return value
+
+    def url(self, name: str, form: re.Pattern[str], expected: str) -> str | None:
+        value = self.matching(name, form, expected)
+        try:
+            impossible = value is not None and urlsplit(value).port == 0
+        except ValueError:
+            impossible = True
+        if impossible:
             raise _wrong(name, expected)
         return value
 
@@ -131,13 +141,6 @@ class _Reader:
         if not re.fullmatch(r"\d{1,9}", value, re.ASCII) or not lowest <= int(value) <= highest:
             raise _wrong(name, f"a whole number from {lowest} to {highest}")
         return int(value)
-
-
-def _has_possible_port(value: str) -> bool:
-    try:
-        return urlsplit(value).port != 0
-    except ValueError:
-        return False
 
 
 def _wrong(name: str, expected: str) -> ConfigurationError:

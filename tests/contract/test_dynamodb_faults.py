@@ -8,7 +8,7 @@ import pytest
 from tests.contract.test_event_store import ACKNOWLEDGED_AT, LATER, NOW, ack, add, claim, event, page
 from tests.support.faulty_proxy import Fault, FaultyProxy
 from triggers_api.core import deadline
-from triggers_api.core.events import EventStore
+from triggers_api.core.events import EventStore, PendingQuery
 from triggers_api.errors import ConflictError, DeadlineExceededError, StoreUnavailableError
 
 
@@ -79,7 +79,35 @@ def test_a_reply_that_does_not_end_is_ended_at_the_deadline(
     assert time.monotonic() - began < 1.0 + 2.0  # what is promised: the deadline and one read's time-out
 
 
-def test_a_page_of_many_reads_ends_at_the_deadline(proxied: EventStore) -> None:
+def test_throttling_that_asks_for_a_minutes_patience_is_not_waited_for(
+    proxied: EventStore, proxy: FaultyProxy
+) -> None:
+    proxy.plan(forever="throttle")
+    deadline.start(1.0)
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailableError):
+        proxied.get(event().event_id, NOW)
+    assert time.monotonic() - began < 1.0 + 3.0  # the deadline, and at most botocore's own two pauses
+
+
+def test_a_page_of_many_reads_ends_at_the_deadline_with_what_it_has(
+    proxied: EventStore, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("triggers_api.store.dynamodb_events._MAX_QUERY_LIMIT", 1)
+    added = [add(proxied) for _ in range(8)]
+    proxy.plan(forever="slow")
+    deadline.start(1.0)
+    found = page(proxied)
+    assert 1 < proxy.requests < 8
+    assert 1 <= len(found.events) < 8
+    proxy.plan()
+    deadline.start(60)
+    rest = proxied.pending(PendingQuery(50, NOW, found.next))
+    assert [*found.events, *rest.events] == added
+
+
+def test_a_request_whose_time_is_up_makes_no_call(proxied: EventStore, proxy: FaultyProxy) -> None:
     deadline.start(-1)
     with pytest.raises(DeadlineExceededError):
         page(proxied)
+    assert proxy.requests == 0

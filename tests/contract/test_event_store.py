@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier
 
 import pytest
 
@@ -243,8 +244,10 @@ def test_a_claim_outlives_its_event(store: EventStore) -> None:
 
 def _race(calls: list[Callable[[], object]]) -> list[object]:
     """Make all calls at once; return their results, or what they raised."""
+    start = Barrier(len(calls))
 
     def outcome(call: Callable[[], object]) -> object:
+        start.wait()
         try:
             return call()
         except (ConflictError, NotFoundError) as error:

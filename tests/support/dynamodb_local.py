@@ -64,7 +64,8 @@ def npm_package(name: str) -> Path:
             )
             (archive,) = Path(workbench).glob("*.tgz")
             with tarfile.open(archive) as tar:
-                tar.extractall(workbench, filter="data")
+                # Python 3.11 before 3.11.4 has no filter, and Debian 12 ships that.
+                tar.extractall(workbench, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
             try:
                 Path(workbench, "package").rename(folder)
             except OSError:

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 from urllib.parse import urlsplit
 
-Fault = Literal["none", "lose reply", "hang", "drip body", "drip head", "reset", "throttle"]
+Fault = Literal["none", "lose reply", "hang", "drip body", "drip head", "reset", "slow", "throttle"]
 
 _THROTTLED = b'{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"slow down"}'
 
@@ -53,8 +53,16 @@ class FaultyProxy:
         if fault == "hang":
             self.over.wait(60)
             return
+        if fault == "slow":
+            self.over.wait(0.4)
         if fault == "throttle":
-            self._reply(request, 400, {"Content-Type": "application/x-amz-json-1.0"}, _THROTTLED, fault)
+            self._reply(
+                request,
+                400,
+                {"Content-Type": "application/x-amz-json-1.0", "x-amz-retry-after": "60000"},
+                _THROTTLED,
+                fault,
+            )
             return
         connection = http.client.HTTPConnection(self._upstream.netloc, timeout=30)
         connection.request("POST", request.path, body, dict(request.headers))

@@ -143,9 +143,19 @@ def test_a_host_header_that_mangum_cannot_parse_is_dropped(value: str) -> None:
         assert arrived(event).headers == {b"x-other": b"kept"}
 
 
-def test_a_header_value_that_http_cannot_carry_is_dropped_and_the_others_are_kept() -> None:
+def test_a_header_whose_values_http_cannot_carry_arrives_empty() -> None:
     app = arrived({"multiValueHeaders": {"X-API-Key": ["\ud800", "good"], "X-Request-ID": ["\udfff"]}})
-    assert app.headers == {b"x-api-key": b"good"}
+    assert app.headers == {b"x-api-key": b"", b"x-request-id": b""}
+
+
+def test_a_repeated_idempotency_key_arrives_empty_and_is_not_joined_into_one() -> None:
+    app = arrived({"multiValueHeaders": {"Idempotency-Key": ["a", "b"]}})
+    assert app.headers == {b"idempotency-key": b""}
+
+
+def test_a_header_of_many_values_goes_before_its_short_form() -> None:
+    app = arrived({"headers": {"x-api-key": "two"}, "multiValueHeaders": {"X-API-Key": ["one", "two"]}})
+    assert app.headers == {b"x-api-key": b"one, two"}
 
 
 def test_a_header_written_in_two_cases_is_one_header() -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from fastapi import Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
-from starlette.responses import FileResponse
 
 from triggers_api.api.routes import Route
 from triggers_api.errors import NotFoundError
@@ -38,6 +37,6 @@ def docs_routes(assets: Path | None) -> tuple[Route, ...]:
     async def asset(name: str) -> Response:
         if assets is None or name not in _ASSETS:
             raise NotFoundError("There is no such path.")
-        return FileResponse(assets / name, media_type=_ASSETS[name])
+        return Response((assets / name).read_bytes(), media_type=_ASSETS[name])
 
     return ("GET", "/openapi.json", openapi), ("GET", "/docs", docs), ("GET", "/docs/{name}", asset)

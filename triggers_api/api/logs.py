@@ -56,13 +56,14 @@ class TextFormatter(_Formatter):
 
 
 def configure(level: str, *, in_lambda: bool) -> None:
-    """Send the package's log lines to stdout in Lambda, which CloudWatch reads, and to stderr elsewhere."""
+    """Send log lines to stdout in Lambda, which CloudWatch reads, and to stderr elsewhere.
+
+    The level is that of this package. What a library has to say from WARNING on comes in the same form.
+    """
     handler = logging.StreamHandler(sys.stdout if in_lambda else sys.stderr)
     handler.setFormatter(JsonFormatter() if in_lambda else TextFormatter())
-    logger = logging.getLogger(ROOT)
-    logger.handlers = [handler]
-    logger.propagate = False
-    logger.setLevel(level)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger(ROOT).setLevel(level)
 
 
 def _plain(value: Any) -> str:

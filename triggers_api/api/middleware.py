@@ -6,6 +6,7 @@ costs every request (a stack of two cost 0.7 ms of CPU), and all of this is abou
 
 import logging
 import time
+from asyncio import CancelledError
 from typing import Any
 
 from starlette.requests import ClientDisconnect
@@ -16,7 +17,7 @@ from triggers_api.api.context import RequestContext, accepted_request_id, curren
 from triggers_api.api.errors import error_response
 from triggers_api.core import deadline
 from triggers_api.core.strict_json import dump
-from triggers_api.errors import TriggersError
+from triggers_api.errors import StoreUnavailableError, TriggersError
 
 logger = logging.getLogger("triggers_api.access")
 
@@ -68,6 +69,11 @@ class RequestBoundary:
                 await self._app(scope, receive, send_with_head)
         except ClientDisconnect:
             status = _CLIENT_WENT_AWAY
+        except CancelledError:
+            # The server stops and gives up on this request. Its write may have been made: that is a 503.
+            if not status:
+                stopping = StoreUnavailableError("The service is stopping.")
+                await error_response(stopping, context.request_id)(scope, receive, send_with_head)
         except Exception as error:  # the last resort: whatever it is, the client gets an answer
             logger.exception("bug", extra={"fields": {"error": type(error).__name__}})
             if status:

@@ -30,11 +30,12 @@ def guarded(handler: Handler, *, cors_allow_origin: str) -> Handler:
     """Return a handler that always returns a well-formed proxy response."""
 
     def guard(event: Any, context: Any) -> dict[str, Any]:
-        request = normalised(event)
+        sent: list[str] = []
         try:
+            request = normalised(event)
+            sent = request["multiValueHeaders"].get("x-request-id", [])
             return handler(request, context)
         except Exception as error:  # the last resort, as said above
-            sent = request["multiValueHeaders"].get("x-request-id", [])
             request_id = accepted_request_id([text.encode() for text in sent])
             fields = {"error": type(error).__name__, "request_id": request_id}
             logger.exception("bug", extra={"fields": fields})
@@ -80,13 +81,25 @@ def _path(event: Mapping[str, Any]) -> str:
 
 
 def _headers(event: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return the headers; those that HTTP itself could not carry are left out."""
-    values = {**_lists(event.get("headers")), **_lists(event.get("multiValueHeaders"))}
+    """Return the headers, one value each.
+
+    A value that HTTP could not carry becomes an empty one, and so does a repeated idempotency key, which
+    Mangum would join into one key: the app refuses both. To leave them out would be to ignore what was asked.
+    """
+    single, multi = _lowered(event.get("headers")), _lowered(event.get("multiValueHeaders"))
     headers: dict[str, list[str]] = {}
-    for name, texts in values.items():
-        clean = [text for text in texts if text.isprintable() or text.isascii()]
-        if _NAME.fullmatch(name) and name.lower() not in _UNUSED_HEADERS and clean:
-            headers.setdefault(name.lower(), []).extend(clean)
+    for name, texts in {**single, **multi}.items():
+        if _NAME.fullmatch(name) and name not in _UNUSED_HEADERS:
+            usable = all(text.isprintable() or text.isascii() for text in texts)
+            repeated = len(texts) > 1 and name == "idempotency-key"
+            headers[name] = [", ".join(texts) if usable and not repeated else ""]
+    return headers
+
+
+def _lowered(value: Any) -> dict[str, list[str]]:
+    headers: dict[str, list[str]] = {}
+    for name, texts in _lists(value).items():
+        headers.setdefault(name.lower(), []).extend(texts)
     return headers
 
 

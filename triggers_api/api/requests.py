@@ -2,6 +2,7 @@
 
 import re
 import time
+from contextlib import aclosing
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -74,12 +75,13 @@ async def _body(request: Request) -> bytes:
     chunks: list[bytes] = []
     size = 0
     began = time.monotonic()
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size <= MAX_BODY_BYTES:
-            chunks.append(chunk)
-        elif size > _MAX_DRAINED_BYTES:
-            break
+    async with aclosing(request.stream()) as stream:
+        async for chunk in stream:
+            size += len(chunk)
+            if size <= MAX_BODY_BYTES:
+                chunks.append(chunk)
+            elif size > _MAX_DRAINED_BYTES:
+                break
     deadline.extend(time.monotonic() - began)
     if size > MAX_BODY_BYTES:
         raise PayloadTooLargeError(

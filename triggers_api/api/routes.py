@@ -53,6 +53,7 @@ async def get_event(request: Request, key: Key, service: Parts) -> Response:
     """Return one event."""
     event_id = here().event_id = read_event_id(request)
     event = await service.run(service.inbox.get, key, event_id)
+    here().source = event.source
     return _json(200, f'{event.to_json()[:-1]},"request_id":{dump(here().request_id)}}}')
 
 

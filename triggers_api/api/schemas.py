@@ -43,7 +43,7 @@ class EventMetadata(BaseModel):
 
     correlation_id: Annotated[str, Field(max_length=256)] | None = None
     priority: Literal["low", "normal", "high"] = "normal"
-    idempotency_key: IdempotencyKey | None = None
+    idempotency_key: Annotated[IdempotencyKey | None, Field(repr=False)] = None
 
 
 class IngestRequest(BaseModel):
@@ -53,7 +53,7 @@ class IngestRequest(BaseModel):
 
     source: Name
     event_type: Name
-    payload: dict[str, Any]
+    payload: Annotated[dict[str, Any], Field(repr=False)]
     metadata: EventMetadata | None = None
 
 

@@ -59,5 +59,6 @@ async def authenticated(request: Request) -> KeyRecord:
     record = parts.authenticator.recall(keys[0])
     if record is None:
         record = await parts.run(parts.authenticator.look_up, keys[0])
-    here().key_id = record.id
+    context = here()
+    context.key_id, context.source = record.id, record.source
     return record

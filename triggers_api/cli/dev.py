@@ -2,12 +2,14 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from triggers_api.cli import config
-from triggers_api.core.keys import LOCAL_KEY
+
+if TYPE_CHECKING:
+    from triggers_api.ops.dev import DevServer
 
 
 def dev(
@@ -37,35 +39,25 @@ def dev(
     os.environ.clear()
     os.environ.update(server.environment)
 
-    import uvicorn  # noqa: PLC0415
-
+    from triggers_api.api.server import serve  # noqa: PLC0415
     from triggers_api.main import app  # noqa: PLC0415 - reads the environment that was just set
 
-    typer.echo(_banner(server.url, server.data))
+    typer.echo(_banner(server))
     if host not in {"127.0.0.1", "::1", "localhost"}:
-        typer.echo(
-            f"Notice: {host} can be reached from other machines, and the key above is well known.", err=True
-        )
-    settings = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        server_header=False,
-        timeout_graceful_shutdown=5,
-    )
-    uvicorn.Server(settings).run(sockets=[server.listener])
+        typer.echo(f"Notice: {host} can be reached from other machines; who knows a key comes in.", err=True)
+    serve(app, server.listener)
 
 
-def _banner(url: str, data: str) -> str:
+def _banner(server: "DevServer") -> str:
+    key = server.key or "YOUR-KEY"
     request = (
-        f"curl -X POST {url}/v1/events -H 'Content-Type: application/json' -H 'X-API-Key: {LOCAL_KEY}'"
+        f"curl -X POST {server.url}/v1/events -H 'Content-Type: application/json' -H 'X-API-Key: {key}'"
         """ -d '{"source": "test", "event_type": "test.created", "payload": {"hello": "world"}}'"""
     )
     return (
-        f"Triggers API listens on {url} (Ctrl-C ends it)\n"
-        f"  data  {data}\n"
-        f"  key   {LOCAL_KEY}\n"
-        f"  docs  {url}/docs\n"
+        f"Triggers API listens on {server.url} (Ctrl-C ends it)\n"
+        f"  data  {server.data}\n"
+        f"  key   {server.key or 'one of the table (AUTH_MODE is aws)'}\n"
+        f"  docs  {server.url}/docs\n"
         f"  try   {request}"
     )

@@ -6,15 +6,15 @@ exist.
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from triggers_api.core import cursors, ids
-from triggers_api.core.events import Event, EventStore, IdempotencyClaim, PendingQuery
+from triggers_api.core.events import Event, EventStore, IdempotencyClaim, PendingQuery, not_found
 from triggers_api.core.keys import KeyRecord
 from triggers_api.core.strict_json import dump, dump_canonical
 from triggers_api.core.times import Clock, format_time, seconds
-from triggers_api.errors import ForbiddenError, NotFoundError
+from triggers_api.errors import ForbiddenError
 
 IDEMPOTENCY_SECONDS = 24 * 3600
 _DAY = 24 * 3600
@@ -26,9 +26,9 @@ class Submission:
 
     source: str
     event_type: str
-    payload: dict[str, Any]
-    metadata: dict[str, Any]
-    idempotency_key: str | None
+    payload: dict[str, Any] = field(repr=False)
+    metadata: dict[str, Any] = field(repr=False)
+    idempotency_key: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +106,6 @@ class Inbox:
     def delete(self, key: KeyRecord, event_id: str) -> None:
         """Delete an event; what is not there, or not this key's, stays as it is, and that is no error."""
         self._store.delete(event_id, source=key.source)
-
-
-def not_found() -> NotFoundError:
-    """Say that there is no such event, also of one that another source owns."""
-    return NotFoundError("There is no event with this id.")
 
 
 def _created_at(event_id: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from triggers_api.core.keys import LOCAL_KEY
 from triggers_api.errors import ConfigurationError, LocalEnvironmentError
 from triggers_api.settings import Settings
 from triggers_api.store.sqlite import Database
@@ -25,12 +26,16 @@ class DevOptions:
 
 @dataclass(frozen=True, slots=True)
 class DevServer:
-    """All that the server needs: the environment of the service, an open socket, and what to tell."""
+    """All that the server needs: the environment of the service, an open socket, and what to tell.
+
+    `key` is the key that opens without being made first; None where only the keys of the table do.
+    """
 
     environment: Mapping[str, str]
     listener: socket.socket
     url: str
     data: str
+    key: str | None
 
 
 def prepare(options: DevOptions, environment: Mapping[str, str]) -> DevServer:
@@ -58,23 +63,28 @@ def prepare(options: DevOptions, environment: Mapping[str, str]) -> DevServer:
         data = str(database.path)
     listener = _listen(options.host, options.port)
     host, port = listener.getsockname()[:2]
-    return DevServer(environment, listener, f"http://{f'[{host}]' if ':' in host else host}:{port}", data)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    key = LOCAL_KEY if settings.auth_mode == "local" else None
+    return DevServer(environment, listener, url, data, key)
 
 
 def _environment(options: DevOptions, environment: Mapping[str, str]) -> dict[str, str]:
     """Return the service's environment: the store that was asked for, whatever else a shell has set."""
-    if options.data_dir and options.dynamodb_endpoint:
+    if options.data_dir is not None and options.dynamodb_endpoint is not None:
         raise ConfigurationError(
             "--data-dir and --dynamodb-endpoint exclude each other.",
             reason="the data is either in a folder or in a DynamoDB",
             hint="Give one of them.",
         )
     result = dict(environment)
-    if options.dynamodb_endpoint:
+    if options.dynamodb_endpoint is not None:
+        if not options.dynamodb_endpoint:
+            raise ConfigurationError("--dynamodb-endpoint is empty.", hint="Give a URL, or leave it out.")
         result["DYNAMODB_ENDPOINT_URL"] = options.dynamodb_endpoint
-        result.setdefault("DYNAMODB_TABLE_EVENTS", EVENTS_TABLE)
-        result.setdefault("DYNAMODB_TABLE_KEYS", KEYS_TABLE)
+        result["DYNAMODB_TABLE_EVENTS"] = result.get("DYNAMODB_TABLE_EVENTS") or EVENTS_TABLE
+        result["DYNAMODB_TABLE_KEYS"] = result.get("DYNAMODB_TABLE_KEYS") or KEYS_TABLE
     else:
+        result["AUTH_MODE"] = "local"
         for name in ("DYNAMODB_ENDPOINT_URL", "DYNAMODB_TABLE_EVENTS", "DYNAMODB_TABLE_KEYS"):
             result.pop(name, None)
     if options.data_dir:
@@ -86,9 +96,9 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=1024)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise LocalEnvironmentError(
             f"Cannot listen on {host}, port {port}.",
-            reason=(error.strerror or str(error)).lower(),
+            reason=(getattr(error, "strerror", None) or str(error)).lower(),
             hint="End the program that listens there, or choose another address with --host and --port.",
         ) from error

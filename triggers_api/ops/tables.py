@@ -7,7 +7,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from triggers_api.errors import LocalEnvironmentError
-from triggers_api.store.dynamodb import session_for
+from triggers_api.store.dynamodb import make_client
 
 _INDEX = {
     "IndexName": "status-created_at-index",
@@ -51,10 +51,9 @@ def create_missing_tables(*, endpoint_url: str, region: str, events: str, keys: 
 
     `LocalEnvironmentError` where the endpoint does not answer, or refuses.
     """
-    client = session_for(endpoint_url).client(
-        "dynamodb",
+    client, _ = make_client(
+        region=region,
         endpoint_url=endpoint_url,
-        region_name=region,
         config=Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 2}),
     )
     try:

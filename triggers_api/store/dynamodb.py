@@ -3,7 +3,8 @@
 botocore's own time-outs are per read: a reply that drips never ends, and botocore knows nothing of the
 request that waits for it. So the signed request is sent here, from botocore's public `before-send` event,
 through urllib3 (which botocore uses too), and every read of the reply gets at most what is left of the
-request's time. Signing, retries (three attempts in all) and parsing stay botocore's.
+request's time. Signing, retries (three attempts in all) and parsing stay botocore's. Unbounded is only the
+look-up of the endpoint's name.
 """
 
 import io
@@ -12,25 +13,31 @@ import ssl
 from http.client import HTTPResponse
 from socket import socket
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import boto3
+import botocore.session
 import urllib3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
 from botocore.httpsession import get_cert_path
+from botocore.utils import get_environ_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from triggers_api.core import deadline
-from triggers_api.errors import StoreUnavailableError
+from triggers_api.errors import ConfigurationError, StoreUnavailableError
 from triggers_api.store.calls import logged, logger
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 CONNECT_SECONDS = 1.0
 READ_SECONDS = 2.0
 ATTEMPTS = 3
+
+_CONNECTIONS = 50
 
 
 class ConditionFailedError(Exception):
@@ -53,17 +60,13 @@ class DynamoDB:
     """DynamoDB's low-level client with this product's time-outs, log lines and errors."""
 
     def __init__(self, *, region: str, endpoint_url: str | None = None) -> None:
-        self._client = session_for(endpoint_url).client(
-            "dynamodb",
-            region_name=region,
-            endpoint_url=endpoint_url,
-            config=Config(
-                connect_timeout=CONNECT_SECONDS,
-                read_timeout=READ_SECONDS,
-                retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
-            ),
+        config = Config(
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
+            retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
         )
-        transport: Any = _Transport()
+        self._client, ca_bundle = make_client(region=region, endpoint_url=endpoint_url, config=config)
+        transport: Any = _Transport(self._client.meta.endpoint_url, ca_bundle)
         self._client.meta.events.register("before-send.dynamodb", transport.send)
 
     def call(self, method: str, **arguments: Any) -> dict[str, Any]:
@@ -71,7 +74,7 @@ class DynamoDB:
 
         Raises `ConditionFailedError` or `TransactionCanceledError` where DynamoDB refuses a write, and
         `StoreUnavailableError` where it cannot be reached, is throttled, or does not let us in. What
-        DynamoDB calls malformed is a bug of ours, and raised as it is.
+        botocore or DynamoDB calls malformed is a bug of ours, and raised as it is.
         """
         with logged(method) as fields:
             if logger.isEnabledFor(logging.DEBUG):
@@ -79,8 +82,14 @@ class DynamoDB:
             deadline.remaining()
             try:
                 answer: dict[str, Any] = getattr(self._client, method)(**arguments)
+            except ParamValidationError:
+                raise
             except ClientError as error:
-                raise _translated(method, error) from error
+                response: dict[str, Any] = dict(error.response)
+                code = response["Error"]["Code"]
+                if code == "ValidationException":
+                    raise
+                raise _translated(method, code, response) from error
             except BotoCoreError as error:
                 logger.error("store failed", extra={"fields": {"operation": method, "reason": str(error)}})
                 raise StoreUnavailableError("The store cannot be reached right now.") from error
@@ -88,24 +97,35 @@ class DynamoDB:
             return answer
 
 
-def session_for(endpoint_url: str | None) -> boto3.session.Session:
-    """Return a session with the environment's credentials; without any, one that satisfies an emulator."""
-    session = boto3.session.Session()
-    if endpoint_url and session.get_credentials() is None:
-        # DynamoDB Local asks for a signature, and takes any.
-        return boto3.session.Session(aws_access_key_id="local", aws_secret_access_key="local")  # noqa: S106
-    return session
+def make_client(
+    *, region: str, endpoint_url: str | None, config: Config
+) -> tuple["DynamoDBClient", str | bool]:
+    """Return a client with the environment's credentials, and what it trusts (`AWS_CA_BUNDLE`, or True).
+
+    Without credentials an endpoint of one's own gets some that satisfy an emulator. `ConfigurationError`
+    where the environment names a profile that is not there, or half of the credentials.
+    """
+    core = botocore.session.get_session()
+    session = boto3.session.Session(botocore_session=core)
+    try:
+        if endpoint_url and session.get_credentials() is None:
+            # DynamoDB Local asks for a signature, and takes any.
+            core.set_credentials("local", "local")
+        client = session.client("dynamodb", region_name=region, endpoint_url=endpoint_url, config=config)
+        return client, core.get_config_variable("ca_bundle") or True
+    except BotoCoreError as error:
+        raise ConfigurationError(
+            "The AWS settings of this environment cannot be used.",
+            reason=str(error),
+            hint="Correct AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or unset them.",
+        ) from error
 
 
-def _translated(method: str, error: ClientError) -> Exception:
-    response: dict[str, Any] = dict(error.response)
-    code = response["Error"]["Code"]
+def _translated(method: str, code: str, response: dict[str, Any]) -> Exception:
     if code == "ConditionalCheckFailedException":
         return ConditionFailedError(response.get("Item", {}))
     if code == "TransactionCanceledException":
         return TransactionCanceledError(response.get("CancellationReasons", []))
-    if code == "ValidationException":
-        return error
     logger.error("store failed", extra={"fields": {"operation": method, "reason": code}})
     return StoreUnavailableError("The store cannot be used right now.")
 
@@ -116,11 +136,16 @@ def _capacity(consumed: Any) -> float:
 
 
 class _Transport:
-    """Sends what botocore has signed."""
+    """Sends what botocore has signed, through the proxy that the environment prescribes, if any."""
 
-    def __init__(self) -> None:
-        context = ssl.create_default_context(cafile=get_cert_path(verify=True))
-        self._pool = urllib3.PoolManager(maxsize=50, ssl_context=context)
+    def __init__(self, endpoint_url: str, ca_bundle: Any) -> None:
+        context = ssl.create_default_context(cafile=get_cert_path(ca_bundle))
+        proxy = get_environ_proxies(endpoint_url).get(urlsplit(endpoint_url).scheme)
+        self._pool = (
+            urllib3.ProxyManager(proxy, maxsize=_CONNECTIONS, ssl_context=context)
+            if proxy
+            else urllib3.PoolManager(maxsize=_CONNECTIONS, ssl_context=context)
+        )
         self._pool.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
 
     def send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
@@ -138,6 +163,8 @@ class _Transport:
                 preload_content=False,
                 decode_content=False,
             )
+            # With it the service may ask botocore to sleep for longer than a request has.
+            reply.headers.discard("x-amz-retry-after")
             headers: Any = reply.headers
             response = AWSResponse(request.url, reply.status, headers, reply)
             response.content  # noqa: B018 - reads the reply whole, here, where its errors are translated

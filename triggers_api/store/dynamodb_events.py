@@ -20,7 +20,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from triggers_api.core import ids
+from triggers_api.core import deadline, ids
 from triggers_api.core.events import (
     ACKNOWLEDGED,
     PENDING,
@@ -31,11 +31,12 @@ from triggers_api.core.events import (
     PendingQuery,
     Position,
     checked,
+    not_found,
 )
-from triggers_api.core.inbox import not_found
 from triggers_api.errors import (
     ConflictError,
     CorruptRecordError,
+    DeadlineExceededError,
     IdempotencyKeyReusedError,
     StoreUnavailableError,
 )
@@ -87,14 +88,19 @@ class DynamoEventStore:
         return event if event.expires_at > now else None
 
     def pending(self, query: PendingQuery) -> Page:
-        """Query the index until the page is full, the inbox ends, or `MAX_READS_PER_PAGE` is reached."""
+        """Query the index until the page is full, the inbox ends, or a bound on reads or time is reached."""
         page = PageBuilder(query.limit)
         after = query.after
         for read in range(MAX_READS_PER_PAGE):
             # One more than the page takes tells in the same call whether there is a next page. DynamoDB
             # counts and bills what it looks at, not what matches: where few match, each read looks at more.
             limit = min((page.missing + 1) * 4**read, _MAX_QUERY_LIMIT)
-            answer = self._dynamodb.call("query", **self._query(query, after, limit))
+            try:
+                answer = self._dynamodb.call("query", **self._query(query, after, limit))
+            except DeadlineExceededError:
+                if read == 0:
+                    raise
+                break  # what was looked at so far is an answer, and the cursor goes on from there
             for event in _events(answer["Items"]):
                 if not page.takes(event):
                     return page.full()
@@ -164,6 +170,8 @@ class DynamoEventStore:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         for attempt in range(_TRANSACTION_TRIES):
+            # Another request with this idempotency key is being written right now; it wins or fails soon.
+            time.sleep(random.uniform(0, min(0.02 * 2**attempt, deadline.remaining())) if attempt else 0)  # noqa: S311 - jitter
             try:
                 self._dynamodb.call("transact_write_items", TransactItems=[{"Put": put}, {"Put": record}])
             except TransactionCanceledError as cancelled:
@@ -173,8 +181,6 @@ class DynamoEventStore:
                 if "TransactionConflict" not in codes:
                     logger.error("store failed", extra={"fields": {"reason": ", ".join(map(str, codes))}})
                     break
-                # Another request with this idempotency key is being written right now; it wins or fails soon.
-                time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter
             else:
                 return claim.event_id
         raise StoreUnavailableError("The store cannot take this event right now.")
@@ -277,8 +283,8 @@ def _explain_refused_ack(item: dict[str, Any], *, nonce: str, now: int, source: 
     """Tell why an acknowledgement was refused; return where an earlier attempt of this very call made it."""
     if item.get("ack_nonce") == {"S": nonce}:
         return
-    expired = not item or int(item["ttl"]["N"]) <= now
-    if expired or (source is not None and item["source"]["S"] != source):
+    event = checked(partial(_event, item)) if item else None
+    if event is None or event.expires_at <= now or source not in (None, event.source):
         raise not_found()
     raise ConflictError("This event is acknowledged already.")
 

@@ -9,6 +9,7 @@ sixteen threads that poll starve some of them. Against other processes there is 
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -156,19 +157,19 @@ class Database:
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
+        """Make the tables where there are none; another process may be about to do the same."""
+        connection.execute("BEGIN IMMEDIATE")
         if _version(connection) == 0:
-            if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone() != (0,):
+            if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
                 raise sqlite3.DatabaseError("it is a database of another program")
             self.path.chmod(0o600)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("BEGIN IMMEDIATE")
-            if _version(connection) == 0:  # else another process was first
-                for statement in _SCHEMA.split(";"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
-            connection.execute("COMMIT")
+            for statement in _SCHEMA.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
         if (version := _version(connection)) != _SCHEMA_VERSION:
             raise sqlite3.DatabaseError(f"it has version {version}, and this program reads {_SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+        _switch_to_wal(connection)
 
     def _unusable(self, reason: str) -> LocalEnvironmentError:
         return LocalEnvironmentError(
@@ -191,6 +192,20 @@ def _translated(operation: str) -> Iterator[None]:
 def _version(connection: sqlite3.Connection) -> int:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     return int(version)
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Set the journal mode, which the file keeps. SQLite does not wait for another process here, so we do."""
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _out_of_time() -> bool:

@@ -8,8 +8,15 @@ import sqlite3
 from contextlib import closing
 from functools import partial
 
-from triggers_api.core.events import Event, IdempotencyClaim, Page, PageBuilder, PendingQuery, checked
-from triggers_api.core.inbox import not_found
+from triggers_api.core.events import (
+    Event,
+    IdempotencyClaim,
+    Page,
+    PageBuilder,
+    PendingQuery,
+    checked,
+    not_found,
+)
 from triggers_api.errors import ConflictError, CorruptRecordError, IdempotencyKeyReusedError
 from triggers_api.store.calls import logger
 from triggers_api.store.sqlite import Database
