@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -65,7 +66,8 @@ def npm_package(name: str) -> Path:
             (archive,) = Path(workbench).glob("*.tgz")
             with tarfile.open(archive) as tar:
                 # Python 3.11 before 3.11.4 has no filter, and Debian 12 ships that.
-                tar.extractall(workbench, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+                options: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+                tar.extractall(workbench, **options)
             try:
                 Path(workbench, "package").rename(folder)
             except OSError:

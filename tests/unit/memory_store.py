@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from triggers_api.core.events import Event, IdempotencyClaim, Page, PageBuilder, PendingQuery
-from triggers_api.core.inbox import not_found
+from triggers_api.core.events import Event, IdempotencyClaim, Page, PageBuilder, PendingQuery, not_found
 from triggers_api.errors import ConflictError, IdempotencyKeyReusedError
 
 

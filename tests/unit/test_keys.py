@@ -177,7 +177,7 @@ def test_a_record_whose_expiry_only_looks_like_a_time_is_damaged(expires_at: Any
         KeyRecord(DIGEST, is_active=True, expires_at=expires_at)
 
 
-@pytest.mark.parametrize("source", ["", b"shop", 5])
+@pytest.mark.parametrize("source", ["", b"shop", 5, "\udcff"])
 def test_a_record_that_is_bound_to_no_possible_source_is_damaged(source: Any) -> None:
     # An empty source must never be taken for "bound to none".
     with pytest.raises(CorruptRecordError):

@@ -17,6 +17,7 @@ from triggers_api.api.schemas import EventMetadata, InboxQuery, IngestRequest
 from triggers_api.core.strict_json import MAX_DEPTH
 from triggers_api.version import VERSION
 
+_IDEMPOTENCY_PATTERN = r'^("([ !#-\[\]-~]|\\["\\]){1,256}"|[!#-~]([ -~]{0,254}[!-~])?)$'
 _EVENT_ID = "01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34"
 _TIME = "2024-11-27T08:15:30.123456Z"
 _TIME_PATTERN = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$"
@@ -187,7 +188,7 @@ _IDEMPOTENCY_PARAMETER = {
     "in": "header",
     "description": "Printable ASCII, quoted or bare; the same as `metadata.idempotency_key`. The same key "
     "with the same request gives the first answer again for 24 hours; with another request, a 422.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 256, "pattern": "^[!#-~]([ -~]*[!-~])?$"},
+    "schema": {"type": "string", "pattern": _IDEMPOTENCY_PATTERN},
 }
 
 

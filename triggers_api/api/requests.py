@@ -18,8 +18,7 @@ MAX_BODY_BYTES = 409_600
 _MAX_DRAINED_BYTES = 10 * 1024 * 1024  # what API Gateway lets through at most
 _MAX_QUERY_FIELDS = 100
 _JSON = re.compile(r"application/(?:[a-z0-9!#$&^_.+-]+\+)?json", re.ASCII | re.IGNORECASE)
-_UTF8_CHARSET = re.compile(r"charset\s*=\s*\"?utf-?8\"?", re.ASCII | re.IGNORECASE)
-_QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"', re.ASCII)
+_QUOTED = re.compile(r'"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"', re.ASCII)  # RFC 8941, 3.3.3
 _BARE = re.compile(r"[\x21\x23-\x7e][\x20-\x7e]*", re.ASCII)
 _MAX_IDEMPOTENCY_KEY = 256
 
@@ -49,8 +48,9 @@ def read_inbox_query(request: Request) -> InboxQuery:
         raise ValidationError(
             f"The query is not valid: it must be percent-encoded UTF-8 of at most {_MAX_QUERY_FIELDS} fields."
         ) from None
-    values = dict(pairs)
-    if len(values) != len(pairs):
+    known = [(name, value) for name, value in pairs if name in InboxQuery.model_fields]
+    values = dict(known)
+    if len(values) != len(known):
         raise ValidationError("The query is not valid: a parameter is given twice.")
     return validated(InboxQuery, values, what="The query is not valid")
 
@@ -93,11 +93,14 @@ async def _body(request: Request) -> bytes:
 
 
 def _check_content_type(request: Request) -> None:
-    media_type, _, parameters = request.headers.get("content-type", "application/json").partition(";")
-    if not _JSON.fullmatch(media_type.strip()):
+    values = request.headers.getlist("content-type") or ["application/json"]
+    media_type, *parameters = values[0].split(";")
+    if len(values) > 1 or not _JSON.fullmatch(media_type.strip()):
         raise invalid_field("Content-Type", "must be application/json")
-    if "charset" in parameters.lower() and not _UTF8_CHARSET.search(parameters):
-        raise invalid_field("Content-Type", "must name UTF-8 where it names a charset")
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset" and value.strip().strip('"').lower() not in {"utf-8", "utf8"}:
+            raise invalid_field("Content-Type", "must name UTF-8 where it names a charset")
 
 
 def _idempotency_header(request: Request) -> str | None:
@@ -105,12 +108,12 @@ def _idempotency_header(request: Request) -> str | None:
     values = request.headers.getlist("idempotency-key")
     if not values:
         return None
-    text = values[0].strip()
+    text = values[0].strip(" \t")
     if quoted := _QUOTED.fullmatch(text):
         key = re.sub(r"\\(.)", r"\1", quoted[1])
     else:
         key = text if _BARE.fullmatch(text) else ""
-    if len(values) > 1 or not 1 <= len(key) <= _MAX_IDEMPOTENCY_KEY or not key.isascii():
+    if len(values) > 1 or not 1 <= len(key) <= _MAX_IDEMPOTENCY_KEY:
         expected = f"must be one key of 1 to {_MAX_IDEMPOTENCY_KEY} printable ASCII characters"
         raise invalid_field("Idempotency-Key", expected)
     return key

@@ -26,8 +26,8 @@ def _printable(text: str) -> str:
 
 
 def _digits(value: Any) -> Any:
-    """Take decimal digits only: Pydantic itself also takes ' 7', '7.0' and '0_7'."""
-    if isinstance(value, str) and not re.fullmatch(r"\d{1,9}", value, re.ASCII):
+    """Take a decimal number only: Pydantic itself also takes ' 7', '007', '7.0' and '0_7'."""
+    if isinstance(value, str) and not re.fullmatch(r"[1-9]\d{0,8}", value, re.ASCII):
         raise PydanticCustomError("whole_number", f"must be a whole number from 1 to {MAX_LIMIT}")
     return value
 

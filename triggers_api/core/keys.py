@@ -21,6 +21,7 @@ LOCAL_KEY = "test-api-key-12345"
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _FORM = re.compile(r"[A-Za-z0-9_-]{16,128}", re.ASCII)
 _GENERATED = re.compile(r"(trg_[a-z0-9-]+_[A-Za-z0-9_-]{43})_([0-9A-Za-z]{6})", re.ASCII)
+_NAME = re.compile(r"[^\ud800-\udfff]+", re.DOTALL)  # a text that has a UTF-8
 _ID_CHARACTERS = 12
 
 
@@ -41,7 +42,7 @@ class KeyRecord:
         """Refuse what would make entry a matter of doubt: `CorruptRecordError`."""
         if not isinstance(self.is_active, bool):
             raise self._damaged("is_active is not a boolean")
-        if self.source is not None and not (isinstance(self.source, str) and self.source):
+        if self.source is not None and not (isinstance(self.source, str) and _NAME.fullmatch(self.source)):
             raise self._damaged("source is not a name")
         if self.expires_at is not None and not (
             isinstance(self.expires_at, str) and is_time(self.expires_at)

@@ -1,0 +1,275 @@
+"""The API as a client sees it, through its two doors: an ASGI server's, and Lambda's.
+
+Every answer that passes here is held against the OpenAPI document (see `promises`), whatever a test looks at.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import unquote, urlencode
+
+from fastapi import FastAPI
+from mangum import Mangum
+
+from tests.api.lambda_events import LambdaContext, rest_event
+from tests.api.promises import check
+from tests.conftest import Stores
+from tests.support.clock import FakeClock
+from triggers_api.api.app import create_app
+from triggers_api.api.auth import Authenticator
+from triggers_api.api.proxy import guarded
+from triggers_api.api.service import Service
+from triggers_api.core.ids import EventIds
+from triggers_api.core.inbox import Inbox
+from triggers_api.core.keys import KeyRecord, digest_of, generate
+
+Door = Literal["asgi", "lambda"]
+Headers = Sequence[tuple[str, str | bytes]]
+_CHUNK = 65_536
+
+
+@dataclass(frozen=True)
+class Request:
+    method: str
+    path: str
+    query: str
+    headers: Headers
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Header names are in lower case; a name that comes twice fails the test at once."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def error(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.json["error"]
+        return found
+
+    @property
+    def refusal(self) -> tuple[int, str]:
+        return self.status, self.error["code"]
+
+
+class Api:
+    """The app over two stores, with a key of its own that is bound to no source."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        clock: FakeClock,
+        *,
+        door: Door,
+        accept_local_key: bool = False,
+        cache_seconds: int = 30,
+        cors_allow_origin: str = "*",
+        docs_assets: Path | None = None,
+    ) -> None:
+        self.stores = stores
+        service = Service(
+            inbox=Inbox(stores.events, ids=EventIds(clock), clock=clock, event_ttl_days=7),
+            authenticator=Authenticator(
+                stores.keys, accept_local_key=accept_local_key, cache_seconds=cache_seconds, clock=clock
+            ),
+            clock=clock,
+            in_threads=door == "asgi",
+        )
+        self.app = create_app(service, cors_allow_origin=cors_allow_origin, docs_assets=docs_assets)
+        self._send = _asgi_door(self.app) if door == "asgi" else _lambda_door(self.app, cors_allow_origin)
+        self.key = self.make_key()
+
+    def make_key(
+        self, source: str | None = None, *, expires_at: str | None = None, is_active: bool = True
+    ) -> str:
+        key = generate("test")
+        assert self.stores.keys.add(
+            KeyRecord(digest_of(key), is_active, source=source, expires_at=expires_at)
+        )
+        return key
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: str | Mapping[str, str | int] = "",
+        key: str | None = "",
+        headers: Headers = (),
+        json_body: object = None,
+        body: bytes | None = None,
+    ) -> Answer:
+        """Send a request. `key`: the API's own unless one is given; None sends none."""
+        sent: list[tuple[str, str | bytes]] = list(headers)
+        if key is not None:
+            sent.append(("X-API-Key", key or self.key))
+        if body is None:
+            body = b"" if json_body is None else json.dumps(json_body, ensure_ascii=False).encode()
+        if body and "content-type" not in {name.lower() for name, _ in sent}:
+            sent.append(("Content-Type", "application/json"))
+        text = query if isinstance(query, str) else urlencode(query)
+        request = Request(method, path, text, tuple(sent), body)
+        answer = self._send(request)
+        check(method, path, answer.status, answer.headers, answer.body)
+        return answer
+
+    def get(self, path: str, **options: Any) -> Answer:
+        return self.call("GET", path, **options)
+
+    def post(self, path: str, json_body: object = None, **options: Any) -> Answer:
+        return self.call("POST", path, json_body=json_body, **options)
+
+    def delete(self, path: str, **options: Any) -> Answer:
+        return self.call("DELETE", path, **options)
+
+    def ingest(
+        self,
+        payload: object = None,
+        *,
+        source: str = "shop",
+        event_type: str = "order.paid",
+        metadata: object = None,
+        **options: Any,
+    ) -> Answer:
+        body = {"source": source, "event_type": event_type, "payload": {} if payload is None else payload}
+        if metadata is not None:
+            body["metadata"] = metadata
+        return self.post("/v1/events", body, **options)
+
+    def add(self, payload: object = None, **options: Any) -> str:
+        """Ingest an event; return its id."""
+        answer = self.ingest(payload, **options)
+        assert answer.status == 201, answer.body[:500]
+        return str(answer.json["event_id"])
+
+    def inbox(self, key: str | None = "", **query: str | int) -> Answer:
+        return self.get("/v1/inbox", key=key, query=query)
+
+    def walk(self, key: str | None = "", **query: str | int) -> list[dict[str, Any]]:
+        """Return the events of all pages."""
+        found: list[dict[str, Any]] = []
+        while True:
+            answer = self.inbox(key, **query)
+            assert answer.status == 200, answer.body[:500]
+            found += answer.json["events"]
+            if "next_cursor" not in answer.json["pagination"]:
+                return found
+            query["cursor"] = answer.json["pagination"]["next_cursor"]
+
+    def pending(self, **query: str | int) -> list[str]:
+        """Return the ids of all pending events, as the key that sees every source is shown them."""
+        return [event["event_id"] for event in self.walk("", **query)]
+
+
+def _asgi_door(app: FastAPI) -> Callable[[Request], Answer]:
+    def send(request: Request) -> Answer:
+        return asyncio.run(_asgi_call(app, request))
+
+    return send
+
+
+async def _asgi_call(app: FastAPI, request: Request) -> Answer:
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": request.method,
+        "scheme": "http",
+        "path": unquote(request.path),
+        "raw_path": request.path.encode(),
+        "query_string": request.query.encode(),
+        "root_path": "",
+        "headers": [(name.lower().encode(), _as_bytes(value)) for name, value in request.headers],
+        "client": ("127.0.0.1", 40000),
+        "server": ("127.0.0.1", 8000),
+    }
+    chunks = [request.body[i : i + _CHUNK] for i in range(0, len(request.body), _CHUNK)] or [b""]
+    waiting = [
+        {"type": "http.request", "body": chunk, "more_body": number < len(chunks)}
+        for number, chunk in enumerate(chunks, start=1)
+    ]
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        if not waiting:
+            await asyncio.Event().wait()  # the client is there to the end
+        return waiting.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    start, *parts = sent
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in start["headers"]}
+    assert len(headers) == len(start["headers"]), f"a header is sent twice: {start['headers']}"
+    return Answer(start["status"], headers, b"".join(part["body"] for part in parts))
+
+
+def _lambda_door(app: FastAPI, cors_allow_origin: str) -> Callable[[Request], Answer]:
+    handler = lambda_handler(app, cors_allow_origin=cors_allow_origin)
+
+    def send(request: Request) -> Answer:
+        event = rest_event(
+            request.method,
+            request.path,
+            query=request.query,
+            headers=[(name, _as_text(value)) for name, value in request.headers],
+            body=request.body,
+        )
+        response = handler(event)
+        assert response["multiValueHeaders"] == {}, f"a header is sent twice: {response}"
+        assert response["isBase64Encoded"] is False
+        return Answer(response["statusCode"], response["headers"], response["body"].encode())
+
+    return send
+
+
+def lambda_handler(app: FastAPI, *, cors_allow_origin: str = "*") -> Callable[[object], dict[str, Any]]:
+    """Return the handler as `main` makes it, callable from any thread."""
+    with _event_loop():
+        handler = guarded(Mangum(app, lifespan="off"), cors_allow_origin=cors_allow_origin)
+
+    def call(event: object) -> dict[str, Any]:
+        with _event_loop():
+            return handler(event, LambdaContext())
+
+    return call
+
+
+@contextmanager
+def _event_loop() -> Iterator[None]:
+    """Give this thread a loop, as Lambda's main thread has one, and close it after."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        yield
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+def with_keys(stores: Stores, keys: Any) -> Stores:
+    return replace(stores, keys=keys)
+
+
+def with_events(stores: Stores, events: Any) -> Stores:
+    return replace(stores, events=events)
+
+
+def _as_bytes(value: str | bytes) -> bytes:
+    return value if isinstance(value, bytes) else value.encode()
+
+
+def _as_text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode("latin-1")

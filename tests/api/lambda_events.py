@@ -1,0 +1,93 @@
+"""REST-proxy events as API Gateway makes them for `/{proxy+}`."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+HOST = "a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"
+
+
+@dataclass(frozen=True)
+class LambdaContext:
+    """What the service reads of Lambda's context."""
+
+    aws_request_id: str = "8f1f8f6e-2f0d-4f7e-9a0b-1d2c3b4a5968"
+    function_name: str = "triggers-api-prod"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 20_000
+
+
+def rest_event(
+    method: str,
+    path: str,
+    *,
+    query: str = "",
+    headers: Sequence[tuple[str, str]] = (),
+    body: bytes = b"",
+    as_base64: bool = False,
+    host: str = HOST,
+    stage_prefix: str = "/prod",
+    base_path: str = "",
+) -> dict[str, Any]:
+    """Return the event of a call. `base_path`: a custom domain's mapping, which `path` includes.
+
+    `stage_prefix` stands before the path in `requestContext.path` on the API's own domain only.
+    """
+    sent = [
+        ("Accept", "*/*"),
+        ("CloudFront-Viewer-Country", "NL"),
+        ("Host", host),
+        ("User-Agent", "curl/8.5.0"),
+        ("X-Amzn-Trace-Id", "Root=1-67470000-1234567890abcdef12345678"),
+        ("X-Forwarded-For", "203.0.113.7, 70.132.20.1"),
+        ("X-Forwarded-Port", "443"),
+        ("X-Forwarded-Proto", "https"),
+        *headers,
+    ]
+    pairs = parse_qsl(query, keep_blank_values=True)
+    try:
+        text, encoded = body.decode(), False
+    except UnicodeDecodeError:
+        text, encoded = "", True
+    if as_base64 or encoded:
+        text, encoded = base64.b64encode(body).decode(), True
+    return {
+        "resource": "/{proxy+}",
+        "path": f"{base_path}{path}",
+        "httpMethod": method,
+        "headers": dict(sent),
+        "multiValueHeaders": _grouped(sent),
+        "queryStringParameters": dict(pairs) or None,
+        "multiValueQueryStringParameters": _grouped(pairs) or None,
+        "pathParameters": {"proxy": path.lstrip("/")},
+        "stageVariables": None,
+        "requestContext": {
+            "resourceId": "abc123",
+            "resourcePath": "/{proxy+}",
+            "httpMethod": method,
+            "extendedRequestId": "JKJaXmPLvHcESHA=",
+            "requestTime": "27/Nov/2024:08:15:30 +0000",
+            "path": f"{stage_prefix}{base_path}{path}",
+            "accountId": "123456789012",
+            "protocol": "HTTP/1.1",
+            "stage": "prod",
+            "domainPrefix": host.partition(".")[0],
+            "requestTimeEpoch": 1732695330000,
+            "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+            "identity": {"sourceIp": "203.0.113.7", "userAgent": "curl/8.5.0", "apiKey": None},
+            "domainName": host,
+            "apiId": "a1b2c3d4e5",
+        },
+        "body": text or None,
+        "isBase64Encoded": encoded,
+    }
+
+
+def _grouped(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = {}
+    for name, value in pairs:
+        grouped.setdefault(name, []).append(value)
+    return grouped

@@ -1,0 +1,59 @@
+"""What holds for every answer, checked at every call of every test: its request id, its documented schema."""
+
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+
+from triggers_api.api.openapi import document
+
+DOCUMENT: dict[str, Any] = document()
+_METHODS = {"GET": "get", "POST": "post", "DELETE": "delete"}
+
+
+def check(method: str, path: str, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    """Fail where an answer is not what the contract promises of it."""
+    request_id = headers["x-request-id"]
+    assert re.fullmatch(r"[A-Za-z0-9._:-]{1,128}", request_id)
+    assert headers["content-length"] == str(len(body))
+    if not path.startswith("/v1/") and status < 400:
+        return  # the documentation itself
+    assert headers["content-type"] == "application/json"
+    answer = json.loads(body)
+    assert (answer["error"] if status >= 400 else answer)["request_id"] == request_id
+    if status >= 400:
+        assert len(body) < 4096, "an error is small"
+    name = _schema_of(method, path, status)
+    if name is not None:
+        problems = [problem.message for problem in schema(name).iter_errors(answer)]
+        assert problems == [], (method, path, status, name)
+
+
+@cache
+def schema(name: str) -> Draft202012Validator:
+    """Return the validator for one of the document's schemas."""
+    components = {"components": DOCUMENT["components"]}
+    return Draft202012Validator({"$ref": f"#/components/schemas/{name}", **components})
+
+
+def operation_of(method: str, path: str) -> dict[str, Any] | None:
+    """Return the documented operation of a request, None where there is none."""
+    for template, item in DOCUMENT["paths"].items():
+        form = re.sub(r"\{\w+\}", "[^/]+", template)
+        if re.fullmatch(form, path) and _METHODS.get(method) in item:
+            found: dict[str, Any] = item[_METHODS[method]]
+            return found
+    return None
+
+
+def _schema_of(method: str, path: str, status: int) -> str | None:
+    operation = operation_of(method, path)
+    if operation is None or "%2F" in path:
+        return "Error" if status >= 400 else None
+    responses = operation["responses"]
+    assert str(status) in responses, f"{method} {path}: {status} is not documented"
+    reference: str = responses[str(status)]["content"]["application/json"]["schema"]["$ref"]
+    return reference.rpartition("/")[2]

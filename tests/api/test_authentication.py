@@ -1,0 +1,284 @@
+"""Who comes in: one answer to every bad key, before anything else is looked at, and never by doubt."""
+
+import hashlib
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import door_of
+from tests.api.driver import Api, with_keys
+from tests.conftest import Stores
+from tests.support.clock import FakeClock
+from triggers_api.core.keys import LOCAL_KEY, KeyRecord, KeyStore, digest_of, generate
+from triggers_api.core.times import format_time
+from triggers_api.errors import CorruptRecordError, StoreUnavailableError
+
+NOWHERE = "01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34"
+ROUTES = [
+    ("POST", "/v1/events"),
+    ("GET", f"/v1/events/{NOWHERE}"),
+    ("GET", "/v1/inbox"),
+    ("POST", f"/v1/events/{NOWHERE}/ack"),
+    ("DELETE", f"/v1/events/{NOWHERE}"),
+]
+
+
+class Keys:
+    """A store of keys that can be changed and can fail; it counts its look-ups."""
+
+    def __init__(self, store: KeyStore) -> None:
+        self._store = store
+        self._changed: dict[str, KeyRecord | None] = {}
+        self.failure: Exception | None = None
+        self.found = 0
+
+    def find(self, digest: str) -> KeyRecord | None:
+        self.found += 1
+        if self.failure is not None:
+            raise self.failure
+        return self._changed[digest] if digest in self._changed else self._store.find(digest)
+
+    def add(self, record: KeyRecord) -> bool:
+        return self._store.add(record)
+
+    def change(self, key: str, **fields: Any) -> None:
+        record = self._store.find(digest_of(key))
+        assert record is not None
+        self._changed[digest_of(key)] = replace(record, **fields)
+
+    def remove(self, key: str) -> None:
+        self._changed[digest_of(key)] = None
+
+
+@pytest.fixture
+def keys(sqlite_stores: Stores) -> Keys:
+    return Keys(sqlite_stores.keys)
+
+
+@pytest.fixture
+def guarded_api(sqlite_stores: Stores, keys: Keys, clock: FakeClock) -> Api:
+    return Api(with_keys(sqlite_stores, keys), clock, door="asgi", cache_seconds=30)
+
+
+def bad_keys(api: Api, clock: FakeClock) -> dict[str, list[tuple[str, str | bytes]]]:
+    good = api.key
+    past = format_time(clock.now - 1)
+    typo = good[:-1] + ("a" if good[-1] != "a" else "b")
+    hexadecimal = hashlib.sha256(good.encode()).hexdigest()
+    texts: dict[str, str | bytes] = {
+        "empty": "",
+        "unknown": generate("test"),
+        "unknown, an operator's own": "an-operators-own-key",
+        "revoked": api.make_key(is_active=False),
+        "expired": api.make_key(expires_at=past),
+        "expired right now": api.make_key(expires_at=format_time(clock.now)),
+        "revoked and expired": api.make_key(expires_at=past, is_active=False),
+        "mistyped": typo,
+        "cut off": good[:-1],
+        "with a space before": f"\u00a0{good}",
+        "in another case": good.swapcase(),
+        "too short": "short",
+        "too long": "x" * 5000,
+        "the digest": digest_of(good),
+        "the digest's digits": hexadecimal,
+        "not ASCII": f"{good}é",
+        "not UTF-8": good.encode() + b"\xff",
+        "quoted": f'"{good}"',
+        "a bearer's": f"Bearer {good}",
+        "the local key": LOCAL_KEY,
+        "a wildcard": "*",
+        "unprintable": "\u200b",
+        "an injection": "' OR '1'='1' --",
+    }
+    headers: dict[str, list[tuple[str, str | bytes]]] = {
+        n: [("X-API-Key", text)] for n, text in texts.items()
+    }
+    headers["missing"] = []
+    headers["two keys"] = [("X-API-Key", good), ("X-API-Key", api.make_key())]
+    headers["the same key twice"] = [("X-API-Key", good), ("X-API-Key", good)]
+    headers["a key and an unprintable one"] = [("X-API-Key", good), ("X-API-Key", "\u200b")]
+    headers["two keys in one"] = [("X-API-Key", f"{good}, {good}")]
+    headers["in another header"] = [("Authorization", good), ("Api-Key", good)]
+    return headers
+
+
+def test_every_bad_key_gets_the_same_answer_to_the_byte(api: Api, clock: FakeClock) -> None:
+    answers = {
+        name: api.get("/v1/inbox", key=None, headers=[*headers, ("X-Request-ID", "same")])
+        for name, headers in bad_keys(api, clock).items()
+    }
+    expected = answers["missing"]
+    assert expected.refusal == (401, "UNAUTHORIZED")
+    assert expected.headers["www-authenticate"]
+    assert answers == dict.fromkeys(answers, expected)
+    assert api.inbox().status == 200
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_no_route_lets_a_bad_key_in(each_door: Api, clock: FakeClock, method: str, path: str) -> None:
+    event_id = each_door.add()
+    path = path.replace(NOWHERE, event_id)
+    body = {"source": "a", "event_type": "b", "payload": {}} if path.endswith("/events") else None
+    for name, headers in bad_keys(each_door, clock).items():
+        answer = each_door.call(method, path, key=None, headers=headers, json_body=body)
+        assert answer.refusal == (401, "UNAUTHORIZED"), name
+    assert each_door.pending() == [event_id]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "options"),
+    [
+        ("POST", "/v1/events", {"body": b"not JSON"}),
+        ("POST", "/v1/events", {"body": b""}),
+        ("POST", "/v1/events", {"body": b"x" * 409_601}),
+        ("POST", "/v1/events", {"body": b"{}", "headers": [("Content-Type", "text/plain")]}),
+        ("POST", "/v1/events", {"body": b"{}", "headers": [("Idempotency-Key", "")]}),
+        ("GET", "/v1/events/not-a-uuid", {}),
+        ("GET", "/v1/inbox", {"query": "limit=0"}),
+        ("GET", "/v1/inbox", {"query": "cursor=forged"}),
+        ("POST", "/v1/events/not-a-uuid/ack", {}),
+        ("DELETE", "/v1/events/not-a-uuid", {}),
+    ],
+)
+def test_authentication_comes_before_validation(
+    each_door: Api, method: str, path: str, options: dict[str, Any]
+) -> None:
+    for key in (None, generate("test")):
+        assert each_door.call(method, path, key=key, **options).refusal == (401, "UNAUTHORIZED")
+    assert each_door.call(method, path, **options).status in {400, 413, 422}
+
+
+def test_a_good_key_opens_every_route(api: Api) -> None:
+    own = "an-operators_OWN-key"
+    assert api.stores.keys.add(KeyRecord(digest_of(own), is_active=True))
+    for key in (api.key, own, api.make_key(expires_at="2999-01-01T00:00:00.000000Z")):
+        assert [api.call(method, path, key=key).status for method, path in ROUTES] == [
+            400,
+            404,
+            200,
+            404,
+            200,
+        ]
+
+
+def test_the_local_mode_takes_the_test_key_and_made_keys(stores: Stores, clock: FakeClock) -> None:
+    local = Api(stores, clock, door=door_of(stores), accept_local_key=True)
+    event_id = local.add(key=LOCAL_KEY)
+    assert local.pending() == [event_id]
+    assert local.inbox(LOCAL_KEY).json["events"] == local.inbox().json["events"]
+    for bad in ("test-api-key-1234", f"{LOCAL_KEY} 6", LOCAL_KEY.upper(), "é" * 18):
+        assert local.inbox(bad).status == 401
+
+
+def test_an_expiry_is_looked_at_in_every_request_also_of_a_remembered_key(
+    guarded_api: Api, keys: Keys, clock: FakeClock
+) -> None:
+    key = guarded_api.make_key(expires_at=format_time(clock.now + 10_000_000))
+    assert guarded_api.inbox(key).status == 200
+    clock.advance(seconds=9.999999)
+    assert guarded_api.inbox(key).status == 200
+    looked_up = keys.found
+    clock.advance(seconds=0.000001)
+    assert guarded_api.inbox(key).status == 401
+    assert keys.found == looked_up, "the key was remembered, and its expiry was seen all the same"
+
+
+@pytest.mark.parametrize("revoke", ["is_active", "expires_at", "removed"])
+def test_a_revoked_key_stops_working_within_the_cache_s_seconds(
+    guarded_api: Api, keys: Keys, clock: FakeClock, revoke: str
+) -> None:
+    key = guarded_api.make_key()
+    assert guarded_api.inbox(key).status == 200
+    if revoke == "removed":
+        keys.remove(key)
+    else:
+        keys.change(key, **{revoke: False if revoke == "is_active" else format_time(clock.now)})
+    clock.advance(seconds=29.999999)
+    assert guarded_api.inbox(key).status == 200, "remembered"
+    clock.advance(seconds=0.000001)
+    assert guarded_api.inbox(key).status == 401
+    assert guarded_api.ingest(key=key).status == 401
+
+
+def test_use_does_not_put_off_the_moment_at_which_a_key_is_looked_up_again(
+    guarded_api: Api, keys: Keys, clock: FakeClock
+) -> None:
+    key = guarded_api.make_key()
+    statuses = []
+    for second in range(40):
+        statuses.append(guarded_api.inbox(key).status)
+        if second == 0:
+            keys.change(key, is_active=False)
+        clock.advance(seconds=1)
+    assert statuses == [200] * 30 + [401] * 10
+
+
+def test_without_a_cache_a_revocation_holds_at_once(stores: Stores, clock: FakeClock) -> None:
+    keys = Keys(stores.keys)
+    api = Api(with_keys(stores, keys), clock, door=door_of(stores), cache_seconds=0)
+    assert api.inbox().status == 200
+    keys.change(api.key, is_active=False)
+    assert api.inbox().status == 401
+    keys.change(api.key, is_active=True)
+    assert api.inbox().status == 200
+
+
+def test_a_clock_that_is_set_back_makes_no_key_work_longer(
+    guarded_api: Api, keys: Keys, clock: FakeClock
+) -> None:
+    assert guarded_api.inbox().status == 200
+    keys.change(guarded_api.key, is_active=False)
+    clock.advance(seconds=-3600)
+    assert guarded_api.inbox().status == 401
+
+
+def test_an_absence_is_never_remembered(api: Api) -> None:
+    key = generate("test")
+    assert api.inbox(key).status == 401
+    assert api.stores.keys.add(KeyRecord(digest_of(key), is_active=True))
+    assert api.inbox(key).status == 200
+
+
+def test_a_refusal_is_never_remembered(guarded_api: Api, keys: Keys) -> None:
+    key = guarded_api.make_key(is_active=False)
+    assert guarded_api.inbox(key).status == 401
+    keys.change(key, is_active=True)
+    assert guarded_api.inbox(key).status == 200
+
+
+def test_a_changed_source_holds_after_the_cache_s_seconds(
+    guarded_api: Api, keys: Keys, clock: FakeClock
+) -> None:
+    key = guarded_api.make_key(source="a")
+    assert guarded_api.ingest(source="a", key=key).status == 201
+    keys.change(key, source="b")
+    clock.advance(seconds=30)
+    assert guarded_api.ingest(source="a", key=key).status == 403
+
+
+@pytest.mark.parametrize("failure", [StoreUnavailableError("down"), CorruptRecordError("damaged")])
+def test_a_key_that_cannot_be_checked_is_answered_with_503(
+    guarded_api: Api, keys: Keys, clock: FakeClock, failure: Exception
+) -> None:
+    assert guarded_api.inbox().status == 200
+    clock.advance(seconds=31)
+    keys.failure = failure
+    for method, path in ROUTES:
+        for key in (guarded_api.key, generate("test")):
+            answer = guarded_api.call(method, path, key=key)
+            assert answer.refusal == (503, "SERVICE_UNAVAILABLE")
+            assert int(answer.headers["retry-after"]) >= 1
+    assert guarded_api.get("/v1/health", key=None).status == 200
+
+
+def test_what_cannot_be_a_key_is_refused_without_a_look_up(guarded_api: Api, keys: Keys) -> None:
+    keys.failure = StoreUnavailableError("down")
+    for key in ("short", "x" * 129, "not a key at all!", guarded_api.key[:-6] + "000000"):
+        assert guarded_api.inbox(key).status == 401
+    assert keys.found == 0
+
+
+def test_a_failure_of_the_key_store_that_nobody_expected_lets_nobody_in(guarded_api: Api, keys: Keys) -> None:
+    keys.failure = RuntimeError("bug")
+    assert guarded_api.inbox().refusal == (500, "INTERNAL_ERROR")

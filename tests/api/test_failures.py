@@ -1,0 +1,198 @@
+"""When the service or its store fails: one shape, no cause told, a retry invited where it helps."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.api.driver import Api, Door, with_events
+from tests.conftest import Stores
+from tests.support.clock import FakeClock
+from triggers_api.core.events import Event, EventStore, IdempotencyClaim, Page, PendingQuery
+from triggers_api.errors import (
+    ConfigurationError,
+    CorruptRecordError,
+    DeadlineExceededError,
+    StoreUnavailableError,
+    ValidationError,
+)
+
+CANARY = "canary-93b1"
+EVENT = "/v1/events/01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34"
+
+
+class FailingEvents:
+    """A store of events that fails in the same way whatever is asked of it."""
+
+    def __init__(self, store: EventStore) -> None:
+        self._store = store
+        self.failure: BaseException | None = None
+
+    def add(self, event: Event, claim: IdempotencyClaim | None, *, now: int) -> str:
+        self._fail()
+        return self._store.add(event, claim, now=now)
+
+    def get(self, event_id: str, now: int) -> Event | None:
+        self._fail()
+        return self._store.get(event_id, now)
+
+    def pending(self, query: PendingQuery) -> Page:
+        self._fail()
+        return self._store.pending(query)
+
+    def acknowledge(self, event_id: str, *, at: str, nonce: str, now: int, source: str | None) -> None:
+        self._fail()
+        self._store.acknowledge(event_id, at=at, nonce=nonce, now=now, source=source)
+
+    def delete(self, event_id: str, *, source: str | None) -> None:
+        self._fail()
+        self._store.delete(event_id, source=source)
+
+    def _fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+
+def all_calls(api: Api) -> list[tuple[str, tuple[int, str]]]:
+    """Make every call that reaches the store; return the refusals."""
+    answers = {
+        "ingest": api.ingest({"secret": CANARY}, metadata={"correlation_id": CANARY}),
+        "ingest once": api.ingest({"secret": CANARY}, headers=[("Idempotency-Key", CANARY)]),
+        "get": api.get(EVENT),
+        "inbox": api.inbox(source=CANARY),
+        "ack": api.post(f"{EVENT}/ack"),
+        "delete": api.delete(EVENT),
+    }
+    for answer in answers.values():
+        assert CANARY not in answer.body.decode()
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert ("retry-after" in answer.headers) == (answer.status == 503)
+    return [(name, answer.refusal) for name, answer in answers.items()]
+
+
+@pytest.fixture
+def events(sqlite_stores: Stores) -> FailingEvents:
+    return FailingEvents(sqlite_stores.events)
+
+
+@pytest.fixture(params=["asgi", "lambda"])
+def fragile_api(
+    request: pytest.FixtureRequest, sqlite_stores: Stores, events: FailingEvents, clock: FakeClock
+) -> Api:
+    door: Door = "asgi" if request.param == "asgi" else "lambda"
+    return Api(with_events(sqlite_stores, events), clock, door=door)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        StoreUnavailableError("The store cannot be reached right now."),
+        DeadlineExceededError("The request's time is up."),
+    ],
+)
+def test_a_store_that_cannot_be_used_is_503_and_a_retry_is_invited(
+    fragile_api: Api, events: FailingEvents, failure: Exception
+) -> None:
+    events.failure = failure
+    assert {refusal for _, refusal in all_calls(fragile_api)} == {(503, "SERVICE_UNAVAILABLE")}
+    assert int(fragile_api.inbox().headers["retry-after"]) >= 1
+    assert fragile_api.get("/v1/health", key=None).status == 200
+    events.failure = None
+    assert fragile_api.pending() == []
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        RuntimeError(CANARY),
+        KeyError(CANARY),
+        ValueError(CANARY),
+        TypeError(CANARY),
+        AssertionError(CANARY),
+        RecursionError(CANARY),
+        MemoryError(CANARY),
+        OSError(5, CANARY, CANARY),
+        UnicodeEncodeError("utf-8", CANARY, 0, 1, CANARY),
+        CorruptRecordError(CANARY),
+        ConfigurationError(CANARY, hint=CANARY),
+    ],
+    ids=lambda failure: type(failure).__name__,
+)
+def test_what_nobody_expected_is_500_and_says_nothing_of_its_cause(
+    fragile_api: Api, events: FailingEvents, failure: Exception
+) -> None:
+    events.failure = failure
+    assert {refusal for _, refusal in all_calls(fragile_api)} == {(500, "INTERNAL_ERROR")}
+    answer = fragile_api.inbox()
+    assert answer.error["details"] == {}
+    assert type(failure).__name__ not in answer.body.decode()
+    assert "Traceback" not in answer.body.decode()
+    events.failure = None
+    assert fragile_api.pending() == [], "and the next request is served"
+
+
+def test_an_error_of_the_client_keeps_its_words_from_wherever_it_comes(
+    fragile_api: Api, events: FailingEvents
+) -> None:
+    events.failure = ValidationError("It is wrong.", hint="Mend it.", details={"errors": []})
+    answer = fragile_api.inbox()
+    assert answer.refusal == (400, "VALIDATION_ERROR")
+    assert answer.error["message"] == "It is wrong. Mend it."
+
+
+def test_an_ingest_is_answered_with_201_only_after_the_store_has_it(
+    fragile_api: Api, events: FailingEvents
+) -> None:
+    events.failure = StoreUnavailableError("down")
+    header = [("Idempotency-Key", "k")]
+    assert fragile_api.ingest({"a": 1}, headers=header).status == 503
+    events.failure = None
+    first = fragile_api.ingest({"a": 1}, headers=header)
+    assert (first.status, first.headers.get("idempotent-replayed")) == (201, None)
+    assert fragile_api.pending() == [first.json["event_id"]]
+
+
+def test_an_answer_that_was_lost_is_settled_by_the_idempotency_key(
+    sqlite_stores: Stores, clock: FakeClock
+) -> None:
+    class Forgetful(FailingEvents):
+        def add(self, event: Event, claim: IdempotencyClaim | None, *, now: int) -> str:
+            stored = self._store.add(event, claim, now=now)
+            self._fail()
+            return stored
+
+    events = Forgetful(sqlite_stores.events)
+    api = Api(with_events(sqlite_stores, events), clock, door="asgi")
+    events.failure = StoreUnavailableError("the answer was lost")
+    header = [("Idempotency-Key", "k")]
+    assert api.ingest({"a": 1}, headers=header).status == 503
+    events.failure = None
+    again = api.ingest({"a": 1}, headers=header)
+    assert (again.status, again.headers["idempotent-replayed"]) == (201, "true")
+    assert api.pending() == [again.json["event_id"]]
+
+
+def test_a_client_that_goes_away_in_the_middle_of_its_body_leaves_nothing(local_api: Api) -> None:
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/events",
+        "query_string": b"",
+        "headers": [(b"x-api-key", local_api.key.encode())],
+    }
+    waiting = [
+        {"type": "http.request", "body": b'{"source":"s","event_type":"t","payload":{}}', "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return waiting.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(local_api.app(scope, receive, send))
+    assert waiting == []
+    assert not any(message.get("status") == 201 for message in sent)
+    assert local_api.pending() == []

@@ -1,0 +1,201 @@
+"""An idempotency key: one event for it, whatever is repeated or raced, for 24 hours, for one API key."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.api.driver import Answer, Api, Headers
+from tests.support.clock import FakeClock
+
+
+def key_header(value: str | bytes) -> Headers:
+    return [("Idempotency-Key", value)]
+
+
+def is_replay_of(answer: Answer, first: Answer) -> bool:
+    same = all(
+        answer.json[name] == first.json[name] for name in ("event_id", "created_at", "status", "message")
+    )
+    return same and answer.status == 201 and answer.headers.get("idempotent-replayed") == "true"
+
+
+@pytest.mark.parametrize(
+    ("way", "again"),
+    [
+        ({"headers": key_header("k-1")}, {"headers": key_header("k-1")}),
+        ({"headers": key_header('"k-1"')}, {"headers": key_header("k-1")}),
+        ({"headers": key_header('"a\\"b\\\\c"')}, {"headers": key_header('a"b\\c')}),
+        ({"headers": key_header("k 1; a=b, c")}, {"headers": key_header('"k 1; a=b, c"')}),
+        ({"headers": key_header("k-1")}, {"metadata": {"idempotency_key": "k-1"}}),
+        ({"metadata": {"idempotency_key": "k-1"}}, {"headers": key_header("k-1")}),
+        (
+            {"metadata": {"idempotency_key": "k-1"}, "headers": key_header("k-1")},
+            {"metadata": {"idempotency_key": "k-1"}, "headers": key_header('"k-1"')},
+        ),
+        ({"metadata": {"idempotency_key": "ключ \u0000"}}, {"metadata": {"idempotency_key": "ключ \u0000"}}),
+        ({"headers": key_header("~" * 256)}, {"headers": key_header('"' + "~" * 256 + '"')}),
+    ],
+)
+def test_the_same_key_and_request_get_the_first_answer_again(
+    api: Api, clock: FakeClock, way: dict[str, Any], again: dict[str, Any]
+) -> None:
+    first = api.ingest({"a": 1}, **way)
+    assert (first.status, first.headers.get("idempotent-replayed")) == (201, None)
+    clock.advance(seconds=3600)
+    assert is_replay_of(api.ingest({"a": 1}, **again), first)
+    assert api.pending() == [first.json["event_id"]]
+
+
+def test_the_same_request_in_another_notation_is_the_same_request(api: Api) -> None:
+    first = api.post(
+        "/v1/events",
+        body=b'{"source":"s","event_type":"t","payload":{"a":1,"b":"\\u00e9"}}',
+        headers=key_header("k"),
+    )
+    for body, metadata in ((b'{ "b":"\xc3\xa9", "a": 1 }', b"null"), (b'{"a":1,"b":"\xc3\xa9"}', b"{}")):
+        whole = b'{"metadata":%s,"payload":%s,"event_type":"t","source":"s"}' % (metadata, body)
+        assert is_replay_of(api.post("/v1/events", body=whole, headers=key_header("k")), first)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"source": "another"},
+        {"event_type": "another"},
+        {"payload": {"a": 2}},
+        {"payload": {"a": "1"}},
+        {"payload": {"a": True}},
+        {"payload": {}},
+        {"payload": {"a": 1, "b": None}},
+        {"metadata": {"priority": "high"}},
+        {"metadata": {"correlation_id": "c"}},
+    ],
+)
+def test_the_same_key_with_another_request_is_refused_and_adds_nothing(
+    api: Api, change: dict[str, Any]
+) -> None:
+    request: dict[str, Any] = {"payload": {"a": 1}, "headers": key_header("k")}
+    first = api.ingest(**request)
+    assert api.ingest(**{**request, **change}).refusal == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert api.pending() == [first.json["event_id"]]
+    assert is_replay_of(api.ingest(**request), first)
+
+
+def test_a_replay_shows_the_first_answer_also_after_acknowledgement_and_delete(api: Api) -> None:
+    first = api.ingest(headers=key_header("k"))
+    path = f"/v1/events/{first.json['event_id']}"
+    assert api.post(f"{path}/ack").status == 200
+    assert is_replay_of(api.ingest(headers=key_header("k")), first)
+    assert api.delete(path).status == 200
+    assert is_replay_of(api.ingest(headers=key_header("k")), first)
+    assert api.pending() == []
+
+
+def test_keys_differ_by_case_and_spaces_within(api: Api) -> None:
+    ids = {api.add(headers=key_header(text)) for text in ("k", "K", "k k", "k  k", "'k'", "k\\")}
+    assert len(ids) == 6
+
+
+def test_an_idempotency_key_belongs_to_the_api_key(api: Api) -> None:
+    first = api.ingest({"a": 1}, headers=key_header("k"))
+    other = api.ingest({"a": 1}, headers=key_header("k"), key=api.make_key())
+    third = api.ingest({"a": 2}, headers=key_header("k"), key=api.make_key())
+    assert [answer.status for answer in (first, other, third)] == [201, 201, 201]
+    assert len(api.pending()) == 3
+
+
+def test_an_idempotency_key_is_kept_for_24_hours(api: Api, clock: FakeClock) -> None:
+    clock.now = clock.now // 1_000_000 * 1_000_000
+    first = api.ingest(headers=key_header("k"))
+    clock.advance(seconds=86_399)
+    assert is_replay_of(api.ingest(headers=key_header("k")), first)
+    clock.advance(seconds=1)
+    second = api.ingest({"another": "request"}, headers=key_header("k"))
+    assert (second.status, second.headers.get("idempotent-replayed")) == (201, None)
+    assert is_replay_of(api.ingest({"another": "request"}, headers=key_header("k")), second)
+    assert api.pending() == [first.json["event_id"], second.json["event_id"]]
+
+
+def test_two_different_keys_in_one_request_are_refused(each_door: Api) -> None:
+    answer = each_door.ingest(metadata={"idempotency_key": "a"}, headers=key_header("b"))
+    assert answer.refusal == (400, "VALIDATION_ERROR")
+    assert each_door.pending() == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        " ",
+        '""',
+        '"',
+        'a" "b'[3:],
+        '"a',
+        '"a"b',
+        '"a\\b"',
+        '"a\\"',
+        "x" * 257,
+        '"' + "x" * 257 + '"',
+        "ключ",
+        '"a\tb"',
+        "a\x7fb",
+        '"a\x7fb"',
+    ],
+)
+def test_a_header_that_is_no_key_is_refused_and_nothing_is_stored(each_door: Api, value: str) -> None:
+    answer = each_door.ingest(headers=key_header(value))
+    assert answer.refusal == (400, "VALIDATION_ERROR")
+    assert [problem["field"] for problem in answer.error["details"]["errors"]] == ["Idempotency-Key"]
+    assert each_door.pending() == []
+
+
+@pytest.mark.parametrize("value", [b"k\xe9y", b"k\xff", b"\xd0\xba", b"a\x80b", b"\xa0k", b"k\x85", b"\x1fk"])
+def test_a_header_that_is_not_ascii_is_refused(local_api: Api, value: bytes) -> None:
+    answer = local_api.ingest(headers=key_header(value))
+    assert answer.refusal == (400, "VALIDATION_ERROR")
+    assert local_api.pending() == []
+
+
+@pytest.mark.parametrize("second", ["a", "b", '"a"', "\u200b"])
+def test_two_headers_are_refused(each_door: Api, second: str) -> None:
+    answer = each_door.ingest(headers=[*key_header("a"), *key_header(second)])
+    assert answer.refusal == (400, "VALIDATION_ERROR")
+    assert each_door.pending() == []
+
+
+def test_a_refused_request_uses_up_no_key(api: Api) -> None:
+    assert api.post("/v1/events", {"source": "a"}, headers=key_header("k")).status == 400
+    assert api.ingest(key=api.make_key(is_active=False), headers=key_header("k")).status == 401
+    answer = api.ingest(headers=key_header("k"))
+    assert (answer.status, answer.headers.get("idempotent-replayed")) == (201, None)
+
+
+def test_other_calls_ignore_the_header(api: Api) -> None:
+    event_id = api.add()
+    answers = [
+        api.get("/v1/inbox", headers=key_header("k")),
+        api.post(f"/v1/events/{event_id}/ack", headers=key_header("k")),
+        api.post(f"/v1/events/{event_id}/ack", headers=key_header("k")),
+    ]
+    assert [answer.status for answer in answers] == [200, 200, 409]
+
+
+def test_sixteen_posts_of_one_key_at_once_make_one_event(api: Api) -> None:
+    assert api.inbox().status == 200, "warm"
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: api.ingest({"a": 1}, headers=key_header("k")), range(16)))
+    assert [answer.status for answer in answers] == [201] * 16, [json.loads(a.body) for a in answers]
+    (event_id,) = {answer.json["event_id"] for answer in answers}
+    assert len({answer.json["created_at"] for answer in answers}) == 1
+    assert sum("idempotent-replayed" not in answer.headers for answer in answers) == 1
+    assert api.pending() == [event_id]
+
+
+def test_of_different_requests_with_one_key_at_once_one_makes_an_event(api: Api) -> None:
+    assert api.inbox().status == 200, "warm"
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda n: api.ingest({"n": n}, headers=key_header("k")), range(8)))
+    assert sorted(answer.status for answer in answers) == [201] + [422] * 7
+    assert len(api.pending()) == 1

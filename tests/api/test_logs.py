@@ -1,0 +1,217 @@
+"""The log: one access line a request, one line a store call at DEBUG, and never a key or a payload."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from typing import Any
+
+import pytest
+
+from tests.api.driver import Api
+from tests.api.test_failures import FailingEvents
+from tests.conftest import Stores
+from tests.support.clock import FakeClock
+from triggers_api.api import logs
+from triggers_api.core.keys import digest_of
+
+CANARY = "canary-e0d4"
+
+
+class Log:
+    """What the service writes from here on, as in Lambda: one JSON object a line."""
+
+    def __init__(self, stream: io.StringIO) -> None:
+        self._stream = stream
+
+    @property
+    def text(self) -> str:
+        return self._stream.getvalue()
+
+    def lines(self, message: str | None = None) -> list[dict[str, Any]]:
+        found = [json.loads(line) for line in self.text.splitlines()]
+        return [line for line in found if message in (None, line["message"])]
+
+
+def _configured(level: str, *, in_lambda: bool) -> io.StringIO:
+    stream = io.StringIO()
+    with redirect_stdout(stream) if in_lambda else redirect_stderr(stream):
+        logs.configure(level, in_lambda=in_lambda)
+    return stream
+
+
+@pytest.fixture(autouse=True)
+def _logger_as_it_was() -> Iterator[None]:
+    logger = logging.getLogger(logs.ROOT)
+    before = logger.handlers, logger.propagate, logger.level
+    yield
+    logger.handlers, logger.propagate = before[:2]
+    logger.setLevel(before[2])
+
+
+@pytest.fixture
+def log() -> Log:
+    return Log(_configured("DEBUG", in_lambda=True))
+
+
+def of_others(caplog: pytest.LogCaptureFixture) -> str:
+    """Return what other libraries have logged; pytest listens to our own loggers too."""
+    return "".join(r.getMessage() for r in caplog.records if not r.name.startswith(logs.ROOT))
+
+
+def whole_session(api: Api) -> None:
+    """Make every call, well and badly, with the canary in everything that may be secret."""
+    payload = {"secret": CANARY, CANARY: [CANARY], "long": CANARY * 200}
+    metadata = {"correlation_id": CANARY, "idempotency_key": CANARY}
+    event_id = api.add(payload)
+    once = api.add(payload, metadata=metadata)
+    assert api.ingest(payload, metadata=metadata).json["event_id"] == once
+    bound = api.make_key("another")
+    refused = [
+        api.ingest({"other": CANARY}, metadata=metadata),
+        api.ingest(CANARY),
+        api.ingest(payload, metadata={"priority": CANARY}),
+        api.post("/v1/events", {CANARY: CANARY}),
+        api.post("/v1/events", body=CANARY.encode()),
+        api.post("/v1/events", body=f'{{"{CANARY}":1,"{CANARY}":1}}'.encode()),
+        api.post("/v1/events", body=CANARY.encode() + b"\xff"),
+        api.post("/v1/events", body=CANARY.encode() * 50_000),
+        api.ingest(payload, headers=[("Content-Type", f"text/{CANARY}")]),
+        api.ingest(payload, headers=[("Idempotency-Key", CANARY * 100)]),
+        api.ingest(payload, key=bound),
+        api.inbox(cursor=CANARY),
+        api.inbox(limit=CANARY),
+        api.get("/v1/inbox", key=CANARY * 3),
+        api.get("/v1/inbox", key=None, headers=[("X-API-Key", api.key), ("X-API-Key", CANARY)]),
+        api.get("/v1/inbox", key=None, headers=[("Authorization", CANARY)]),
+        api.get(f"/v1/events/{CANARY}"),
+        api.get(f"/{CANARY}"),
+        api.get(f"/v1/events/{event_id}", key=bound),
+        api.call("PUT", "/v1/events", json_body=payload),
+        api.call("GET", "/v1/events/01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34", query=f"x={CANARY}"),
+    ]
+    assert {answer.status for answer in refused} == {400, 401, 403, 404, 405, 413, 422}
+    assert len(api.walk(limit=1)) == 2
+    for path in (f"/v1/events/{event_id}", f"/v1/events/{once}"):
+        calls = [api.get(path), api.post(f"{path}/ack"), api.post(f"{path}/ack"), api.delete(path)]
+        assert [answer.status for answer in calls] == [200, 200, 409, 200]
+
+
+@pytest.mark.parametrize("in_lambda", [True, False])
+def test_no_key_and_no_payload_is_ever_logged(
+    api: Api, in_lambda: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    stream = _configured("DEBUG", in_lambda=in_lambda)
+    whole_session(api)
+    text = stream.getvalue() + of_others(caplog)
+    assert text.count("store call") >= 20
+    assert CANARY not in text
+    for secret in (api.key, api.key[4:20], api.key[-12:], digest_of(api.key)):
+        assert secret not in text
+
+
+def test_each_request_has_one_access_line_with_what_it_was_about(api: Api, log: Log) -> None:
+    event_id = api.add(source="shop", headers=[("X-Request-ID", "first")])
+    api.get(f"/v1/events/{event_id}", headers=[("X-Request-ID", "second")])
+    api.inbox(source="shop", limit=7)
+    api.inbox()
+    api.post(f"/v1/events/{event_id}/ack")
+    api.delete(f"/v1/events/{event_id}")
+    lines = log.lines("request")
+    assert [(line["method"], line["route"], line["status"]) for line in lines] == [
+        ("POST", "/v1/events", 201),
+        ("GET", "/v1/events/{event_id}", 200),
+        ("GET", "/v1/inbox", 200),
+        ("GET", "/v1/inbox", 200),
+        ("POST", "/v1/events/{event_id}/ack", 200),
+        ("DELETE", "/v1/events/{event_id}", 200),
+    ]
+    assert [line.get("event_id") for line in lines] == [event_id, event_id, None, None, event_id, event_id]
+    assert [line.get("source") for line in lines[:4]] == ["shop", "shop", "shop", None]
+    assert {line["key_id"] for line in lines} == {digest_of(api.key).removeprefix("sha256:")[:12]}
+    assert [line["request_id"] for line in lines[:2]] == ["first", "second"]
+    for line in lines:
+        assert line["level"] == "INFO"
+        assert 0 < line["duration_ms"] < 60_000
+
+
+def test_a_bound_keys_inbox_is_logged_with_its_source(local_api: Api, log: Log) -> None:
+    local_api.inbox(local_api.make_key("a"))
+    assert log.lines("request")[-1]["source"] == "a"
+
+
+def test_refused_requests_have_an_access_line_too(each_door: Api, log: Log) -> None:
+    for path in ("/nowhere", "/v1/inbox"):
+        each_door.get(path, key=None)
+    each_door.call("PUT", "/v1/inbox")
+    each_door.call("OPTIONS", "/v1/inbox")
+    each_door.get("/v1/health", key=None)
+    lines = log.lines("request")
+    assert [line["status"] for line in lines] == [404, 401, 405, 200, 200]
+    assert not any("key_id" in line for line in lines)
+    assert lines[1]["route"] == "/v1/inbox"
+
+
+def test_at_debug_each_store_call_has_a_line_with_the_requests_id(api: Api, log: Log) -> None:
+    api.add(headers=[("X-Request-ID", "mine")])
+    calls = log.lines("store call")
+    of_request = [line for line in calls if line.get("request_id") == "mine"]
+    assert len(of_request) == 2, "the key is looked up, the event is put"
+    for line in of_request:
+        assert line["level"] == "DEBUG"
+        assert line["operation"]
+        assert line["duration_ms"] > 0
+    (access,) = log.lines("request")
+    assert sum(line["duration_ms"] for line in of_request) <= access["duration_ms"]
+
+
+def test_a_store_call_to_dynamodb_is_logged_with_what_it_cost(
+    dynamodb_stores: Stores, clock: FakeClock, log: Log
+) -> None:
+    api = Api(dynamodb_stores, clock, door="lambda")
+    event_id = api.add({"text": "x" * 900}, metadata={"idempotency_key": "k"})
+    api.get(f"/v1/events/{event_id}")
+    api.inbox()
+    api.post(f"/v1/events/{event_id}/ack")
+    api.delete(f"/v1/events/{event_id}")
+    of_requests = [line for line in log.lines("store call") if "request_id" in line]
+    assert [line["operation"] for line in of_requests] == [
+        *("get_item", "transact_write_items", "get_item", "query", "update_item", "delete_item")
+    ]
+    assert all(line["capacity_units"] > 0 for line in of_requests)
+    assert {line["lambda_request_id"] for line in of_requests} == {"8f1f8f6e-2f0d-4f7e-9a0b-1d2c3b4a5968"}
+
+
+def test_at_info_store_calls_are_not_logged(api: Api) -> None:
+    log = Log(_configured("INFO", in_lambda=True))
+    api.add()
+    assert (log.lines("store call"), len(log.lines("request"))) == ([], 1)
+
+
+def test_a_crash_is_logged_with_its_frames_and_without_its_text(
+    sqlite_stores: Stores, clock: FakeClock, log: Log, caplog: pytest.LogCaptureFixture
+) -> None:
+    events = FailingEvents(sqlite_stores.events)
+    stores = Stores(events, sqlite_stores.keys)
+    api = Api(stores, clock, door="asgi")
+    events.failure = RuntimeError(CANARY)
+    events.failure.__cause__ = KeyError(CANARY)
+    assert api.ingest({"secret": CANARY}, headers=[("X-Request-ID", "mine")]).status == 500
+    (crash,) = log.lines("bug")
+    assert (crash["level"], crash["request_id"], crash["error"]) == ("ERROR", "mine", "RuntimeError")
+    frames = "\n".join(crash["traceback"])
+    assert "test_failures.py" in frames
+    assert "in _fail" in frames
+    assert "KeyError" in frames
+    assert CANARY not in log.text + of_others(caplog)
+    assert log.lines("request")[-1]["status"] == 500
+
+
+def test_no_input_makes_a_second_line_or_a_forged_one(local_api: Api) -> None:
+    for in_lambda in (True, False):
+        stream = _configured("INFO", in_lambda=in_lambda)
+        local_api.ingest(source="a\u2028b\u00a0status=200 é")
+        local_api.inbox(source="x\u2029y z=1")
+        local_api.call("GE\nT", "/v1/inbox")
+        assert len(stream.getvalue().splitlines()) == 3
