@@ -111,3 +111,18 @@ def test_a_request_whose_time_is_up_makes_no_call(proxied: EventStore, proxy: Fa
     with pytest.raises(DeadlineExceededError):
         page(proxied)
     assert proxy.requests == 0
+
+
+def test_a_web_server_on_that_port_is_not_taken_for_dynamodb(proxied: EventStore, proxy: FaultyProxy) -> None:
+    made = event()
+    proxy.plan(forever="web page")
+    for call in (
+        lambda: proxied.add(made, None, now=NOW),
+        lambda: proxied.add(made, claim(made), now=NOW),
+        lambda: proxied.get(made.event_id, NOW),
+        lambda: page(proxied),
+        lambda: ack(proxied, made.event_id),
+        lambda: proxied.delete(made.event_id, source=None),
+    ):
+        with pytest.raises(StoreUnavailableError):
+            call()

@@ -10,7 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 from urllib.parse import urlsplit
 
-Fault = Literal["none", "lose reply", "hang", "drip body", "drip head", "reset", "slow", "throttle"]
+Fault = Literal[
+    "none", "lose reply", "hang", "drip body", "drip head", "reset", "slow", "throttle", "web page"
+]
 
 _THROTTLED = b'{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"slow down"}'
 
@@ -55,6 +57,9 @@ class FaultyProxy:
             return
         if fault == "slow":
             self.over.wait(0.4)
+        if fault == "web page":
+            self._reply(request, 200, {"Content-Type": "text/html"}, b"<html>It works!</html>", fault)
+            return
         if fault == "throttle":
             self._reply(
                 request,

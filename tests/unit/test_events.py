@@ -112,6 +112,12 @@ def test_what_a_page_did_not_take_is_not_on_it() -> None:
     assert page.full() == Page((first,), Position(first.created_at, first.event_id))
 
 
+def test_a_page_that_took_its_time_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("triggers_api.core.events.MAX_PAGE_SECONDS", -1)
+    page = PageBuilder(100)
+    assert [page.takes(event()) for _ in range(2)] == [True, False]
+
+
 def test_an_event_that_is_larger_than_a_page_fits_alone() -> None:
     page, large = PageBuilder(100), event_of_size(MAX_PAGE_BYTES + 1_000_000)
     assert page.takes(large)

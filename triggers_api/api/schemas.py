@@ -63,7 +63,7 @@ class InboxQuery(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT), BeforeValidator(_digits)] = DEFAULT_LIMIT
-    cursor: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
+    cursor: Annotated[str, Field(min_length=1, max_length=8192)] | None = None
     source: Name | None = None
     event_type: Name | None = None
 

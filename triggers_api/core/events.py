@@ -5,6 +5,7 @@ page is put together by joining texts. What comes out of a store is checked to b
 """
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple, NoReturn, Protocol
@@ -19,6 +20,9 @@ ACKNOWLEDGED = "acknowledged"
 
 MAX_PAGE_BYTES = 5_500_000
 """A page's events, as Lambda encodes them; the limit of AWS for the whole response is 6 MB."""
+
+MAX_PAGE_SECONDS = 3.0
+"""What reading a page's events may take, beyond its first one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,21 +113,27 @@ class EventStore(Protocol):
 
 
 class PageBuilder:
-    """Fills a page until it is full in number or in bytes.
+    """Fills a page until it is full in number, in bytes, or in the time that a page may take.
 
     The bytes are those of the proxy response as Lambda writes it: the body is a JSON string there, and below
-    Python 3.12 in ASCII, so an accented letter of two bytes takes six. One event always fits.
+    Python 3.12 in ASCII, so an accented letter of two bytes takes six. One event always fits. The time is
+    bounded because events can be made that cost much to read: many small pages are served, one large never.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._bytes = 0
+        self._began = time.monotonic()
         self._events: list[Event] = []
 
     def takes(self, event: Event) -> bool:
         """Add an event; False, and nothing added, where the page is full."""
         size = len(json.dumps(event.to_json()))
-        if self._events and (len(self._events) >= self._limit or self._bytes + size > MAX_PAGE_BYTES):
+        if self._events and (
+            len(self._events) >= self._limit
+            or self._bytes + size > MAX_PAGE_BYTES
+            or time.monotonic() - self._began > MAX_PAGE_SECONDS
+        ):
             return False
         self._events.append(event)
         self._bytes += size

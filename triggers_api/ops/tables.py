@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 
 from triggers_api.errors import LocalEnvironmentError
 from triggers_api.store.dynamodb import make_client
@@ -74,7 +74,11 @@ def create_missing_tables(*, endpoint_url: str, region: str, events: str, keys: 
 def _create(client: Any, tables: Iterable[dict[str, Any]]) -> None:
     for table in tables:
         try:
-            client.create_table(**table)
+            answer = client.create_table(**table)
         except client.exceptions.ResourceInUseException:
             continue  # it is there
-        client.get_waiter("table_exists").wait(TableName=table["TableName"])
+        if "TableDescription" not in answer:
+            raise EndpointConnectionError(endpoint_url=client.meta.endpoint_url, error="it is no DynamoDB")
+        client.get_waiter("table_exists").wait(
+            TableName=table["TableName"], WaiterConfig={"Delay": 1, "MaxAttempts": 20}
+        )

@@ -10,6 +10,7 @@ look-up of the endpoint's name.
 import io
 import logging
 import ssl
+from http import HTTPStatus
 from http.client import HTTPResponse
 from socket import socket
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,10 @@ class TransactionCanceledError(Exception):
         self.reasons = reasons
 
 
+class _NotDynamoDBError(Exception):
+    """Whoever answers there, it is not DynamoDB."""
+
+
 class DynamoDB:
     """DynamoDB's low-level client with this product's time-outs, log lines and errors."""
 
@@ -91,7 +96,9 @@ class DynamoDB:
                     raise
                 raise _translated(method, code, response) from error
             except BotoCoreError as error:
-                logger.error("store failed", extra={"fields": {"operation": method, "reason": str(error)}})
+                # Types only: the texts may quote what the peer sent, or what we did.
+                reason = " from ".join(type(one).__name__ for one in (error, error.__cause__) if one)
+                logger.error("store failed", extra={"fields": {"operation": method, "reason": reason}})
                 raise StoreUnavailableError("The store cannot be reached right now.") from error
             fields["capacity_units"] = _capacity(answer.get("ConsumedCapacity"))
             return answer
@@ -167,10 +174,21 @@ class _Transport:
             reply.headers.discard("x-amz-retry-after")
             headers: Any = reply.headers
             response = AWSResponse(request.url, reply.status, headers, reply)
-            response.content  # noqa: B018 - reads the reply whole, here, where its errors are translated
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+            _check(response)
+        except (urllib3.exceptions.HTTPError, OSError, _NotDynamoDBError) as error:
             raise HTTPClientError(error=error) from error
         return response
+
+
+def _check(response: AWSResponse) -> None:
+    """Read the reply whole, where its errors are translated, and see that DynamoDB can have sent it.
+
+    botocore takes a 200 that is no JSON, such as the page of a web server on a wrong port, for an empty
+    answer: that would be a false 201, or a false 401.
+    """
+    body = response.content
+    if response.status_code == HTTPStatus.OK and not body.lstrip().startswith(b"{"):
+        raise _NotDynamoDBError
 
 
 class _BoundedReader(io.RawIOBase):

@@ -48,6 +48,7 @@ MAX_READS_PER_PAGE = 10
 """Queries of up to 1 MB each that one page may cost, however few of the events match its filter."""
 
 _COMPRESS_OVER_BYTES = 1024
+_MAX_INFLATED_BYTES = 8 * 409_600  # a body's numbers may grow fourfold when written out: 1e15
 _MAX_QUERY_LIMIT = 100_000  # far beyond the 1 MB that DynamoDB reads for one query
 _TRANSACTION_TRIES = 8
 _RECORD_SORT_KEY = "idempotency"
@@ -242,6 +243,7 @@ def _event(item: dict[str, Any]) -> Event:
 
 def _events(items: list[dict[str, Any]]) -> Iterator[Event]:
     for item in items:
+        deadline.remaining()
         try:
             yield checked(partial(_event, item))
         except CorruptRecordError as error:
@@ -261,10 +263,14 @@ def _packed(text: str) -> dict[str, Any]:
 def _unpacked(attribute: dict[str, Any]) -> str:
     if "S" in attribute:
         return str(attribute["S"])
+    inflater = zlib.decompressobj()
     try:
-        return zlib.decompress(attribute["B"]).decode()
+        data = inflater.decompress(attribute["B"], _MAX_INFLATED_BYTES)
     except zlib.error as error:
         raise ValueError("damaged") from error
+    if not inflater.eof:
+        raise ValueError("cut, or larger than any payload")
+    return data.decode()
 
 
 def _key(event_id: str) -> dict[str, Any] | None:
@@ -290,6 +296,13 @@ def _explain_refused_ack(item: dict[str, Any], *, nonce: str, now: int, source: 
 
 
 def _first_answer(record: dict[str, Any], claim: IdempotencyClaim) -> str:
-    if record["fingerprint"]["S"] != claim.fingerprint:
+    try:
+        fingerprint, event_id = record["fingerprint"]["S"], record["first_event_id"]["S"]
+        sound = ids.parse_event_id(event_id) == event_id and ids.created_at(event_id) is not None
+    except (LookupError, TypeError) as error:
+        raise CorruptRecordError("An idempotency record cannot be read.") from error
+    if not sound:
+        raise CorruptRecordError("An idempotency record does not name an event.")
+    if fingerprint != claim.fingerprint:
         raise IdempotencyKeyReusedError("This idempotency key was used before, for another request.")
-    return str(record["first_event_id"]["S"])
+    return str(event_id)

@@ -71,6 +71,7 @@ class Database:
         self._writers = threading.Lock()
         self._opening = threading.Lock()
         self._ready = False
+        self._file: tuple[int, int] | None = None
 
     @contextmanager
     def read(self, operation: str) -> Iterator[sqlite3.Connection]:
@@ -86,6 +87,8 @@ class Database:
         with logged(operation), _translated(operation), self._turn(), self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
+                if self._file != _identity(self.path):
+                    raise sqlite3.OperationalError("the file was removed or replaced; start again")
                 yield connection
                 connection.execute("COMMIT")
             finally:
@@ -147,6 +150,7 @@ class Database:
             try:
                 if not self._ready:
                     self._prepare(connection)
+                    self._file = _identity(self.path)
                     self._ready = True
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.text_factory = _text
@@ -187,6 +191,12 @@ def _translated(operation: str) -> Iterator[None]:
         # The texts of SQLite name tables and files, never values.
         logger.error("store failed", extra={"fields": {"operation": operation, "reason": str(error)}})
         raise StoreUnavailableError("The store cannot be used right now.") from error
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Tell one file from another under the same name: what is written into an unlinked one is lost."""
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -8,6 +8,7 @@ import sqlite3
 from contextlib import closing
 from functools import partial
 
+from triggers_api.core import deadline
 from triggers_api.core.events import (
     Event,
     IdempotencyClaim,
@@ -61,6 +62,7 @@ class SqliteEventStore:
             closing(connection.execute(statement, values)) as rows,
         ):
             for row in rows:
+                deadline.remaining()
                 try:
                     event = checked(partial(Event, *row))
                 except CorruptRecordError as error:

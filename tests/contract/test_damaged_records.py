@@ -1,0 +1,120 @@
+"""Records that this service did not write, or that were damaged since: each fails alone."""
+
+import sqlite3
+import zlib
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.conftest import REGION, Stores, Tables
+from tests.contract.test_event_store import NOW, ack, add, claim, event, page
+from triggers_api.errors import CorruptRecordError, StoreUnavailableError
+from triggers_api.store.sqlite import FILE_NAME
+
+DAMAGED_ATTRIBUTES: dict[str, dict[str, Any] | None] = {
+    "payload that is no JSON": {"payload": {"S": "{"}},
+    "payload that was cut": {"payload": {"B": zlib.compress(b'{"a":"' + b"b" * 5000 + b'"}')[:-5]}},
+    "payload that inflates to 100 MB": {
+        "payload": {"B": zlib.compress(b'{"a":"' + b"b" * 100_000_000 + b'"}')}
+    },
+    "payload that is no payload": {"payload": {"B": b"junk"}},
+    "payload as a map": {"payload": {"M": {}}},
+    "no payload": {"payload": None},
+    "no source": {"source": None},
+    "number as a source": {"source": {"N": "5"}},
+    "metadata that is no object": {"metadata": {"S": "[]"}},
+    "ttl that is no number": {"ttl": {"S": "soon"}},
+}
+
+
+@pytest.fixture
+def client(tables: Tables) -> Any:
+    return boto3.client("dynamodb", endpoint_url=tables.endpoint_url, region_name=REGION)
+
+
+def damage_item(client: Any, table: str, key: dict[str, Any], attributes: dict[str, Any]) -> None:
+    item = client.get_item(TableName=table, Key=key)["Item"]
+    changed = {**item, **attributes}
+    client.put_item(
+        TableName=table, Item={name: value for name, value in changed.items() if value is not None}
+    )
+
+
+@pytest.mark.parametrize("attributes", DAMAGED_ATTRIBUTES.values(), ids=DAMAGED_ATTRIBUTES.keys())
+def test_a_damaged_item_is_left_out_of_a_page_and_the_rest_is_served(
+    dynamodb_stores: Stores, tables: Tables, client: Any, attributes: dict[str, Any]
+) -> None:
+    store = dynamodb_stores.events
+    first, damaged, last = (add(store) for _ in range(3))
+    key = {"event_id": {"S": damaged.event_id}, "created_at": {"S": damaged.created_at}}
+    damage_item(client, tables.events, key, attributes)
+    assert page(store).events == (first, last)
+    with pytest.raises(CorruptRecordError):
+        store.get(damaged.event_id, NOW)
+
+
+def test_an_item_without_ttl_cannot_be_acknowledged_and_says_so(
+    dynamodb_stores: Stores, tables: Tables, client: Any
+) -> None:
+    damaged = add(dynamodb_stores.events)
+    key = {"event_id": {"S": damaged.event_id}, "created_at": {"S": damaged.created_at}}
+    damage_item(client, tables.events, key, {"ttl": None})
+    with pytest.raises(CorruptRecordError):
+        ack(dynamodb_stores.events, damaged.event_id)
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"fingerprint": None},
+        {"fingerprint": {"N": "1"}},
+        {"first_event_id": None},
+        {"first_event_id": {"S": "\n" + "1" * 31}},
+        {"first_event_id": {"S": "7d444840-9dc0-11d1-b245-5ffdce74fad2"}},
+    ],
+)
+def test_a_damaged_idempotency_record_is_never_an_answer(
+    dynamodb_stores: Stores, tables: Tables, client: Any, attributes: dict[str, Any]
+) -> None:
+    first, again = event(), event()
+    dynamodb_stores.events.add(first, claim(first), now=NOW)
+    key = {"event_id": {"S": f"idempotency#{claim(first).name}"}, "created_at": {"S": "idempotency"}}
+    damage_item(client, tables.events, key, attributes)
+    with pytest.raises(CorruptRecordError):
+        dynamodb_stores.events.add(again, claim(again), now=NOW)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "payload = '{'",
+        "payload = x'7b7d'",
+        "payload = CAST(x'7b22ff227d' AS TEXT)",
+        "source = x'05'",
+        "source = CAST(x'ff61' AS TEXT)",
+        "metadata = 'null'",
+        "created_at = ''",
+        "expires_at = 'never'",
+    ],
+)
+def test_a_damaged_row_is_left_out_of_a_page_and_the_rest_is_served(
+    sqlite_stores: Stores, tmp_path: Path, change: str
+) -> None:
+    store = sqlite_stores.events
+    first, damaged, last = (add(store) for _ in range(3))
+    with sqlite3.connect(tmp_path / "data" / FILE_NAME) as connection:
+        connection.execute(f"UPDATE events SET {change} WHERE event_id = ?", (damaged.event_id,))
+    connection.close()
+    assert page(store).events == (first, last)
+    with pytest.raises(CorruptRecordError):
+        store.get(damaged.event_id, NOW)
+
+
+def test_nothing_is_promised_once_the_file_is_gone(sqlite_stores: Stores, tmp_path: Path) -> None:
+    store = sqlite_stores.events
+    add(store)
+    (tmp_path / "data" / FILE_NAME).rename(tmp_path / "elsewhere")
+    with pytest.raises(StoreUnavailableError):
+        add(store)
