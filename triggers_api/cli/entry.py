@@ -2,7 +2,6 @@
 
 import sys
 
-from triggers_api.cli.app import app
 from triggers_api.cli.exit_codes import EXIT_CODE, INTERRUPTED
 from triggers_api.errors import TriggersError
 
@@ -10,6 +9,8 @@ from triggers_api.errors import TriggersError
 def main() -> None:
     """Run the command line; ends the process."""
     try:
+        from triggers_api.cli.app import app  # noqa: PLC0415 - Ctrl-C may come while this is imported
+
         app()
     except TriggersError as error:
         lines = [f"error: {error.message}"]

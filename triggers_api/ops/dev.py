@@ -46,7 +46,15 @@ def prepare(options: DevOptions, environment: Mapping[str, str]) -> DevServer:
     wrong; nothing is damaged then.
     """
     environment = _environment(options, environment)
-    settings = Settings.from_environment(environment)
+    try:
+        settings = Settings.from_environment(environment)
+    except ConfigurationError as error:
+        if options.dynamodb_endpoint and "DYNAMODB_ENDPOINT_URL" in error.message:
+            raise ConfigurationError(
+                error.message.replace("DYNAMODB_ENDPOINT_URL", "--dynamodb-endpoint"),
+                hint="Give another URL.",
+            ) from error
+        raise
     if settings.table_events and settings.table_keys and settings.dynamodb_endpoint_url:
         from triggers_api.ops.tables import create_missing_tables  # noqa: PLC0415 - boto3, where it is needed
 

@@ -1,6 +1,5 @@
 """The two tables as a stack would make them, for a DynamoDB without CloudFormation (DynamoDB Local)."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from botocore.config import Config
@@ -49,20 +48,20 @@ def keys_table(name: str) -> dict[str, Any]:
 def create_missing_tables(*, endpoint_url: str, region: str, events: str, keys: str) -> None:
     """Make the tables that are not there; one that is there stays as it is.
 
-    `LocalEnvironmentError` where the endpoint does not answer, or refuses.
+    `LocalEnvironmentError` where the endpoint does not answer, or refuses, or where a table of that name has
+    another key or lacks the index.
     """
     client, _ = make_client(
         region=region,
         endpoint_url=endpoint_url,
-        config=Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 2}),
+        config=Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2}),
     )
     try:
-        _create(client, (events_table(events), keys_table(keys)))
-        ttl = client.describe_time_to_live(TableName=events)["TimeToLiveDescription"]
-        if ttl.get("TimeToLiveStatus") != "ENABLED":
+        if _create(client, events_table(events)):
             client.update_time_to_live(
                 TableName=events, TimeToLiveSpecification={"AttributeName": "ttl", "Enabled": True}
             )
+        _create(client, keys_table(keys))
     except (BotoCoreError, ClientError) as error:
         raise LocalEnvironmentError(
             f"DynamoDB at {endpoint_url} cannot be used.",
@@ -71,14 +70,25 @@ def create_missing_tables(*, endpoint_url: str, region: str, events: str, keys: 
         ) from error
 
 
-def _create(client: Any, tables: Iterable[dict[str, Any]]) -> None:
-    for table in tables:
-        try:
-            answer = client.create_table(**table)
-        except client.exceptions.ResourceInUseException:
-            continue  # it is there
-        if "TableDescription" not in answer:
+def _create(client: Any, definition: dict[str, Any]) -> bool:
+    """Make a table, and wait for it; False where there was one already, with the same keys and index."""
+    name = definition["TableName"]
+    try:
+        if "TableDescription" not in client.create_table(**definition):
             raise EndpointConnectionError(endpoint_url=client.meta.endpoint_url, error="it is no DynamoDB")
-        client.get_waiter("table_exists").wait(
-            TableName=table["TableName"], WaiterConfig={"Delay": 1, "MaxAttempts": 20}
+        created = True
+    except client.exceptions.ResourceInUseException:
+        created = False
+    client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 10})
+    table = client.describe_table(TableName=name)["Table"]
+    indexes = {index["IndexName"]: index["KeySchema"] for index in table.get("GlobalSecondaryIndexes", [])}
+    wanted = {
+        index["IndexName"]: index["KeySchema"] for index in definition.get("GlobalSecondaryIndexes", [])
+    }
+    if table["KeySchema"] != definition["KeySchema"] or not wanted.items() <= indexes.items():
+        raise LocalEnvironmentError(
+            f"The table {name} is not one of this program.",
+            reason="its keys or its index are others",
+            hint="Delete it, or name others in DYNAMODB_TABLE_EVENTS and DYNAMODB_TABLE_KEYS.",
         )
+    return created

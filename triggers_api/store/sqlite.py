@@ -9,7 +9,6 @@ sixteen threads that poll starve some of them. Against other processes there is 
 
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,48 +17,12 @@ from queue import Empty, LifoQueue
 from triggers_api.core import deadline
 from triggers_api.errors import LocalEnvironmentError, StoreUnavailableError
 from triggers_api.store.calls import logged, logger
+from triggers_api.store.sqlite_file import BUSY_SECONDS, prepare, refuse_a_broken_file
 
 FILE_NAME = "triggers.sqlite3"
-BUSY_SECONDS = 5.0
-"""How long one statement waits for a writer of another process."""
 
 _STEPS_BETWEEN_LOOKS = 100_000
 """Steps of SQLite's machine, a few milliseconds of them, between two looks at the request's deadline."""
-
-_SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE events (
-    event_id TEXT NOT NULL PRIMARY KEY,
-    created_at TEXT NOT NULL,
-    source TEXT NOT NULL,
-    event_type TEXT NOT NULL,
-    payload TEXT NOT NULL,
-    metadata TEXT NOT NULL,
-    expires_at INTEGER NOT NULL,
-    acknowledged_at TEXT
-);
-CREATE INDEX events_pending ON events (event_id) WHERE acknowledged_at IS NULL;
-CREATE INDEX events_pending_by_source ON events (source, event_id, event_type) WHERE acknowledged_at IS NULL;
-CREATE INDEX events_pending_by_type ON events (event_type, event_id) WHERE acknowledged_at IS NULL;
-CREATE INDEX events_expiry ON events (expires_at);
-CREATE TABLE idempotency (
-    name TEXT NOT NULL PRIMARY KEY,
-    fingerprint TEXT NOT NULL,
-    event_id TEXT NOT NULL,
-    expires_at INTEGER NOT NULL
-);
-CREATE INDEX idempotency_expiry ON idempotency (expires_at);
-CREATE TABLE keys (
-    digest TEXT NOT NULL PRIMARY KEY,
-    is_active INTEGER NOT NULL,
-    created_at TEXT,
-    source TEXT,
-    name TEXT,
-    expires_at TEXT,
-    revoked_at TEXT,
-    prefix TEXT
-);
-"""
 
 
 class Database:
@@ -144,12 +107,13 @@ class Database:
         with self._opening:
             if not self._ready:
                 self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                refuse_a_broken_file(self.path)
             connection = sqlite3.connect(
                 self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
             try:
                 if not self._ready:
-                    self._prepare(connection)
+                    prepare(connection, self.path)
                     self._file = _identity(self.path)
                     self._ready = True
                 connection.execute("PRAGMA synchronous = FULL")
@@ -159,21 +123,6 @@ class Database:
                 connection.close()
                 raise
         return connection
-
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        """Make the tables where there are none; another process may be about to do the same."""
-        connection.execute("BEGIN IMMEDIATE")
-        if _version(connection) == 0:
-            if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
-                raise sqlite3.DatabaseError("it is a database of another program")
-            self.path.chmod(0o600)
-            for statement in _SCHEMA.split(";"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
-        if (version := _version(connection)) != _SCHEMA_VERSION:
-            raise sqlite3.DatabaseError(f"it has version {version}, and this program reads {_SCHEMA_VERSION}")
-        connection.execute("COMMIT")
-        _switch_to_wal(connection)
 
     def _unusable(self, reason: str) -> LocalEnvironmentError:
         return LocalEnvironmentError(
@@ -197,25 +146,6 @@ def _identity(path: Path) -> tuple[int, int]:
     """Tell one file from another under the same name: what is written into an unlinked one is lost."""
     status = path.stat()
     return status.st_dev, status.st_ino
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    return int(version)
-
-
-def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    """Set the journal mode, which the file keeps. SQLite does not wait for another process here, so we do."""
-    end = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.02)
-        else:
-            return
 
 
 def _out_of_time() -> bool:

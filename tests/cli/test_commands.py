@@ -1,0 +1,98 @@
+"""The command line itself: what each kind of output goes to, and what scripts may rely on."""
+
+import json
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.dev_server import TRIGGERS, on_folder, run, running
+from triggers_api.version import VERSION
+
+AS_MODULE = (sys.executable, "-m", "triggers_api")
+PROGRAMS = pytest.mark.parametrize("program", [(TRIGGERS,), AS_MODULE], ids=["script", "module"])
+
+
+@PROGRAMS
+def test_the_version(program: tuple[str, ...]) -> None:
+    done = run("--version", program=program)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"triggers {VERSION}\n", "")
+
+
+@PROGRAMS
+def test_help_lists_the_commands(program: tuple[str, ...]) -> None:
+    done = run("--help", program=program)
+    assert (done.returncode, done.stderr) == (0, "")
+    commands = done.stdout.partition("Commands:")[2].splitlines()
+    assert {"dev", "openapi"} <= {line.split()[0] for line in commands if line.strip()}
+
+
+@pytest.mark.parametrize("command", ["dev", "openapi"])
+def test_each_command_has_a_help_page_with_an_example(command: str) -> None:
+    done = run(command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"Usage: triggers {command}" in done.stdout
+    assert f"Example: triggers {command}" in done.stdout
+
+
+def test_help_of_dev_names_its_options() -> None:
+    page = run("dev", "--help").stdout
+    for option in ("--host", "--port", "--data-dir", "--dynamodb-endpoint"):
+        assert option in page
+
+
+def test_openapi_prints_the_document_that_the_live_service_serves(tmp_path: Path) -> None:
+    done = run("openapi")
+    assert (done.returncode, done.stderr) == (0, "")
+    with running(*on_folder(tmp_path)) as server:
+        served = httpx.get(f"{server.url}/openapi.json", trust_env=False)
+    assert served.headers["content-type"] == "application/json"
+    # Also in this order: a document that is kept under version control must not change by itself.
+    assert json.dumps(json.loads(done.stdout)) == json.dumps(served.json())
+
+
+def test_openapi_opens_no_file_and_makes_no_folder(tmp_path: Path) -> None:
+    assert run("openapi", variables={"TRIGGERS_DATA_DIR": str(tmp_path / "data")}).returncode == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@PROGRAMS
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("no-such-command",),
+        ("--no-such-option",),
+        ("dev", "--no-such-option"),
+        ("dev", "--port", "many"),
+        ("dev", "--port", "65536"),
+        ("dev", "--port"),
+        ("dev", "stray"),
+        ("openapi", "stray"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_exits_2_says_so_on_stderr_and_writes_nothing_to_stdout(
+    program: tuple[str, ...], arguments: tuple[str, ...]
+) -> None:
+    done = run(*arguments, program=program)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "Error: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("variables", [{}, {"NO_COLOR": "1"}, {"TERM": "xterm-256color"}], ids=str)
+@pytest.mark.parametrize(
+    "arguments",
+    [("--help",), ("dev", "--help"), ("--version",), ("openapi",), ("wrong",), ("dev", "--port", "x")],
+    ids=" ".join,
+)
+def test_a_pipe_gets_no_escape_sequences(arguments: tuple[str, ...], variables: dict[str, str]) -> None:
+    done = run(*arguments, variables=variables)
+    assert done.stdout + done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_the_document_does_not_depend_on_the_settings() -> None:
+    assert run("openapi", variables={"LOG_LEVEL": "loud"}).stdout == run("openapi").stdout

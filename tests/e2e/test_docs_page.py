@@ -1,0 +1,109 @@
+"""The documentation and CORS in a real browser, without a network."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.support import browser, reverse_proxy
+from tests.support.api_client import ApiClient
+from tests.support.dev_server import KEY, DevServer, on_folder, running
+from tests.support.requirements_walk import UNKNOWN_EVENT
+
+OPERATIONS = {
+    ("get", "/v1/health"),
+    ("post", "/v1/events"),
+    ("get", "/v1/events/{event_id}"),
+    ("get", "/v1/inbox"),
+    ("post", "/v1/events/{event_id}/ack"),
+    ("delete", "/v1/events/{event_id}"),
+}
+
+FOREIGN_PAGE = """<!doctype html><title>another origin</title><p id="seen">nothing</p><script>
+const call = (method, path, key, body) => fetch("__API__" + path, {
+  method,
+  headers: {"Content-Type": "application/json", "X-API-Key": key, "X-Request-ID": "from-a-page-" + method},
+  body,
+}).then(answer => `${method}: ${answer.status} ${answer.headers.get("X-Request-ID")}`)
+  .catch(error => `${method}: ${error}`);
+const event = '{"source": "page", "event_type": "page.opened", "payload": {"from": "a browser"}}';
+Promise.all([
+  call("POST", "/v1/events", "__KEY__", event),
+  call("GET", "/v1/inbox", "not-the-key-at-all"),
+  call("DELETE", "/v1/events/__EVENT__", "__KEY__"),
+]).then(seen => { document.getElementById("seen").textContent = seen.join(", "); });
+</script>"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _chromium() -> None:
+    if reason := browser.why_not():
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[DevServer]:
+    with running(*on_folder(tmp_path)) as server:
+        yield server
+
+
+def foreign_page(url: str) -> str:
+    page = FOREIGN_PAGE
+    for name, value in {"__API__": url, "__KEY__": KEY, "__EVENT__": UNKNOWN_EVENT}.items():
+        page = page.replace(name, value)
+    return page
+
+
+def assert_all_operations_are_shown(visit: browser.Visit) -> None:
+    """Look for what Swagger UI makes of the contract: nothing of it is in the page as it is served."""
+    for method, path in OPERATIONS:
+        assert f'class="opblock opblock-{method}"' in visit.dom
+        assert f'data-path="{path}"' in visit.dom
+    assert visit.dom.count('class="opblock opblock-') == len(OPERATIONS)
+    assert "Failed to load API definition" not in visit.dom
+
+
+def assert_nothing_left_loopback(visit: browser.Visit) -> None:
+    assert {urlsplit(url).hostname for url in visit.requested} == {"127.0.0.1"}
+    assert {address.rpartition(":")[0] for address in visit.connected} == {"127.0.0.1"}
+
+
+def test_docs_show_every_operation_without_a_network(server: DevServer) -> None:
+    visit = browser.visit(f"{server.url}/docs")
+    assert_all_operations_are_shown(visit)
+    assert_nothing_left_loopback(visit)
+
+
+def test_docs_show_every_operation_behind_a_gateways_stage(server: DevServer) -> None:
+    with reverse_proxy.stripping("/prod", server.url) as gateway:
+        visit = browser.visit(f"{gateway.url}/prod/docs")
+    assert_all_operations_are_shown(visit)
+    assert_nothing_left_loopback(visit)
+    assert "/prod/openapi.json" in gateway.paths
+    assert all(path.startswith("/prod/") for path in gateway.paths), gateway.paths
+
+
+def test_a_page_of_another_origin_may_call_and_read_the_request_id(server: DevServer) -> None:
+    with reverse_proxy.page(foreign_page(server.url)) as foreign:
+        assert foreign.url != server.url
+        visit = browser.visit(foreign.url)
+    seen = "POST: 201 from-a-page-POST, GET: 401 from-a-page-GET, DELETE: 200 from-a-page-DELETE"
+    assert f'<p id="seen">{seen}</p>' in visit.dom
+    assert "OPTIONS" in server.log.read_text(), "the browser asked nobody whether it may"
+    with ApiClient(server.url) as client:
+        assert [event["payload"] for event in client.inbox()] == [{"from": "a browser"}]
+
+
+def test_where_another_origin_is_allowed_the_page_may_neither_call_nor_read(tmp_path: Path) -> None:
+    variables = {"CORS_ALLOW_ORIGIN": "https://example.com"}
+    with running(*on_folder(tmp_path), variables=variables) as server:
+        with reverse_proxy.page(foreign_page(server.url)) as foreign:
+            visit = browser.visit(foreign.url)
+        failed = "TypeError: Failed to fetch"
+        assert f'<p id="seen">POST: {failed}, GET: {failed}, DELETE: {failed}</p>' in visit.dom
+        with ApiClient(server.url) as client:
+            assert client.inbox() == []
