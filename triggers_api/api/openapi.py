@@ -1,16 +1,26 @@
 """The OpenAPI document: the contract, written out.
 
-It is made when it is first asked for, from the models that validate requests and from models of the answers
-that exist for it alone: the routes join JSON texts and need none, and a cold start should not build them. A
-test compares its paths with the routes, and another every answer with its schema, so that it stays true.
+It is made when it is first asked for, from the models that validate requests and those of the answers. A test
+compares its paths with the routes, and another every answer with its schema, so that it stays true.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from triggers_api.api.answers import (
+    EXAMPLE_EVENT_ID,
+    REQUEST_ID_PATTERN,
+    AcknowledgedEvent,
+    DeletedEvent,
+    Error,
+    Health,
+    Inbox,
+    SingleEvent,
+    StoredEvent,
+)
 from triggers_api.api.errors import RETRY_AFTER_SECONDS
 from triggers_api.api.requests import MAX_BODY_BYTES
 from triggers_api.api.schemas import EventMetadata, InboxQuery, IngestRequest
@@ -18,125 +28,6 @@ from triggers_api.core.strict_json import MAX_DEPTH
 from triggers_api.version import VERSION
 
 _IDEMPOTENCY_PATTERN = r'^("([ !#-\[\]-~]|\\["\\]){1,256}"|[!#-~]([ -~]{0,254}[!-~])?)$'
-_EVENT_ID = "01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34"
-_TIME = "2024-11-27T08:15:30.123456Z"
-_TIME_PATTERN = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$"
-_REQUEST_ID_PATTERN = "^[A-Za-z0-9._:-]{1,128}$"
-
-EventId = Annotated[str, Field(json_schema_extra={"format": "uuid"}, examples=[_EVENT_ID])]
-Time = Annotated[str, Field(pattern=_TIME_PATTERN, examples=[_TIME])]
-RequestId = Annotated[str, Field(pattern=_REQUEST_ID_PATTERN, examples=["test-request-123"])]
-
-
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Health(_Answer):
-    """The service runs. No table was touched."""
-
-    status: Literal["healthy"]
-    timestamp: Time
-    version: str = Field(examples=[VERSION])
-    request_id: RequestId
-
-
-class StoredEvent(_Answer):
-    """The event is stored, durably."""
-
-    event_id: EventId
-    created_at: Time
-    status: Literal["pending"]
-    message: str
-    request_id: RequestId
-
-
-class ListedMetadata(_Answer):
-    """The metadata as sent, with the default priority where none was."""
-
-    correlation_id: str = Field(default="", max_length=256)
-    priority: Literal["low", "normal", "high"]
-    idempotency_key: str = Field(default="", max_length=256)
-
-
-class Event(_Answer):
-    """An event. `acknowledged_at` is there once it is acknowledged."""
-
-    event_id: EventId
-    created_at: Time
-    source: str = Field(examples=["test"])
-    event_type: str = Field(examples=["test.created"])
-    payload: dict[str, Any]
-    status: Literal["pending", "acknowledged"]
-    metadata: ListedMetadata
-    acknowledged_at: Time = ""
-
-
-class SingleEvent(Event):
-    """One event, its fields flat, and the request's id."""
-
-    request_id: RequestId
-
-
-class Pagination(_Answer):
-    """Where the next page begins; without `next_cursor` this was the last one."""
-
-    limit: int = Field(ge=1, le=100)
-    next_cursor: str = ""
-
-
-class Inbox(_Answer):
-    """Pending events, oldest first."""
-
-    events: list[Event]
-    pagination: Pagination
-    request_id: RequestId
-
-
-class AcknowledgedEvent(_Answer):
-    """The event is acknowledged and no longer in the inbox."""
-
-    event_id: EventId
-    status: Literal["acknowledged"]
-    acknowledged_at: Time
-    message: str
-    request_id: RequestId
-
-
-class DeletedEvent(_Answer):
-    """The event is not there, be it deleted now or before."""
-
-    event_id: EventId
-    message: str
-    request_id: RequestId
-
-
-class ErrorBody(_Answer):
-    """What went wrong. `code` is stable; `message` is for people."""
-
-    code: Literal[
-        "VALIDATION_ERROR",
-        "UNAUTHORIZED",
-        "FORBIDDEN",
-        "NOT_FOUND",
-        "METHOD_NOT_ALLOWED",
-        "CONFLICT",
-        "PAYLOAD_TOO_LARGE",
-        "IDEMPOTENCY_KEY_REUSED",
-        "TOO_MANY_REQUESTS",
-        "INTERNAL_ERROR",
-        "SERVICE_UNAVAILABLE",
-    ]
-    message: str
-    details: dict[str, Any]
-    request_id: RequestId
-
-
-class Error(_Answer):
-    """The one shape of every error."""
-
-    error: ErrorBody
-
 
 _ERRORS = {
     400: "The request is not valid: `details.errors` names the fields.",
@@ -174,12 +65,12 @@ _EVENT_ID_PARAMETER = {
     "in": "path",
     "required": True,
     "schema": {"type": "string", "format": "uuid"},
-    "example": _EVENT_ID,
+    "example": EXAMPLE_EVENT_ID,
 }
 _REQUEST_ID_PARAMETER = {
     "name": "X-Request-ID",
     "in": "header",
-    "description": f"The request's id, where it matches `{_REQUEST_ID_PATTERN}`; else one is made.",
+    "description": f"The request's id, where it matches `{REQUEST_ID_PATTERN}`; else one is made.",
     "schema": {"type": "string"},
     "example": "test-request-123",
 }

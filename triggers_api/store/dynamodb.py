@@ -1,44 +1,26 @@
-"""The one DynamoDB client of the process, and its transport, which keeps to the request's deadline.
+"""The one DynamoDB client of the process: its time-outs, retries, log lines and errors.
 
-botocore's own time-outs are per read: a reply that drips never ends, and botocore knows nothing of the
-request that waits for it. So the signed request is sent here, from botocore's public `before-send` event,
-through urllib3 (which botocore uses too), and every read of the reply gets at most what is left of the
-request's time. Signing, retries (three attempts in all) and parsing stay botocore's. Unbounded is only the
-look-up of the endpoint's name.
+Three attempts in all, of about a second to connect and two to read; see `dynamodb_transport` for what keeps
+them, and all else, within the request's deadline.
 """
 
-import io
 import logging
-import ssl
-from http import HTTPStatus
-from http.client import HTTPResponse
-from socket import socket
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import boto3
 import botocore.session
-import urllib3
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
-from botocore.httpsession import get_cert_path
-from botocore.utils import get_environ_proxies
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from triggers_api.core import deadline
 from triggers_api.errors import ConfigurationError, StoreUnavailableError
 from triggers_api.store.calls import logged, logger
+from triggers_api.store.dynamodb_transport import CONNECT_SECONDS, READ_SECONDS, Transport
 
 if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
     from mypy_boto3_dynamodb import DynamoDBClient
 
-CONNECT_SECONDS = 1.0
-READ_SECONDS = 2.0
 ATTEMPTS = 3
-
-_CONNECTIONS = 50
 
 
 class ConditionFailedError(Exception):
@@ -57,10 +39,6 @@ class TransactionCanceledError(Exception):
         self.reasons = reasons
 
 
-class _NotDynamoDBError(Exception):
-    """Whoever answers there, it is not DynamoDB."""
-
-
 class DynamoDB:
     """DynamoDB's low-level client with this product's time-outs, log lines and errors."""
 
@@ -71,7 +49,7 @@ class DynamoDB:
             retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
         )
         self._client, ca_bundle = make_client(region=region, endpoint_url=endpoint_url, config=config)
-        transport: Any = _Transport(self._client.meta.endpoint_url, ca_bundle)
+        transport: Any = Transport(self._client.meta.endpoint_url, ca_bundle)
         self._client.meta.events.register("before-send.dynamodb", transport.send)
 
     def call(self, method: str, **arguments: Any) -> dict[str, Any]:
@@ -140,93 +118,3 @@ def _translated(method: str, code: str, response: dict[str, Any]) -> Exception:
 def _capacity(consumed: Any) -> float:
     entries = consumed if isinstance(consumed, list) else [consumed or {}]
     return float(sum(entry.get("CapacityUnits", 0) for entry in entries))
-
-
-class _Transport:
-    """Sends what botocore has signed, through the proxy that the environment prescribes, if any."""
-
-    def __init__(self, endpoint_url: str, ca_bundle: Any) -> None:
-        context = ssl.create_default_context(cafile=get_cert_path(ca_bundle))
-        proxy = get_environ_proxies(endpoint_url).get(urlsplit(endpoint_url).scheme)
-        self._pool = (
-            urllib3.ProxyManager(proxy, maxsize=_CONNECTIONS, ssl_context=context)
-            if proxy
-            else urllib3.PoolManager(maxsize=_CONNECTIONS, ssl_context=context)
-        )
-        self._pool.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
-
-    def send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
-        """Send one attempt. The errors come out as botocore's, which decides whether to try again."""
-        left = deadline.remaining()
-        try:
-            reply = self._pool.urlopen(
-                request.method,
-                request.url,
-                body=request.body,
-                headers=request.headers,
-                timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, left), read=min(READ_SECONDS, left)),
-                retries=False,
-                redirect=False,
-                preload_content=False,
-                decode_content=False,
-            )
-            # With it the service may ask botocore to sleep for longer than a request has.
-            reply.headers.discard("x-amz-retry-after")
-            headers: Any = reply.headers
-            response = AWSResponse(request.url, reply.status, headers, reply)
-            _check(response)
-        except (urllib3.exceptions.HTTPError, OSError, _NotDynamoDBError) as error:
-            raise HTTPClientError(error=error) from error
-        return response
-
-
-def _check(response: AWSResponse) -> None:
-    """Read the reply whole, where its errors are translated, and see that DynamoDB can have sent it.
-
-    botocore takes a 200 that is no JSON, such as the page of a web server on a wrong port, for an empty
-    answer: that would be a false 201, or a false 401.
-    """
-    body = response.content
-    if response.status_code == HTTPStatus.OK and not body.lstrip().startswith(b"{"):
-        raise _NotDynamoDBError
-
-
-class _BoundedReader(io.RawIOBase):
-    """A socket's bytes, each read of which ends with the request's deadline at the latest."""
-
-    def __init__(self, sock: socket, raw: io.RawIOBase) -> None:
-        self._socket = sock
-        self._raw = raw
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "WriteableBuffer") -> int | None:
-        self._socket.settimeout(min(READ_SECONDS, deadline.remaining()))
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _BoundedResponse(HTTPResponse):
-    def __init__(self, sock: socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_BoundedReader(sock, self.fp.detach()))
-
-
-class _Connection(HTTPConnection):
-    response_class = _BoundedResponse
-
-
-class _TlsConnection(HTTPSConnection):
-    response_class = _BoundedResponse
-
-
-class _Pool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _TlsPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection

@@ -7,15 +7,10 @@ itself, and the refusal brings back the item that stood in the way:
     ack A, sent again by the SDK ──► refused: acknowledged, nonce A  ──► our own: 200
     ack B ─────────────────────────► refused: acknowledged, nonce A  ──► another's: 409
                                      refused: nothing there          ──► 404
-
-A payload is JSON text, compressed over 1 KiB where that is smaller: DynamoDB bills each started kilobyte, in
-the table and in the index, and an item may have 400 KB.
 """
 
 import random
 import time
-import zlib
-from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -42,13 +37,12 @@ from triggers_api.errors import (
 )
 from triggers_api.store.calls import logger
 from triggers_api.store.dynamodb import ConditionFailedError, DynamoDB, TransactionCanceledError
+from triggers_api.store.dynamodb_items import event_of, item_of, key_of, readable_events
 
 INDEX = "status-created_at-index"
 MAX_READS_PER_PAGE = 10
 """Queries of up to 1 MB each that one page may cost, however few of the events match its filter."""
 
-_COMPRESS_OVER_BYTES = 1024
-_MAX_INFLATED_BYTES = 8 * 409_600  # a body's numbers may grow fourfold when written out: 1e15
 _MAX_QUERY_LIMIT = 100_000  # far beyond the 1 MB that DynamoDB reads for one query
 _TRANSACTION_TRIES = 8
 _RECORD_SORT_KEY = "idempotency"
@@ -65,7 +59,7 @@ class DynamoEventStore:
         """Put the event; with a claim, the event and the claim's record in one transaction."""
         put = {
             "TableName": self._table,
-            "Item": _item(event),
+            "Item": item_of(event),
             "ConditionExpression": "attribute_not_exists(event_id)",
         }
         if claim is not None:
@@ -78,14 +72,14 @@ class DynamoEventStore:
 
     def get(self, event_id: str, now: int) -> Event | None:
         """Read the item, consistently: a 201 that was answered is seen."""
-        key = _key(event_id)
+        key = key_of(event_id)
         if key is None:
             return None
         answer = self._dynamodb.call("get_item", TableName=self._table, Key=key, ConsistentRead=True)
         item = answer.get("Item")
         if item is None:
             return None
-        event = checked(partial(_event, item))
+        event = checked(partial(event_of, item))
         return event if event.expires_at > now else None
 
     def pending(self, query: PendingQuery) -> Page:
@@ -102,7 +96,7 @@ class DynamoEventStore:
                 if read == 0:
                     raise
                 break  # what was looked at so far is an answer, and the cursor goes on from there
-            for event in _events(answer["Items"]):
+            for event in readable_events(answer["Items"]):
                 if not page.takes(event):
                     return page.full()
             last = answer.get("LastEvaluatedKey")
@@ -113,7 +107,7 @@ class DynamoEventStore:
 
     def acknowledge(self, event_id: str, *, at: str, nonce: str, now: int, source: str | None) -> None:
         """Update the item where it is pending."""
-        key = _key(event_id)
+        key = key_of(event_id)
         if key is None:
             raise not_found()
         condition, names, values = _of(source)
@@ -140,7 +134,7 @@ class DynamoEventStore:
 
     def delete(self, event_id: str, *, source: str | None) -> None:
         """Delete the item; a key's bound source is a condition of the delete itself."""
-        key = _key(event_id)
+        key = key_of(event_id)
         if key is None:
             return
         condition: dict[str, Any] = {}
@@ -215,70 +209,6 @@ class DynamoEventStore:
         return arguments
 
 
-def _item(event: Event) -> dict[str, Any]:
-    return {
-        "event_id": {"S": event.event_id},
-        "created_at": {"S": event.created_at},
-        "source": {"S": event.source},
-        "event_type": {"S": event.event_type},
-        "payload": _packed(event.payload),
-        "metadata": {"S": event.metadata},
-        "status": {"S": PENDING},
-        "ttl": {"N": str(event.expires_at)},
-    }
-
-
-def _event(item: dict[str, Any]) -> Event:
-    return Event(
-        event_id=item["event_id"]["S"],
-        created_at=item["created_at"]["S"],
-        source=item["source"]["S"],
-        event_type=item["event_type"]["S"],
-        payload=_unpacked(item["payload"]),
-        metadata=item["metadata"]["S"],
-        expires_at=int(item["ttl"]["N"]),
-        acknowledged_at=item["acknowledged_at"]["S"] if "acknowledged_at" in item else None,
-    )
-
-
-def _events(items: list[dict[str, Any]]) -> Iterator[Event]:
-    for item in items:
-        deadline.remaining()
-        try:
-            yield checked(partial(_event, item))
-        except CorruptRecordError as error:
-            fields = {"event_id": item["event_id"]["S"], "reason": error.message}
-            logger.exception("event left out", extra={"fields": fields})
-
-
-def _packed(text: str) -> dict[str, Any]:
-    data = text.encode()
-    if len(data) > _COMPRESS_OVER_BYTES:
-        compressed = zlib.compress(data)
-        if len(compressed) < len(data):
-            return {"B": compressed}
-    return {"S": text}
-
-
-def _unpacked(attribute: dict[str, Any]) -> str:
-    if "S" in attribute:
-        return str(attribute["S"])
-    inflater = zlib.decompressobj()
-    try:
-        data = inflater.decompress(attribute["B"], _MAX_INFLATED_BYTES)
-    except zlib.error as error:
-        raise ValueError("damaged") from error
-    if not inflater.eof:
-        raise ValueError("cut, or larger than any payload")
-    return data.decode()
-
-
-def _key(event_id: str) -> dict[str, Any] | None:
-    """Return the key of the event's item; None for an id that no event of ours can have."""
-    created_at = ids.created_at(event_id)
-    return None if created_at is None else {"event_id": {"S": event_id}, "created_at": {"S": created_at}}
-
-
 def _of(source: str | None) -> tuple[str, dict[str, str], dict[str, Any]]:
     if source is None:
         return "", {}, {}
@@ -289,7 +219,7 @@ def _explain_refused_ack(item: dict[str, Any], *, nonce: str, now: int, source: 
     """Tell why an acknowledgement was refused; return where an earlier attempt of this very call made it."""
     if item.get("ack_nonce") == {"S": nonce}:
         return
-    event = checked(partial(_event, item)) if item else None
+    event = checked(partial(event_of, item)) if item else None
     if event is None or event.expires_at <= now or source not in (None, event.source):
         raise not_found()
     raise ConflictError("This event is acknowledged already.")

@@ -1,0 +1,127 @@
+"""How a signed request reaches DynamoDB, and how its reply is read: within the request's deadline.
+
+botocore's own time-outs are per read: a reply that drips never ends, and botocore knows nothing of the
+request that waits for it. So the signed request is sent here, from botocore's public `before-send` event,
+through urllib3 (which botocore uses too), and every read of the reply gets at most what is left of the
+request's time. Signing, retries and parsing stay botocore's. Unbounded is only the look-up of the endpoint's
+name.
+"""
+
+import io
+import ssl
+from http import HTTPStatus
+from http.client import HTTPResponse
+from socket import socket
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import urllib3
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.exceptions import HTTPClientError
+from botocore.httpsession import get_cert_path
+from botocore.utils import get_environ_proxies
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from triggers_api.core import deadline
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+CONNECT_SECONDS = 1.0
+READ_SECONDS = 2.0
+
+_CONNECTIONS = 50
+
+
+class _NotDynamoDBError(Exception):
+    """Whoever answers there, it is not DynamoDB."""
+
+
+class Transport:
+    """Sends what botocore has signed, through the proxy that the environment prescribes, if any."""
+
+    def __init__(self, endpoint_url: str, ca_bundle: Any) -> None:
+        context = ssl.create_default_context(cafile=get_cert_path(ca_bundle))
+        proxy = get_environ_proxies(endpoint_url).get(urlsplit(endpoint_url).scheme)
+        self._pool = (
+            urllib3.ProxyManager(proxy, maxsize=_CONNECTIONS, ssl_context=context)
+            if proxy
+            else urllib3.PoolManager(maxsize=_CONNECTIONS, ssl_context=context)
+        )
+        self._pool.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+
+    def send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        """Send one attempt. The errors come out as botocore's, which decides whether to try again."""
+        left = deadline.remaining()
+        try:
+            reply = self._pool.urlopen(
+                request.method,
+                request.url,
+                body=request.body,
+                headers=request.headers,
+                timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, left), read=min(READ_SECONDS, left)),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+            )
+            # With it the service may ask botocore to sleep for longer than a request has.
+            reply.headers.discard("x-amz-retry-after")
+            headers: Any = reply.headers
+            response = AWSResponse(request.url, reply.status, headers, reply)
+            _check(response)
+        except (urllib3.exceptions.HTTPError, OSError, _NotDynamoDBError) as error:
+            raise HTTPClientError(error=error) from error
+        return response
+
+
+def _check(response: AWSResponse) -> None:
+    """Read the reply whole, where its errors are translated, and see that DynamoDB can have sent it.
+
+    botocore takes a 200 that is no JSON, such as the page of a web server on a wrong port, for an empty
+    answer: that would be a false 201, or a false 401.
+    """
+    body = response.content
+    if response.status_code == HTTPStatus.OK and not body.lstrip().startswith(b"{"):
+        raise _NotDynamoDBError
+
+
+class _BoundedReader(io.RawIOBase):
+    """A socket's bytes, each read of which ends with the request's deadline at the latest."""
+
+    def __init__(self, sock: socket, raw: io.RawIOBase) -> None:
+        self._socket = sock
+        self._raw = raw
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int | None:
+        self._socket.settimeout(min(READ_SECONDS, deadline.remaining()))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _BoundedResponse(HTTPResponse):
+    def __init__(self, sock: socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_BoundedReader(sock, self.fp.detach()))
+
+
+class _Connection(HTTPConnection):
+    response_class = _BoundedResponse
+
+
+class _TlsConnection(HTTPSConnection):
+    response_class = _BoundedResponse
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
