@@ -16,8 +16,17 @@ decides the HTTP status (`api/errors.py`) and the exit code (`cli/exit_codes.py`
     ├── IdempotencyKeyReusedError
     ├── StoreUnavailableError ── DeadlineExceededError
     ├── CorruptRecordError
-    ├── ConfigurationError
-    └── LocalEnvironmentError
+    ├── ConfigurationError ── ConfirmationNeededError
+    ├── LocalEnvironmentError
+    ├── DeclinedError
+    ├── InvalidKeyError
+    ├── KeyExistsError
+    ├── KeyNotFoundError
+    ├── KeyStateError
+    ├── CredentialsError
+    ├── PermissionDeniedError
+    ├── AwsUnavailableError
+    └── TableMissingError
 """
 
 from collections.abc import Mapping
@@ -159,3 +168,72 @@ class LocalEnvironmentError(TriggersError):
 
     kind = Kind.FAILED
     code = "LOCAL_ENVIRONMENT_ERROR"
+
+
+class ConfirmationNeededError(ConfigurationError):
+    """A change needs a yes, and there is nobody to ask."""
+
+    code = "CONFIRMATION_NEEDED"
+
+
+class DeclinedError(TriggersError):
+    """The operator said no."""
+
+    kind = Kind.FAILED
+    code = "DECLINED"
+
+
+class InvalidKeyError(TriggersError):
+    """An API key of the operator's own is too short, too simple, or has characters that no key has."""
+
+    kind = Kind.USAGE
+    code = "INVALID_KEY"
+
+
+class KeyExistsError(TriggersError):
+    """That key has a record already."""
+
+    kind = Kind.CONFLICT
+    code = "KEY_EXISTS"
+
+
+class KeyNotFoundError(TriggersError):
+    """No key, or more than one, is named so."""
+
+    kind = Kind.NOT_FOUND
+    code = "KEY_NOT_FOUND"
+
+
+class KeyStateError(TriggersError):
+    """The key is not in a state in which that can be done, or is changed by somebody else right now."""
+
+    kind = Kind.CONFLICT
+    code = "KEY_STATE"
+
+
+class CredentialsError(TriggersError):
+    """There are no AWS credentials, or AWS does not take them."""
+
+    kind = Kind.UNAUTHENTICATED
+    code = "CREDENTIALS"
+
+
+class PermissionDeniedError(TriggersError):
+    """The AWS credentials lack a permission."""
+
+    kind = Kind.FORBIDDEN
+    code = "PERMISSION_DENIED"
+
+
+class AwsUnavailableError(TriggersError):
+    """AWS does not answer, or not in time."""
+
+    kind = Kind.UNAVAILABLE
+    code = "AWS_UNAVAILABLE"
+
+
+class TableMissingError(TriggersError):
+    """A stage has no table in this account and region."""
+
+    kind = Kind.NOT_FOUND
+    code = "TABLE_MISSING"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from triggers_api.cli import dev, openapi
+from triggers_api.cli import dev, keys, openapi
 from triggers_api.version import VERSION
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.command("dev")(dev.dev)
 app.command("openapi")(openapi.openapi)
+app.add_typer(keys.app, name="keys")
 
 
 def _version(value: bool) -> None:

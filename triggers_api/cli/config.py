@@ -1,9 +1,141 @@
-"""The one place of the CLI that reads the environment."""
+"""The one place of the CLI that reads the environment and `triggers.toml`.
+
+    flag  >  TRIGGERS_* variable  >  triggers.toml in the working directory, per stage  >  default
+
+For the region, `AWS_REGION` and `AWS_DEFAULT_REGION` come after `triggers.toml`, then the profile's own, then
+us-east-1. boto3 ignores `AWS_REGION`, so it is resolved here once and handed on.
+"""
 
 import os
+import re
+import tomllib
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from triggers_api.errors import ConfigurationError
+from triggers_api.ops.target import LOCAL, Setting, Target
+
+FILE = "triggers.toml"
+DEFAULT_STAGE = "prod"
+
+_STAGE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,18}[a-z0-9])?", re.ASCII)
+_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+", re.ASCII)
+_STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}", re.ASCII)
+_OF_A_STAGE = ("region", "profile", "stack_name")
 
 
 def environment() -> Mapping[str, str]:
     """Return the environment that the command was started in."""
     return os.environ
+
+
+def resolve(
+    *,
+    stage: str | None,
+    region: str | None = None,
+    profile: str | None = None,
+    stack_name: str | None = None,
+    data_dir: Path | None = None,
+    variables: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Target:
+    """Return what the command works on; `ConfigurationError` names the place of a value that is wrong.
+
+    `variables` and `folder` are the process's own unless a test gives others.
+    """
+    variables = environment() if variables is None else variables
+    toml = _toml(folder or Path.cwd())
+    chosen = (
+        _said(stage, "--stage", variables, "TRIGGERS_STAGE")
+        or _in_file(toml, "stage")
+        or Setting(DEFAULT_STAGE, "default")
+    )
+    _require(chosen, _STAGE, "a stage: 1 to 20 of a-z, 0-9 and -, such as prod")
+    of_stage = toml.get("stages", {}).get(chosen.value, {})
+    stack = (
+        _said(stack_name, "--stack-name", variables, "TRIGGERS_STACK_NAME")
+        or _in_file(of_stage, "stack_name")
+        or Setting(f"triggers-api-{chosen.value}", "default")
+    )
+    _require(stack, _STACK_NAME, "a stack name: letters, digits and -, at most 128")
+    where = (
+        _said(region, "--region", variables, "TRIGGERS_REGION")
+        or _in_file(of_stage, "region")
+        or _said(None, "", variables, "AWS_REGION")
+        or _said(None, "", variables, "AWS_DEFAULT_REGION")
+    )
+    if where is not None:
+        _require(where, _REGION, "a region such as us-east-1")
+    return Target(
+        stage=chosen,
+        stack_name=stack,
+        region=where,
+        profile=_said(profile, "--profile", variables, "TRIGGERS_PROFILE") or _in_file(of_stage, "profile"),
+        data_dir=_data_dir(data_dir, variables, chosen),
+        dynamodb_endpoint_url=variables.get("DYNAMODB_ENDPOINT_URL") or None,
+    )
+
+
+def _data_dir(flag: Path | None, variables: Mapping[str, str], stage: Setting) -> Setting:
+    if flag is not None and stage.value != LOCAL:
+        raise ConfigurationError(
+            "--data-dir goes with --stage local only.",
+            reason=f"the stage is {stage}, and its data is on AWS",
+            hint="Add --stage local, or leave out --data-dir.",
+        )
+    said = _said(None if flag is None else str(flag), "--data-dir", variables, "TRIGGERS_DATA_DIR")
+    if said is not None:
+        return said
+    from platformdirs import user_data_path  # noqa: PLC0415 - the local stage alone needs it
+
+    return Setting(str(user_data_path("triggers-api", appauthor=False)), "default")
+
+
+def _said(flag: str | None, option: str, variables: Mapping[str, str], name: str) -> Setting | None:
+    if flag is not None:
+        return Setting(flag, option)
+    return Setting(variables[name], name) if variables.get(name) else None
+
+
+def _in_file(table: Mapping[str, Any], name: str) -> Setting | None:
+    return Setting(table[name], FILE) if name in table else None
+
+
+def _require(setting: Setting, form: re.Pattern[str], expected: str) -> None:
+    if not form.fullmatch(setting.value):
+        raise ConfigurationError(
+            f"{setting.origin}: {setting.value!r} is not {expected}.", hint="Correct it."
+        )
+
+
+def _toml(folder: Path) -> dict[str, Any]:
+    """Return the file's content, checked; empty where there is no file."""
+    path = folder / FILE
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(
+            f"{path} cannot be read.", reason=str(error), hint="Correct the file."
+        ) from error
+    _check_names(content, ("stage", "stages"), FILE)
+    stages = content.get("stages", {})
+    if not isinstance(content.get("stage", ""), str) or not isinstance(stages, dict):
+        raise ConfigurationError(f"{FILE}: stage is a text, and [stages.NAME] a table for each stage.")
+    for name, table in stages.items():
+        if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
+            raise ConfigurationError(
+                f"{FILE}: [stages.{name}] is a table of texts: {', '.join(_OF_A_STAGE)}."
+            )
+        _check_names(table, _OF_A_STAGE, f"{FILE}: [stages.{name}]")
+    return content
+
+
+def _check_names(table: Mapping[str, Any], known: tuple[str, ...], place: str) -> None:
+    for name in table:
+        if name not in known:
+            raise ConfigurationError(
+                f"{place} has an unknown name: {name}.", hint=f"It may have {', '.join(known)}."
+            )

@@ -1,24 +1,52 @@
 """The one place where an error becomes a message and an exit code."""
 
+import logging
 import sys
+import traceback
+from typing import Any, NoReturn
 
 from triggers_api.cli.exit_codes import EXIT_CODE, INTERRUPTED
-from triggers_api.errors import TriggersError
+from triggers_api.errors import ConfigurationError, TriggersError
 
 
 def main() -> None:
     """Run the command line; ends the process."""
+    # The service's log is for whoever runs the service; a command says what matters itself.
+    logging.getLogger().addHandler(logging.NullHandler())
     try:
-        from triggers_api.cli.app import app  # noqa: PLC0415 - Ctrl-C may come while this is imported
-
-        app()
-    except TriggersError as error:
-        lines = [f"error: {error.message}"]
-        if error.reason:
-            lines.append(f"  why: {error.reason}")
-        if error.hint:
-            lines.append(f"  fix: {error.hint}")
-        sys.stderr.write("\n".join(lines) + "\n")
-        sys.exit(EXIT_CODE[error.kind])
+        _run()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _run() -> NoReturn:
+    import typer  # noqa: PLC0415 - Ctrl-C may come while these are imported
+
+    from triggers_api.cli.app import app  # noqa: PLC0415
+
+    arguments = sys.argv[1:]
+    as_json = "--json" in arguments
+    # Typer's own copy of Click's UsageError, which has no public name.
+    usage_error: Any = typer.BadParameter.__base__
+    try:
+        code = app(standalone_mode=False)
+    except TriggersError as error:
+        _end(error, as_json=as_json, debug="--debug" in arguments)
+    except typer.Abort:
+        sys.exit(INTERRUPTED)
+    except usage_error as error:
+        if not as_json:
+            error.show()
+            sys.exit(EXIT_CODE[ConfigurationError.kind])
+        wrong = ConfigurationError(error.format_message(), hint="See --help.")
+        _end(wrong, as_json=True, debug=False)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _end(error: TriggersError, *, as_json: bool, debug: bool) -> NoReturn:
+    from triggers_api.cli.console import show_error  # noqa: PLC0415 - only where something went wrong
+
+    if debug:
+        traceback.print_exception(error)
+    show_error(error, as_json=as_json)
+    sys.exit(EXIT_CODE[error.kind])

@@ -9,6 +9,7 @@ import hashlib
 import re
 import secrets
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,6 +23,8 @@ _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _FORM = re.compile(r"[A-Za-z0-9_-]{16,128}", re.ASCII)
 _GENERATED = re.compile(r"(trg_[a-z0-9-]+_[A-Za-z0-9_-]{43})_([0-9A-Za-z]{6})", re.ASCII)
 _NAME = re.compile(r"[^\ud800-\udfff]+", re.DOTALL)  # a text that has a UTF-8
+_RANDOM_CHARACTERS = 43
+_MIN_DIFFERENT = 8
 _ID_CHARACTERS = 12
 
 
@@ -63,13 +66,53 @@ class KeyRecord:
 
 
 class KeyStore(Protocol):
-    """Keeps keys. Every method is atomic and raises `StoreUnavailableError` where the store fails."""
+    """Keeps keys. Every method is atomic and raises `StoreUnavailableError` where the store fails.
+
+    A record that cannot be read is a `CorruptRecordError`; a list gives it in the record's place.
+    """
 
     def find(self, digest: str) -> KeyRecord | None:
         """Return the record of a key, as it is now."""
 
     def add(self, record: KeyRecord) -> bool:
         """Keep a new key; False, and nothing changed, where that key has a record already."""
+
+    def list(self) -> Iterator[KeyRecord | CorruptRecordError]:
+        """Give every key, in no particular order, a page of the store at a time."""
+
+    def revoke(self, digest: str, *, at: str) -> KeyRecord | None:
+        """Make a key inactive for good; return its record, with the time of the first revocation."""
+
+    def rotate(self, old: KeyRecord, new: KeyRecord, *, old_expires_at: str) -> bool:
+        """Keep a new key and let the old one expire, both or neither.
+
+        False, and nothing changed, where the old one is not as `old` says any more.
+        """
+
+
+def flaw_of(key: str) -> str | None:
+    """Say why a text of the operator's own must not become a key; None where it may.
+
+    What is guessed in a few tries is no key: few different characters, or one short text over and over.
+    """
+    if not _FORM.fullmatch(key):
+        return "a key is 16 to 128 characters of A-Z, a-z, 0-9, _ and -"
+    if not is_well_formed(key):
+        return "it looks like a generated key with a typing error: its checksum is wrong"
+    if len(set(key)) < _MIN_DIFFERENT:
+        return f"it has fewer than {_MIN_DIFFERENT} different characters"
+    if key in (key + key)[1:-1]:
+        return "it is one text over and over"
+    if key == LOCAL_KEY:
+        return "everybody knows it: it is the test key of the documentation"
+    return None
+
+
+def prefix_of(key: str) -> str:
+    """Return what may be shown of a key, for its owner to recognise: of what is secret, four characters."""
+    generated = _GENERATED.fullmatch(key)
+    public = len(generated[1]) - _RANDOM_CHARACTERS if generated else 0
+    return key[: public + 4]
 
 
 def digest_of(key: str) -> str:

@@ -42,13 +42,15 @@ class TransactionCanceledError(Exception):
 class DynamoDB:
     """DynamoDB's low-level client with this product's time-outs, log lines and errors."""
 
-    def __init__(self, *, region: str, endpoint_url: str | None = None) -> None:
+    def __init__(self, *, region: str, endpoint_url: str | None = None, profile: str | None = None) -> None:
         config = Config(
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
             retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
         )
-        self._client, ca_bundle = make_client(region=region, endpoint_url=endpoint_url, config=config)
+        self._client, ca_bundle = make_client(
+            region=region, endpoint_url=endpoint_url, config=config, profile=profile
+        )
         transport: Any = Transport(self._client.meta.endpoint_url, ca_bundle)
         self._client.meta.events.register("before-send.dynamodb", transport.send)
 
@@ -83,14 +85,14 @@ class DynamoDB:
 
 
 def make_client(
-    *, region: str, endpoint_url: str | None, config: Config
+    *, region: str, endpoint_url: str | None, config: Config, profile: str | None = None
 ) -> tuple["DynamoDBClient", str | bool]:
     """Return a client with the environment's credentials, and what it trusts (`AWS_CA_BUNDLE`, or True).
 
     Without credentials an endpoint of one's own gets some that satisfy an emulator. `ConfigurationError`
     where the environment names a profile that is not there, or half of the credentials.
     """
-    core = botocore.session.get_session()
+    core = botocore.session.Session(profile=profile)
     session = boto3.session.Session(botocore_session=core)
     try:
         if endpoint_url and session.get_credentials() is None:

@@ -63,15 +63,23 @@ class Database:
 
         Changes nothing in a file that is there, and reads all of it.
         """
+        self.open()
+        try:
+            with self._connection() as connection:
+                (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        except sqlite3.Error as error:
+            raise self._unusable(str(error)) from error
+        if verdict != "ok":
+            raise self._unusable("its pages do not hold together")
+
+    def open(self) -> None:
+        """Open the file, make it where it is missing; `LocalEnvironmentError` where it cannot be written."""
         try:
             with self._connection() as connection:
                 connection.execute("BEGIN IMMEDIATE")
                 connection.execute("ROLLBACK")
-                (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         except (OSError, sqlite3.Error) as error:
             raise self._unusable(str(error)) from error
-        if verdict != "ok":
-            raise self._unusable("its pages do not hold together")
 
     def close(self) -> None:
         """Close what is idle; the file is then as it was committed."""

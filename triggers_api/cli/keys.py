@@ -1,0 +1,310 @@
+"""`triggers keys`: make, list, show, revoke and rotate API keys."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from triggers_api.cli import config, console
+from triggers_api.cli.options import (
+    DataDirOption,
+    DebugOption,
+    JsonOption,
+    NoInputOption,
+    ProfileOption,
+    RegionOption,
+    StageOption,
+    YesOption,
+)
+from triggers_api.ops.target import Target
+
+if TYPE_CHECKING:
+    from triggers_api.core.keys import KeyRecord
+    from triggers_api.ops.keys import Keys, NewKey
+
+app = typer.Typer(help="Make, list, show, revoke and rotate API keys.", no_args_is_help=True)
+
+KeyOrId = Annotated[
+    str,
+    typer.Argument(
+        metavar="KEY_OR_ID", help="An id, as `triggers keys list` shows it, a key, or - for a key on stdin."
+    ),
+]
+ExpiresIn = Annotated[
+    str | None, typer.Option(metavar="DURATION", help="How long it works: 90d, 24h, 30m.", show_default=False)
+]
+
+
+@app.command()
+def create(
+    name: Annotated[
+        str | None, typer.Option(help="What it is for, in your words.", show_default=False)
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            help="Bind it to this source: it sees and touches no other's events.", show_default=False
+        ),
+    ] = None,
+    api_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            help="A key of your own, 16 to 128 of A-Z a-z 0-9 _ -. Others on this machine can read it in the "
+            "process list: give - and write it to stdin instead.",
+            show_default=False,
+        ),
+    ] = None,
+    expires_in: ExpiresIn = None,
+    stage: StageOption = None,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+    yes: YesOption = False,
+    no_input: NoInputOption = False,
+    debug: DebugOption = False,  # noqa: ARG001 - read where errors end
+) -> None:
+    """Make a key, and show it this once.
+
+    Example: KEY=$(triggers keys create --stage local --name ci)
+    """
+    from triggers_api.ops.keys import seconds_of  # noqa: PLC0415
+
+    target = config.resolve(stage=stage, region=region, profile=profile, data_dir=data_dir)
+    lifetime = None if expires_in is None else seconds_of(expires_in)
+    own_key = None if api_key is None else _given(api_key)
+    with _changing(target, "Make an API key", yes=yes, no_input=no_input) as keys:
+        new = keys.create(name=name, source=source, own_key=own_key, expires_in=lifetime)
+    if as_json:
+        console.answer_json(_of_new(new, target))
+    else:
+        _show_new(new, target)
+
+
+@app.command("list")
+def list_keys(
+    everything: Annotated[bool, typer.Option("--all", help="Revoked and expired ones too.")] = False,
+    source: Annotated[
+        str | None, typer.Option(help="Those bound to this source.", show_default=False)
+    ] = None,
+    stage: StageOption = None,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,  # noqa: ARG001 - read where errors end
+) -> None:
+    """List the keys of a stage; never a key itself.
+
+    Example: triggers keys list --stage prod --all
+    """
+    from triggers_api.ops.keys import opened, state_of  # noqa: PLC0415
+
+    target = config.resolve(stage=stage, region=region, profile=profile, data_dir=data_dir)
+    with opened(target) as keys:
+        records, damaged = keys.list(everything=everything, source=source)
+        now = keys.now
+    for error in damaged:
+        console.say(f"warning: {error.message}")
+    if as_json:
+        console.answer_json({"keys": [_described(record, state_of(record, now)) for record in records]})
+        return
+    if not records:
+        console.say(
+            f"There are no keys on stage {target.stage.value}." if everything else "There are no active keys."
+        )
+    columns = ("ID", "NAME", "SOURCE", "PREFIX", "CREATED", "EXPIRES", "STATE")
+    rows = [
+        (
+            record.id,
+            record.name or "-",
+            record.source or "-",
+            record.prefix or "-",
+            _short(record.created_at),
+            _short(record.expires_at),
+            state_of(record, now),
+        )
+        for record in records
+    ]
+    console.answer_table(columns, rows)
+
+
+@app.command()
+def show(
+    key_or_id: KeyOrId,
+    stage: StageOption = None,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,  # noqa: ARG001 - read where errors end
+) -> None:
+    """Show a key's record, and whether it would be let in now.
+
+    Example: triggers keys show 3f9a1c0b77de
+    """
+    from triggers_api.ops.keys import lookup_command, opened  # noqa: PLC0415
+
+    target = config.resolve(stage=stage, region=region, profile=profile, data_dir=data_dir)
+    with opened(target) as keys:
+        shown = keys.show(_given(key_or_id))
+    fields: dict[str, Any] = {"let_in": shown.admitted, "state": shown.verdict}
+    if shown.record is not None:
+        fields = {**_described(shown.record, shown.verdict), "let_in": shown.admitted}
+        fields["record"] = lookup_command(target, shown.record)
+    if as_json:
+        console.answer_json(fields)
+    else:
+        for name, value in fields.items():
+            console.answer(f"{name:<11} {_plain(value)}")
+    if shown.record is None:
+        sys.exit(1)
+
+
+@app.command()
+def revoke(
+    key_or_id: KeyOrId,
+    stage: StageOption = None,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+    yes: YesOption = False,
+    no_input: NoInputOption = False,
+    debug: DebugOption = False,  # noqa: ARG001 - read where errors end
+) -> None:
+    """Shut a key out, for good. Its record stays; a second time changes nothing.
+
+    Example: triggers keys revoke 3f9a1c0b77de
+    """
+    from triggers_api.ops.keys import REFUSED_WITHIN_SECONDS  # noqa: PLC0415
+
+    target = config.resolve(stage=stage, region=region, profile=profile, data_dir=data_dir)
+    named = _given(key_or_id)
+    with _changing(target, f"Revoke the key {_shown(named)}", yes=yes, no_input=no_input) as keys:
+        record = keys.revoke(named)
+    if as_json:
+        console.answer_json(
+            {**_described(record, "revoked"), "refused_within_seconds": REFUSED_WITHIN_SECONDS}
+        )
+        return
+    console.answer(f"The key {record.id} is revoked since {record.revoked_at}.")
+    console.say(
+        f"Every running process refuses it within {REFUSED_WITHIN_SECONDS} seconds "
+        "(or what AUTH_CACHE_SECONDS of the service says)."
+    )
+
+
+@app.command()
+def rotate(
+    key_or_id: KeyOrId,
+    overlap: Annotated[
+        str, typer.Option(metavar="DURATION", help="How long the old key still works.")
+    ] = "24h",
+    expires_in: ExpiresIn = None,
+    stage: StageOption = None,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+    yes: YesOption = False,
+    no_input: NoInputOption = False,
+    debug: DebugOption = False,  # noqa: ARG001 - read where errors end
+) -> None:
+    """Make a new key with a key's name and source; the old one expires after the overlap.
+
+    Example: triggers keys rotate 3f9a1c0b77de --overlap 48h
+    """
+    from triggers_api.ops.keys import seconds_of  # noqa: PLC0415
+
+    target = config.resolve(stage=stage, region=region, profile=profile, data_dir=data_dir)
+    seconds, lifetime = seconds_of(overlap), None if expires_in is None else seconds_of(expires_in)
+    named = _given(key_or_id)
+    with _changing(target, f"Rotate the key {_shown(named)}", yes=yes, no_input=no_input) as keys:
+        new, old = keys.rotate(named, overlap=seconds, expires_in=lifetime)
+    if as_json:
+        replaced = {"id": old.id, "expires_at": old.expires_at}
+        console.answer_json({**_of_new(new, target), "replaces": replaced})
+        return
+    _show_new(new, target)
+    console.say(f"The old key {old.id} works until {old.expires_at}.")
+
+
+@contextmanager
+def _changing(target: Target, what: str, *, yes: bool, no_input: bool) -> Iterator["Keys"]:
+    """Say what is about to be changed and where; ask where it is production; then give the keys."""
+    from triggers_api.ops.keys import opened  # noqa: PLC0415
+
+    if target.is_local:
+        console.say(f"{what}: stage {target.stage}, data in {target.data_dir}")
+    else:
+        if target.stage.value == config.DEFAULT_STAGE:
+            # Without anybody to ask it ends here, before AWS is even asked whose account this is.
+            console.may_ask(yes=yes, no_input=no_input)
+        from triggers_api.ops.aws import locate  # noqa: PLC0415
+
+        place = locate(target)
+        console.say(
+            f"{what}: account {place.account}, region {place.region}, stage {target.stage}, "
+            f"stack {target.stack_name}, table {target.keys_table}"
+        )
+        if target.stage.value == config.DEFAULT_STAGE:
+            console.confirm(f"{what} for production?", yes=yes, no_input=no_input)
+    with opened(target) as keys:
+        yield keys
+
+
+def _given(text: str) -> str:
+    """Return what was given on the command line, or on stdin for a dash."""
+    return sys.stdin.readline().strip() if text == "-" else text
+
+
+def _shown(named: str) -> str:
+    """Name a key without showing one."""
+    from triggers_api.ops.keys import is_id  # noqa: PLC0415
+
+    return named if is_id(named) else "that was given"
+
+
+def _of_new(new: "NewKey", target: Target) -> dict[str, Any]:
+    record = new.record
+    return {
+        "api_key": new.key,
+        "id": record.id,
+        "name": record.name,
+        "source": record.source,
+        "stage": target.stage.value,
+        "created_at": record.created_at,
+        "expires_at": record.expires_at,
+    }
+
+
+def _show_new(new: "NewKey", target: Target) -> None:
+    record = new.record
+    console.answer_secret(new.key, f"API key for stage {target.stage.value}; it is not shown again")
+    bound = f"bound to source {record.source}" if record.source else "for every source"
+    console.say(f"Its id is {record.id}; {bound}; expires: {record.expires_at or 'never'}.")
+
+
+def _described(record: "KeyRecord", state: str) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "name": record.name,
+        "source": record.source,
+        "prefix": record.prefix,
+        "created_at": record.created_at,
+        "expires_at": record.expires_at,
+        "revoked_at": record.revoked_at,
+        "state": state,
+    }
+
+
+def _short(time: str | None) -> str:
+    return "-" if time is None else f"{time[:10]} {time[11:16]}"
+
+
+def _plain(value: Any) -> str:
+    return {None: "-", True: "yes", False: "no"}.get(value, str(value))

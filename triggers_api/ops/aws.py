@@ -1,0 +1,136 @@
+"""The account and region that a command works in, and AWS's errors in words that say what to do."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
+
+from triggers_api.errors import (
+    AwsUnavailableError,
+    CredentialsError,
+    PermissionDeniedError,
+    StoreUnavailableError,
+    TableMissingError,
+    TriggersError,
+)
+from triggers_api.ops.target import DEFAULT_REGION, Setting, Target
+
+_BAD_CREDENTIALS = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "OptInRequired"}
+_GET_CREDENTIALS = "Run aws configure or aws sso login, set AWS_PROFILE, or give --profile."
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a command works: the account's number, or the emulator, and the region."""
+
+    account: str
+    region: Setting
+
+
+def region_of(target: Target) -> Setting:
+    """Return the target's region, where need be the profile's; `CredentialsError` for an unknown profile."""
+    if target.region is not None:
+        return target.region
+    profile = None if target.profile is None else target.profile.value
+    session = botocore.session.Session(profile=profile)
+    try:
+        region = session.get_config_variable("region")
+    except ProfileNotFound as error:
+        raise _explained(error, target, None) from error
+    return (
+        Setting(region, f"profile {session.profile or 'default'}")
+        if region
+        else Setting(DEFAULT_REGION, "default")
+    )
+
+
+def locate(target: Target) -> Place:
+    """Ask AWS whose credentials these are, which needs no permission.
+
+    An emulator of DynamoDB alone (`DYNAMODB_ENDPOINT_URL`) has nobody to ask.
+    """
+    region = region_of(target)
+    if target.dynamodb_endpoint_url:
+        return Place(f"of {target.dynamodb_endpoint_url}", region)
+    with explained(target, region):
+        config = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
+        session = boto3.session.Session(profile_name=None if target.profile is None else target.profile.value)
+        sts = session.client("sts", region_name=region.value, config=config)
+        return Place(sts.get_caller_identity()["Account"], region)
+
+
+@contextmanager
+def explained(target: Target, region: Setting | None) -> Iterator[None]:
+    """Turn what AWS or botocore says into an error with a reason and a remedy."""
+    try:
+        yield
+    except StoreUnavailableError as error:
+        if isinstance(error.__cause__, ClientError | BotoCoreError):
+            raise _explained(error.__cause__, target, region) from error
+        raise
+    except (ClientError, BotoCoreError) as error:
+        raise _explained(error, target, region) from error
+
+
+def _explained(error: ClientError | BotoCoreError, target: Target, region: Setting | None) -> TriggersError:
+    if isinstance(error, ClientError):
+        return _refused(error, target, region)
+    if isinstance(error, NoCredentialsError):
+        return CredentialsError(
+            "There are no AWS credentials.", reason="none were found on this machine", hint=_GET_CREDENTIALS
+        )
+    bad = (ProfileNotFound, PartialCredentialsError, CredentialRetrievalError, SSOError, TokenRetrievalError)
+    if isinstance(error, bad):
+        return CredentialsError(
+            "The AWS credentials cannot be used.", reason=str(error), hint=_GET_CREDENTIALS
+        )
+    return AwsUnavailableError(
+        f"AWS cannot be reached in {region}.",
+        reason=str(error),
+        hint="Check the network, the region, and AWS_ENDPOINT_URL where it is set.",
+    )
+
+
+def _refused(error: ClientError, target: Target, region: Setting | None) -> TriggersError:
+    code, said = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+    if code in _BAD_CREDENTIALS:
+        return CredentialsError(
+            "AWS does not take these credentials.", reason=f"{code}: {said}", hint=_GET_CREDENTIALS
+        )
+    if code in _DENIED:
+        return PermissionDeniedError(
+            "These AWS credentials lack a permission.",
+            reason=said or code,
+            hint="Ask for it, or use another profile with --profile.",
+        )
+    if code == "ResourceNotFoundException":
+        return TableMissingError(
+            f"The stage {target.stage.value} has no table {target.keys_table} in {region}.",
+            reason="it is not deployed there, or the stage, the region or the account is another",
+            hint="Check --stage, --region and --profile, or deploy the stage.",
+        )
+    return AwsUnavailableError(
+        "AWS did not do what was asked.", reason=f"{code}: {said}", hint="Try again in a moment."
+    )

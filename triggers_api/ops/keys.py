@@ -1,0 +1,256 @@
+"""What an operator does with API keys, on every stage; a key itself is seen once, when it is made."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from triggers_api.core import keys
+from triggers_api.core.keys import KeyRecord, KeyStore
+from triggers_api.core.times import Clock, format_time, system_clock
+from triggers_api.errors import (
+    ConfigurationError,
+    CorruptRecordError,
+    InvalidKeyError,
+    KeyExistsError,
+    KeyNotFoundError,
+    KeyStateError,
+)
+from triggers_api.ops.target import Target
+
+MAX_NAME = 100
+REFUSED_WITHIN_SECONDS = 30
+"""The service's default of `AUTH_CACHE_SECONDS`: how long a warm process may still let a revoked key in."""
+
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_DURATION = re.compile(r"(\d{1,6})([smhdw])", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_ID = re.compile(r"[0-9a-f]{4,12}", re.ASCII)
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key that was just made: `key` is to be shown now or never."""
+
+    key: str = field(repr=False)
+    record: KeyRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What is known of a key. `verdict` says whether it would be let in now, and why not."""
+
+    record: KeyRecord | None
+    verdict: str
+    admitted: bool
+
+
+def seconds_of(duration: str) -> int:
+    """Return the seconds of `90d`, `24h`, `30m`, `45s` or `2w`; `ConfigurationError` for another text."""
+    match = _DURATION.fullmatch(duration)
+    if match is None:
+        raise ConfigurationError(
+            f"{duration!r} is not a duration.", hint="Write a number and s, m, h, d or w: 45s, 24h, 90d."
+        )
+    return int(match[1]) * _SECONDS[match[2]]
+
+
+def state_of(record: KeyRecord, now: str) -> str:
+    """Return `active`, `revoked` or `expired`."""
+    if not record.is_active:
+        return "revoked"
+    return "active" if record.admits(now) else "expired"
+
+
+class Keys:
+    """The commands, over one stage's store."""
+
+    def __init__(self, store: KeyStore, *, stage: str, clock: Clock = system_clock) -> None:
+        self._store = store
+        self._stage = stage
+        self._clock = clock
+
+    @property
+    def now(self) -> str:
+        """The time by which states are told."""
+        return format_time(self._clock())
+
+    def create(
+        self, *, name: str | None, source: str | None, own_key: str | None, expires_in: int | None
+    ) -> NewKey:
+        """Make a key, or take the operator's own; `KeyExistsError` where that one has a record already."""
+        for what, text in (("name", name), ("source", source)):
+            if text is not None and (not 1 <= len(text) <= MAX_NAME or _CONTROL_CHARACTERS.search(text)):
+                raise ConfigurationError(
+                    f"--{what} must be 1 to {MAX_NAME} characters without control characters."
+                )
+        if own_key is not None and (flaw := keys.flaw_of(own_key)):
+            raise InvalidKeyError(
+                "This text cannot be an API key.",
+                reason=flaw,
+                hint="Leave out --api-key, and a good one is made.",
+            )
+        new = self._new(own_key, name=name, source=source, lifetime=expires_in)
+        if not self._store.add(new.record):
+            raise KeyExistsError(
+                f"This key has a record already: its id is {new.record.id}.",
+                hint=f"See it with: triggers keys show {new.record.id}",
+            )
+        return new
+
+    def list(
+        self, *, everything: bool, source: str | None
+    ) -> tuple[list[KeyRecord], list[CorruptRecordError]]:
+        """Return the active keys, or all, oldest first, and the records that cannot be read."""
+        found: list[KeyRecord] = []
+        damaged: list[CorruptRecordError] = []
+        now = self.now
+        for one in self._store.list():
+            if isinstance(one, CorruptRecordError):
+                damaged.append(one)
+            elif (everything or one.admits(now)) and source in (None, one.source):
+                found.append(one)
+        return sorted(found, key=lambda record: (record.created_at or "", record.digest)), damaged
+
+    def show(self, named: str) -> Shown:
+        """Return what is known of a key, named by itself, its digest or its id."""
+        if not _ID.fullmatch(named) and not _DIGEST.fullmatch(named) and not keys.is_well_formed(named):
+            flaw = keys.flaw_of(named) or "it has another form"
+            return Shown(None, f"mistyped: {flaw}", admitted=False)
+        try:
+            record = self._find(named)
+        except KeyNotFoundError:
+            if _ID.fullmatch(named):
+                raise
+            return Shown(None, "unknown: no key with this value was ever made here", admitted=False)
+        state = state_of(record, self.now)
+        when = {"active": "", "revoked": f" at {record.revoked_at}", "expired": f" at {record.expires_at}"}[
+            state
+        ]
+        return Shown(record, f"{state}{when}", admitted=state == "active")
+
+    def revoke(self, named: str) -> KeyRecord:
+        """Shut a key out, for good; a second time changes nothing."""
+        record = self._store.revoke(self._find(named).digest, at=self.now)
+        if record is None:
+            raise _unknown()
+        return record
+
+    def rotate(self, named: str, *, overlap: int, expires_in: int | None) -> tuple[NewKey, KeyRecord]:
+        """Make a new key in a key's place, and let the old one expire after the overlap, in seconds.
+
+        The new one has the old one's name and source.
+        """
+        old = self._find(named)
+        now = self._clock()
+        if not old.admits(format_time(now)):
+            raise KeyStateError(
+                f"The key {old.id} is {state_of(old, format_time(now))} and cannot be rotated.",
+                hint="Make a new one with: triggers keys create",
+            )
+        end = format_time(now + overlap * 1_000_000)
+        expires_at = end if old.expires_at is None else min(end, old.expires_at)
+        new = self._new(None, name=old.name, source=old.source, lifetime=expires_in)
+        if not self._store.rotate(old, new.record, old_expires_at=expires_at):
+            raise KeyStateError(
+                f"The key {old.id} was changed by somebody else just now; nothing was done.",
+                hint=f"Look at it with: triggers keys show {old.id}",
+            )
+        return new, self._find(old.digest)
+
+    def _new(
+        self, own_key: str | None, *, name: str | None, source: str | None, lifetime: int | None
+    ) -> NewKey:
+        key = own_key or keys.generate(self._stage)
+        now = self._clock()
+        if lifetime == 0:
+            raise ConfigurationError("--expires-in must be more than nothing.")
+        try:
+            expires_at = None if lifetime is None else format_time(now + lifetime * 1_000_000)
+        except OverflowError:
+            raise ConfigurationError("--expires-in ends after the year 9999.") from None
+        record = KeyRecord(
+            keys.digest_of(key),
+            is_active=True,
+            created_at=format_time(now),
+            source=source,
+            name=name,
+            expires_at=expires_at,
+            prefix=keys.prefix_of(key),
+        )
+        return NewKey(key, record)
+
+    def _find(self, named: str) -> KeyRecord:
+        """Return the one record that is named so; `KeyNotFoundError` for none or several, which says so."""
+        if not _ID.fullmatch(named):
+            digest = named if _DIGEST.fullmatch(named) else keys.digest_of(named)
+            record = self._store.find(digest)
+            if record is None:
+                raise _unknown()
+            return record
+        found = [one for one in self._store.list() if isinstance(one, KeyRecord) and one.id.startswith(named)]
+        if len(found) > 1:
+            raise KeyNotFoundError(
+                f"The id {named} names {len(found)} keys.",
+                hint="Give more of its characters: triggers keys list --all",
+            )
+        if not found:
+            raise _unknown()
+        return found[0]
+
+
+def is_id(named: str) -> bool:
+    """Tell whether a text is an id or the beginning of one; keys are longer."""
+    return _ID.fullmatch(named) is not None
+
+
+def lookup_command(target: Target, record: KeyRecord) -> str:
+    """Return the command that shows the stored record with AWS's own tool (requirements, section 6.1)."""
+    if target.is_local:
+        from triggers_api.store.sqlite import FILE_NAME  # noqa: PLC0415 - as in `opened`
+
+        query = f"SELECT * FROM keys WHERE digest = '{record.digest}'"  # noqa: S608 - for a person to run
+        return f'sqlite3 {target.sqlite_folder / FILE_NAME} "{query}"'
+    from triggers_api.ops.aws import region_of  # noqa: PLC0415 - botocore, where it is needed
+
+    endpoint = f" --endpoint-url {target.dynamodb_endpoint_url}" if target.dynamodb_endpoint_url else ""
+    key = f'{{"api_key": {{"S": "{record.digest}"}}}}'
+    return (
+        f"aws dynamodb get-item --region {region_of(target).value}{endpoint}"
+        f" --table-name {target.keys_table} --key '{key}'"
+    )
+
+
+@contextmanager
+def opened(target: Target) -> Iterator[Keys]:
+    """Give the keys of a target's stage; what goes wrong on the way comes out explained."""
+    if target.is_local:
+        from triggers_api.store.sqlite import Database  # noqa: PLC0415 - one of the two is enough
+        from triggers_api.store.sqlite_keys import SqliteKeyStore  # noqa: PLC0415
+
+        database = Database(target.sqlite_folder)
+        database.open()
+        try:
+            yield Keys(SqliteKeyStore(database), stage=target.stage.value)
+        finally:
+            database.close()
+        return
+    from triggers_api.ops.aws import explained, region_of  # noqa: PLC0415
+    from triggers_api.store.dynamodb import DynamoDB  # noqa: PLC0415
+    from triggers_api.store.dynamodb_keys import DynamoKeyStore  # noqa: PLC0415
+
+    region = region_of(target)
+    with explained(target, region):
+        dynamodb = DynamoDB(
+            region=region.value,
+            endpoint_url=target.dynamodb_endpoint_url,
+            profile=None if target.profile is None else target.profile.value,
+        )
+        yield Keys(DynamoKeyStore(dynamodb, target.keys_table), stage=target.stage.value)
+
+
+def _unknown() -> KeyNotFoundError:
+    return KeyNotFoundError(
+        "There is no such key on this stage.", hint="List them with: triggers keys list --all"
+    )

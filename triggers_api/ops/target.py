@@ -1,0 +1,48 @@
+"""Which stage a command works on, and where it is; every part with the place where it was said."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+LOCAL = "local"
+"""The stage of the embedded store on this machine: no AWS."""
+
+DEFAULT_REGION = "us-east-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A value, and where it comes from: a flag, a variable, `triggers.toml`, a profile, or the default."""
+
+    value: str
+    origin: str
+
+    def __str__(self) -> str:
+        """Say both, for a person."""
+        return f"{self.value} ({self.origin})"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a command works on. `region` is None where only a profile can tell it."""
+
+    stage: Setting
+    stack_name: Setting
+    region: Setting | None
+    profile: Setting | None
+    data_dir: Setting
+    dynamodb_endpoint_url: str | None
+
+    @property
+    def is_local(self) -> bool:
+        """Tell whether it is this machine's own store."""
+        return self.stage.value == LOCAL
+
+    @property
+    def keys_table(self) -> str:
+        """The stage's table of keys (requirements, section 2.7)."""
+        return f"triggers-api-keys-{self.stage.value}"
+
+    @property
+    def sqlite_folder(self) -> Path:
+        """The folder of the local stage's data."""
+        return Path(self.data_dir.value).expanduser()
