@@ -16,17 +16,18 @@ decides the HTTP status (`api/errors.py`) and the exit code (`cli/exit_codes.py`
     ├── IdempotencyKeyReusedError
     ├── StoreUnavailableError ── DeadlineExceededError
     ├── CorruptRecordError
-    ├── ConfigurationError ── ConfirmationNeededError
-    ├── LocalEnvironmentError
-    ├── DeclinedError
-    ├── InvalidKeyError
-    ├── KeyExistsError
-    ├── KeyNotFoundError
-    ├── KeyStateError
-    ├── CredentialsError
-    ├── PermissionDeniedError
-    ├── AwsUnavailableError
-    └── TableMissingError
+    └── OperatorError                 at the command line or at the start, never in an answer
+        ├── ConfigurationError ── ConfirmationNeededError
+        ├── LocalEnvironmentError
+        ├── DeclinedError
+        ├── InvalidKeyError
+        ├── KeyExistsError
+        ├── KeyNotFoundError
+        ├── KeyStateError
+        ├── CredentialsError
+        ├── PermissionDeniedError
+        ├── AwsUnavailableError
+        └── TableMissingError
 """
 
 from collections.abc import Mapping
@@ -156,14 +157,21 @@ class CorruptRecordError(TriggersError):
     code = "INTERNAL_ERROR"
 
 
-class ConfigurationError(TriggersError):
+class OperatorError(TriggersError):
+    """An error at the command line, or at the service's start."""
+
+    kind = Kind.FAILED
+    code = "FAILED"
+
+
+class ConfigurationError(OperatorError):
     """A setting is missing or has a wrong value; `message` names its variable."""
 
     kind = Kind.USAGE
     code = "CONFIGURATION_ERROR"
 
 
-class LocalEnvironmentError(TriggersError):
+class LocalEnvironmentError(OperatorError):
     """This machine stands in the way: a port in use, a folder that cannot be written, a damaged file."""
 
     kind = Kind.FAILED
@@ -176,63 +184,63 @@ class ConfirmationNeededError(ConfigurationError):
     code = "CONFIRMATION_NEEDED"
 
 
-class DeclinedError(TriggersError):
+class DeclinedError(OperatorError):
     """The operator said no."""
 
     kind = Kind.FAILED
     code = "DECLINED"
 
 
-class InvalidKeyError(TriggersError):
+class InvalidKeyError(OperatorError):
     """An API key of the operator's own is too short, too simple, or has characters that no key has."""
 
     kind = Kind.USAGE
     code = "INVALID_KEY"
 
 
-class KeyExistsError(TriggersError):
+class KeyExistsError(OperatorError):
     """That key has a record already."""
 
     kind = Kind.CONFLICT
     code = "KEY_EXISTS"
 
 
-class KeyNotFoundError(TriggersError):
+class KeyNotFoundError(OperatorError):
     """No key, or more than one, is named so."""
 
     kind = Kind.NOT_FOUND
     code = "KEY_NOT_FOUND"
 
 
-class KeyStateError(TriggersError):
+class KeyStateError(OperatorError):
     """The key is not in a state in which that can be done, or is changed by somebody else right now."""
 
     kind = Kind.CONFLICT
     code = "KEY_STATE"
 
 
-class CredentialsError(TriggersError):
+class CredentialsError(OperatorError):
     """There are no AWS credentials, or AWS does not take them."""
 
     kind = Kind.UNAUTHENTICATED
     code = "CREDENTIALS"
 
 
-class PermissionDeniedError(TriggersError):
+class PermissionDeniedError(OperatorError):
     """The AWS credentials lack a permission."""
 
     kind = Kind.FORBIDDEN
     code = "PERMISSION_DENIED"
 
 
-class AwsUnavailableError(TriggersError):
+class AwsUnavailableError(OperatorError):
     """AWS does not answer, or not in time."""
 
     kind = Kind.UNAVAILABLE
     code = "AWS_UNAVAILABLE"
 
 
-class TableMissingError(TriggersError):
+class TableMissingError(OperatorError):
     """A stage has no table in this account and region."""
 
     kind = Kind.NOT_FOUND

@@ -10,7 +10,7 @@ from starlette.routing import Match
 
 from triggers_api.api.context import request_id
 from triggers_api.api.docs import docs_routes
-from triggers_api.api.errors import HTTP_STATUS, error_response
+from triggers_api.api.errors import error_response, status_of
 from triggers_api.api.middleware import RequestBoundary
 from triggers_api.api.routes import ROUTES
 from triggers_api.api.service import Service
@@ -53,7 +53,7 @@ async def _on_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, TriggersError)  # noqa: S101 - Starlette's handlers are not typed by exception
     if error.kind is Kind.UNAVAILABLE:
         logger.warning("unavailable", extra={"fields": {"reason": error.message}})
-    elif HTTP_STATUS[error.kind] == 500:  # noqa: PLR2004 - the client learns nothing, so the log must
+    elif status_of(error) == 500:  # noqa: PLR2004 - the client learns nothing, so the log must
         logger.error("bug", exc_info=error, extra={"fields": {"reason": error.message}})
     return error_response(error, request_id())
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 from triggers_api.core.strict_json import dump
-from triggers_api.errors import Kind, MethodNotAllowedError, TriggersError
+from triggers_api.errors import Kind, MethodNotAllowedError, OperatorError, TriggersError
 
 HTTP_STATUS: Mapping[Kind, int] = {
     Kind.INVALID: 400,
@@ -25,6 +25,11 @@ HTTP_STATUS: Mapping[Kind, int] = {
 RETRY_AFTER_SECONDS = 1
 
 
+def status_of(error: TriggersError) -> int:
+    """Return the status of an error; one that is the operator's is no client's, and in an answer a bug."""
+    return 500 if isinstance(error, OperatorError) else HTTP_STATUS[error.kind]
+
+
 def error_body(code: str, message: str, details: Mapping[str, object], request_id: str) -> str:
     """Return the one shape of every error."""
     return dump({"error": {"code": code, "message": message, "details": details, "request_id": request_id}})
@@ -32,7 +37,7 @@ def error_body(code: str, message: str, details: Mapping[str, object], request_i
 
 def error_response(error: TriggersError, request_id: str) -> Response:
     """Return the answer to an error. Of what is not the client's doing it learns the request id only."""
-    status = HTTP_STATUS[error.kind]
+    status = status_of(error)
     code, message, details = error.code, error.message, error.details
     if status == 500:  # noqa: PLR2004 - the one status that hides its cause
         code, message, details = "INTERNAL_ERROR", "An unexpected error occurred.", {}
