@@ -4,6 +4,7 @@ import inspect
 import json
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 
@@ -40,7 +41,7 @@ def drawn() -> Iterator[tuple[str, str]]:
             column = names[0].start()
             branch = [*((at, name) for at, name in branch if at < column), (column, names[0].group())]
             chain = [branch[-2][1] if len(branch) > 1 else "", *(name.group() for name in names)]
-            yield from zip(chain, chain[1:], strict=False)
+            yield from pairwise(chain)
 
 
 def make(found: type[TriggersError]) -> TriggersError:

@@ -46,7 +46,7 @@ def error_response(error: TriggersError, request_id: str) -> Response:
     headers = {}
     if status == 401:  # noqa: PLR2004 - RFC 9110, 11.6.1: a 401 names its scheme
         headers["WWW-Authenticate"] = "ApiKey"
-    elif error.kind is Kind.UNAVAILABLE:
+    elif status == 503:  # noqa: PLR2004
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     elif isinstance(error, MethodNotAllowedError):
         headers["Allow"] = ", ".join(error.details["allowed"])
