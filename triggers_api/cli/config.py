@@ -21,6 +21,8 @@ DEFAULT_STAGE = "prod"
 
 _STAGE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,18}[a-z0-9])?", re.ASCII)
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+", re.ASCII)
+_URL = re.compile(r"https?://[^\s/?#:@][^\s?#@]*", re.ASCII)
+_ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "DYNAMODB_ENDPOINT_URL")
 _STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}", re.ASCII)
 _OF_A_STAGE = ("region", "profile", "stack_name")
 
@@ -45,7 +47,7 @@ def resolve(
     `variables` and `folder` are the process's own unless a test gives others.
     """
     variables = environment() if variables is None else variables
-    toml = _toml(folder or Path.cwd())
+    toml = _toml(folder or Path())
     chosen = (
         _said(stage, "--stage", variables, "TRIGGERS_STAGE")
         or _in_file(toml, "stage")
@@ -65,7 +67,10 @@ def resolve(
         or _said(None, "", variables, "AWS_REGION")
         or _said(None, "", variables, "AWS_DEFAULT_REGION")
     )
-    if where is not None:
+    endpoints = [name for name in _ENDPOINTS if variables.get(name)]
+    for name in endpoints:
+        _require(Setting(variables[name], name), _URL, "a URL such as http://localhost:8000")
+    if where is not None and not endpoints and chosen.value != LOCAL:
         _require(where, _REGION, "a region such as us-east-1")
     return Target(
         stage=chosen,
@@ -113,10 +118,10 @@ def _toml(folder: Path) -> dict[str, Any]:
     """Return the file's content, checked; empty where there is no file."""
     path = folder / FILE
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigurationError(
             f"{path} cannot be read.", reason=str(error), hint="Correct the file."
         ) from error

@@ -5,9 +5,12 @@ cut: a table is tab-separated. With `--json` stdout is one JSON document and not
 """
 
 import json
+import os
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
 
 from triggers_api.errors import ConfirmationNeededError, DeclinedError, TriggersError
 
@@ -27,37 +30,84 @@ def answer_json(document: Mapping[str, Any]) -> None:
     answer(json.dumps(document, indent=2, ensure_ascii=False))
 
 
+def printable(text: str) -> str:
+    """Return a text that moves no cursor and forges no line, whatever somebody stored."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
 def answer_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Write rows: a table on a terminal, tab-separated lines with a head in a pipe."""
-    if not sys.stdout.isatty():
-        for row in (columns, *rows):
+    """Write rows: a table on a terminal wide enough, else tab-separated lines with a head. Nothing is cut."""
+    lines = [tuple(printable(cell) for cell in row) for row in (columns, *rows)]
+    widths = [max(len(row[column]) for row in lines) for column in range(len(columns))]
+    if sum(widths) + 2 * len(widths) > _terminal_width():
+        for row in lines:
             answer("\t".join(row))
         return
     from rich import box  # noqa: PLC0415 - a pipe does without
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
-    for row in rows:
+    table = Table(*lines[0], box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in lines[1:]:
         table.add_row(*row)
-    Console(markup=False, highlight=False).print(table)
+    Console(markup=False, highlight=False, emoji=False, width=_terminal_width()).print(table)
 
 
 def answer_secret(secret: str, title: str) -> None:
     """Write a secret that is not shown again: alone in a pipe, in a panel on a terminal, never wrapped."""
-    if not sys.stdout.isatty():
+    width = _terminal_width()
+    if not width:
         answer(secret)
-        return
-    from rich.console import Console  # noqa: PLC0415 - as above
-    from rich.panel import Panel  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    console = Console(markup=False, highlight=False)
-    if console.width < len(secret) + 4:  # a panel would break the key, and then it cannot be copied
+    elif (
+        width < max(len(secret), len(title)) + 6
+    ):  # a panel would break the key, and then it cannot be copied
         say(f"{title}:")
         answer(secret)
-        return
-    console.print(Panel(Text(secret, style="bold"), title=title, expand=False))
+    else:
+        from rich.console import Console  # noqa: PLC0415 - as above
+        from rich.panel import Panel  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
+
+        panel = Panel(Text(secret, style="bold"), title=Text(title), expand=False)
+        Console(markup=False, highlight=False, emoji=False, width=width).print(panel)
+
+
+@contextmanager
+def delivering(otherwise: TriggersError) -> Iterator[None]:
+    """Write an answer that must arrive, and raise the given error where it does not."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        give_up_on_stdout()
+        raise otherwise from error
+
+
+def give_up_on_stdout() -> None:
+    """Let what is still to be written go nowhere: Python would try once more at its end, and complain."""
+    sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for the rest of the process
+
+
+def _terminal_width() -> int:
+    """Return the columns of the terminal that the answer goes to; 0 where it goes elsewhere."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else 0
+    except (OSError, ValueError):
+        return 0
+
+
+def read_secret(question: str) -> str:
+    """Read one line from stdin; from a terminal, without showing it."""
+    if is_terminal(sys.stdin):
+        from getpass import getpass  # noqa: PLC0415 - where somebody types
+
+        return getpass(f"{question}: ", sys.stderr).strip()
+    return sys.stdin.readline().strip() if sys.stdin else ""
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Tell whether a stream is a terminal; one that was closed is none."""
+    return stream is not None and stream.isatty()
 
 
 def confirm(question: str, *, yes: bool, no_input: bool) -> None:
@@ -66,17 +116,24 @@ def confirm(question: str, *, yes: bool, no_input: bool) -> None:
     `ConfirmationNeededError` where there is nobody to ask, `DeclinedError` where the answer is no.
     """
     may_ask(yes=yes, no_input=no_input)
-    import typer  # noqa: PLC0415 - where somebody is asked
-
-    if not yes and not typer.confirm(question, err=True):
-        raise DeclinedError("Nothing was changed.", reason="the answer was no")
+    if yes:
+        return
+    sys.stderr.write(f"{question} [y/N]: ")
+    sys.stderr.flush()
+    try:
+        given = sys.stdin.readline()
+    except KeyboardInterrupt:
+        say("")
+        raise
+    if given.strip().lower() not in {"y", "yes"}:
+        raise DeclinedError("Nothing was changed.", reason="the answer was no", hint="Answer y to do it.")
 
 
 def may_ask(*, yes: bool, no_input: bool) -> None:
     """Return where a yes was given or can be asked for; else `ConfirmationNeededError`."""
     if yes:
         return
-    if no_input or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if no_input or not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
         raise ConfirmationNeededError(
             "This needs a yes, and there is nobody to ask.",
             reason="--no-input was given" if no_input else "the input is not a terminal",

@@ -3,12 +3,15 @@
 Nothing is imported here that `--version` could do without.
 """
 
+import io
 import sys
 from typing import Any, NoReturn
 
 from triggers_api.cli.exit_codes import EXIT_CODE, INTERRUPTED
-from triggers_api.errors import ConfigurationError, TriggersError
+from triggers_api.errors import ConfigurationError, LocalEnvironmentError, TriggersError
 from triggers_api.version import VERSION
+
+_LIKE_A_KEY = 16
 
 
 def main() -> None:
@@ -40,19 +43,53 @@ def _run() -> NoReturn:
     as_json = "--json" in arguments
     # Typer's own copy of Click's UsageError, which has no public name.
     usage_error: Any = typer.BadParameter.__base__
+    debug = "--debug" in arguments
     try:
+        if sys.stdout is None:
+            raise LocalEnvironmentError(  # noqa: TRY301 - ends where all errors do
+                "There is nowhere to write the answer.", reason="stdout is closed", hint="Leave it open."
+            )
+        _survive_any_text()
         code = app(standalone_mode=False)
+        sys.stdout.flush()
     except TriggersError as error:
-        _end(error, as_json=as_json, debug="--debug" in arguments)
+        _end(error, as_json=as_json, debug=debug)
     except typer.Abort:
         sys.exit(INTERRUPTED)
     except usage_error as error:
-        if not as_json:
-            error.show()
-            sys.exit(EXIT_CODE[ConfigurationError.kind])
-        wrong = ConfigurationError(error.format_message(), hint="See --help.")
-        _end(wrong, as_json=True, debug=False)
+        _end(_usage(error, arguments), as_json=as_json, debug=False)
+    except BrokenPipeError:
+        # Who reads has seen enough (`| head -1`): no news, and no success either.
+        from triggers_api.cli.console import give_up_on_stdout  # noqa: PLC0415
+
+        give_up_on_stdout()
+        sys.exit(EXIT_CODE[LocalEnvironmentError.kind])
+    except Exception as error:  # noqa: BLE001 - the last resort: a bug, or a machine that nobody thought of
+        problem = TriggersError(
+            "Something went wrong that this program does not know.",
+            reason=type(error).__name__,
+            hint="Run it again with --debug, and report what it prints.",
+        )
+        problem.__cause__ = error
+        _end(problem, as_json=as_json, debug=debug)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _survive_any_text() -> None:
+    """Write what a terminal's or a pipe's encoding lacks as an escape, rather than fail after a change."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _usage(error: Any, arguments: list[str]) -> ConfigurationError:
+    """Return a usage error without what may be a key on the command line."""
+    message = error.format_message()
+    for argument in arguments:
+        if len(argument) >= _LIKE_A_KEY and not argument.startswith("--"):
+            message = message.replace(argument, "...")
+    command = error.ctx.command_path if error.ctx else "triggers"
+    return ConfigurationError(message, hint=f"See {command} --help.")
 
 
 def _end(error: TriggersError, *, as_json: bool, debug: bool) -> NoReturn:

@@ -18,6 +18,7 @@ from triggers_api.cli.options import (
     StageOption,
     YesOption,
 )
+from triggers_api.errors import LocalEnvironmentError
 from triggers_api.ops.target import Target
 
 if TYPE_CHECKING:
@@ -71,17 +72,15 @@ def create(
 
     Example: KEY=$(triggers keys create --stage local --name ci)
     """
-    from triggers_api.ops.keys import seconds_of  # noqa: PLC0415
+    from triggers_api.ops.keys import check_new, seconds_of  # noqa: PLC0415
 
     target = config.resolve(stage=stage, region=region, profile=profile, data_dir=data_dir)
     lifetime = None if expires_in is None else seconds_of(expires_in)
     own_key = None if api_key is None else _given(api_key)
+    check_new(name=name, source=source, own_key=own_key, expires_in=lifetime)
     with _changing(target, "Make an API key", yes=yes, no_input=no_input) as keys:
         new = keys.create(name=name, source=source, own_key=own_key, expires_in=lifetime)
-    if as_json:
-        console.answer_json(_of_new(new, target))
-    else:
-        _show_new(new, target)
+    _deliver(new, target, as_json=as_json)
 
 
 @app.command("list")
@@ -110,7 +109,8 @@ def list_keys(
     for error in damaged:
         console.say(f"warning: {error.message}")
     if as_json:
-        console.answer_json({"keys": [_described(record, state_of(record, now)) for record in records]})
+        described = [_described(record, state_of(record, now)) for record in records]
+        console.answer_json({"keys": described, "damaged": [error.message for error in damaged]})
         return
     if not records:
         console.say(
@@ -159,8 +159,8 @@ def show(
         console.answer_json(fields)
     else:
         for name, value in fields.items():
-            console.answer(f"{name:<11} {_plain(value)}")
-    if shown.record is None:
+            console.answer(f"{name:<11} {console.printable(_plain(value))}")
+    if shown.record is None and not shown.admitted:
         sys.exit(1)
 
 
@@ -225,12 +225,8 @@ def rotate(
     named = _given(key_or_id)
     with _changing(target, f"Rotate the key {_shown(named)}", yes=yes, no_input=no_input) as keys:
         new, old = keys.rotate(named, overlap=seconds, expires_in=lifetime)
-    if as_json:
-        replaced = {"id": old.id, "expires_at": old.expires_at}
-        console.answer_json({**_of_new(new, target), "replaces": replaced})
-        return
-    _show_new(new, target)
     console.say(f"The old key {old.id} works until {old.expires_at}.")
+    _deliver(new, target, as_json=as_json, replaces={"id": old.id, "expires_at": old.expires_at})
 
 
 @contextmanager
@@ -249,7 +245,7 @@ def _changing(target: Target, what: str, *, yes: bool, no_input: bool) -> Iterat
         place = locate(target)
         console.say(
             f"{what}: account {place.account}, region {place.region}, stage {target.stage}, "
-            f"stack {target.stack_name}, table {target.keys_table}"
+            f"stack {target.stack_name}, profile {target.profile or 'default'}, table {target.keys_table}"
         )
         if target.stage.value == config.DEFAULT_STAGE:
             console.confirm(f"{what} for production?", yes=yes, no_input=no_input)
@@ -259,7 +255,7 @@ def _changing(target: Target, what: str, *, yes: bool, no_input: bool) -> Iterat
 
 def _given(text: str) -> str:
     """Return what was given on the command line, or on stdin for a dash."""
-    return sys.stdin.readline().strip() if text == "-" else text
+    return console.read_secret("Key") if text == "-" else text
 
 
 def _shown(named: str) -> str:
@@ -282,11 +278,21 @@ def _of_new(new: "NewKey", target: Target) -> dict[str, Any]:
     }
 
 
-def _show_new(new: "NewKey", target: Target) -> None:
-    record = new.record
-    console.answer_secret(new.key, f"API key for stage {target.stage.value}; it is not shown again")
+def _deliver(new: "NewKey", target: Target, *, as_json: bool, **more: Any) -> None:
+    """Show a new key, the one time that it can be shown."""
+    record, stage = new.record, target.stage.value
     bound = f"bound to source {record.source}" if record.source else "for every source"
-    console.say(f"Its id is {record.id}; {bound}; expires: {record.expires_at or 'never'}.")
+    console.say(f"The key's id is {record.id}; {bound}; expires: {record.expires_at or 'never'}.")
+    lost = LocalEnvironmentError(
+        f"The key {record.id} was made, but could not be shown.",
+        reason="the output cannot be written",
+        hint=f"Revoke it, and make another: triggers keys revoke {record.id} --stage {stage}",
+    )
+    with console.delivering(lost):
+        if as_json:
+            console.answer_json({**_of_new(new, target), **more})
+        else:
+            console.answer_secret(new.key, f"API key for stage {stage}; it is not shown again")
 
 
 def _described(record: "KeyRecord", state: str) -> dict[str, Any]:

@@ -9,9 +9,9 @@ import hashlib
 import re
 import secrets
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from triggers_api.core.times import is_time
 from triggers_api.errors import CorruptRecordError
@@ -23,7 +23,10 @@ _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _FORM = re.compile(r"[A-Za-z0-9_-]{16,128}", re.ASCII)
 _GENERATED = re.compile(r"(trg_[a-z0-9-]+_[A-Za-z0-9_-]{43})_([0-9A-Za-z]{6})", re.ASCII)
 _NAME = re.compile(r"[^\ud800-\udfff]+", re.DOTALL)  # a text that has a UTF-8
+_GENERATED_PREFIX = "trg_"
 _RANDOM_CHARACTERS = 43
+_SHOWN_ONLY = {"created_at", "name", "prefix", "revoked_at"}
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _MIN_DIFFERENT = 8
 _ID_CHARACTERS = 12
 
@@ -42,7 +45,9 @@ class KeyRecord:
     prefix: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what would make entry a matter of doubt: `CorruptRecordError`."""
+        """Refuse what would make entry a matter of doubt: `CorruptRecordError`, which never quotes it."""
+        if not isinstance(self.digest, str) or not _DIGEST.fullmatch(self.digest):
+            raise CorruptRecordError("The record of a key is damaged: it is not stored under a digest.")
         if not isinstance(self.is_active, bool):
             raise self._damaged("is_active is not a boolean")
         if self.source is not None and not (isinstance(self.source, str) and _NAME.fullmatch(self.source)):
@@ -53,7 +58,10 @@ class KeyRecord:
             raise self._damaged("expires_at is not a time")
 
     def _damaged(self, why: str) -> CorruptRecordError:
-        return CorruptRecordError(f"The record of key {self.id} is damaged: {why}.")
+        return CorruptRecordError(
+            f"The record of key {self.id} is damaged: {why}.",
+            hint="Revoke it by the key itself or its digest, or delete the record.",
+        )
 
     @property
     def id(self) -> str:
@@ -63,6 +71,12 @@ class KeyRecord:
     def admits(self, now: str) -> bool:
         """Tell whether the key opens the door at the time `now`."""
         return self.is_active and (self.expires_at is None or now < self.expires_at)
+
+
+def record_of(digest: Any, is_active: Any, texts: Mapping[str, Any]) -> KeyRecord:
+    """Return the record of what a store holds. Text that is only shown, and is none, is left out."""
+    shown = {name: text for name, text in texts.items() if name not in _SHOWN_ONLY or isinstance(text, str)}
+    return KeyRecord(digest, is_active, **shown)
 
 
 class KeyStore(Protocol):
@@ -95,17 +109,22 @@ def flaw_of(key: str) -> str | None:
 
     What is guessed in a few tries is no key: few different characters, or one short text over and over.
     """
-    if not _FORM.fullmatch(key):
-        return "a key is 16 to 128 characters of A-Z, a-z, 0-9, _ and -"
-    if not is_well_formed(key):
-        return "it looks like a generated key with a typing error: its checksum is wrong"
-    if len(set(key)) < _MIN_DIFFERENT:
-        return f"it has fewer than {_MIN_DIFFERENT} different characters"
-    if key in (key + key)[1:-1]:
-        return "it is one text over and over"
-    if key == LOCAL_KEY:
-        return "everybody knows it: it is the test key of the documentation"
-    return None
+    generated = key.startswith(_GENERATED_PREFIX)
+    flaws = (
+        (not _FORM.fullmatch(key), "a key is 16 to 128 characters of A-Z, a-z, 0-9, _ and -"),
+        (key.startswith("-"), "it begins with -, and would be taken for an option"),
+        (
+            generated and not (_GENERATED.fullmatch(key) and is_well_formed(key)),
+            "it looks like a generated key with a typing error, or with a part missing",
+        ),
+        (len(set(key)) < _MIN_DIFFERENT, f"it has fewer than {_MIN_DIFFERENT} different characters"),
+        (
+            any(key[period:] == key[:-period] for period in range(1, len(key) // 2 + 1)),
+            "it is one text over and over",
+        ),
+        (key == LOCAL_KEY, "everybody knows it: it is the test key of the documentation"),
+    )
+    return next((flaw for is_so, flaw in flaws if is_so), None)
 
 
 def prefix_of(key: str) -> str:
@@ -130,7 +149,7 @@ def is_well_formed(key: str) -> bool:
 
 def generate(stage: str) -> str:
     """Return a new key of 256 random bits for a stage."""
-    body = f"trg_{stage}_{secrets.token_urlsafe(32)}"
+    body = f"{_GENERATED_PREFIX}{stage}_{secrets.token_urlsafe(32)}"
     return f"{body}_{_checksum(body)}"
 
 

@@ -10,7 +10,9 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConfigParseError,
     CredentialRetrievalError,
+    InvalidConfigError,
     NoCredentialsError,
     PartialCredentialsError,
     ProfileNotFound,
@@ -20,6 +22,7 @@ from botocore.exceptions import (
 
 from triggers_api.errors import (
     AwsUnavailableError,
+    ConfigurationError,
     CredentialsError,
     PermissionDeniedError,
     StoreUnavailableError,
@@ -34,6 +37,9 @@ _BAD_CREDENTIALS = {
     "IncompleteSignature",
     "InvalidClientTokenId",
     "InvalidSignatureException",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "RequestExpired",
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
@@ -57,7 +63,7 @@ def region_of(target: Target) -> Setting:
     session = botocore.session.Session(profile=profile)
     try:
         region = session.get_config_variable("region")
-    except ProfileNotFound as error:
+    except BotoCoreError as error:
         raise _explained(error, target, None) from error
     return (
         Setting(region, f"profile {session.profile or 'default'}")
@@ -86,30 +92,38 @@ def explained(target: Target, region: Setting | None) -> Iterator[None]:
     """Turn what AWS or botocore says into an error with a reason and a remedy."""
     try:
         yield
-    except StoreUnavailableError as error:
+    except (StoreUnavailableError, ConfigurationError) as error:
         if isinstance(error.__cause__, ClientError | BotoCoreError):
             raise _explained(error.__cause__, target, region) from error
         raise
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError, OSError, ValueError) as error:
         raise _explained(error, target, region) from error
 
 
-def _explained(error: ClientError | BotoCoreError, target: Target, region: Setting | None) -> TriggersError:
+def _explained(error: Exception, target: Target, region: Setting | None) -> TriggersError:
     if isinstance(error, ClientError):
         return _refused(error, target, region)
     if isinstance(error, NoCredentialsError):
         return CredentialsError(
             "There are no AWS credentials.", reason="none were found on this machine", hint=_GET_CREDENTIALS
         )
-    bad = (ProfileNotFound, PartialCredentialsError, CredentialRetrievalError, SSOError, TokenRetrievalError)
+    bad = (
+        ProfileNotFound,
+        ConfigParseError,
+        InvalidConfigError,
+        PartialCredentialsError,
+        CredentialRetrievalError,
+        SSOError,
+        TokenRetrievalError,
+    )
     if isinstance(error, bad):
         return CredentialsError(
             "The AWS credentials cannot be used.", reason=str(error), hint=_GET_CREDENTIALS
         )
     return AwsUnavailableError(
         f"AWS cannot be reached in {region}.",
-        reason=str(error),
-        hint="Check the network, the region, and AWS_ENDPOINT_URL where it is set.",
+        reason=_inner(error),
+        hint="Check the network, the region, and the variables *_ENDPOINT_URL where they are set.",
     )
 
 
@@ -125,6 +139,12 @@ def _refused(error: ClientError, target: Target, region: Setting | None) -> Trig
             reason=said or code,
             hint="Ask for it, or use another profile with --profile.",
         )
+    if code == "ValidationException":
+        return TableMissingError(
+            f"The table {target.keys_table} in {region} is not one of this program.",
+            reason=said,
+            hint="Check --stage, --region and --profile.",
+        )
     if code == "ResourceNotFoundException":
         return TableMissingError(
             f"The stage {target.stage.value} has no table {target.keys_table} in {region}.",
@@ -134,3 +154,9 @@ def _refused(error: ClientError, target: Target, region: Setting | None) -> Trig
     return AwsUnavailableError(
         "AWS did not do what was asked.", reason=f"{code}: {said}", hint="Try again in a moment."
     )
+
+
+def _inner(error: Exception) -> str:
+    """Return what went wrong on the network; what botocore wraps around it is no help."""
+    wrapped = getattr(error, "kwargs", {}).get("error")
+    return str(error) if wrapped is None else f"{type(wrapped).__name__}: {wrapped}"

@@ -1,9 +1,10 @@
 """What an operator does with API keys, on every stage; a key itself is seen once, when it is made."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from triggers_api.core import keys
 from triggers_api.core.keys import KeyRecord, KeyStore
@@ -16,13 +17,12 @@ from triggers_api.errors import (
     KeyNotFoundError,
     KeyStateError,
 )
-from triggers_api.ops.target import Target
+from triggers_api.ops.target import LOCAL, Target
 
 MAX_NAME = 100
 REFUSED_WITHIN_SECONDS = 30
 """The service's default of `AUTH_CACHE_SECONDS`: how long a warm process may still let a revoked key in."""
 
-_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _DURATION = re.compile(r"(\d{1,6})([smhdw])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _ID = re.compile(r"[0-9a-f]{4,12}", re.ASCII)
@@ -56,6 +56,33 @@ def seconds_of(duration: str) -> int:
     return int(match[1]) * _SECONDS[match[2]]
 
 
+def check_new(
+    *,
+    name: str | None = None,
+    source: str | None = None,
+    own_key: str | None = None,
+    expires_in: int | None = None,
+) -> None:
+    """Refuse what no key can be made of, before anybody is asked and anything is changed."""
+    for what, text in (("name", name), ("source", source)):
+        if text is not None and (not 1 <= len(text) <= MAX_NAME or not text.isprintable()):
+            raise ConfigurationError(
+                f"--{what} must be 1 to {MAX_NAME} printable characters.",
+                hint="Give another, or leave it out.",
+            )
+    if own_key is not None and (flaw := keys.flaw_of(own_key)):
+        raise InvalidKeyError(
+            "This text cannot be an API key.",
+            reason=flaw,
+            hint="Leave out --api-key, and a good one is made.",
+        )
+    if expires_in == 0:
+        raise ConfigurationError(
+            "--expires-in must be more than nothing.",
+            hint="Give another, or leave it out for a key without end.",
+        )
+
+
 def state_of(record: KeyRecord, now: str) -> str:
     """Return `active`, `revoked` or `expired`."""
     if not record.is_active:
@@ -80,17 +107,7 @@ class Keys:
         self, *, name: str | None, source: str | None, own_key: str | None, expires_in: int | None
     ) -> NewKey:
         """Make a key, or take the operator's own; `KeyExistsError` where that one has a record already."""
-        for what, text in (("name", name), ("source", source)):
-            if text is not None and (not 1 <= len(text) <= MAX_NAME or _CONTROL_CHARACTERS.search(text)):
-                raise ConfigurationError(
-                    f"--{what} must be 1 to {MAX_NAME} characters without control characters."
-                )
-        if own_key is not None and (flaw := keys.flaw_of(own_key)):
-            raise InvalidKeyError(
-                "This text cannot be an API key.",
-                reason=flaw,
-                hint="Leave out --api-key, and a good one is made.",
-            )
+        check_new(name=name, source=source, own_key=own_key, expires_in=expires_in)
         new = self._new(own_key, name=name, source=source, lifetime=expires_in)
         if not self._store.add(new.record):
             raise KeyExistsError(
@@ -115,8 +132,9 @@ class Keys:
 
     def show(self, named: str) -> Shown:
         """Return what is known of a key, named by itself, its digest or its id."""
-        if not _ID.fullmatch(named) and not _DIGEST.fullmatch(named) and not keys.is_well_formed(named):
-            flaw = keys.flaw_of(named) or "it has another form"
+        if self._stage == LOCAL and named == keys.LOCAL_KEY:
+            return Shown(None, "active: it is the test key of AUTH_MODE=local", admitted=True)
+        if flaw := _typing_error(named):
             return Shown(None, f"mistyped: {flaw}", admitted=False)
         try:
             record = self._find(named)
@@ -132,7 +150,8 @@ class Keys:
 
     def revoke(self, named: str) -> KeyRecord:
         """Shut a key out, for good; a second time changes nothing."""
-        record = self._store.revoke(self._find(named).digest, at=self.now)
+        digest = self._find(named).digest if _ID.fullmatch(named) else _digest_of(named)
+        record = self._store.revoke(digest, at=self.now)
         if record is None:
             raise _unknown()
         return record
@@ -149,27 +168,33 @@ class Keys:
                 f"The key {old.id} is {state_of(old, format_time(now))} and cannot be rotated.",
                 hint="Make a new one with: triggers keys create",
             )
-        end = format_time(now + overlap * 1_000_000)
-        expires_at = end if old.expires_at is None else min(end, old.expires_at)
+        expires_at = _later(now, overlap)
+        if old.expires_at is not None and old.expires_at <= expires_at:
+            raise KeyStateError(
+                f"The key {old.id} ends at {old.expires_at} already, before the overlap does.",
+                reason="it was rotated before, or made to end then",
+                hint="Give a shorter --overlap, or make a new key with: triggers keys create",
+            )
+        if old.expires_at is not None and expires_in is None:
+            raise ConfigurationError(
+                f"The key {old.id} has an end, so say how long the new one is to work.",
+                hint="Add --expires-in 90d.",
+            )
+        check_new(expires_in=expires_in)
         new = self._new(None, name=old.name, source=old.source, lifetime=expires_in)
         if not self._store.rotate(old, new.record, old_expires_at=expires_at):
             raise KeyStateError(
                 f"The key {old.id} was changed by somebody else just now; nothing was done.",
                 hint=f"Look at it with: triggers keys show {old.id}",
             )
-        return new, self._find(old.digest)
+        return new, replace(old, expires_at=expires_at)
 
     def _new(
         self, own_key: str | None, *, name: str | None, source: str | None, lifetime: int | None
     ) -> NewKey:
         key = own_key or keys.generate(self._stage)
         now = self._clock()
-        if lifetime == 0:
-            raise ConfigurationError("--expires-in must be more than nothing.")
-        try:
-            expires_at = None if lifetime is None else format_time(now + lifetime * 1_000_000)
-        except OverflowError:
-            raise ConfigurationError("--expires-in ends after the year 9999.") from None
+        expires_at = None if lifetime is None else _later(now, lifetime)
         record = KeyRecord(
             keys.digest_of(key),
             is_active=True,
@@ -184,8 +209,7 @@ class Keys:
     def _find(self, named: str) -> KeyRecord:
         """Return the one record that is named so; `KeyNotFoundError` for none or several, which says so."""
         if not _ID.fullmatch(named):
-            digest = named if _DIGEST.fullmatch(named) else keys.digest_of(named)
-            record = self._store.find(digest)
+            record = self._store.find(_digest_of(named))
             if record is None:
                 raise _unknown()
             return record
@@ -200,6 +224,32 @@ class Keys:
         return found[0]
 
 
+def _later(now: int, seconds: int) -> str:
+    try:
+        return format_time(now + seconds * 1_000_000)
+    except OverflowError:
+        raise ConfigurationError("That ends after the year 9999.", hint="Give a shorter duration.") from None
+
+
+def _typing_error(named: str) -> str | None:
+    """Say why a text can be no key, id or digest; a key that an operator chose may be as it likes."""
+    if _ID.fullmatch(named) or _DIGEST.fullmatch(named):
+        return None
+    if keys.is_well_formed(named) and not named.startswith("trg_"):
+        return None
+    return keys.flaw_of(named)
+
+
+def _digest_of(named: str) -> str:
+    if flaw := _typing_error(named):
+        raise KeyNotFoundError(
+            "There is no such key on this stage.",
+            reason=flaw,
+            hint="List them with: triggers keys list --all",
+        )
+    return named if _DIGEST.fullmatch(named) else keys.digest_of(named)
+
+
 def is_id(named: str) -> bool:
     """Tell whether a text is an id or the beginning of one; keys are longer."""
     return _ID.fullmatch(named) is not None
@@ -211,15 +261,16 @@ def lookup_command(target: Target, record: KeyRecord) -> str:
         from triggers_api.store.sqlite import FILE_NAME  # noqa: PLC0415 - as in `opened`
 
         query = f"SELECT * FROM keys WHERE digest = '{record.digest}'"  # noqa: S608 - for a person to run
-        return f'sqlite3 {target.sqlite_folder / FILE_NAME} "{query}"'
+        return shlex.join(["sqlite3", str(target.sqlite_folder / FILE_NAME), query])
     from triggers_api.ops.aws import region_of  # noqa: PLC0415 - botocore, where it is needed
 
-    endpoint = f" --endpoint-url {target.dynamodb_endpoint_url}" if target.dynamodb_endpoint_url else ""
+    words = ["aws", "dynamodb", "get-item", "--consistent-read", "--region", region_of(target).value]
+    if target.profile is not None:
+        words += ["--profile", target.profile.value]
+    if target.dynamodb_endpoint_url:
+        words += ["--endpoint-url", target.dynamodb_endpoint_url]
     key = f'{{"api_key": {{"S": "{record.digest}"}}}}'
-    return (
-        f"aws dynamodb get-item --region {region_of(target).value}{endpoint}"
-        f" --table-name {target.keys_table} --key '{key}'"
-    )
+    return shlex.join([*words, "--table-name", target.keys_table, "--key", key])
 
 
 @contextmanager

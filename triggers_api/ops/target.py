@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from triggers_api.errors import ConfigurationError
+
 LOCAL = "local"
 """The stage of the embedded store on this machine: no AWS."""
 
@@ -45,4 +47,10 @@ class Target:
     @property
     def sqlite_folder(self) -> Path:
         """The folder of the local stage's data."""
-        return Path(self.data_dir.value).expanduser()
+        try:
+            return Path(self.data_dir.value).expanduser()
+        except RuntimeError as error:
+            raise ConfigurationError(
+                f"{self.data_dir.origin}: the user of {self.data_dir.value!r} is not known here.",
+                hint="Correct it.",
+            ) from error

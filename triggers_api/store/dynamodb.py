@@ -100,7 +100,7 @@ def make_client(
             core.set_credentials("local", "local")
         client = session.client("dynamodb", region_name=region, endpoint_url=endpoint_url, config=config)
         return client, core.get_config_variable("ca_bundle") or True
-    except BotoCoreError as error:
+    except (BotoCoreError, OSError, ValueError) as error:
         raise ConfigurationError(
             "The AWS settings of this environment cannot be used.",
             reason=str(error),

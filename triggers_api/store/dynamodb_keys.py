@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from triggers_api.core.keys import KeyRecord
-from triggers_api.errors import CorruptRecordError
+from triggers_api.core.keys import KeyRecord, record_of
+from triggers_api.errors import CorruptRecordError, StoreUnavailableError
 from triggers_api.store.dynamodb import ConditionFailedError, DynamoDB, TransactionCanceledError
 
 _TEXTS = ("created_at", "source", "name", "expires_at", "revoked_at", "prefix")
@@ -92,9 +92,11 @@ class DynamoKeyStore:
         }
         try:
             self._dynamodb.call("transact_write_items", TransactItems=[{"Put": put}, {"Update": update}])
-        except TransactionCanceledError:
+        except TransactionCanceledError as cancelled:
             # The SDK repeats a transaction under one token, so a lost answer does not end here.
-            return False
+            if any(reason.get("Code") == "ConditionalCheckFailed" for reason in cancelled.reasons):
+                return False
+            raise StoreUnavailableError("The store cannot do this right now.") from cancelled
         return True
 
 
@@ -108,9 +110,10 @@ def _item(record: KeyRecord) -> dict[str, Any]:
 
 
 def _record(item: dict[str, Any]) -> KeyRecord:
-    digest = item["api_key"]["S"]
-    try:
-        texts = {name: item[name]["S"] for name in _TEXTS if name in item}
-        return KeyRecord(digest, item["is_active"]["BOOL"], **texts)
-    except KeyError as error:
-        raise CorruptRecordError("The record of a key is damaged.") from error
+    def text(name: str) -> Any:
+        attribute = item.get(name)
+        # What is there and no text is passed on as it is: the record decides whether that matters.
+        return attribute.get("S", attribute) if attribute is not None else None
+
+    is_active = item.get("is_active", {}).get("BOOL")
+    return record_of(text("api_key"), is_active, {name: text(name) for name in _TEXTS})

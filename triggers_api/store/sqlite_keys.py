@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from triggers_api.core.keys import KeyRecord
+from triggers_api.core.keys import KeyRecord, record_of
 from triggers_api.errors import CorruptRecordError
 from triggers_api.store.sqlite import Database
 
@@ -74,5 +74,6 @@ class SqliteKeyStore:
 
 
 def _record(row: tuple[Any, ...]) -> KeyRecord:
-    digest, is_active, *rest = row
-    return KeyRecord(digest, {0: False, 1: True}.get(is_active, is_active), *rest)
+    digest, is_active, *texts = row
+    active = {0: False, 1: True}.get(is_active, is_active)
+    return record_of(digest, active, dict(zip(_COLUMNS.split(", ")[2:], texts, strict=True)))
