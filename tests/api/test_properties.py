@@ -72,7 +72,7 @@ EVENTS = st.lists(st.tuples(SOURCES, TYPES, STATES), max_size=14)
     limit=st.integers(1, 8) | st.just(100),
     bound=st.booleans(),
 )
-def test_paging_gives_every_matching_pending_event_once_in_order(  # noqa: PLR0917 - what the property is over
+def test_paging_gives_every_matching_pending_event_once_in_order(
     api: Api,
     events: list[tuple[str, str, str]],
     source: str | None,

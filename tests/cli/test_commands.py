@@ -79,7 +79,7 @@ def test_wrong_usage_exits_2_says_so_on_stderr_and_writes_nothing_to_stdout(
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith("error: ")
-    assert "\n  fix: See triggers " in done.stderr
+    assert "\n  fix: See " in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -60,7 +60,8 @@ class KeyRecord:
     def _damaged(self, why: str) -> CorruptRecordError:
         return CorruptRecordError(
             f"The record of key {self.id} is damaged: {why}.",
-            hint="Revoke it by the key itself or its digest, or delete the record.",
+            hint=f"Revoke it with: triggers keys revoke {self.digest}",
+            details={"digest": self.digest},
         )
 
     @property
@@ -95,7 +96,10 @@ class KeyStore(Protocol):
         """Give every key, in no particular order, a page of the store at a time."""
 
     def revoke(self, digest: str, *, at: str) -> KeyRecord | None:
-        """Make a key inactive for good; return its record, with the time of the first revocation."""
+        """Make a key inactive for good; return its record, with the time of the first revocation.
+
+        A damaged record is revoked too, and its record shows what is sure.
+        """
 
     def rotate(self, old: KeyRecord, new: KeyRecord, *, old_expires_at: str) -> bool:
         """Keep a new key and let the old one expire, both or neither.
@@ -119,7 +123,7 @@ def flaw_of(key: str) -> str | None:
         ),
         (len(set(key)) < _MIN_DIFFERENT, f"it has fewer than {_MIN_DIFFERENT} different characters"),
         (
-            any(key[period:] == key[:-period] for period in range(1, len(key) // 2 + 1)),
+            any(key[period:] == key[:-period] for period in range(1, len(key) - 3)),
             "it is one text over and over",
         ),
         (key == LOCAL_KEY, "everybody knows it: it is the test key of the documentation"),

@@ -112,6 +112,7 @@ class Keys:
         if not self._store.add(new.record):
             raise KeyExistsError(
                 f"This key has a record already: its id is {new.record.id}.",
+                reason="it was made before, and is left as it is",
                 hint=f"See it with: triggers keys show {new.record.id}",
             )
         return new
@@ -150,8 +151,7 @@ class Keys:
 
     def revoke(self, named: str) -> KeyRecord:
         """Shut a key out, for good; a second time changes nothing."""
-        digest = self._find(named).digest if _ID.fullmatch(named) else _digest_of(named)
-        record = self._store.revoke(digest, at=self.now)
+        record = self._store.revoke(self._digest(named), at=self.now)
         if record is None:
             raise _unknown()
         return record
@@ -208,15 +208,26 @@ class Keys:
 
     def _find(self, named: str) -> KeyRecord:
         """Return the one record that is named so; `KeyNotFoundError` for none or several, which says so."""
-        if not _ID.fullmatch(named):
-            record = self._store.find(_digest_of(named))
-            if record is None:
-                raise _unknown()
-            return record
-        found = [one for one in self._store.list() if isinstance(one, KeyRecord) and one.id.startswith(named)]
+        record = self._store.find(self._digest(named))
+        if record is None:
+            raise _unknown()
+        return record
+
+    def _digest(self, named: str) -> str:
+        return self._digest_with_id(named) if _ID.fullmatch(named) else _digest_of(named)
+
+    def _digest_with_id(self, named: str) -> str:
+        """Return the digest of the one key with this id, readable or damaged."""
+        found = [
+            digest
+            for one in self._store.list()
+            for digest in [one.digest if isinstance(one, KeyRecord) else str(one.details.get("digest", ""))]
+            if digest.removeprefix("sha256:").startswith(named)
+        ]
         if len(found) > 1:
             raise KeyNotFoundError(
                 f"The id {named} names {len(found)} keys.",
+                reason="they begin alike",
                 hint="Give more of its characters: triggers keys list --all",
             )
         if not found:

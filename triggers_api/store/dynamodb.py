@@ -51,7 +51,14 @@ class DynamoDB:
         self._client, ca_bundle = make_client(
             region=region, endpoint_url=endpoint_url, config=config, profile=profile
         )
-        transport: Any = Transport(self._client.meta.endpoint_url, ca_bundle)
+        try:
+            transport: Any = Transport(self._client.meta.endpoint_url, ca_bundle)
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(
+                "The network settings of this environment cannot be used.",
+                reason=str(error),
+                hint="Correct AWS_CA_BUNDLE and HTTPS_PROXY, or unset them.",
+            ) from error
         self._client.meta.events.register("before-send.dynamodb", transport.send)
 
     def call(self, method: str, **arguments: Any) -> dict[str, Any]:

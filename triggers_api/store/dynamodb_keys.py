@@ -68,7 +68,10 @@ class DynamoKeyStore:
             )
         except ConditionFailedError:
             return None
-        return _record(answer["Attributes"])
+        try:
+            return _record(answer["Attributes"])
+        except CorruptRecordError:
+            return KeyRecord(digest, is_active=False, revoked_at=at)
 
     def rotate(self, old: KeyRecord, new: KeyRecord, *, old_expires_at: str) -> bool:
         """Put the one item and update the other in one transaction."""

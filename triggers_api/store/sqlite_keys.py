@@ -55,11 +55,14 @@ class SqliteKeyStore:
     def revoke(self, digest: str, *, at: str) -> KeyRecord | None:
         """Update the row; a second time changes nothing."""
         with self._database.write("revoke key") as connection:
-            connection.execute(
+            updated = connection.execute(
                 "UPDATE keys SET is_active = 0, revoked_at = coalesce(revoked_at, ?) WHERE digest = ?",
                 (at, digest),
-            )
-        return self.find(digest)
+            ).rowcount
+        try:
+            return self.find(digest) if updated else None
+        except CorruptRecordError:
+            return KeyRecord(digest, is_active=False, revoked_at=at)
 
     def rotate(self, old: KeyRecord, new: KeyRecord, *, old_expires_at: str) -> bool:
         """Update the one row and insert the other in one transaction."""

@@ -1,0 +1,55 @@
+"""An AWS that knows whose credentials these are, and says no to everything else."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+ACCOUNT = "210987654321"
+_IDENTITY = (
+    "<GetCallerIdentityResponse><GetCallerIdentityResult>"
+    f"<Account>{ACCOUNT}</Account><Arn>a</Arn><UserId>u</UserId>"
+    "</GetCallerIdentityResult></GetCallerIdentityResponse>"
+)
+
+
+@dataclass
+class FakeAws:
+    url: str
+    asked: list[str] = field(default_factory=list)
+    """What was asked of it: `sts`, or the operation of DynamoDB."""
+
+
+@contextmanager
+def refusing(code: str, message: str = "no") -> Iterator[FakeAws]:
+    """Run it for a while; to DynamoDB's operations it answers with this error."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
+            aws.asked.append(operation or "sts")
+            body = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message})
+            self._reply(400, body) if operation else self._reply(200, _IDENTITY)
+
+        def _reply(self, status: int, body: str) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_: object) -> None:
+            """Stay silent."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    aws = FakeAws(f"http://127.0.0.1:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield aws
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

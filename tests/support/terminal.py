@@ -1,0 +1,76 @@
+"""A terminal in front of a command: what somebody sees who sits there, and what he types."""
+
+import errno
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import tempfile
+import termios
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tests.support.dev_server import TRIGGERS, environment
+
+
+@dataclass(frozen=True)
+class Session:
+    code: int
+    screen: str
+    """What the terminal showed."""
+    piped: str
+    """What went to stdout, where that was no terminal."""
+
+
+def run_on_terminal(
+    *arguments: str,
+    variables: Mapping[str, str] | None = None,
+    replies: Sequence[tuple[str, str]] = (),
+    columns: int = 160,
+    pipe_stdout: bool = False,
+) -> Session:
+    """Run a `triggers` command on a terminal; `replies` are prompts and what is typed at each."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    with tempfile.TemporaryFile() as stdout:
+        try:
+            process = subprocess.Popen(
+                [TRIGGERS, *arguments],
+                env=environment(**{"TERM": "xterm-256color", "COLUMNS": "", **(variables or {})}),
+                stdin=slave,
+                stdout=stdout if pipe_stdout else slave,
+                stderr=slave,
+                start_new_session=True,
+            )
+        finally:
+            os.close(slave)
+        try:
+            screen = _watch(master, list(replies))
+            code = process.wait(30)
+        finally:
+            process.kill()
+            process.wait()
+            os.close(master)
+        stdout.seek(0)
+        return Session(code, screen, stdout.read().decode())
+
+
+def _watch(master: int, replies: list[tuple[str, str]]) -> str:
+    seen = b""
+    end = time.monotonic() + 30
+    while select.select([master], [], [], max(0, end - time.monotonic()))[0]:
+        try:
+            data = os.read(master, 65536)
+        except OSError as error:
+            if error.errno != errno.EIO:  # EIO: the command has ended
+                raise
+            data = b""
+        if not data:
+            return seen.decode().replace("\r\n", "\n")
+        seen += data
+        if replies and replies[0][0].encode() in seen:
+            os.write(master, replies.pop(0)[1].encode())
+    raise TimeoutError(seen.decode())

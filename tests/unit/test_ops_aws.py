@@ -1,0 +1,153 @@
+"""What AWS and botocore say, in words that say what to do."""
+
+import pytest
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOTokenLoadError,
+    UnauthorizedSSOTokenError,
+)
+
+from triggers_api.cli.exit_codes import EXIT_CODE
+from triggers_api.errors import (
+    AwsUnavailableError,
+    CredentialsError,
+    PermissionDeniedError,
+    StoreUnavailableError,
+    TableMissingError,
+    TriggersError,
+)
+from triggers_api.ops.aws import explained, locate, region_of
+from triggers_api.ops.target import Setting, Target
+
+REGION = Setting("eu-west-1", "--region")
+
+
+def target(
+    *, profile: str | None = None, region: Setting | None = REGION, endpoint: str | None = None
+) -> Target:
+    return Target(
+        stage=Setting("dev", "--stage"),
+        stack_name=Setting("triggers-api-dev", "default"),
+        region=region,
+        profile=None if profile is None else Setting(profile, "--profile"),
+        data_dir=Setting("/srv", "default"),
+        dynamodb_endpoint_url=endpoint,
+    )
+
+
+def refusal(code: str, message: str = "no") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, "PutItem")
+
+
+def told(error: BotoCoreError | ClientError) -> TriggersError:
+    """Return how an error comes out; it is the same from the store, which wraps it."""
+    with pytest.raises(TriggersError) as bare, explained(target(), REGION):
+        raise error
+    with pytest.raises(TriggersError) as wrapped, explained(target(), REGION):
+        raise StoreUnavailableError("The store cannot be used right now.") from error
+    assert type(bare.value) is type(wrapped.value)
+    for one in (bare.value, wrapped.value):
+        assert one.message
+        assert one.reason
+        assert one.hint
+        assert "\n" not in one.message + one.reason + one.hint
+    return bare.value
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NoCredentialsError(),
+        PartialCredentialsError(provider="env", cred_var="AWS_SECRET_ACCESS_KEY"),
+        ProfileNotFound(profile="mine"),
+        CredentialRetrievalError(provider="sso", error_msg="no"),
+        UnauthorizedSSOTokenError(),
+        SSOTokenLoadError(error_msg="no"),
+        *map(
+            refusal,
+            [
+                "ExpiredToken",
+                "ExpiredTokenException",
+                "InvalidClientTokenId",
+                "InvalidSignatureException",
+                "SignatureDoesNotMatch",
+                "UnrecognizedClientException",
+            ],
+        ),
+    ],
+    ids=str,
+)
+def test_bad_credentials_exit_4_and_say_where_to_get_others(error: BotoCoreError | ClientError) -> None:
+    found = told(error)
+    assert isinstance(found, CredentialsError)
+    assert EXIT_CODE[found.kind] == 4
+    assert "--profile" in found.hint
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"])
+def test_a_missing_permission_exits_4_and_names_it(code: str) -> None:
+    found = told(refusal(code, "User is not authorized to perform: dynamodb:PutItem"))
+    assert isinstance(found, PermissionDeniedError)
+    assert EXIT_CODE[found.kind] == 4
+    assert "dynamodb:PutItem" in found.reason
+
+
+def test_a_missing_table_exits_1_and_is_named_with_its_stage_and_region() -> None:
+    found = told(refusal("ResourceNotFoundException"))
+    assert isinstance(found, TableMissingError)
+    assert EXIT_CODE[found.kind] == 1
+    for part in ("dev", "triggers-api-keys-dev", "eu-west-1 (--region)"):
+        assert part in found.message
+    for option in ("--stage", "--region", "--profile"):
+        assert option in found.hint
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        EndpointConnectionError(endpoint_url="http://a"),
+        ConnectTimeoutError(endpoint_url="http://a"),
+        refusal("ThrottlingException"),
+        refusal("InternalServerError"),
+        refusal("Something"),
+    ],
+    ids=str,
+)
+def test_an_aws_that_does_not_answer_or_not_well_exits_1(error: BotoCoreError | ClientError) -> None:
+    found = told(error)
+    assert isinstance(found, AwsUnavailableError)
+    assert EXIT_CODE[found.kind] == 1
+
+
+def test_what_is_no_fault_of_aws_passes_as_it_is() -> None:
+    ours = StoreUnavailableError("The store is busy.")
+    with pytest.raises(StoreUnavailableError) as caught, explained(target(), REGION):
+        raise ours
+    assert caught.value is ours
+
+
+def test_an_unknown_profile_has_no_region() -> None:
+    with pytest.raises(CredentialsError, match="cannot be used"):
+        region_of(target(profile="nobody-s", region=None))
+
+
+def test_an_emulator_of_dynamodb_alone_is_asked_for_no_account() -> None:
+    place = locate(target(endpoint="http://127.0.0.1:9"))
+    assert (place.account, place.region) == ("of http://127.0.0.1:9", REGION)
+
+
+def test_no_credential_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAC4N4RY")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cret-c4n4ry")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(AwsUnavailableError) as caught:
+        locate(target())
+    said = f"{caught.value.message} {caught.value.reason} {caught.value.hint} {caught.value.__cause__}"
+    assert "C4N4RY" not in said.upper()
