@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from triggers_api.cli import config, console
+from triggers_api.cli.key_answers import deliver, described, plain, short
 from triggers_api.cli.options import (
     DataDirOption,
     DebugOption,
@@ -18,12 +19,10 @@ from triggers_api.cli.options import (
     StageOption,
     YesOption,
 )
-from triggers_api.errors import LocalEnvironmentError
 from triggers_api.ops.target import Target
 
 if TYPE_CHECKING:
-    from triggers_api.core.keys import KeyRecord
-    from triggers_api.ops.keys import Keys, NewKey
+    from triggers_api.ops.keys import Keys
 
 app = typer.Typer(help="Make, list, show, revoke and rotate API keys.", no_args_is_help=True)
 
@@ -80,7 +79,7 @@ def create(
     check_new(name=name, source=source, own_key=own_key, expires_in=lifetime)
     with _changing(target, "Make an API key", yes=yes, no_input=no_input) as keys:
         new = keys.create(name=name, source=source, own_key=own_key, expires_in=lifetime)
-    _deliver(new, target, as_json=as_json)
+    deliver(new, target, as_json=as_json)
 
 
 @app.command("list")
@@ -100,7 +99,8 @@ def list_keys(
 
     Example: triggers keys list --stage prod --all
     """
-    from triggers_api.ops.keys import opened, state_of  # noqa: PLC0415
+    from triggers_api.ops.key_stores import opened  # noqa: PLC0415
+    from triggers_api.ops.keys import state_of  # noqa: PLC0415
 
     target = config.resolve(stage=stage, region=region, profile=profile, data_dir=data_dir)
     with opened(target) as keys:
@@ -109,8 +109,8 @@ def list_keys(
     for error in damaged:
         console.say(f"warning: {error.message}")
     if as_json:
-        described = [_described(record, state_of(record, now)) for record in records]
-        console.answer_json({"keys": described, "damaged": [error.message for error in damaged]})
+        shown = [described(record, state_of(record, now)) for record in records]
+        console.answer_json({"keys": shown, "damaged": [error.message for error in damaged]})
         return
     if not records:
         console.say(
@@ -123,8 +123,8 @@ def list_keys(
             record.name or "-",
             record.source or "-",
             record.prefix or "-",
-            _short(record.created_at),
-            _short(record.expires_at),
+            short(record.created_at),
+            short(record.expires_at),
             state_of(record, now),
         )
         for record in records
@@ -146,20 +146,20 @@ def show(
 
     Example: triggers keys show 3f9a1c0b77de
     """
-    from triggers_api.ops.keys import lookup_command, opened  # noqa: PLC0415
+    from triggers_api.ops.key_stores import lookup_command, opened  # noqa: PLC0415
 
     target = config.resolve(stage=stage, region=region, profile=profile, data_dir=data_dir)
     with opened(target) as keys:
         shown = keys.show(_given(key_or_id))
     fields: dict[str, Any] = {"let_in": shown.admitted, "state": shown.verdict}
     if shown.record is not None:
-        fields = {**_described(shown.record, shown.verdict), "let_in": shown.admitted}
+        fields = {**described(shown.record, shown.verdict), "let_in": shown.admitted}
         fields["record"] = lookup_command(target, shown.record)
     if as_json:
         console.answer_json(fields)
     else:
         for name, value in fields.items():
-            console.answer(f"{name:<11} {console.printable(_plain(value))}")
+            console.answer(f"{name:<11} {console.printable(plain(value))}")
     if shown.record is None and not shown.admitted:
         sys.exit(1)
 
@@ -188,7 +188,7 @@ def revoke(
         record = keys.revoke(named)
     if as_json:
         console.answer_json(
-            {**_described(record, "revoked"), "refused_within_seconds": REFUSED_WITHIN_SECONDS}
+            {**described(record, "revoked"), "refused_within_seconds": REFUSED_WITHIN_SECONDS}
         )
         return
     console.answer(f"The key {record.id} is revoked since {record.revoked_at}.")
@@ -226,13 +226,13 @@ def rotate(
     with _changing(target, f"Rotate the key {_shown(named)}", yes=yes, no_input=no_input) as keys:
         new, old = keys.rotate(named, overlap=seconds, expires_in=lifetime)
     console.say(f"The old key {old.id} works until {old.expires_at}.")
-    _deliver(new, target, as_json=as_json, replaces={"id": old.id, "expires_at": old.expires_at})
+    deliver(new, target, as_json=as_json, replaces={"id": old.id, "expires_at": old.expires_at})
 
 
 @contextmanager
 def _changing(target: Target, what: str, *, yes: bool, no_input: bool) -> Iterator["Keys"]:
     """Say what is about to be changed and where; ask where it is production; then give the keys."""
-    from triggers_api.ops.keys import opened  # noqa: PLC0415
+    from triggers_api.ops.key_stores import opened  # noqa: PLC0415
 
     if target.is_local:
         console.say(f"{what}: stage {target.stage}, data in {target.data_dir}")
@@ -263,54 +263,3 @@ def _shown(named: str) -> str:
     from triggers_api.ops.keys import is_id  # noqa: PLC0415
 
     return named if is_id(named) else "that was given"
-
-
-def _of_new(new: "NewKey", target: Target) -> dict[str, Any]:
-    record = new.record
-    return {
-        "api_key": new.key,
-        "id": record.id,
-        "name": record.name,
-        "source": record.source,
-        "stage": target.stage.value,
-        "created_at": record.created_at,
-        "expires_at": record.expires_at,
-    }
-
-
-def _deliver(new: "NewKey", target: Target, *, as_json: bool, **more: Any) -> None:
-    """Show a new key, the one time that it can be shown."""
-    record, stage = new.record, target.stage.value
-    bound = f"bound to source {record.source}" if record.source else "for every source"
-    console.say(f"The key's id is {record.id}; {bound}; expires: {record.expires_at or 'never'}.")
-    lost = LocalEnvironmentError(
-        f"The key {record.id} was made, but could not be shown.",
-        reason="the output cannot be written",
-        hint=f"Revoke it, and make another: triggers keys revoke {record.id} --stage {stage}",
-    )
-    with console.delivering(lost):
-        if as_json:
-            console.answer_json({**_of_new(new, target), **more})
-        else:
-            console.answer_secret(new.key, f"API key for stage {stage}; it is not shown again")
-
-
-def _described(record: "KeyRecord", state: str) -> dict[str, Any]:
-    return {
-        "id": record.id,
-        "name": record.name,
-        "source": record.source,
-        "prefix": record.prefix,
-        "created_at": record.created_at,
-        "expires_at": record.expires_at,
-        "revoked_at": record.revoked_at,
-        "state": state,
-    }
-
-
-def _short(time: str | None) -> str:
-    return "-" if time is None else f"{time[:10]} {time[11:16]}"
-
-
-def _plain(value: Any) -> str:
-    return {None: "-", True: "yes", False: "no"}.get(value, str(value))

@@ -1,0 +1,55 @@
+"""Where a stage keeps its keys: this machine's file, or the stage's table on AWS."""
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from triggers_api.core.keys import KeyRecord
+from triggers_api.ops.keys import Keys
+from triggers_api.ops.target import Target
+
+
+def lookup_command(target: Target, record: KeyRecord) -> str:
+    """Return the command that shows the stored record with AWS's own tool (requirements, section 6.1)."""
+    if target.is_local:
+        from triggers_api.store.sqlite import FILE_NAME  # noqa: PLC0415 - as in `opened`
+
+        query = f"SELECT * FROM keys WHERE digest = '{record.digest}'"  # noqa: S608 - for a person to run
+        return shlex.join(["sqlite3", str(target.sqlite_folder / FILE_NAME), query])
+    from triggers_api.ops.aws import region_of  # noqa: PLC0415 - botocore, where it is needed
+
+    words = ["aws", "dynamodb", "get-item", "--consistent-read", "--region", region_of(target).value]
+    if target.profile is not None:
+        words += ["--profile", target.profile.value]
+    if target.dynamodb_endpoint_url:
+        words += ["--endpoint-url", target.dynamodb_endpoint_url]
+    key = f'{{"api_key": {{"S": "{record.digest}"}}}}'
+    return shlex.join([*words, "--table-name", target.keys_table, "--key", key])
+
+
+@contextmanager
+def opened(target: Target) -> Iterator[Keys]:
+    """Give the keys of a target's stage; what goes wrong on the way comes out explained."""
+    if target.is_local:
+        from triggers_api.store.sqlite import Database  # noqa: PLC0415 - one of the two is enough
+        from triggers_api.store.sqlite_keys import SqliteKeyStore  # noqa: PLC0415
+
+        database = Database(target.sqlite_folder)
+        database.open()
+        try:
+            yield Keys(SqliteKeyStore(database), stage=target.stage.value)
+        finally:
+            database.close()
+        return
+    from triggers_api.ops.aws import explained, region_of  # noqa: PLC0415
+    from triggers_api.store.dynamodb import DynamoDB  # noqa: PLC0415
+    from triggers_api.store.dynamodb_keys import DynamoKeyStore  # noqa: PLC0415
+
+    region = region_of(target)
+    with explained(target, region):
+        dynamodb = DynamoDB(
+            region=region.value,
+            endpoint_url=target.dynamodb_endpoint_url,
+            profile=None if target.profile is None else target.profile.value,
+        )
+        yield Keys(DynamoKeyStore(dynamodb, target.keys_table), stage=target.stage.value)
