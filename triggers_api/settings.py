@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from triggers_api.errors import ConfigurationError
 
+DEFAULT_AUTH_CACHE_SECONDS = 30
 AUTH_MODES = ("local", "aws")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -62,7 +63,7 @@ class Settings:
             ),
             region=read.matching("AWS_REGION", _REGION, "a region such as us-east-1") or "us-east-1",
             auth_mode=read.one_of("AUTH_MODE", AUTH_MODES, "local", str.lower),
-            auth_cache_seconds=read.whole_number("AUTH_CACHE_SECONDS", 30, 0, 3600),
+            auth_cache_seconds=read.whole_number("AUTH_CACHE_SECONDS", DEFAULT_AUTH_CACHE_SECONDS, 0, 3600),
             event_ttl_days=read.whole_number("EVENT_TTL_DAYS", 7, 1, 3650),
             cors_allow_origin=read.url(
                 "CORS_ALLOW_ORIGIN", _ORIGIN, "* or an origin such as https://example.com"

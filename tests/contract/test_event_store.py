@@ -259,19 +259,19 @@ def _race(calls: list[Callable[[], object]]) -> list[object]:
 
 def test_of_sixteen_acknowledgements_at_once_one_wins(store: EventStore) -> None:
     added = add(store)
-    outcomes = _race([lambda n=n: ack(store, added.event_id, nonce=str(n)) for n in range(16)])  # type: ignore[misc]
+    outcomes = _race([lambda n=n: ack(store, added.event_id, nonce=str(n)) for n in range(16)])  # type: ignore[misc]  # mypy cannot type a lambda's default
     assert sorted(map(str, outcomes)) == sorted([str(None)] + [str(ConflictError)] * 15)
 
 
 def test_of_sixteen_adds_with_one_claim_at_once_one_adds(store: EventStore) -> None:
     events = [event() for _ in range(16)]
-    outcomes = _race([lambda e=e: store.add(e, claim(e), now=NOW) for e in events])  # type: ignore[misc]
+    outcomes = _race([lambda e=e: store.add(e, claim(e), now=NOW) for e in events])  # type: ignore[misc]  # mypy cannot type a lambda's default
     (winner,) = set(outcomes)
     assert [one.event_id for one in page(store).events] == [winner]
 
 
 def test_adds_at_once_are_all_kept(store: EventStore) -> None:
     events = [event() for _ in range(32)]
-    outcomes = _race([lambda e=e: store.add(e, None, now=NOW) for e in events])  # type: ignore[misc]
+    outcomes = _race([lambda e=e: store.add(e, None, now=NOW) for e in events])  # type: ignore[misc]  # mypy cannot type a lambda's default
     assert outcomes == [one.event_id for one in events]
     assert list(page(store).events) == events

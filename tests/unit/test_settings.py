@@ -247,4 +247,4 @@ def test_dynamodb_may_be_used_in_local_mode_outside_lambda() -> None:
 
 def test_settings_do_not_change_once_they_are_read() -> None:
     with pytest.raises(FrozenInstanceError):
-        Settings.from_environment({}).auth_mode = "aws"  # type: ignore[misc]
+        Settings.from_environment({}).auth_mode = "aws"  # type: ignore[misc]  # that is the point

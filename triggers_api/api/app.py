@@ -1,6 +1,7 @@
 """The FastAPI application, over any store."""
 
 import logging
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ async def _on_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, TriggersError)  # noqa: S101 - Starlette's handlers are not typed by exception
     if error.kind is Kind.UNAVAILABLE:
         logger.warning("unavailable", extra={"fields": {"reason": error.message}})
-    elif status_of(error) == 500:  # noqa: PLR2004 - the client learns nothing, so the log must
+    elif status_of(error) == HTTPStatus.INTERNAL_SERVER_ERROR:  # the client learns nothing, so the log must
         logger.error("bug", exc_info=error, extra={"fields": {"reason": error.message}})
     return error_response(error, request_id())
 
@@ -61,12 +62,12 @@ async def _on_error(_: Request, error: Exception) -> Response:
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     """Answer for the router, which knows two troubles: no such path, and no such method there."""
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
-    if error.status_code == 405:  # noqa: PLR2004
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = _allowed_methods(request)
         problem: TriggersError = MethodNotAllowedError(
             f"This path allows {', '.join(allowed)}.", details={"allowed": allowed}
         )
-    elif error.status_code == 404:  # noqa: PLR2004
+    elif error.status_code == HTTPStatus.NOT_FOUND:
         problem = NotFoundError("There is no such path.")
     else:
         raise error

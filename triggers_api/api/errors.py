@@ -1,6 +1,7 @@
 """How an error becomes an answer: one table of statuses, one shape."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 
 from starlette.responses import Response
 
@@ -39,14 +40,14 @@ def error_response(error: TriggersError, request_id: str) -> Response:
     """Return the answer to an error. Of what is not the client's doing it learns the request id only."""
     status = status_of(error)
     code, message, details = error.code, error.message, error.details
-    if status == 500:  # noqa: PLR2004 - the one status that hides its cause
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:  # the one status that hides its cause
         code, message, details = "INTERNAL_ERROR", "An unexpected error occurred.", {}
     elif error.hint:
         message = f"{message} {error.hint}"
     headers = {}
-    if status == 401:  # noqa: PLR2004 - RFC 9110, 11.6.1: a 401 names its scheme
+    if status == HTTPStatus.UNAUTHORIZED:  # RFC 9110, 11.6.1: a 401 names its scheme
         headers["WWW-Authenticate"] = "ApiKey"
-    elif status == 503:  # noqa: PLR2004
+    elif status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     elif isinstance(error, MethodNotAllowedError):
         headers["Allow"] = ", ".join(error.details["allowed"])

@@ -5,6 +5,7 @@ compares its paths with the routes, and another every answer with its schema, so
 """
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from pydantic import BaseModel
@@ -265,10 +266,10 @@ def _described(operation: _Operation) -> dict[str, Any]:
 
 def _error(operation: _Operation, status: int) -> dict[str, Any]:
     description = _ERRORS[status]
-    if status == 422 and operation.body is not None:  # noqa: PLR2004
+    if status == HTTPStatus.UNPROCESSABLE_ENTITY and operation.body is not None:
         description = "The idempotency key was used before, for another request (`IDEMPOTENCY_KEY_REUSED`)."
     response = _response(description, Error)
-    if status == 503:  # noqa: PLR2004
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
         response["headers"]["Retry-After"] = {
             "description": "Seconds to wait.",
             "schema": {"type": "integer", "const": RETRY_AFTER_SECONDS},

@@ -92,7 +92,7 @@ def _data_dir(flag: Path | None, variables: Mapping[str, str], stage: Setting) -
     said = _said(None if flag is None else str(flag), "--data-dir", variables, "TRIGGERS_DATA_DIR")
     if said is not None:
         return said
-    from platformdirs import user_data_path  # noqa: PLC0415 - the local stage alone needs it
+    from platformdirs import user_data_path  # the local stage alone needs it
 
     return Setting(str(user_data_path("triggers-api", appauthor=False)), "default")
 

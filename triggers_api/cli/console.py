@@ -43,9 +43,9 @@ def answer_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         for row in lines:
             answer("\t".join(row))
         return
-    from rich import box  # noqa: PLC0415 - a pipe does without
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich import box  # a pipe does without
+    from rich.console import Console
+    from rich.table import Table
 
     table = Table(*lines[0], box=box.SIMPLE_HEAD, pad_edge=False)
     for row in lines[1:]:
@@ -64,9 +64,9 @@ def answer_secret(secret: str, title: str) -> None:
         say(f"{title}:")
         answer(secret)
     else:
-        from rich.console import Console  # noqa: PLC0415 - as above
-        from rich.panel import Panel  # noqa: PLC0415
-        from rich.text import Text  # noqa: PLC0415
+        from rich.console import Console  # as above
+        from rich.panel import Panel
+        from rich.text import Text
 
         panel = Panel(Text(secret, style="bold"), title=Text(title), expand=False)
         Console(markup=False, highlight=False, emoji=False, width=width).print(panel)
@@ -99,7 +99,7 @@ def _terminal_width() -> int:
 def read_secret(question: str) -> str:
     """Read one line from stdin; from a terminal, without showing it."""
     if is_terminal(sys.stdin):
-        from getpass import getpass  # noqa: PLC0415 - where somebody types
+        from getpass import getpass  # where somebody types
 
         return getpass(f"{question}: ", sys.stderr).strip()
     return sys.stdin.readline().strip() if sys.stdin else ""

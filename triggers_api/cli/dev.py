@@ -33,14 +33,14 @@ def dev(
 
     Example: triggers dev --port 9000 --data-dir ./inbox
     """
-    from triggers_api.ops.dev import DevOptions, prepare  # noqa: PLC0415
+    from triggers_api.ops.dev import DevOptions, prepare
 
     server = prepare(DevOptions(host, port, data_dir, dynamodb_endpoint), config.environment())
     os.environ.clear()
     os.environ.update(server.environment)
 
-    from triggers_api.api.server import serve  # noqa: PLC0415
-    from triggers_api.main import app  # noqa: PLC0415 - reads the environment that was just set
+    from triggers_api.api.server import serve
+    from triggers_api.main import app  # reads the environment that was just set
 
     typer.echo(_banner(server))
     if host not in {"127.0.0.1", "::1", "localhost"}:

@@ -31,11 +31,11 @@ def print_version() -> None:
 
 
 def _run() -> NoReturn:
-    import logging  # noqa: PLC0415 - Ctrl-C may come while these are imported
+    import logging  # Ctrl-C may come while these are imported
 
-    import typer  # noqa: PLC0415
+    import typer
 
-    from triggers_api.cli.app import app  # noqa: PLC0415
+    from triggers_api.cli.app import app
 
     # The service's log is for whoever runs the service; a command says what matters itself.
     logging.getLogger().addHandler(logging.NullHandler())
@@ -60,7 +60,7 @@ def _run() -> NoReturn:
         _end(_usage(error, arguments), as_json=as_json, debug=False)
     except BrokenPipeError:
         # Who reads has seen enough (`| head -1`): no news, and no success either.
-        from triggers_api.cli.console import give_up_on_stdout  # noqa: PLC0415
+        from triggers_api.cli.console import give_up_on_stdout
 
         give_up_on_stdout()
         sys.exit(EXIT_CODE[LocalEnvironmentError.kind])
@@ -93,10 +93,10 @@ def _usage(error: Any, arguments: list[str]) -> ConfigurationError:
 
 
 def _end(error: TriggersError, *, as_json: bool, debug: bool) -> NoReturn:
-    from triggers_api.cli.console import show_error  # noqa: PLC0415 - only where something went wrong
+    from triggers_api.cli.console import show_error  # only where something went wrong
 
     if debug:
-        import traceback  # noqa: PLC0415 - as above
+        import traceback  # as above
 
         traceback.print_exception(error)
     show_error(error, as_json=as_json)

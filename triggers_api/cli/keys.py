@@ -71,7 +71,7 @@ def create(
 
     Example: KEY=$(triggers keys create --stage local --name ci)
     """
-    from triggers_api.ops.keys import check_new, seconds_of  # noqa: PLC0415
+    from triggers_api.ops.keys import check_new, seconds_of
 
     target = config.resolve(stage=stage, region=region, profile=profile, data_dir=data_dir)
     lifetime = None if expires_in is None else seconds_of(expires_in)
@@ -99,8 +99,8 @@ def list_keys(
 
     Example: triggers keys list --stage prod --all
     """
-    from triggers_api.ops.key_stores import opened  # noqa: PLC0415
-    from triggers_api.ops.keys import state_of  # noqa: PLC0415
+    from triggers_api.ops.key_stores import opened
+    from triggers_api.ops.keys import state_of
 
     target = config.resolve(stage=stage, region=region, profile=profile, data_dir=data_dir)
     with opened(target) as keys:
@@ -146,7 +146,7 @@ def show(
 
     Example: triggers keys show 3f9a1c0b77de
     """
-    from triggers_api.ops.key_stores import lookup_command, opened  # noqa: PLC0415
+    from triggers_api.ops.key_stores import lookup_command, opened
 
     target = config.resolve(stage=stage, region=region, profile=profile, data_dir=data_dir)
     with opened(target) as keys:
@@ -180,7 +180,7 @@ def revoke(
 
     Example: triggers keys revoke 3f9a1c0b77de
     """
-    from triggers_api.ops.keys import REFUSED_WITHIN_SECONDS  # noqa: PLC0415
+    from triggers_api.ops.keys import REFUSED_WITHIN_SECONDS
 
     target = config.resolve(stage=stage, region=region, profile=profile, data_dir=data_dir)
     named = _given(key_or_id)
@@ -218,7 +218,7 @@ def rotate(
 
     Example: triggers keys rotate 3f9a1c0b77de --overlap 48h
     """
-    from triggers_api.ops.keys import seconds_of  # noqa: PLC0415
+    from triggers_api.ops.keys import seconds_of
 
     target = config.resolve(stage=stage, region=region, profile=profile, data_dir=data_dir)
     seconds, lifetime = seconds_of(overlap), None if expires_in is None else seconds_of(expires_in)
@@ -232,7 +232,7 @@ def rotate(
 @contextmanager
 def _changing(target: Target, what: str, *, yes: bool, no_input: bool) -> Iterator["Keys"]:
     """Say what is about to be changed and where; ask where it is production; then give the keys."""
-    from triggers_api.ops.key_stores import opened  # noqa: PLC0415
+    from triggers_api.ops.key_stores import opened
 
     if target.is_local:
         console.say(f"{what}: stage {target.stage}, data in {target.data_dir}")
@@ -240,7 +240,7 @@ def _changing(target: Target, what: str, *, yes: bool, no_input: bool) -> Iterat
         if target.stage.value == config.DEFAULT_STAGE:
             # Without anybody to ask it ends here, before AWS is even asked whose account this is.
             console.may_ask(yes=yes, no_input=no_input)
-        from triggers_api.ops.aws import locate  # noqa: PLC0415
+        from triggers_api.ops.aws import locate
 
         place = locate(target)
         console.say(
@@ -260,6 +260,6 @@ def _given(text: str) -> str:
 
 def _shown(named: str) -> str:
     """Name a key without showing one."""
-    from triggers_api.ops.keys import is_id  # noqa: PLC0415
+    from triggers_api.ops.keys import is_id
 
     return named if is_id(named) else "that was given"

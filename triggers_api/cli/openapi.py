@@ -10,6 +10,6 @@ def openapi() -> None:
 
     Example: triggers openapi > openapi.json
     """
-    from triggers_api.api.openapi import document  # noqa: PLC0415 - Pydantic, where it is needed
+    from triggers_api.api.openapi import document  # Pydantic, where it is needed
 
     typer.echo(json.dumps(document(), indent=2))

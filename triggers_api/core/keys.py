@@ -23,7 +23,7 @@ _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _FORM = re.compile(r"[A-Za-z0-9_-]{16,128}", re.ASCII)
 _GENERATED = re.compile(r"(trg_[a-z0-9-]+_[A-Za-z0-9_-]{43})_([0-9A-Za-z]{6})", re.ASCII)
 _NAME = re.compile(r"[^\ud800-\udfff]+", re.DOTALL)  # a text that has a UTF-8
-_GENERATED_PREFIX = "trg_"
+GENERATED_PREFIX = "trg_"
 _RANDOM_CHARACTERS = 43
 _SHOWN_ONLY = {"created_at", "name", "prefix", "revoked_at"}
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
@@ -46,7 +46,7 @@ class KeyRecord:
 
     def __post_init__(self) -> None:
         """Refuse what would make entry a matter of doubt: `CorruptRecordError`, which never quotes it."""
-        if not isinstance(self.digest, str) or not _DIGEST.fullmatch(self.digest):
+        if not isinstance(self.digest, str) or not is_digest(self.digest):
             raise CorruptRecordError("The record of a key is damaged: it is not stored under a digest.")
         if not isinstance(self.is_active, bool):
             raise self._damaged("is_active is not a boolean")
@@ -113,7 +113,7 @@ def flaw_of(key: str) -> str | None:
 
     What is guessed in a few tries is no key: few different characters, or one short text over and over.
     """
-    generated = key.startswith(_GENERATED_PREFIX)
+    generated = key.startswith(GENERATED_PREFIX)
     flaws = (
         (not _FORM.fullmatch(key), "a key is 16 to 128 characters of A-Z, a-z, 0-9, _ and -"),
         (key.startswith("-"), "it begins with -, and would be taken for an option"),
@@ -143,6 +143,11 @@ def digest_of(key: str) -> str:
     return "sha256:" + hashlib.sha256(key.encode()).hexdigest()
 
 
+def is_digest(text: str) -> bool:
+    """Tell whether a text has the form that `digest_of` gives."""
+    return _DIGEST.fullmatch(text) is not None
+
+
 def is_well_formed(key: str) -> bool:
     """Tell whether a text can be a key at all; a generated key's checksum must be right."""
     if not _FORM.fullmatch(key):
@@ -153,7 +158,7 @@ def is_well_formed(key: str) -> bool:
 
 def generate(stage: str) -> str:
     """Return a new key of 256 random bits for a stage."""
-    body = f"{_GENERATED_PREFIX}{stage}_{secrets.token_urlsafe(32)}"
+    body = f"{GENERATED_PREFIX}{stage}_{secrets.token_urlsafe(32)}"
     return f"{body}_{_checksum(body)}"
 
 

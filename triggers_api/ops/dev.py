@@ -56,7 +56,7 @@ def prepare(options: DevOptions, environment: Mapping[str, str]) -> DevServer:
             ) from error
         raise
     if settings.table_events and settings.table_keys and settings.dynamodb_endpoint_url:
-        from triggers_api.ops.tables import create_missing_tables  # noqa: PLC0415 - boto3, where it is needed
+        from triggers_api.ops.tables import create_missing_tables  # boto3, where it is needed
 
         create_missing_tables(
             endpoint_url=settings.dynamodb_endpoint_url,

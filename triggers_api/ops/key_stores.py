@@ -12,11 +12,11 @@ from triggers_api.ops.target import Target
 def lookup_command(target: Target, record: KeyRecord) -> str:
     """Return the command that shows the stored record with AWS's own tool (requirements, section 6.1)."""
     if target.is_local:
-        from triggers_api.store.sqlite import FILE_NAME  # noqa: PLC0415 - as in `opened`
+        from triggers_api.store.sqlite import FILE_NAME  # as in `opened`
 
         query = f"SELECT * FROM keys WHERE digest = '{record.digest}'"  # noqa: S608 - for a person to run
         return shlex.join(["sqlite3", str(target.sqlite_folder / FILE_NAME), query])
-    from triggers_api.ops.aws import region_of  # noqa: PLC0415 - botocore, where it is needed
+    from triggers_api.ops.aws import region_of  # botocore, where it is needed
 
     words = ["aws", "dynamodb", "get-item", "--consistent-read", "--region", region_of(target).value]
     if target.profile is not None:
@@ -31,8 +31,8 @@ def lookup_command(target: Target, record: KeyRecord) -> str:
 def opened(target: Target) -> Iterator[Keys]:
     """Give the keys of a target's stage; what goes wrong on the way comes out explained."""
     if target.is_local:
-        from triggers_api.store.sqlite import Database  # noqa: PLC0415 - one of the two is enough
-        from triggers_api.store.sqlite_keys import SqliteKeyStore  # noqa: PLC0415
+        from triggers_api.store.sqlite import Database  # one of the two is enough
+        from triggers_api.store.sqlite_keys import SqliteKeyStore
 
         database = Database(target.sqlite_folder)
         database.open()
@@ -41,9 +41,9 @@ def opened(target: Target) -> Iterator[Keys]:
         finally:
             database.close()
         return
-    from triggers_api.ops.aws import explained, region_of  # noqa: PLC0415
-    from triggers_api.store.dynamodb import DynamoDB  # noqa: PLC0415
-    from triggers_api.store.dynamodb_keys import DynamoKeyStore  # noqa: PLC0415
+    from triggers_api.ops.aws import explained, region_of
+    from triggers_api.store.dynamodb import DynamoDB
+    from triggers_api.store.dynamodb_keys import DynamoKeyStore
 
     region = region_of(target)
     with explained(target, region):

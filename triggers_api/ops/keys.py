@@ -15,15 +15,15 @@ from triggers_api.errors import (
     KeyStateError,
 )
 from triggers_api.ops.target import LOCAL
+from triggers_api.settings import DEFAULT_AUTH_CACHE_SECONDS
 
 MAX_NAME = 100
-REFUSED_WITHIN_SECONDS = 30
-"""The service's default of `AUTH_CACHE_SECONDS`: how long a warm process may still let a revoked key in."""
+REFUSED_WITHIN_SECONDS = DEFAULT_AUTH_CACHE_SECONDS
+"""How long a warm process may still let a revoked key in, unless the service is set otherwise."""
 
 _DURATION = re.compile(r"(\d{1,6})([smhdw])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _ID = re.compile(r"[0-9a-f]{4,12}", re.ASCII)
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +163,7 @@ class Keys:
         if not old.admits(format_time(now)):
             raise KeyStateError(
                 f"The key {old.id} is {state_of(old, format_time(now))} and cannot be rotated.",
+                reason="it opens nothing any more, so there is nothing to hand over",
                 hint="Make a new one with: triggers keys create",
             )
         expires_at = _later(now, overlap)
@@ -181,7 +182,8 @@ class Keys:
         new = self._new(None, name=old.name, source=old.source, lifetime=expires_in)
         if not self._store.rotate(old, new.record, old_expires_at=expires_at):
             raise KeyStateError(
-                f"The key {old.id} was changed by somebody else just now; nothing was done.",
+                f"The key {old.id} is not what it was; nothing was done.",
+                reason="somebody else rotated or revoked it just now",
                 hint=f"Look at it with: triggers keys show {old.id}",
             )
         return new, replace(old, expires_at=expires_at)
@@ -241,9 +243,9 @@ def _later(now: int, seconds: int) -> str:
 
 def _typing_error(named: str) -> str | None:
     """Say why a text can be no key, id or digest; a key that an operator chose may be as it likes."""
-    if _ID.fullmatch(named) or _DIGEST.fullmatch(named):
+    if _ID.fullmatch(named) or keys.is_digest(named):
         return None
-    if keys.is_well_formed(named) and not named.startswith("trg_"):
+    if keys.is_well_formed(named) and not named.startswith(keys.GENERATED_PREFIX):
         return None
     return keys.flaw_of(named)
 
@@ -255,7 +257,7 @@ def _digest_of(named: str) -> str:
             reason=flaw,
             hint="List them with: triggers keys list --all",
         )
-    return named if _DIGEST.fullmatch(named) else keys.digest_of(named)
+    return named if keys.is_digest(named) else keys.digest_of(named)
 
 
 def is_id(named: str) -> bool:
@@ -265,5 +267,7 @@ def is_id(named: str) -> bool:
 
 def _unknown() -> KeyNotFoundError:
     return KeyNotFoundError(
-        "There is no such key on this stage.", hint="List them with: triggers keys list --all"
+        "There is no such key on this stage.",
+        reason="none was made with this value or id, or it was made on another stage",
+        hint="List them with: triggers keys list --all",
     )

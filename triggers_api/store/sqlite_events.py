@@ -163,5 +163,5 @@ def _pending_statement(query: PendingQuery) -> tuple[str, list[str | int]]:
         conditions.append("event_id > ?")
         parameters.append(query.after.event_id)
     where = " AND ".join(conditions)
-    statement = f"SELECT {_COLUMNS} FROM events INDEXED BY {index} WHERE {where} ORDER BY event_id"  # noqa: S608
+    statement = f"SELECT {_COLUMNS} FROM events INDEXED BY {index} WHERE {where} ORDER BY event_id"  # noqa: S608 - constants
     return statement, parameters

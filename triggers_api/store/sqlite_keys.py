@@ -40,9 +40,9 @@ class SqliteKeyStore:
         """Read the table in the order of the digests, some rows at a time."""
         last = ""
         while True:
-            query = f"SELECT {_COLUMNS} FROM keys WHERE digest > ? ORDER BY digest LIMIT {_ROWS_PER_READ}"  # noqa: S608
+            query = f"SELECT {_COLUMNS} FROM keys WHERE digest > ? ORDER BY digest LIMIT ?"  # noqa: S608 - constants
             with self._database.read("list keys") as connection:
-                rows = connection.execute(query, (last,)).fetchall()
+                rows = connection.execute(query, (last, _ROWS_PER_READ)).fetchall()
             for row in rows:
                 try:
                     yield _record(row)
