@@ -182,8 +182,8 @@ class Keys:
         new = self._new(None, name=old.name, source=old.source, lifetime=expires_in)
         if not self._store.rotate(old, new.record, old_expires_at=expires_at):
             raise KeyStateError(
-                f"The key {old.id} is not what it was; nothing was done.",
-                reason="somebody else rotated or revoked it just now",
+                f"The key {old.id} was changed by somebody else just now; nothing was done.",
+                reason="it is not what it was when the rotation began",
                 hint=f"Look at it with: triggers keys show {old.id}",
             )
         return new, replace(old, expires_at=expires_at)
