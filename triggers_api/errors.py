@@ -27,7 +27,10 @@ decides the HTTP status (`api/errors.py`) and the exit code (`cli/exit_codes.py`
         ├── CredentialsError
         ├── PermissionDeniedError
         ├── AwsUnavailableError
-        └── TableMissingError
+        ├── TableMissingError
+        ├── StackMissingError
+        ├── PreflightError
+        └── DeploymentError ── BuildError
 """
 
 from collections.abc import Mapping
@@ -50,6 +53,8 @@ class Kind(Enum):
     INTERNAL = auto()
     USAGE = auto()
     FAILED = auto()
+    PREFLIGHT = auto()
+    DEPLOYMENT = auto()
 
 
 class TriggersError(Exception):
@@ -245,3 +250,30 @@ class TableMissingError(OperatorError):
 
     kind = Kind.NOT_FOUND
     code = "TABLE_MISSING"
+
+
+class StackMissingError(OperatorError):
+    """A stage has no stack in this account and region, or the stack of that name is another program's."""
+
+    kind = Kind.NOT_FOUND
+    code = "STACK_MISSING"
+
+
+class PreflightError(OperatorError):
+    """Deploying cannot work as things are; nothing was changed."""
+
+    kind = Kind.PREFLIGHT
+    code = "PREFLIGHT_FAILED"
+
+
+class DeploymentError(OperatorError):
+    """The stack could not be brought to where it should be."""
+
+    kind = Kind.DEPLOYMENT
+    code = "DEPLOYMENT_FAILED"
+
+
+class BuildError(DeploymentError):
+    """The artifact cannot be made; nothing was changed."""
+
+    code = "BUILD_FAILED"

@@ -20,6 +20,8 @@ HTTP_STATUS: Mapping[Kind, int] = {
     Kind.INTERNAL: 500,
     Kind.USAGE: 500,
     Kind.FAILED: 500,
+    Kind.PREFLIGHT: 500,
+    Kind.DEPLOYMENT: 500,
     Kind.UNAVAILABLE: 503,
 }
 

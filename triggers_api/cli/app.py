@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from triggers_api.cli import dev, keys, openapi
+from triggers_api.cli import deploy, dev, doctor, keys, openapi, stack
 from triggers_api.version import VERSION
 
 app = typer.Typer(
@@ -18,6 +18,11 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("dev")(dev.dev)
+app.command("doctor")(doctor.doctor)
+app.command("deploy")(deploy.deploy)
+app.command("status")(stack.status)
+app.command("outputs")(stack.outputs)
+app.command("destroy")(stack.destroy)
 app.command("openapi")(openapi.openapi)
 app.add_typer(keys.app, name="keys")
 

@@ -10,6 +10,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,23 @@ _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+", re.ASCII)
 _URL = re.compile(r"https?://[^\s/?#:@][^\s?#@]*", re.ASCII)
 _ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "DYNAMODB_ENDPOINT_URL")
 _STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}", re.ASCII)
-_OF_A_STAGE = ("region", "profile", "stack_name")
+_OF_A_STAGE = {
+    "region": str,
+    "profile": str,
+    "stack_name": str,
+    "confirm_changes": bool,
+    "disable_rollback": bool,
+    "parameters": dict,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StageSettings:
+    """What `triggers.toml` says of deploying a stage."""
+
+    parameters: Mapping[str, Setting]
+    confirm_changes: bool
+    disable_rollback: bool
 
 
 def environment() -> Mapping[str, str]:
@@ -79,7 +96,28 @@ def resolve(
         profile=_said(profile, "--profile", variables, "TRIGGERS_PROFILE") or _in_file(of_stage, "profile"),
         data_dir=_data_dir(data_dir, variables, chosen),
         dynamodb_endpoint_url=variables.get("DYNAMODB_ENDPOINT_URL") or None,
+        endpoint_url=variables.get("AWS_ENDPOINT_URL") or None,
     )
+
+
+def checked(name: str, value: str) -> Setting:
+    """Return an answer for `region` or `stack_name`; `ConfigurationError` where it cannot be one."""
+    answer = Setting(value, "your answer")
+    if name == "region":
+        _require(answer, _REGION, "a region such as us-east-1")
+    else:
+        _require(answer, _STACK_NAME, "a stack name: letters, digits and -, at most 128")
+    return answer
+
+
+def stage_settings(stage: str, *, folder: Path | None = None) -> StageSettings:
+    """Return what `triggers.toml` says of deploying a stage; its defaults where it says nothing."""
+    table = _toml(folder or Path()).get("stages", {}).get(stage, {})
+    parameters = {
+        name: Setting(str(value).lower() if isinstance(value, bool) else str(value), FILE)
+        for name, value in table.get("parameters", {}).items()
+    }
+    return StageSettings(parameters, table.get("confirm_changes", True), table.get("disable_rollback", False))
 
 
 def _data_dir(flag: Path | None, variables: Mapping[str, str], stage: Setting) -> Setting:
@@ -130,11 +168,18 @@ def _toml(folder: Path) -> dict[str, Any]:
     if not isinstance(content.get("stage", ""), str) or not isinstance(stages, dict):
         raise ConfigurationError(f"{FILE}: stage is a text, and [stages.NAME] a table for each stage.")
     for name, table in stages.items():
-        if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
-            raise ConfigurationError(
-                f"{FILE}: [stages.{name}] is a table of texts: {', '.join(_OF_A_STAGE)}."
-            )
-        _check_names(table, _OF_A_STAGE, f"{FILE}: [stages.{name}]")
+        if not isinstance(table, dict):
+            raise ConfigurationError(f"{FILE}: [stages.{name}] is a table.")
+        _check_names(table, tuple(_OF_A_STAGE), f"{FILE}: [stages.{name}]")
+        for key, value in table.items():
+            if not isinstance(value, _OF_A_STAGE[key]):
+                kind = {str: "a text", bool: "true or false", dict: "a table"}[_OF_A_STAGE[key]]
+                raise ConfigurationError(f"{FILE}: {key} of [stages.{name}] is {kind}.")
+        for key, value in table.get("parameters", {}).items():
+            if not isinstance(value, str | int):
+                raise ConfigurationError(
+                    f"{FILE}: {key} of [stages.{name}.parameters] is a text or a number."
+                )
     return content
 
 

@@ -30,18 +30,25 @@ def answer_json(document: Mapping[str, Any]) -> None:
     answer(json.dumps(document, indent=2, ensure_ascii=False))
 
 
+def answer_line(document: Mapping[str, Any]) -> None:
+    """Write one line of an answer that comes bit by bit, for a program."""
+    answer(json.dumps(document, ensure_ascii=False))
+    sys.stdout.flush()
+
+
 def printable(text: str) -> str:
     """Return a text that moves no cursor and forges no line, whatever somebody stored."""
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
-def answer_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def answer_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, to_stderr: bool = False) -> None:
     """Write rows: a table on a terminal wide enough, else tab-separated lines with a head. Nothing is cut."""
+    stream = sys.stderr if to_stderr else sys.stdout
     lines = [tuple(printable(cell) for cell in row) for row in (columns, *rows)]
     widths = [max(len(row[column]) for row in lines) for column in range(len(columns))]
-    if sum(widths) + 2 * len(widths) > _terminal_width():
-        for row in lines:
-            answer("\t".join(row))
+    width = terminal_width(stream)
+    if sum(widths) + 2 * len(widths) > width:
+        stream.writelines("\t".join(row) + "\n" for row in lines)
         return
     from rich import box  # a pipe does without
     from rich.console import Console
@@ -50,12 +57,12 @@ def answer_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     table = Table(*lines[0], box=box.SIMPLE_HEAD, pad_edge=False)
     for row in lines[1:]:
         table.add_row(*row)
-    Console(markup=False, highlight=False, emoji=False, width=_terminal_width()).print(table)
+    Console(file=stream, markup=False, highlight=False, emoji=False, width=width).print(table)
 
 
 def answer_secret(secret: str, title: str) -> None:
     """Write a secret that is not shown again: alone in a pipe, in a panel on a terminal, never wrapped."""
-    width = _terminal_width()
+    width = terminal_width(sys.stdout)
     if not width:
         answer(secret)
     elif (
@@ -88,10 +95,10 @@ def give_up_on_stdout() -> None:
     sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for the rest of the process
 
 
-def _terminal_width() -> int:
-    """Return the columns of the terminal that the answer goes to; 0 where it goes elsewhere."""
+def terminal_width(stream: TextIO) -> int:
+    """Return the columns of the terminal that a stream goes to; 0 where it goes elsewhere."""
     try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else 0
+        return os.get_terminal_size(stream.fileno()).columns if stream.isatty() else 0
     except (OSError, ValueError):
         return 0
 
@@ -116,24 +123,43 @@ def confirm(question: str, *, yes: bool, no_input: bool) -> None:
     `ConfirmationNeededError` where there is nobody to ask, `DeclinedError` where the answer is no.
     """
     may_ask(yes=yes, no_input=no_input)
-    if yes:
-        return
-    sys.stderr.write(f"{question} [y/N]: ")
+    if not yes and ask(f"{question} [y/N]").lower() not in {"y", "yes"}:
+        raise DeclinedError("Nothing was changed.", reason="the answer was no", hint="Answer y to do it.")
+
+
+def confirm_by_name(warning: str, name: str, *, given: str | None, no_input: bool) -> None:
+    """Return where the name was typed, or given with `--confirm`: a yes is too quick for what loses data."""
+    if given is None:
+        say(warning)
+        if no_input or not may_be_asked():
+            raise ConfirmationNeededError(
+                f"This needs the name {name}, and there is nobody to ask.",
+                reason="--no-input was given" if no_input else "the input is not a terminal",
+                hint=f"Add --confirm {name}, after a look at what it will do.",
+            )
+        given = ask(f"Type {name} to go on")
+    if given != name:
+        raise DeclinedError(
+            "Nothing was changed.", reason=f"the name given is not {name}", hint="Give it as it is written."
+        )
+
+
+def ask(question: str) -> str:
+    """Ask on stderr, and return what is typed."""
+    sys.stderr.write(f"{question}: ")
     sys.stderr.flush()
     try:
-        given = sys.stdin.readline()
+        return sys.stdin.readline().strip()
     except KeyboardInterrupt:
         say("")
         raise
-    if given.strip().lower() not in {"y", "yes"}:
-        raise DeclinedError("Nothing was changed.", reason="the answer was no", hint="Answer y to do it.")
 
 
 def may_ask(*, yes: bool, no_input: bool) -> None:
     """Return where a yes was given or can be asked for; else `ConfirmationNeededError`."""
     if yes:
         return
-    if no_input or not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
+    if no_input or not may_be_asked():
         raise ConfirmationNeededError(
             "This needs a yes, and there is nobody to ask.",
             reason="--no-input was given" if no_input else "the input is not a terminal",
@@ -141,11 +167,17 @@ def may_ask(*, yes: bool, no_input: bool) -> None:
         )
 
 
+def may_be_asked() -> bool:
+    """Tell whether somebody sits there who sees a question and can answer it."""
+    return is_terminal(sys.stdin) and is_terminal(sys.stderr)
+
+
 def show_error(error: TriggersError, *, as_json: bool) -> None:
     """Write an error: three lines for a person, a document for a program."""
     if as_json:
         message = f"{error.message} ({error.reason})" if error.reason else error.message
-        answer_json({"error": {"code": error.code, "message": message, "hint": error.hint}})
+        # One line: it may be the last of several.
+        answer_line({"error": {"code": error.code, "message": message, "hint": error.hint}})
         return
     lines = [f"error: {error.message}"]
     if error.reason:

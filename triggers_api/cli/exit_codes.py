@@ -19,4 +19,6 @@ EXIT_CODE: Mapping[Kind, int] = {
     Kind.UNAVAILABLE: 1,
     Kind.INTERNAL: 1,
     Kind.FAILED: 1,
+    Kind.PREFLIGHT: 3,
+    Kind.DEPLOYMENT: 5,
 }

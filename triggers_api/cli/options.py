@@ -22,6 +22,12 @@ ProfileOption = Annotated[
     str | None,
     typer.Option("--profile", metavar="PROFILE", help="The AWS profile to use.", show_default=False),
 ]
+StackNameOption = Annotated[
+    str | None,
+    typer.Option(
+        "--stack-name", metavar="NAME", help="The stack.  [default: triggers-api-STAGE]", show_default=False
+    ),
+]
 DataDirOption = Annotated[
     Path | None,
     typer.Option("--data-dir", help="With --stage local: the folder of the data.", show_default=False),

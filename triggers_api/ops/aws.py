@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import boto3
 import botocore.session
@@ -31,7 +32,7 @@ from triggers_api.errors import (
 )
 from triggers_api.ops.target import DEFAULT_REGION, Setting, Target
 
-_BAD_CREDENTIALS = {
+BAD_CREDENTIALS = {
     "ExpiredToken",
     "ExpiredTokenException",
     "IncompleteSignature",
@@ -43,16 +44,38 @@ _BAD_CREDENTIALS = {
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "OptInRequired"}
+DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "OptInRequired"}
+# Patient with AWS's throttling, not with a network that is not there.
+_CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 3, "mode": "standard"})
 _GET_CREDENTIALS = "Run aws configure or aws sso login, set AWS_PROFILE, or give --profile."
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a command works: the account's number, or the emulator, and the region."""
+    """Where a command works: the account's number, or the emulator, the region, and who works there."""
 
     account: str
     region: Setting
+    caller: str = ""
+    """The ARN of the credentials."""
+
+
+class Aws:
+    """The services of the account and region that a command works in."""
+
+    def __init__(self, target: Target, region: Setting) -> None:
+        self.target, self.region = target, region
+        self._profile = None if target.profile is None else target.profile.value
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client; what it raises is for `explained`."""
+        session = boto3.session.Session(profile_name=self._profile)
+        return session.client(service, region_name=self.region.value, config=_CONFIG)  # type: ignore[call-overload] # the stubs know DynamoDB only
+
+    def caller(self) -> Place:
+        """Ask AWS whose credentials these are, which needs no permission."""
+        identity = self.client("sts").get_caller_identity()
+        return Place(identity["Account"], self.region, identity["Arn"])
 
 
 def region_of(target: Target) -> Setting:
@@ -64,7 +87,7 @@ def region_of(target: Target) -> Setting:
     try:
         region = session.get_config_variable("region")
     except BotoCoreError as error:
-        raise _explained(error, target, None) from error
+        raise explanation(error, target, None) from error
     return (
         Setting(region, f"profile {session.profile or 'default'}")
         if region
@@ -81,10 +104,7 @@ def locate(target: Target) -> Place:
     if target.dynamodb_endpoint_url:
         return Place(f"of {target.dynamodb_endpoint_url}", region)
     with explained(target, region):
-        config = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
-        session = boto3.session.Session(profile_name=None if target.profile is None else target.profile.value)
-        sts = session.client("sts", region_name=region.value, config=config)
-        return Place(sts.get_caller_identity()["Account"], region)
+        return Aws(target, region).caller()
 
 
 @contextmanager
@@ -94,13 +114,14 @@ def explained(target: Target, region: Setting | None) -> Iterator[None]:
         yield
     except (StoreUnavailableError, ConfigurationError) as error:
         if isinstance(error.__cause__, ClientError | BotoCoreError):
-            raise _explained(error.__cause__, target, region) from error
+            raise explanation(error.__cause__, target, region) from error
         raise
     except (ClientError, BotoCoreError, OSError, ValueError) as error:
-        raise _explained(error, target, region) from error
+        raise explanation(error, target, region) from error
 
 
-def _explained(error: Exception, target: Target, region: Setting | None) -> TriggersError:
+def explanation(error: Exception, target: Target, region: Setting | None) -> TriggersError:
+    """Return the error that says what AWS or botocore means, and what to do."""
     if isinstance(error, ClientError):
         return _refused(error, target, region)
     if isinstance(error, NoCredentialsError):
@@ -129,11 +150,11 @@ def _explained(error: Exception, target: Target, region: Setting | None) -> Trig
 
 def _refused(error: ClientError, target: Target, region: Setting | None) -> TriggersError:
     code, said = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
-    if code in _BAD_CREDENTIALS:
+    if code in BAD_CREDENTIALS:
         return CredentialsError(
             "AWS does not take these credentials.", reason=f"{code}: {said}", hint=_GET_CREDENTIALS
         )
-    if code in _DENIED:
+    if code in DENIED:
         return PermissionDeniedError(
             "These AWS credentials lack a permission.",
             reason=said or code,

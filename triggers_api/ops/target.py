@@ -25,7 +25,10 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a command works on. `region` is None where only a profile can tell it."""
+    """What a command works on. `region` is None where only a profile can tell it.
+
+    `endpoint_url` is an emulator's, which stands for all of AWS; `dynamodb_endpoint_url` for DynamoDB alone.
+    """
 
     stage: Setting
     stack_name: Setting
@@ -33,6 +36,7 @@ class Target:
     profile: Setting | None
     data_dir: Setting
     dynamodb_endpoint_url: str | None
+    endpoint_url: str | None = None
 
     @property
     def is_local(self) -> bool:
@@ -40,9 +44,19 @@ class Target:
         return self.stage.value == LOCAL
 
     @property
+    def events_table(self) -> str:
+        """The stage's table of events (requirements, section 2.6)."""
+        return f"triggers-api-events-{self.stage.value}"
+
+    @property
     def keys_table(self) -> str:
         """The stage's table of keys (requirements, section 2.7)."""
         return f"triggers-api-keys-{self.stage.value}"
+
+    @property
+    def log_group(self) -> str:
+        """The function's log group (requirements, section 2.8)."""
+        return f"/aws/lambda/triggers-api-{self.stage.value}"
 
     @property
     def sqlite_folder(self) -> Path:

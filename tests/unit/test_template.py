@@ -1,0 +1,601 @@
+"""The stack's template against the requirements (section 2), word by word, and against the code it runs."""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+from tests.support import template
+from tests.support.template import DEPLOY, PATH, Stack
+from triggers_api.api.answers import ErrorBody
+from triggers_api.api.middleware import CORS_HEADERS, CORS_MAX_AGE_SECONDS, CORS_METHODS
+from triggers_api.api.requests import MAX_BODY_BYTES
+from triggers_api.ops.tables import events_table, keys_table
+from triggers_api.ops.template import Template
+from triggers_api.settings import LOG_LEVELS, Settings
+
+TEMPLATE = template.load()
+RESOURCES = TEMPLATE["Resources"]
+FUNCTION = RESOURCES["TriggersApiFunction"]["Properties"]
+API = RESOURCES["TriggersApi"]["Properties"]
+EVENTS = RESOURCES["EventsTable"]["Properties"]
+KEYS = RESOURCES["ApiKeysTable"]["Properties"]
+GLOBALS = TEMPLATE["Globals"]["Function"]
+VARIABLES = GLOBALS["Environment"]["Variables"]
+ALARMS = {
+    name: one["Properties"] for name, one in RESOURCES.items() if one["Type"] == "AWS::CloudWatch::Alarm"
+}
+
+REQUEST_ID = "0d4ac3a5-3c3d-4b8f-9d35-b0a8e8b3f6c1"
+SAMPLES = {
+    "$context.requestId": REQUEST_ID,
+    "$context.error.responseType": "ACCESS_DENIED",
+    "$context.error.messageString": json.dumps('Explicit "deny"'),  # the gateway's own: it has the quotes
+}
+GATEWAY_ERRORS = {
+    "DEFAULT_4XX": (None, "ACCESS_DENIED", {}),
+    "DEFAULT_5XX": (503, "SERVICE_UNAVAILABLE", {}),
+    "THROTTLED": (None, "TOO_MANY_REQUESTS", {}),
+    "REQUEST_TOO_LARGE": (None, "PAYLOAD_TOO_LARGE", {"limit_bytes": MAX_BODY_BYTES}),
+    "MISSING_AUTHENTICATION_TOKEN": (404, "NOT_FOUND", {}),
+}
+"""Each answer of the gateway itself: its status (None: the gateway's own), code and details."""
+
+SET_BUT_NOT_READ = {"STAGE": "requirement 2.3 asks for it; it tells an operator which stage a function is"}
+READ_BUT_NOT_SET = {
+    "AWS_REGION": "Lambda sets it, and refuses a function that does",
+    "AWS_LAMBDA_FUNCTION_NAME": "Lambda sets it; that is how the service knows where it is",
+    "DYNAMODB_ENDPOINT_URL": "for local work; the stack uses the region's own DynamoDB",
+    "TRIGGERS_DATA_DIR": "for SQLite, which no stack has",
+    "AUTH_CACHE_SECONDS": "its default is what a stack wants",
+}
+
+
+class Recording(Mapping[str, str]):
+    """An environment that remembers which variables were asked for, one by one."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        self.asked: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.asked.add(name)
+        return self._variables[name]
+
+    def __iter__(self) -> Iterator[str]:
+        pytest.fail("the settings read the whole environment")
+
+    def __len__(self) -> int:
+        return len(self._variables)
+
+
+def variables_of(stack: Stack) -> dict[str, str]:
+    """Return the environment of the function, with what Lambda adds."""
+    own: dict[str, str] = stack.value(VARIABLES)
+    return {**own, "AWS_REGION": "eu-central-1", "AWS_LAMBDA_FUNCTION_NAME": "some-function"}
+
+
+def sub(text: str) -> dict[str, str]:
+    return {"Fn::Sub": text}
+
+
+def ref(name: str) -> dict[str, str]:
+    return {"Ref": name}
+
+
+def arn(name: str) -> dict[str, list[str]]:
+    return {"Fn::GetAtt": [name, "Arn"]}
+
+
+def requirements_in() -> list[str]:
+    lines = (DEPLOY / "requirements.in").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if not line.startswith("#")]
+
+
+def locked() -> list[str]:
+    """Return the requirements that the function is built from, each with its hashes on one line."""
+    text = re.sub(r" *\\\n *", " ", (DEPLOY / "requirements.txt").read_text(encoding="utf-8"))
+    return [line for line in text.splitlines() if line and not line.lstrip().startswith("#")]
+
+
+# --- The document
+
+
+def test_it_is_a_sam_template() -> None:
+    assert TEMPLATE["AWSTemplateFormatVersion"] == "2010-09-09"
+    assert TEMPLATE["Transform"] == "AWS::Serverless-2016-10-31"
+
+
+def test_it_has_no_yaml_aliases_which_cloudformation_refuses() -> None:
+    events = list(yaml.parse(PATH.read_text(encoding="utf-8")))
+    assert len(events) > 500
+    assert not [event for event in events if isinstance(event, yaml.AliasEvent)]
+
+
+def test_a_stack_of_the_defaults_is_an_api_a_function_a_role_a_log_group_and_two_tables() -> None:
+    assert {name: one["Type"] for name, one in Stack().resources.items()} == {
+        "TriggersApi": "AWS::Serverless::Api",
+        "TriggersApiFunction": "AWS::Serverless::Function",
+        "TriggersApiRole": "AWS::IAM::Role",
+        "TriggersApiLogGroup": "AWS::Logs::LogGroup",
+        "EventsTable": "AWS::DynamoDB::Table",
+        "ApiKeysTable": "AWS::DynamoDB::Table",
+    }
+
+
+def test_the_product_reads_the_template_as_the_tests_do() -> None:
+    product = Template.load()
+    handed = json.loads(product.handed_to_sam(code=Path("built"), cors_allow_origin="*"))
+    for own in (handed["Resources"], read := dict(RESOURCES)):
+        del own["TriggersApiFunction"], own["TriggersApi"]  # which the product completes
+    assert handed == {**TEMPLATE, "Resources": read}
+    defaults = {name: str(one["Default"]) for name, one in TEMPLATE["Parameters"].items()}
+    assert {name: one.default for name, one in product.parameters.items()} == defaults
+
+
+def test_every_parameter_has_its_default() -> None:
+    assert {name: (one["Type"], one["Default"]) for name, one in TEMPLATE["Parameters"].items()} == {
+        "Stage": ("String", "prod"),
+        "CorsAllowOrigin": ("String", "*"),
+        "EventTtlDays": ("Number", 7),
+        "LogLevel": ("String", "INFO"),
+        "LogRetentionDays": ("Number", 7),
+        "Runtime": ("String", "python3.11"),
+        "Architecture": ("String", "x86_64"),
+        "MemorySize": ("Number", 512),
+        "ThrottlingRateLimit": ("Number", 100),
+        "ThrottlingBurstLimit": ("Number", 200),
+        "PointInTimeRecovery": ("String", "true"),
+        "DeletionProtection": ("String", "false"),
+        "AccessLogs": ("String", "false"),
+        "AlarmEmail": ("String", ""),
+        "Dashboard": ("String", "false"),
+    }
+
+
+@pytest.mark.parametrize("name", TEMPLATE["Parameters"])
+def test_every_parameter_is_described_and_used(name: str) -> None:
+    assert TEMPLATE["Parameters"][name]["Description"]
+    used = json.dumps({key: part for key, part in TEMPLATE.items() if key != "Parameters"})
+    assert f'{{"Ref": "{name}"}}' in used or f"${{{name}}}" in used
+
+
+def test_the_function_may_be_of_any_python_that_the_project_supports() -> None:
+    runtimes = TEMPLATE["Parameters"]["Runtime"]["AllowedValues"]
+    assert runtimes == ["python3.11", "python3.12", "python3.13", "python3.14"]
+
+
+def test_the_outputs_name_what_was_made() -> None:
+    assert {name: one["Value"] for name, one in TEMPLATE["Outputs"].items()} == {
+        "ApiUrl": sub("https://${TriggersApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}/${Stage}"),
+        "EventsTableName": ref("EventsTable"),
+        "ApiKeysTableName": ref("ApiKeysTable"),
+        "ApiId": ref("TriggersApi"),
+        "FunctionName": ref("TriggersApiFunction"),
+        "LogGroupName": ref("TriggersApiLogGroup"),
+        "RoleName": ref("TriggersApiRole"),
+    }
+
+
+# --- The tables
+
+
+def test_the_events_table_is_the_one_of_the_requirements() -> None:
+    assert EVENTS["AttributeDefinitions"] == [
+        {"AttributeName": "event_id", "AttributeType": "S"},
+        {"AttributeName": "created_at", "AttributeType": "S"},
+        {"AttributeName": "status", "AttributeType": "S"},
+    ]
+    assert EVENTS["KeySchema"] == [
+        {"AttributeName": "event_id", "KeyType": "HASH"},
+        {"AttributeName": "created_at", "KeyType": "RANGE"},
+    ]
+    assert EVENTS["GlobalSecondaryIndexes"] == [
+        {
+            "IndexName": "status-created_at-index",
+            "KeySchema": [
+                {"AttributeName": "status", "KeyType": "HASH"},
+                {"AttributeName": "created_at", "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "ALL"},
+        }
+    ]
+    assert EVENTS["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+
+
+def test_the_keys_table_is_the_one_of_the_requirements() -> None:
+    assert KEYS["AttributeDefinitions"] == [{"AttributeName": "api_key", "AttributeType": "S"}]
+    assert KEYS["KeySchema"] == [{"AttributeName": "api_key", "KeyType": "HASH"}]
+    assert "GlobalSecondaryIndexes" not in KEYS
+    assert "TimeToLiveSpecification" not in KEYS
+
+
+@pytest.mark.parametrize(("stage", "suffix"), [(None, "prod"), ("staging", "staging")])
+def test_the_tables_are_named_after_the_stage(stage: str | None, suffix: str) -> None:
+    stack = Stack(Stage=stage) if stage else Stack()
+    assert stack.value(EVENTS["TableName"]) == f"triggers-api-events-{suffix}"
+    assert stack.value(KEYS["TableName"]) == f"triggers-api-keys-{suffix}"
+
+
+@pytest.mark.parametrize("table", ["EventsTable", "ApiKeysTable"])
+def test_a_table_is_billed_by_request_and_encrypted(table: str) -> None:
+    properties = RESOURCES[table]["Properties"]
+    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+    assert properties["SSESpecification"] == {"SSEEnabled": True}
+
+
+@pytest.mark.parametrize("table", ["EventsTable", "ApiKeysTable"])
+def test_a_table_outlives_its_stack_but_not_a_first_create_that_failed(table: str) -> None:
+    assert RESOURCES[table]["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert RESOURCES[table]["UpdateReplacePolicy"] == "Retain"
+
+
+@pytest.mark.parametrize("table", ["EventsTable", "ApiKeysTable"])
+def test_a_tables_backups_and_its_protection_are_parameters(table: str) -> None:
+    properties = RESOURCES[table]["Properties"]
+    assert properties["PointInTimeRecoverySpecification"] == {
+        "PointInTimeRecoveryEnabled": ref("PointInTimeRecovery")
+    }
+    assert properties["DeletionProtectionEnabled"] == ref("DeletionProtection")
+
+
+@pytest.mark.parametrize(
+    ("properties", "local"),
+    [(EVENTS, events_table("triggers-api-events-prod")), (KEYS, keys_table("triggers-api-keys-prod"))],
+    ids=["events", "keys"],
+)
+def test_a_table_made_without_cloudformation_is_the_same(
+    properties: Mapping[str, Any], local: dict[str, Any]
+) -> None:
+    shared = {name: Stack().value(properties[name]) for name in properties if name in local}
+    assert shared == local
+
+
+# --- The function
+
+
+def test_every_function_has_the_globals_of_the_requirements() -> None:
+    assert Stack().value({name: GLOBALS[name] for name in GLOBALS if name != "Environment"}) == {
+        "Runtime": "python3.11",
+        "Timeout": 30,
+        "MemorySize": "512",
+        "Architectures": ["x86_64"],
+    }
+
+
+def test_the_function_is_the_services_handler_and_overrides_no_global() -> None:
+    assert FUNCTION["Handler"] == "triggers_api.main.handler"
+    assert not FUNCTION.keys() & {"Runtime", "Timeout", "MemorySize", "Architectures", "Environment"}
+
+
+def test_the_function_is_built_by_the_makefile() -> None:
+    assert RESOURCES["TriggersApiFunction"]["Metadata"] == {"BuildMethod": "makefile", "ContextPath": "."}
+
+
+def test_the_function_answers_every_method_on_the_root_and_on_all_that_is_below() -> None:
+    api = ref("TriggersApi")
+    assert FUNCTION["Events"] == {
+        "Root": {"Type": "Api", "Properties": {"RestApiId": api, "Path": "/", "Method": "ANY"}},
+        "Proxy": {"Type": "Api", "Properties": {"RestApiId": api, "Path": "/{proxy+}", "Method": "ANY"}},
+    }
+
+
+# --- Its variables, and what the service reads
+
+
+def test_the_variables_are_those_of_the_requirements_and_the_services_parameters() -> None:
+    assert GLOBALS["Environment"] == {
+        "Variables": {
+            "STAGE": ref("Stage"),
+            "DYNAMODB_TABLE_EVENTS": ref("EventsTable"),
+            "DYNAMODB_TABLE_KEYS": ref("ApiKeysTable"),
+            "AUTH_MODE": "aws",
+            "LOG_LEVEL": ref("LogLevel"),
+            "EVENT_TTL_DAYS": ref("EventTtlDays"),
+            "CORS_ALLOW_ORIGIN": ref("CorsAllowOrigin"),
+        }
+    }
+
+
+def test_the_region_is_left_to_lambda() -> None:
+    assert "AWS_REGION" not in json.dumps(TEMPLATE)
+
+
+def test_what_the_template_sets_is_what_the_settings_read_and_the_other_way_round() -> None:
+    environment = Recording(variables_of(Stack()))
+    Settings.from_environment(environment)
+    assert VARIABLES.keys() - environment.asked == SET_BUT_NOT_READ.keys()
+    assert environment.asked - VARIABLES.keys() == READ_BUT_NOT_SET.keys()
+
+
+def test_the_variables_of_a_stack_start_the_service_as_its_parameters_say() -> None:
+    stack = Stack(Stage="staging", EventTtlDays="30", LogLevel="DEBUG", CorsAllowOrigin="https://example.com")
+    assert Settings.from_environment(variables_of(stack)) == Settings(
+        table_events="triggers-api-events-staging",
+        table_keys="triggers-api-keys-staging",
+        dynamodb_endpoint_url=None,
+        region="eu-central-1",
+        auth_mode="aws",
+        auth_cache_seconds=30,
+        event_ttl_days=30,
+        cors_allow_origin="https://example.com",
+        log_level="DEBUG",
+        data_dir=None,
+        in_lambda=True,
+    )
+
+
+def test_the_parameters_bounds_are_those_of_the_settings() -> None:
+    assert TEMPLATE["Parameters"]["LogLevel"]["AllowedValues"] == list(LOG_LEVELS)
+    days = TEMPLATE["Parameters"]["EventTtlDays"]
+    for bound in (days["MinValue"], days["MaxValue"]):
+        settings = Settings.from_environment(variables_of(Stack(EventTtlDays=str(bound))))
+        assert settings.event_ttl_days == bound
+    assert (days["MinValue"], days["MaxValue"]) == (1, 3650)
+
+
+# --- The role
+
+
+def test_the_role_is_lambdas_alone() -> None:
+    assert FUNCTION["Role"] == arn("TriggersApiRole")
+    assert RESOURCES["TriggersApiRole"]["Properties"]["AssumeRolePolicyDocument"] == {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "lambda.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+
+
+def test_the_role_has_one_policy_and_nothing_attached() -> None:
+    role = RESOURCES["TriggersApiRole"]["Properties"]
+    assert role.keys() == {"Description", "AssumeRolePolicyDocument", "Policies"}
+    assert len(role["Policies"]) == 1
+    assert [name for name, one in RESOURCES.items() if one["Type"].startswith("AWS::IAM::")] == [
+        "TriggersApiRole"
+    ]
+    assert not FUNCTION.keys() & {"Policies", "PermissionsBoundary"}
+    assert not GLOBALS.keys() & {"Policies", "Role"}
+
+
+def test_the_role_may_do_exactly_this() -> None:
+    (policy,) = RESOURCES["TriggersApiRole"]["Properties"]["Policies"]
+    statements = policy["PolicyDocument"]["Statement"]
+    assert all(one.keys() == {"Sid", "Effect", "Action", "Resource"} for one in statements)
+    assert [(one["Effect"], one["Action"], one["Resource"]) for one in statements] == [
+        (
+            "Allow",
+            [
+                "dynamodb:PutItem",
+                "dynamodb:GetItem",
+                "dynamodb:UpdateItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:Query",
+            ],
+            [arn("EventsTable"), sub("${EventsTable.Arn}/index/status-created_at-index")],
+        ),
+        ("Allow", "dynamodb:GetItem", arn("ApiKeysTable")),
+        ("Allow", ["logs:CreateLogStream", "logs:PutLogEvents"], arn("TriggersApiLogGroup")),
+    ]
+    assert "*" not in json.dumps(policy)
+
+
+# --- The log group
+
+
+def test_the_function_writes_to_the_stacks_own_log_group() -> None:
+    assert FUNCTION["LoggingConfig"] == {"LogGroup": ref("TriggersApiLogGroup")}
+    group = RESOURCES["TriggersApiLogGroup"]
+    assert Stack(Stage="staging").value(group["Properties"]) == {
+        "LogGroupName": "/aws/lambda/triggers-api-staging",
+        "RetentionInDays": "7",
+    }
+    assert group["DeletionPolicy"] == group["UpdateReplacePolicy"] == "Delete"
+
+
+def test_access_logs_are_off_until_they_are_asked_for() -> None:
+    assert "AccessLogGroup" not in Stack().resources
+    assert "AccessLogGroup" in Stack(AccessLogs="true").resources
+    condition, setting, otherwise = API["AccessLogSetting"]["Fn::If"]
+    assert condition == RESOURCES["AccessLogGroup"]["Condition"] == "WithAccessLogs"
+    assert setting["DestinationArn"] == arn("AccessLogGroup")
+    assert otherwise == ref("AWS::NoValue")
+
+
+def test_an_access_log_line_is_json_and_names_no_event() -> None:
+    line = API["AccessLogSetting"]["Fn::If"][1]["Format"]
+    assert "\n" not in line
+    assert json.loads(line)["gateway_request_id"] == "$context.requestId"
+    assert "path" not in line.lower()
+
+
+# --- The API
+
+
+def test_the_api_has_the_stages_name_and_no_second_stage() -> None:
+    assert API["StageName"] == ref("Stage")
+    assert API["OpenApiVersion"] == "3.0.1"
+
+
+def test_the_api_is_regional_and_leaves_authentication_to_the_service() -> None:
+    assert API["EndpointConfiguration"] == {"Type": "REGIONAL"}
+    assert "Auth" not in API
+
+
+def test_the_api_throttles_every_path_and_method() -> None:
+    assert API["MethodSettings"] == [
+        {
+            "ResourcePath": "/*",
+            "HttpMethod": "*",
+            "ThrottlingRateLimit": ref("ThrottlingRateLimit"),
+            "ThrottlingBurstLimit": ref("ThrottlingBurstLimit"),
+        }
+    ]
+
+
+def test_the_preflight_is_that_of_the_requirements() -> None:
+    assert Stack().value(API["Cors"]) == {
+        "AllowOrigin": "'*'",
+        "AllowMethods": "'GET, POST, DELETE, OPTIONS'",
+        "AllowHeaders": "'Content-Type, X-API-Key, X-Request-ID, Idempotency-Key'",
+        "MaxAge": "'3600'",
+    }
+
+
+def test_the_preflight_of_the_gateway_is_that_of_the_service() -> None:
+    assert API["Cors"]["AllowMethods"] == f"'{CORS_METHODS}'"
+    assert API["Cors"]["AllowHeaders"] == f"'{CORS_HEADERS}'"
+    assert API["Cors"]["MaxAge"] == f"'{CORS_MAX_AGE_SECONDS}'"
+
+
+def test_one_parameter_narrows_the_origin_everywhere() -> None:
+    stack = Stack(CorsAllowOrigin="https://example.com")
+    assert stack.value(API["Cors"]["AllowOrigin"]) == "'https://example.com'"
+    assert stack.value(VARIABLES["CORS_ALLOW_ORIGIN"]) == "https://example.com"
+    for answer in API["GatewayResponses"].values():
+        headers = stack.value(answer["ResponseParameters"]["Headers"])
+        assert headers["Access-Control-Allow-Origin"] == "'https://example.com'"
+
+
+def test_the_gateways_own_errors_are_all_there() -> None:
+    assert API["GatewayResponses"].keys() == GATEWAY_ERRORS.keys()
+
+
+@pytest.mark.parametrize("name", GATEWAY_ERRORS)
+def test_an_error_of_the_gateway_has_our_shape(name: str) -> None:
+    status, code, details = GATEWAY_ERRORS[name]
+    answer = API["GatewayResponses"][name]
+    assert answer.get("StatusCode") == status
+    assert answer["ResponseTemplates"].keys() == {"application/json"}
+    body = answer["ResponseTemplates"]["application/json"]
+    for variable, sample in SAMPLES.items():
+        body = body.replace(variable, sample)
+    assert "$" not in body
+    error = json.loads(body)
+    assert error.keys() == {"error"}
+    assert (
+        error["error"].keys() == {"code", "message", "details", "request_id"} == set(ErrorBody.model_fields)
+    )
+    assert error["error"]["code"] == code
+    assert error["error"]["message"]
+    assert error["error"]["details"] == details
+    assert error["error"]["request_id"] == REQUEST_ID
+
+
+@pytest.mark.parametrize("name", sorted(GATEWAY_ERRORS.keys() - {"DEFAULT_4XX"}))
+def test_an_error_of_the_gateway_has_a_documented_code(name: str) -> None:
+    documented = get_args(ErrorBody.model_fields["code"].annotation)
+    assert GATEWAY_ERRORS[name][1] in documented
+
+
+@pytest.mark.parametrize("name", GATEWAY_ERRORS)
+def test_an_error_of_the_gateway_can_be_read_by_a_page_and_found_in_the_logs(name: str) -> None:
+    (kind,) = API["GatewayResponses"][name]["ResponseParameters"]
+    headers = Stack().value(API["GatewayResponses"][name]["ResponseParameters"]["Headers"])
+    assert kind == "Headers"
+    retry_after = {"Retry-After": "'1'"} if name in {"DEFAULT_5XX", "THROTTLED"} else {}
+    assert headers == {
+        "Access-Control-Allow-Origin": "'*'",
+        "Access-Control-Expose-Headers": "'X-Request-ID'",
+        "X-Request-ID": "context.requestId",
+        **retry_after,
+    }
+
+
+# --- Alarms and the dashboard
+
+
+def test_without_an_address_there_are_no_alarms_and_no_topic() -> None:
+    types = {one["Type"] for one in Stack().resources.values()}
+    assert not types & {"AWS::CloudWatch::Alarm", "AWS::SNS::Topic"}
+
+
+def test_with_an_address_the_alarms_are_sent_there() -> None:
+    stack = Stack(AlarmEmail="operator@example.com")
+    assert ALARMS.keys() | {"AlarmTopic"} == stack.resources.keys() - Stack().resources.keys()
+    assert stack.value(RESOURCES["AlarmTopic"]["Properties"]["Subscription"]) == [
+        {"Protocol": "email", "Endpoint": "operator@example.com"}
+    ]
+
+
+@pytest.mark.parametrize("alarm", ALARMS)
+def test_an_alarm_tells_the_topic_of_its_beginning_and_its_end(alarm: str) -> None:
+    assert ALARMS[alarm]["AlarmActions"] == ALARMS[alarm]["OKActions"] == [ref("AlarmTopic")]
+    assert ALARMS[alarm]["TreatMissingData"] == "notBreaching"
+    assert ALARMS[alarm].get("ActionsEnabled", True) is True
+
+
+def test_the_alarms_watch_the_function_the_api_and_the_tables() -> None:
+    single = {name: one for name, one in ALARMS.items() if "Metrics" not in one}
+    assert {
+        name: (one["Namespace"], one["MetricName"], one.get("Statistic") or one["ExtendedStatistic"])
+        for name, one in single.items()
+    } == {
+        "FunctionErrorsAlarm": ("AWS/Lambda", "Errors", "Sum"),
+        "FunctionThrottlesAlarm": ("AWS/Lambda", "Throttles", "Sum"),
+        "ApiErrorsAlarm": ("AWS/ApiGateway", "5XXError", "Sum"),
+        "ApiLatencyAlarm": ("AWS/ApiGateway", "Latency", "p95"),
+    }
+    function = [{"Name": "FunctionName", "Value": ref("TriggersApiFunction")}]
+    # SAM names the API after the stack.
+    api = [{"Name": "ApiName", "Value": ref("AWS::StackName")}, {"Name": "Stage", "Value": ref("Stage")}]
+    assert "Name" not in API
+    for name, one in single.items():
+        assert one["Dimensions"] == (function if name.startswith("Function") else api)
+    assert ALARMS.keys() - single.keys() == {"TableThrottlesAlarm"}
+
+
+def test_the_alarm_of_the_tables_adds_up_what_dynamodb_turned_away() -> None:
+    total, *parts = ALARMS["TableThrottlesAlarm"]["Metrics"]
+    assert total["Expression"] == " + ".join(f"FILL({part['Id']}, 0)" for part in parts)
+    assert all(part["ReturnData"] is False for part in parts)
+    watched = [part["MetricStat"]["Metric"] for part in parts]
+    assert {one["Namespace"] for one in watched} == {"AWS/DynamoDB"}
+    assert {one["MetricName"] for one in watched} == {"WriteThrottleEvents", "ReadThrottleEvents"}
+    tables = [one["Dimensions"][0]["Value"] for one in watched]
+    assert ref("EventsTable") in tables
+    assert ref("ApiKeysTable") in tables
+
+
+def test_the_dashboard_is_made_where_it_is_asked_for_and_is_json() -> None:
+    assert "OperatorDashboard" not in Stack().resources
+    body = Stack(Dashboard="true").resources["OperatorDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    assert {widget["type"] for widget in json.loads(body)["widgets"]} == {"metric"}
+
+
+# --- What the function is built from
+
+
+def test_the_function_needs_what_the_project_declares() -> None:
+    project = tomllib.loads((DEPLOY.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert len(requirements_in()) >= 5
+    assert set(requirements_in()) <= set(project["dependencies"])
+
+
+def test_every_locked_requirement_is_one_version_with_its_hashes() -> None:
+    assert len(locked()) > len(requirements_in())
+    for line in locked():
+        assert re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.]*( ; [^;]+)?( --hash=sha256:[0-9a-f]{64})+", line)
+
+
+def test_the_lock_names_no_index() -> None:
+    text = (DEPLOY / "requirements.txt").read_text(encoding="utf-8")
+    assert "://" not in text
+    assert "index" not in text
+
+
+def test_the_lock_satisfies_what_the_function_needs() -> None:
+    pinned = {one.name: one for one in (Requirement(line.partition(" --hash")[0]) for line in locked())}
+    for needed in map(Requirement, requirements_in()):
+        (pin,) = pinned[needed.name].specifier
+        assert needed.specifier.contains(pin.version)

@@ -1,0 +1,184 @@
+"""`triggers deploy`: put the stack on AWS, or change it."""
+
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from triggers_api.cli import config, console
+from triggers_api.cli.options import (
+    DebugOption,
+    JsonOption,
+    NoInputOption,
+    ProfileOption,
+    RegionOption,
+    StackNameOption,
+    StageOption,
+    YesOption,
+)
+from triggers_api.errors import ConfigurationError
+from triggers_api.ops.target import Setting, Target
+
+if TYPE_CHECKING:
+    from triggers_api.cli.deploy_progress import Reporter
+    from triggers_api.ops.aws import Aws
+    from triggers_api.ops.deployment import DeployOptions
+
+
+def deploy(
+    plan: Annotated[bool, typer.Option("--plan", help="Show what would change, and leave nothing.")] = False,
+    guided: Annotated[
+        bool, typer.Option("--guided", help="Ask for the settings, and keep them in triggers.toml.")
+    ] = False,
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="Take tables that an earlier stack has left, with their data.")
+    ] = False,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="A parameter of the stack; repeatable.", show_default=False),
+    ] = None,
+    runtime: Annotated[
+        str | None, typer.Option(help="The function's Python, such as python3.13.", show_default=False)
+    ] = None,
+    architecture: Annotated[str | None, typer.Option(help="x86_64 or arm64.", show_default=False)] = None,
+    use_container: Annotated[
+        bool, typer.Option("--use-container", help="Let SAM build in a container; needs Docker.")
+    ] = False,
+    confirm: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STACK", help="The stack's name, where a table would be lost.", show_default=False
+        ),
+    ] = None,
+    no_smoke: Annotated[  # noqa: ARG001 - scripts may say it from the start
+        bool, typer.Option("--no-smoke", help="Do not try the API afterwards.")
+    ] = False,
+    stage: StageOption = None,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    stack_name: StackNameOption = None,
+    as_json: JsonOption = False,
+    yes: YesOption = False,
+    no_input: NoInputOption = False,
+    debug: DebugOption = False,  # noqa: ARG001 - read where errors end
+) -> None:
+    """Build the service, show what would change on AWS, deploy it, and wait.
+
+    With --json, one JSON object a line. Example: triggers deploy --stage prod --parameter LogLevel=DEBUG
+    """
+    from triggers_api.ops.deployment import DeployOptions, check_given
+    from triggers_api.ops.template import Template
+
+    target = config.resolve(stage=stage, region=region, profile=profile, stack_name=stack_name)
+    refuse_local(target)
+    settings = config.stage_settings(target.stage.value)
+    given = {**settings.parameters, **_parameters(parameter or []), **_flags(runtime, architecture)}
+    check_given(given, Template.load())
+    if guided:
+        from triggers_api.cli.guided import ask_settings
+
+        target, settings = ask_settings(target, no_input=no_input)
+    agreed = yes or not settings.confirm_changes
+    if not plan:
+        console.may_ask(yes=agreed, no_input=no_input)
+    options = DeployOptions(
+        target=target,
+        given=given,
+        environment=config.environment(),
+        adopt=adopt,
+        plan=plan,
+        use_container=use_container,
+        disable_rollback=settings.disable_rollback,
+    )
+    _run(options, as_json=as_json, yes=agreed, no_input=no_input, confirm=confirm)
+
+
+def _run(options: "DeployOptions", *, as_json: bool, yes: bool, no_input: bool, confirm: str | None) -> None:
+    """Go through the deployment: tell what there is to tell, and ask where there is something to decide."""
+    from triggers_api.cli.deploy_progress import reporter
+    from triggers_api.ops.deployment import Obstacle, Proposal
+    from triggers_api.ops.deployment import deploy as deployment
+
+    aws = say_where(options.target, "Plan" if options.plan else "Deploy")
+    report = reporter(as_json=as_json, target=options.target)
+    today = datetime.now(UTC).date()
+    with report, closing(deployment(options, aws, today=today)) as progress:
+        try:
+            for event in progress:
+                report.tell(event)
+                if isinstance(event, Obstacle):
+                    console.confirm("Delete what is left of it, and start anew?", yes=yes, no_input=no_input)
+                elif isinstance(event, Proposal) and not options.plan:
+                    if lost := event.change_set.tables_lost:
+                        names = ", ".join(one.physical_id or one.logical_id for one in lost)
+                        console.confirm_by_name(
+                            f"This takes a table out of use: {names}. What is in it will be missed.",
+                            options.target.stack_name.value,
+                            given=confirm,
+                            no_input=no_input,
+                        )
+                    else:
+                        console.confirm("Make these changes?", yes=yes, no_input=no_input)
+        except KeyboardInterrupt:
+            _say_what_goes_on(report, options.target)
+            raise
+    if options.plan:
+        console.say("A plan only: nothing was changed, and nothing is left of it.")
+
+
+def say_where(target: Target, what: str) -> "Aws":
+    """Say the account, region, stage and stack, and where each came from; give the services there."""
+    from triggers_api.ops.aws import Aws, explained, region_of
+
+    aws = Aws(target, region_of(target))
+    with explained(target, aws.region):
+        place = aws.caller()
+    console.say(
+        f"{what}: account {place.account}, region {aws.region}, stage {target.stage}, "
+        f"stack {target.stack_name}, profile {target.profile or 'default'}"
+    )
+    return aws
+
+
+def refuse_local(target: Target) -> None:
+    """Return where the stage is one on AWS."""
+    if target.is_local:
+        raise ConfigurationError(
+            "The stage local is this machine's own, and has no stack.",
+            reason=f"the stage is {target.stage}",
+            hint="Run triggers dev, or give another --stage.",
+        )
+
+
+def _parameters(given: list[str]) -> dict[str, Setting]:
+    parameters = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise ConfigurationError(
+                f"--parameter: {text!r} is not KEY=VALUE.", hint="Write --parameter LogLevel=DEBUG."
+            )
+        if name == "Stage":
+            raise ConfigurationError("--parameter: Stage has a flag of its own.", hint="Give --stage.")
+        parameters[name] = Setting(value, "--parameter")
+    return parameters
+
+
+def _flags(runtime: str | None, architecture: str | None) -> dict[str, Setting]:
+    flags = {"Runtime": (runtime, "--runtime"), "Architecture": (architecture, "--architecture")}
+    return {name: Setting(value, flag) for name, (value, flag) in flags.items() if value is not None}
+
+
+def _say_what_goes_on(report: "Reporter", target: Target) -> None:
+    """Tell who pressed Ctrl-C what CloudFormation does now."""
+    if report.at_work:
+        from triggers_api.cli.deploy_progress import flags_of
+
+        name = target.stack_name.value
+        console.say(
+            f"Interrupted: CloudFormation goes on with {name}. See triggers status {flags_of(target)}; "
+            f"to stop an update, aws cloudformation cancel-update-stack --stack-name {name}."
+        )
+    else:
+        console.say("Interrupted: nothing was changed.")

@@ -1,0 +1,236 @@
+"""What `triggers deploy` and `triggers destroy` tell while they work: for a person, a pipe or a program.
+
+On a terminal the resources stand in one table that changes as CloudFormation works; in a pipe each change is
+a line; with `--json` each is a JSON object on stdout.
+"""
+
+import shlex
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from triggers_api.cli import console
+from triggers_api.ops.checks import Finding, State
+from triggers_api.ops.deployment import Obstacle, Outcome, Progress, Proposal, Step
+from triggers_api.ops.stack import ChangeSet, StackEvent
+from triggers_api.ops.target import Target
+
+if TYPE_CHECKING:
+    from rich.live import Live
+    from rich.table import Table
+
+_COLOURS = (("FAILED", "red"), ("ROLLBACK", "red"), ("DELETE", "yellow"), ("COMPLETE", "green"))
+
+
+class Reporter(Protocol):
+    """Somebody who is told of everything, in order."""
+
+    at_work: bool
+    """Whether CloudFormation is at work: then it goes on, whatever becomes of the command."""
+
+    def tell(self, event: Progress) -> None:
+        """Tell the operator what happened."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def reporter(*, as_json: bool, target: Target) -> Reporter:
+    """Return who tells the story, in the way that suits where it goes."""
+    return JsonReporter() if as_json else TextReporter(target)
+
+
+class JsonReporter:
+    """One JSON object a line, on stdout."""
+
+    at_work = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave nothing: each line was written as it came."""
+
+    def tell(self, event: Progress) -> None:
+        """Write what happened."""
+        self.at_work = _is_at_work(event, self.at_work)
+        console.answer_line(document_of(event))
+
+
+class TextReporter:
+    """Lines and tables on stderr, and the outputs on stdout."""
+
+    at_work = False
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._resources: dict[str, StackEvent] = {}
+        self._live: Live | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end_table()
+
+    def tell(self, event: Progress) -> None:
+        """Show what happened."""
+        self.at_work = _is_at_work(event, self.at_work)
+        if isinstance(event, StackEvent):
+            self._resource(event)
+            return
+        self._end_table()
+        if isinstance(event, Step):
+            console.say(event.message)
+        elif isinstance(event, Finding):
+            if event.state is not State.OK:
+                console.say(f"{event.state}: {event.message} {event.fix}".rstrip())
+        elif isinstance(event, Obstacle):
+            console.say(f"The first create of {event.stack.name} failed: it is in {event.stack.status}.")
+        elif isinstance(event, Proposal):
+            self._proposal(event.change_set)
+        else:
+            self._outcome(event)
+
+    def _resource(self, event: StackEvent) -> None:
+        if not console.terminal_width(sys.stderr):
+            reason = f"  {event.reason}" if event.reason else ""
+            console.say(f"{event.at:%H:%M:%S} {event.status} {event.type} {event.logical_id}{reason}")
+            return
+        self._resources[event.logical_id] = event
+        if self._live is None:
+            from rich.console import Console
+            from rich.live import Live
+
+            self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=False)
+            self._live.start()
+        self._live.update(_table(list(self._resources.values())), refresh=True)
+
+    def _end_table(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+            self._resources = {}
+
+    def _proposal(self, change_set: ChangeSet) -> None:
+        rows = [(one.action, one.logical_id, one.type, one.replacement or "-") for one in change_set.changes]
+        console.answer_table(("ACTION", "LOGICAL ID", "TYPE", "REPLACEMENT"), rows, to_stderr=True)
+
+    def _outcome(self, outcome: Outcome) -> None:
+        name = self._target.stack_name.value
+        if outcome.changed:
+            console.say(f"The stack {name} is in {outcome.status}.")
+        else:
+            console.say(f"There is nothing to change: the stack {name} is as it should be.")
+        for key, value in outcome.outputs.items():
+            console.answer(f"{key}\t{value}")
+        for line in next_steps(self._target, outcome):
+            console.say(line)
+
+
+def next_steps(target: Target, outcome: Outcome) -> list[str]:
+    """Return what to type next."""
+    url = outcome.outputs.get("ApiUrl", "")
+    lines = [
+        "Next:",
+        f"  triggers keys create --name first {flags_of(target)}",
+        f"  curl {url}/v1/health",
+    ]
+    if outcome.first and target.stage.value == "prod":
+        lines.append("Let nobody delete the tables of production:")
+        lines.append(f"  triggers deploy {flags_of(target)} --parameter DeletionProtection=true")
+    return lines
+
+
+def flags_of(target: Target) -> str:
+    """Return the flags that lead to the same target, where they were not said elsewhere."""
+    words = ["--stage", target.stage.value]
+    for flag, setting in (("--region", target.region), ("--profile", target.profile)):
+        if setting is not None and setting.origin == flag:
+            words += [flag, setting.value]
+    if target.stack_name.origin == "--stack-name":
+        words += ["--stack-name", target.stack_name.value]
+    return shlex.join(words)
+
+
+def document_of(event: Progress) -> dict[str, Any]:
+    """Return an event as a JSON object."""
+    return _DOCUMENTS[type(event)](event)
+
+
+def _of_change_set(event: Proposal) -> dict[str, Any]:
+    return {
+        "event": "change_set",
+        "adopts": event.adopts,
+        "changes": [
+            {
+                "action": one.action,
+                "logical_id": one.logical_id,
+                "type": one.type,
+                "replacement": one.replacement or None,
+            }
+            for one in event.change_set.changes
+        ],
+    }
+
+
+_DOCUMENTS: dict[type, Callable[[Any], dict[str, Any]]] = {
+    Step: lambda event: {"event": "step", "step": event.name, "message": event.message},
+    Finding: lambda event: {
+        "event": "finding",
+        "check": event.check,
+        "state": event.state,
+        "message": event.message,
+        "fix": event.fix,
+    },
+    Obstacle: lambda event: {"event": "obstacle", "status": event.stack.status},
+    Proposal: _of_change_set,
+    StackEvent: lambda event: {
+        "event": "resource",
+        "at": event.at.isoformat(),
+        "logical_id": event.logical_id,
+        "type": event.type,
+        "status": event.status,
+        "reason": event.reason,
+    },
+    Outcome: lambda event: {
+        "event": "outcome",
+        "changed": event.changed,
+        "status": event.status,
+        "outputs": dict(event.outputs),
+    },
+}
+
+
+def _is_at_work(event: Progress, before: bool) -> bool:
+    if isinstance(event, Step):
+        return event.name in {"apply", "clear"}
+    if isinstance(event, StackEvent):
+        return not event.is_final
+    return before
+
+
+def _table(events: list[StackEvent]) -> "Table":
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("TIME", "STATUS", "TYPE", "LOGICAL ID", "REASON", box=box.SIMPLE_HEAD, pad_edge=False)
+    for event in events:
+        colour = next((one for word, one in _COLOURS if word in event.status), "")
+        table.add_row(
+            f"{event.at:%H:%M:%S}",
+            Text(event.status, style=colour),
+            Text(event.type),
+            Text(event.logical_id),
+            Text(console.printable(event.reason)),
+        )
+    return table

@@ -1,0 +1,65 @@
+"""`triggers doctor`: can this machine and this account deploy?"""
+
+import sys
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from triggers_api.cli import config, console
+from triggers_api.cli.deploy import refuse_local
+from triggers_api.cli.options import (
+    DebugOption,
+    JsonOption,
+    ProfileOption,
+    RegionOption,
+    StackNameOption,
+    StageOption,
+)
+from triggers_api.errors import PreflightError
+
+
+def doctor(
+    runtime: Annotated[
+        str | None, typer.Option(help="The Python to check, such as python3.13.", show_default=False)
+    ] = None,
+    stage: StageOption = None,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    stack_name: StackNameOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,  # noqa: ARG001 - read where errors end
+) -> None:
+    """Check that this machine and this account can deploy; each finding comes with its fix.
+
+    Ends with 3 where deploying cannot work. Example: triggers doctor --stage prod
+    """
+    from triggers_api.cli.exit_codes import EXIT_CODE
+    from triggers_api.ops.checks import State
+    from triggers_api.ops.doctor import examine
+    from triggers_api.ops.template import Template
+
+    target = config.resolve(stage=stage, region=region, profile=profile, stack_name=stack_name)
+    refuse_local(target)
+    if runtime is not None:
+        Template.load().parameters["Runtime"].check(runtime, "--runtime")
+    else:
+        setting = config.stage_settings(target.stage.value).parameters.get("Runtime")
+        runtime = None if setting is None else setting.value
+    today = datetime.now(UTC).date()
+    findings = []
+    for finding in examine(target, config.environment(), runtime=runtime, today=today):
+        findings.append(finding)
+        if not as_json:
+            console.answer(f"{finding.state:<8} {finding.check:<28} {console.printable(finding.message)}")
+            if finding.fix and finding.state is not State.OK:
+                console.answer(f"{'':<8} {'':<28} fix: {finding.fix}")
+    can_deploy = all(finding.state is not State.FAILED for finding in findings)
+    if as_json:
+        shown = [
+            {"check": one.check, "state": one.state, "message": one.message, "fix": one.fix or None}
+            for one in findings
+        ]
+        console.answer_json({"can_deploy": can_deploy, "findings": shown})
+    if not can_deploy:
+        sys.exit(EXIT_CODE[PreflightError.kind])

@@ -1,0 +1,37 @@
+"""What SAM uploads: a plan takes it back, so that it leaves nothing behind."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from triggers_api.ops.aws import Aws
+from triggers_api.ops.checks import SAM_STACK
+from triggers_api.ops.cloudformation import CloudFormation
+
+
+@contextmanager
+def taken_back(aws: Aws, prefix: str) -> Iterator[None]:
+    """Delete at the end what was uploaded meanwhile under a prefix, and SAM's bucket if that is new too."""
+    sam = CloudFormation(aws.client("cloudformation"), SAM_STACK)
+    s3 = aws.client("s3")
+    before = sam.stack()
+    kept = _versions(s3, before.outputs["SourceBucket"], prefix) if before else []
+    try:
+        yield
+    finally:
+        after = sam.stack()
+        if after is not None and (bucket := after.outputs.get("SourceBucket")):
+            added = [one for one in _versions(s3, bucket, prefix) if one not in kept]
+            if added:
+                s3.delete_objects(Bucket=bucket, Delete={"Objects": added, "Quiet": True})
+            if before is None:
+                list(sam.delete(after.id))
+
+
+def _versions(s3: Any, bucket: str, prefix: str) -> list[dict[str, str]]:
+    pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=f"{prefix}/")
+    return [
+        {"Key": one["Key"], "VersionId": one["VersionId"]}
+        for page in pages
+        for one in page.get("Versions", [])
+    ]

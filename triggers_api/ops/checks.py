@@ -1,0 +1,211 @@
+"""What must be so before a stack can be deployed: each check says what it found, and how to mend it.
+
+`triggers deploy` makes those that are quick and stops where one failed; `triggers doctor` makes them all.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+
+from botocore.exceptions import ClientError
+
+from triggers_api.ops.aws import DENIED, Aws
+from triggers_api.ops.cloudformation import CloudFormation
+from triggers_api.ops.stack import Stack
+from triggers_api.ops.template import TABLES
+
+END_OF_LIFE = {
+    "python3.11": date(2027, 6, 30),
+    "python3.12": date(2028, 10, 31),
+    "python3.13": date(2029, 6, 30),
+    "python3.14": date(2029, 6, 30),
+}
+"""When AWS deprecates each runtime: its page "Lambda runtimes", read in 2026."""
+
+SAM_STACK = "aws-sam-cli-managed-default"
+_SOON = timedelta(days=180)
+
+FAILED_CREATE = {"ROLLBACK_COMPLETE", "CREATE_FAILED"}
+"""States after a first create that failed: CloudFormation can only delete such a stack."""
+
+_CLEAR_AWAY = "Mend the cause, and run triggers destroy: it tries again."
+_STUCK = {
+    "UPDATE_ROLLBACK_FAILED": (
+        "Mend the cause, run aws cloudformation continue-update-rollback --stack-name {name}, deploy again."
+    ),
+    "ROLLBACK_FAILED": _CLEAR_AWAY,
+    "DELETE_FAILED": _CLEAR_AWAY,
+}
+
+
+class State(StrEnum):
+    """How a check ended; only `FAILED` keeps a deployment from working."""
+
+    OK = "ok"
+    WARNING = "warning"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found, and what to do about it."""
+
+    check: str
+    state: State
+    message: str
+    fix: str = ""
+
+
+def runtime(name: str, today: date) -> Finding:
+    """Check how long AWS still keeps a Python."""
+    end = END_OF_LIFE[name]
+    newest = max(END_OF_LIFE, key=lambda one: int(one.rpartition(".")[2]))
+    fix = f"Deploy with --runtime {newest}."
+    if today >= end:
+        return Finding("runtime", State.FAILED, f"AWS has deprecated {name} since {end}.", fix)
+    if end - today < _SOON:
+        return Finding("runtime", State.WARNING, f"AWS deprecates {name} on {end}.", fix)
+    return Finding("runtime", State.OK, f"{name} is kept by AWS until {end}.")
+
+
+def belongs_to(stack: Stack, stage: str) -> bool:
+    """Tell whether a stack is a stage's; one that waits for its first change set has no parameters yet."""
+    return stack.status == "REVIEW_IN_PROGRESS" or stack.parameters.get("Stage") == stage
+
+
+def stack_state(stack: Stack | None, name: str, stage: str) -> Finding:
+    """Check that the stack is one of ours, of this stage, and in a state from which it can be deployed."""
+    if stack is None:
+        return Finding("stack", State.OK, f"There is no stack {name} yet; deploying makes it.")
+    if not belongs_to(stack, stage):
+        its_stage = stack.parameters.get("Stage")
+        what = f"belongs to stage {its_stage}" if its_stage else "is not one of this program"
+        fix = "Give another --stack-name or --stage."
+        return Finding("stack", State.FAILED, f"The stack {name} {what}.", fix)
+    if stack.is_busy:
+        since = f"{stack.changed_at:%Y-%m-%d %H:%M} UTC"
+        return Finding(
+            "stack",
+            State.FAILED,
+            f"The stack {name} is busy: {stack.status} since {since}.",
+            "Somebody else, or an earlier run, is at work: see triggers status, and deploy when it is done.",
+        )
+    if stack.status in _STUCK:
+        reason = stack.reason or "something could not be undone"
+        fix = _STUCK[stack.status].format(name=name)
+        return Finding("stack", State.FAILED, f"The stack {name} is in {stack.status}: {reason}", fix)
+    if stack.status in FAILED_CREATE:
+        message = f"The first create of the stack {name} failed ({stack.status})."
+        fix = "Deploy again: it offers to delete the rest and to start anew."
+        return Finding("stack", State.WARNING, message, fix)
+    return Finding("stack", State.OK, f"The stack {name} is in {stack.status}.")
+
+
+def retained_tables(aws: Aws, cloudformation: CloudFormation, stack: Stack | None) -> dict[str, str]:
+    """Return the stage's tables that exist outside of its stack, by logical id: a create fails on them."""
+    in_stack: set[str] = set()
+    if stack is not None and stack.status != "REVIEW_IN_PROGRESS":
+        in_stack = {resource.physical_id for resource in cloudformation.resources()}
+    dynamodb, found = aws.client("dynamodb"), {}
+    for logical_id, word in TABLES.items():
+        name = f"triggers-api-{word}-{aws.target.stage.value}"
+        if name in in_stack:
+            continue
+        try:
+            dynamodb.describe_table(TableName=name)
+        except dynamodb.exceptions.ResourceNotFoundException:
+            continue
+        found[logical_id] = name
+    return found
+
+
+def tables(aws: Aws, cloudformation: CloudFormation, stack: Stack | None, *, adopt: bool) -> Finding:
+    """Check that no table of another life is in the way, or that it may be adopted."""
+    found = retained_tables(aws, cloudformation, stack)
+    names = " and ".join(found.values())
+    if not found:
+        return Finding("tables", State.OK, "No table is in the way.")
+    owners = {owner for name in found.values() if (owner := cloudformation.owner_of(name))}
+    if owners:
+        return Finding(
+            "tables",
+            State.FAILED,
+            f"{names} belongs to the stack {' and '.join(sorted(owners))}.",
+            f"Deploy that one with --stack-name {min(owners)}, or choose another --stage.",
+        )
+    if stack is not None and stack.status not in {*FAILED_CREATE, "REVIEW_IN_PROGRESS"}:
+        fix = "Delete the stack with triggers destroy, which keeps the tables, and deploy with --adopt."
+        return Finding("tables", State.FAILED, f"{names} exists outside of the stack.", fix)
+    if adopt:
+        return Finding("tables", State.OK, f"{names} will be adopted, with all that is in it.")
+    return Finding(
+        "tables",
+        State.FAILED,
+        f"{names} exists already, kept from an earlier stack.",
+        "Deploy with --adopt to go on with its data, or delete it with aws dynamodb delete-table.",
+    )
+
+
+def log_group(aws: Aws, stack: Stack | None) -> Finding:
+    """Check that no log group of that name is in the way of a first create."""
+    name = aws.target.log_group
+    if stack is None:
+        groups = aws.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+        if any(group["logGroupName"] == name for group in groups):
+            return Finding(
+                "log group",
+                State.FAILED,
+                f"The log group {name} exists already, outside of the stack.",
+                f"Delete it: aws logs delete-log-group --log-group-name {name} --region {aws.region.value}",
+            )
+    return Finding("log group", State.OK, "No log group is in the way.")
+
+
+def artifact_bucket(aws: Aws) -> Finding:
+    """Check that SAM's own stack and its bucket agree: it uploads the artifact there."""
+    stack = CloudFormation(aws.client("cloudformation"), SAM_STACK).stack()
+    if stack is None:
+        return Finding("artifact bucket", State.OK, "SAM makes its bucket at the first deployment.")
+    bucket = stack.outputs.get("SourceBucket", "")
+    try:
+        aws.client("s3").head_bucket(Bucket=bucket)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {*DENIED, "403"}:
+            message = f"SAM's bucket {bucket} is there, and closed to these credentials."
+            return Finding("artifact bucket", State.FAILED, message, "Ask for s3:* on it.")
+        return Finding(
+            "artifact bucket",
+            State.FAILED,
+            f"SAM's stack {SAM_STACK} names the bucket {bucket}, which is gone.",
+            f"Delete that stack: aws cloudformation delete-stack --stack-name {SAM_STACK} "
+            f"--region {aws.region.value}",
+        )
+    return Finding("artifact bucket", State.OK, f"SAM's bucket is {bucket}.")
+
+
+def logging_role(aws: Aws, *, needed: bool) -> Finding:
+    """Check whether API Gateway may write logs in this account: access logs need it, nothing else does."""
+    role = aws.client("apigateway").get_account().get("cloudwatchRoleArn")
+    if role:
+        return Finding("access logs", State.OK, f"API Gateway writes logs as {role}.")
+    if not needed:
+        return Finding("access logs", State.OK, "They are off, and API Gateway has no role for them.")
+    return Finding(
+        "access logs",
+        State.FAILED,
+        "They are on, and API Gateway has no role to write them in this account and region.",
+        "Set the role (aws apigateway update-account), or deploy with --parameter AccessLogs=false.",
+    )
+
+
+def preflight(aws: Aws, stack: Stack | None, *, adopt: bool, access_logs: bool) -> Iterator[Finding]:
+    """Make the checks that ask AWS and are quick."""
+    cloudformation = CloudFormation(aws.client("cloudformation"), aws.target.stack_name.value)
+    yield stack_state(stack, aws.target.stack_name.value, aws.target.stage.value)
+    yield tables(aws, cloudformation, stack, adopt=adopt)
+    yield log_group(aws, stack)
+    yield artifact_bucket(aws)
+    if access_logs:
+        yield logging_role(aws, needed=True)

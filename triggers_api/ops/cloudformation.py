@@ -1,0 +1,206 @@
+"""One CloudFormation stack, through a boto3 client: read, changed by change sets, and followed to the end."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError, WaiterError
+
+from triggers_api.errors import DeploymentError
+from triggers_api.ops.stack import Change, ChangeSet, Resource, Stack, StackEvent
+
+POLL_SECONDS = 2.0
+"""CloudFormation allows few calls a second, all programs of an account together."""
+
+TABLE = "AWS::DynamoDB::Table"
+_STACK = "AWS::CloudFormation::Stack"
+_NOT_THERE = {"AccessDenied", "AccessDeniedException", "InvalidAction", "UnknownOperationException"}
+
+
+class CloudFormation:
+    """The stack of one name, through a boto3 client."""
+
+    def __init__(self, client: Any, name: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._client, self.name, self._sleep = client, name, sleep
+
+    def stack(self) -> Stack | None:
+        """Return the stack; None where there is none, or where it was deleted."""
+        try:
+            found = self.described(self.name)
+        except ClientError as error:
+            if _does_not_exist(error):
+                return None
+            raise
+        return None if found.status == "DELETE_COMPLETE" else found
+
+    def described(self, name_or_id: str) -> Stack:
+        """Return a stack, by its id a deleted one too."""
+        (found,) = self._client.describe_stacks(StackName=name_or_id)["Stacks"]
+        return Stack(
+            id=found["StackId"],
+            name=found["StackName"],
+            status=found["StackStatus"],
+            reason=found.get("StackStatusReason", ""),
+            changed_at=found.get("LastUpdatedTime") or found["CreationTime"],
+            outputs={one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])},
+            parameters={one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])},
+        )
+
+    def resources(self) -> list[Resource]:
+        """Return the stack's resources."""
+        pages = self._client.get_paginator("list_stack_resources").paginate(StackName=self.name)
+        return [
+            Resource(
+                one["LogicalResourceId"],
+                one.get("PhysicalResourceId", ""),
+                one["ResourceType"],
+                one["ResourceStatus"],
+            )
+            for page in pages
+            for one in page["StackResourceSummaries"]
+        ]
+
+    def owner_of(self, physical_id: str) -> str | None:
+        """Return the name of the stack that a resource belongs to; None where it belongs to none."""
+        try:
+            found = self._client.describe_stack_resources(PhysicalResourceId=physical_id)["StackResources"]
+        except ClientError as error:
+            if _does_not_exist(error):
+                return None
+            raise
+        return found[0]["StackName"] if found else None
+
+    def change_set(self, arn: str) -> ChangeSet:
+        """Return what a change set would do."""
+        changes, token = [], None
+        while True:
+            more: dict[str, str] = {"NextToken": token} if token else {}
+            page = self._client.describe_change_set(ChangeSetName=arn, **more)
+            changes += [one["ResourceChange"] for one in page.get("Changes", []) if "ResourceChange" in one]
+            if not (token := page.get("NextToken")):
+                break
+        return ChangeSet(
+            arn,
+            tuple(
+                Change(
+                    one["Action"],
+                    one["LogicalResourceId"],
+                    one["ResourceType"],
+                    one.get("Replacement", ""),
+                    one.get("PhysicalResourceId", ""),
+                )
+                for one in changes
+            ),
+        )
+
+    def import_change_set(
+        self, template: str, parameters: Mapping[str, str], tables: Mapping[str, str]
+    ) -> str:
+        """Make the change set that takes existing tables, by logical id and name, into a new stack."""
+        made = self._client.create_change_set(
+            StackName=self.name,
+            ChangeSetName=f"triggers-adopt-{int(time.time())}",
+            ChangeSetType="IMPORT",
+            TemplateBody=template,
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+            ResourcesToImport=[
+                {
+                    "ResourceType": TABLE,
+                    "LogicalResourceId": logical_id,
+                    "ResourceIdentifier": {"TableName": name},
+                }
+                for logical_id, name in tables.items()
+            ],
+        )
+        arn: str = made["Id"]
+        try:
+            waiter = self._client.get_waiter("change_set_create_complete")
+            waiter.wait(ChangeSetName=arn, WaiterConfig={"Delay": POLL_SECONDS, "MaxAttempts": 150})
+        except WaiterError as error:
+            reason = error.last_response.get("StatusReason") or str(error)
+            raise DeploymentError(
+                "The tables cannot be adopted.",
+                reason=reason,
+                hint="Nothing was changed. Check that the tables belong to no other stack.",
+            ) from error
+        return arn
+
+    def discard(self, arn: str) -> None:
+        """Delete a change set; one that is gone is as good."""
+        try:
+            self._client.delete_change_set(ChangeSetName=arn)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in {"ChangeSetNotFound", "ChangeSetNotFoundException"}:
+                raise
+
+    def execute(self, arn: str, stack_id: str, *, disable_rollback: bool) -> Iterator[StackEvent]:
+        """Execute a change set and give what happens, until CloudFormation is done."""
+        last = self._last_event(stack_id)
+        self._client.execute_change_set(ChangeSetName=arn, DisableRollback=disable_rollback)
+        yield from self._follow(stack_id, last)
+
+    def delete(self, stack_id: str) -> Iterator[StackEvent]:
+        """Delete the stack and give what happens, until CloudFormation is done."""
+        last = self._last_event(stack_id)
+        self._client.delete_stack(StackName=stack_id)
+        yield from self._follow(stack_id, last)
+
+    def failures(self, stack_id: str) -> list[str]:
+        """Return the reasons of the last operation's failures, as the newer `DescribeEvents` knows them.
+
+        Empty where a policy, or an emulator, does not know that call: the stack's own events have to do then.
+        """
+        try:
+            events = self._client.describe_events(StackName=stack_id, Filters={"FailedEvents": True})
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _NOT_THERE:
+                raise
+            return []
+        reasons = [
+            one.get("ValidationStatusReason") or one.get("ResourceStatusReason") or ""
+            for one in events.get("OperationEvents", [])
+            if one.get("EventType") in {"VALIDATION_ERROR", "PROVISIONING_ERROR"}
+        ]
+        return [reason for reason in reasons if reason]
+
+    def _last_event(self, stack_id: str) -> str | None:
+        """Return the id of the newest event."""
+        events = self._client.describe_stack_events(StackName=stack_id)["StackEvents"]
+        return events[0]["EventId"] if events else None
+
+    def _follow(self, stack_id: str, last: str | None) -> Iterator[StackEvent]:
+        """Give the events after `last`, oldest first, until the stack's own final one."""
+        while True:
+            fresh = self._events_after(stack_id, last)
+            for event in reversed(fresh):
+                last = event.id
+                yield event
+                if event.is_final:
+                    return
+            self._sleep(POLL_SECONDS)
+
+    def _events_after(self, stack_id: str, last: str | None) -> list[StackEvent]:
+        found: list[StackEvent] = []
+        for page in self._client.get_paginator("describe_stack_events").paginate(StackName=stack_id):
+            for one in page["StackEvents"]:
+                if one["EventId"] == last:
+                    return found
+                found.append(_event(one))
+        return found
+
+
+def _event(one: Mapping[str, Any]) -> StackEvent:
+    return StackEvent(
+        id=one["EventId"],
+        at=one["Timestamp"],
+        logical_id=one["LogicalResourceId"],
+        type=one["ResourceType"],
+        status=one["ResourceStatus"],
+        reason=one.get("ResourceStatusReason", ""),
+        of_the_stack=one["ResourceType"] == _STACK and one.get("PhysicalResourceId") == one["StackId"],
+    )
+
+
+def _does_not_exist(error: ClientError) -> bool:
+    said = error.response["Error"]
+    return said["Code"] == "ValidationError" and "does not exist" in said.get("Message", "")

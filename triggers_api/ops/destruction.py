@@ -1,0 +1,64 @@
+"""`triggers destroy` without its terminal: what a deleted stack takes with it, and what stays."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from triggers_api.errors import PreflightError
+from triggers_api.ops.aws import Aws, explanation
+from triggers_api.ops.cloudformation import CloudFormation
+from triggers_api.ops.deployment import followed
+from triggers_api.ops.stack import Resource, Stack, StackEvent
+from triggers_api.ops.status import stack_of
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """A stack's resources: those that are deleted with it, and those that its template keeps."""
+
+    stack: Stack
+    deleted: tuple[Resource, ...]
+    kept: tuple[Resource, ...]
+
+
+def inventory(aws: Aws) -> Inventory:
+    """Return what goes and what stays.
+
+    `StackMissingError` where there is no such stack, `PreflightError` where somebody is at work on it.
+    """
+    stack = stack_of(aws)
+    if stack.is_busy:
+        raise PreflightError(
+            f"The stack {stack.name} is busy: {stack.status} since {stack.changed_at:%Y-%m-%d %H:%M} UTC.",
+            reason="somebody else, or an earlier run, is at work",
+            hint="Follow it with triggers status; destroy it when that is done.",
+        )
+    cloudformation = aws.client("cloudformation")
+    retained: set[str] = set()
+    if stack.status != "REVIEW_IN_PROGRESS":
+        template = cloudformation.get_template(StackName=stack.id, TemplateStage="Processed")["TemplateBody"]
+        retained = {
+            name
+            for name, resource in template["Resources"].items()
+            if resource.get("DeletionPolicy", "Delete").startswith("Retain")
+        }
+    resources = [
+        one
+        for one in CloudFormation(cloudformation, stack.name).resources()
+        if one.status != "DELETE_COMPLETE"
+    ]
+    return Inventory(
+        stack=stack,
+        deleted=tuple(one for one in resources if one.logical_id not in retained),
+        kept=tuple(one for one in resources if one.logical_id in retained),
+    )
+
+
+def destroy(aws: Aws, stack: Stack) -> Generator[StackEvent, None, None]:
+    """Delete the stack and yield what happens; `DeploymentError` where something cannot be deleted."""
+    cloudformation = CloudFormation(aws.client("cloudformation"), stack.name)
+    try:
+        yield from followed(cloudformation, cloudformation.delete(stack.id), stack, aws)
+    except (ClientError, BotoCoreError) as error:
+        raise explanation(error, aws.target, aws.region) from error

@@ -1,0 +1,87 @@
+"""Can this machine and this account deploy? Every check (requirements, section 5.1), with its fix."""
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
+
+from triggers_api.errors import BuildError, OperatorError, PermissionDeniedError, PreflightError
+from triggers_api.ops import checks, permissions
+from triggers_api.ops.aws import Aws, Place, explained, region_of
+from triggers_api.ops.build import find_uv
+from triggers_api.ops.checks import Finding, State
+from triggers_api.ops.cloudformation import CloudFormation
+from triggers_api.ops.sam import find
+from triggers_api.ops.target import Target
+from triggers_api.ops.template import Template
+
+
+def examine(
+    target: Target, environment: Mapping[str, str], *, runtime: str | None, today: date
+) -> Iterator[Finding]:
+    """Make every check; without credentials only those of this machine, and that want is a finding."""
+    yield from tools(environment)
+    try:
+        region = region_of(target)
+        aws = Aws(target, region)
+        with explained(target, region):
+            place = aws.caller()
+    except OperatorError as error:
+        yield _failed("credentials", error)
+        return
+    yield Finding("credentials", State.OK, f"{place.caller} in account {place.account}")
+    yield Finding("region", State.OK, str(region))
+    yield from _of_the_account(aws, place, runtime=runtime, today=today)
+
+
+def tools(environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Look for the programs that deploying uses."""
+    try:
+        yield Finding("uv", State.OK, find_uv())
+    except BuildError as error:
+        yield _failed("uv", error)
+    try:
+        sam = find(environment, "us-east-1")
+        yield Finding(
+            "sam", State.OK, f"{sam.version}, {'by uv' if len(sam.command) > 1 else sam.command[0]}"
+        )
+    except PreflightError as error:
+        yield _failed("sam", error)
+    for name, use in (("aws", "some fixes are commands of it"), ("docker", "only --use-container needs it")):
+        found = shutil.which(name, path=environment.get("PATH"))
+        yield Finding(name, State.OK, found or f"not installed, and not needed: {use}")
+
+
+def _of_the_account(aws: Aws, place: Place, *, runtime: str | None, today: date) -> Iterator[Finding]:
+    """Make the checks that ask AWS. One that may not ask says so, and the others go on."""
+    name = aws.target.stack_name.value
+    cloudformation = CloudFormation(aws.client("cloudformation"), name)
+    try:
+        with explained(aws.target, aws.region):
+            stack = cloudformation.stack()
+    except PermissionDeniedError as error:
+        yield Finding("stack", State.FAILED, error.reason or error.message, error.hint)
+        return
+    parameters = {} if stack is None else stack.parameters
+    defaults = Template.load().parameters
+    in_use = runtime or parameters.get("Runtime") or defaults["Runtime"].default
+    yield checks.runtime(in_use, today)
+    asked: list[Callable[[], Iterable[Finding]]] = [
+        lambda: [checks.stack_state(stack, name, aws.target.stage.value)],
+        lambda: [checks.tables(aws, cloudformation, stack, adopt=False)],
+        lambda: [checks.log_group(aws, stack)],
+        lambda: [checks.artifact_bucket(aws)],
+        lambda: [checks.logging_role(aws, needed=parameters.get("AccessLogs") == "true")],
+        lambda: permissions.simulated(aws, place.caller),
+    ]
+    for ask in asked:
+        try:
+            with explained(aws.target, aws.region):
+                findings = list(ask())
+        except PermissionDeniedError as error:
+            findings = [Finding("permissions", State.UNKNOWN, error.reason or error.message, error.hint)]
+        yield from findings
+
+
+def _failed(check: str, error: OperatorError) -> Finding:
+    message = f"{error.message} ({error.reason})" if error.reason else error.message
+    return Finding(check, State.FAILED, message, error.hint)

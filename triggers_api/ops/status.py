@@ -1,0 +1,101 @@
+"""How a deployed stage is: its stack, its function and its tables, read from the account."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from triggers_api.errors import StackMissingError
+from triggers_api.ops.aws import Aws
+from triggers_api.ops.checks import belongs_to
+from triggers_api.ops.cloudformation import CloudFormation
+from triggers_api.ops.outputs import resolved
+from triggers_api.ops.stack import Stack
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionStatus:
+    """The function: its memory is in MB, its code's size in bytes, `modified_at` as Lambda says it."""
+
+    name: str
+    state: str
+    runtime: str
+    architecture: str
+    memory: int
+    code_size: int
+    modified_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableStatus:
+    """A table. DynamoDB counts its items about every six hours."""
+
+    name: str
+    state: str
+    items: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All of it. Without a complete stack there may be no function yet, and no tables."""
+
+    stack: Stack
+    outputs: Mapping[str, str]
+    function: FunctionStatus | None
+    tables: tuple[TableStatus, ...]
+
+
+def stack_of(aws: Aws) -> Stack:
+    """Return the stage's stack; `StackMissingError` where there is none, or where it is not this stage's."""
+    name, stage = aws.target.stack_name.value, aws.target.stage.value
+    stack = CloudFormation(aws.client("cloudformation"), name).stack()
+    if stack is None:
+        raise StackMissingError(
+            f"There is no stack {name} in {aws.region}.",
+            reason=f"the stage {stage} is not deployed there, or the region or the account is another",
+            hint="Check --stage, --region, --profile and --stack-name, or run triggers deploy.",
+        )
+    if not belongs_to(stack, stage):
+        raise StackMissingError(
+            f"The stack {name} is not the one of stage {stage}.",
+            reason=f"its parameter Stage is {stack.parameters.get('Stage', 'missing')}",
+            hint="Check --stage and --stack-name.",
+        )
+    return stack
+
+
+def outputs_of(aws: Aws) -> dict[str, str]:
+    """Return the stack's outputs, name to value; `StackMissingError` where there is no stack."""
+    return resolved(stack_of(aws).outputs, aws.target)
+
+
+def status_of(aws: Aws) -> Status:
+    """Read all of it; `StackMissingError` where there is no stack."""
+    stack = stack_of(aws)
+    return Status(
+        stack=stack,
+        outputs=resolved(stack.outputs, aws.target),
+        function=_function(aws, stack.outputs["FunctionName"]) if "FunctionName" in stack.outputs else None,
+        tables=tuple(
+            _table(aws, stack.outputs[name])
+            for name in ("EventsTableName", "ApiKeysTableName")
+            if name in stack.outputs
+        ),
+    )
+
+
+def _function(aws: Aws, name: str) -> FunctionStatus:
+    found = aws.client("lambda").get_function_configuration(FunctionName=name)
+    return FunctionStatus(
+        name=name,
+        state=found.get("State", "Active"),
+        runtime=found["Runtime"],
+        architecture=found.get("Architectures", ["x86_64"])[0],
+        memory=found["MemorySize"],
+        code_size=found["CodeSize"],
+        modified_at=found["LastModified"],
+    )
+
+
+def _table(aws: Aws, name: str) -> TableStatus:
+    found = aws.client("dynamodb").describe_table(TableName=name)["Table"]
+    return TableStatus(name, found["TableStatus"], found.get("ItemCount", 0), found.get("TableSizeBytes", 0))
