@@ -91,7 +91,8 @@ class TextReporter:
         if isinstance(event, Step):
             console.say(event.message)
         elif isinstance(event, Finding):
-            if event.state is not State.OK:
+            # One that failed is the error that ends the command.
+            if event.state in {State.WARNING, State.UNKNOWN}:
                 console.say(f"{event.state}: {event.message} {event.fix}".rstrip())
         elif isinstance(event, Obstacle):
             console.say(f"The first create of {event.stack.name} failed: it is in {event.stack.status}.")

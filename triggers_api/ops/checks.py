@@ -125,6 +125,7 @@ def tables(aws: Aws, cloudformation: CloudFormation, stack: Stack | None, *, ado
     """Check that no table of another life is in the way, or that it may be adopted."""
     found = retained_tables(aws, cloudformation, stack)
     names = " and ".join(found.values())
+    count = "The table" if len(found) == 1 else "The tables"
     if not found:
         return Finding("tables", State.OK, "No table is in the way.")
     owners = {owner for name in found.values() if (owner := cloudformation.owner_of(name))}
@@ -132,19 +133,19 @@ def tables(aws: Aws, cloudformation: CloudFormation, stack: Stack | None, *, ado
         return Finding(
             "tables",
             State.FAILED,
-            f"{names} belongs to the stack {' and '.join(sorted(owners))}.",
+            f"{count} {names}: part of the stack {' and '.join(sorted(owners))}.",
             f"Deploy that one with --stack-name {min(owners)}, or choose another --stage.",
         )
     if stack is not None and stack.status not in {*FAILED_CREATE, "REVIEW_IN_PROGRESS"}:
         fix = "Delete the stack with triggers destroy, which keeps the tables, and deploy with --adopt."
-        return Finding("tables", State.FAILED, f"{names} exists outside of the stack.", fix)
+        return Finding("tables", State.FAILED, f"{count} {names}: there, but not in the stack.", fix)
     if adopt:
-        return Finding("tables", State.OK, f"{names} will be adopted, with all that is in it.")
+        return Finding("tables", State.OK, f"{count} {names}: to be adopted, with all the data.")
     return Finding(
         "tables",
         State.FAILED,
-        f"{names} exists already, kept from an earlier stack.",
-        "Deploy with --adopt to go on with its data, or delete it with aws dynamodb delete-table.",
+        f"{count} {names}: kept from an earlier stack, and in the way of a new one.",
+        "Deploy with --adopt to go on with the data, or delete it with aws dynamodb delete-table.",
     )
 
 

@@ -133,6 +133,13 @@ class CloudFormation:
             if error.response["Error"]["Code"] not in {"ChangeSetNotFound", "ChangeSetNotFoundException"}:
                 raise
 
+    def discard_failed(self) -> None:
+        """Delete the change sets that failed, as every empty one does: they are of no use to anybody."""
+        for page in self._client.get_paginator("list_change_sets").paginate(StackName=self.name):
+            for one in page["Summaries"]:
+                if one["Status"] == "FAILED":
+                    self.discard(one["ChangeSetId"])
+
     def execute(self, arn: str, stack_id: str, *, disable_rollback: bool) -> Iterator[StackEvent]:
         """Execute a change set and give what happens, until CloudFormation is done."""
         last = self._last_event(stack_id)

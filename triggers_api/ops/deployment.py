@@ -178,7 +178,9 @@ class _Deployment:
         for finding in findings:
             yield finding
             if finding.state is State.FAILED:
-                raise PreflightError(finding.message, reason="deploying cannot work so", hint=finding.fix)
+                raise PreflightError(
+                    finding.message, reason=f"the check of the {finding.check} failed", hint=finding.fix
+                )
 
     def _clear(self, stack: Stack) -> Iterator[Progress]:
         """Delete what a first create, or a plan that was interrupted, has left."""
@@ -234,6 +236,7 @@ class _Deployment:
         if stack is None:
             raise DeploymentError(f"The stack {self._name} was deleted meanwhile.", hint="Deploy again.")
         if arn is None:
+            self._cloudformation.discard_failed()
             yield self._outcome(stack, changed=False, first=False)
             return
         executed = False

@@ -52,7 +52,7 @@ class Parameter:
             raise ConfigurationError(
                 f"{origin}: {self.name} must be {expected}.",
                 reason=f"{value!r} is not",
-                hint=f"It is: {self.description[0].lower()}{self.description[1:]}.",
+                hint=f"{self.name}: {self.description}.",
             )
 
 
