@@ -98,6 +98,8 @@ class TextReporter:
             console.say(f"The first create of {event.stack.name} failed: it is in {event.stack.status}.")
         elif isinstance(event, Proposal):
             self._proposal(event.change_set)
+            if event.adopts:
+                console.say("These tables come into the new stack as they are; then the rest of it is made.")
         else:
             self._outcome(event)
 

@@ -3,7 +3,7 @@
 `triggers deploy` makes those that are quick and stops where one failed; `triggers doctor` makes them all.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -60,9 +60,11 @@ class Finding:
 
 def runtime(name: str, today: date) -> Finding:
     """Check how long AWS still keeps a Python."""
-    end = END_OF_LIFE[name]
     newest = max(END_OF_LIFE, key=lambda one: int(one.rpartition(".")[2]))
     fix = f"Deploy with --runtime {newest}."
+    end = END_OF_LIFE.get(name)
+    if end is None:
+        return Finding("runtime", State.FAILED, f"This version cannot build for {name}.", fix)
     if today >= end:
         return Finding("runtime", State.FAILED, f"AWS has deprecated {name} since {end}.", fix)
     if end - today < _SOON:
@@ -119,6 +121,15 @@ def retained_tables(aws: Aws, cloudformation: CloudFormation, stack: Stack | Non
             continue
         found[logical_id] = name
     return found
+
+
+def protected(aws: Aws, names: Iterable[str]) -> bool:
+    """Tell whether one of these tables is protected against deletion."""
+    dynamodb = aws.client("dynamodb")
+    return any(
+        dynamodb.describe_table(TableName=name)["Table"].get("DeletionProtectionEnabled") is True
+        for name in names
+    )
 
 
 def tables(aws: Aws, cloudformation: CloudFormation, stack: Stack | None, *, adopt: bool) -> Finding:

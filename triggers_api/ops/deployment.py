@@ -12,12 +12,14 @@ One generator goes through all of them and yields what there is to tell. Where i
 what was made for the occasion is taken away. So a plan, a no, a Ctrl-C and an error end in the same way.
 """
 
+import json
 import shutil
 import tempfile
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import chain
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -135,26 +137,20 @@ class _Deployment:
         if stack is not None and stack.status in _TO_CLEAR:
             yield from self._clear(stack)
             stack = None
+            # A stack that was not rolled back has left its tables.
+            cloudformation, adopt = self._cloudformation, self._options.adopt
+            yield from _stopping([checks.tables(self._aws, cloudformation, stack, adopt=adopt)])
         with tempfile.TemporaryDirectory(prefix="triggers-") as folder, ExitStack() as cleanup:
             yield Step("build", f"Building for {parameters['Runtime']} on {parameters['Architecture']}.")
             built = self._build(Path(folder), tool, parameters)
-            kept = checks.retained_tables(self._aws, self._cloudformation, stack) if stack is None else {}
             if self._options.plan:
                 cleanup.enter_context(artifacts.taken_back(self._aws, self._name))
-            if kept:
-                adopted = yield from self._adopt(kept, parameters)
-                if not adopted:
+            if stack is None and (kept := checks.retained_tables(self._aws, self._cloudformation, stack)):
+                parameters |= self._settings_of(kept)
+                yield from self._adopt(kept, parameters)
+                if self._options.plan:
                     return
-            yield Step("change set", "Uploading the artifact and making the change set.")
-            with self._nothing_left():
-                arn = tool.change_set(
-                    built,
-                    stack_name=self._name,
-                    region=self._aws.region.value,
-                    profile=None if self._target.profile is None else self._target.profile.value,
-                    parameters=parameters,
-                )
-                yield from self._propose_and_apply(arn, first=stack is None)
+            yield from self._change(tool, built, parameters, first=stack is None)
 
     def _parameters(self, stack: Stack | None) -> dict[str, str]:
         """Return every parameter's value: what was given, else what the stack has, else the default."""
@@ -166,21 +162,18 @@ class _Deployment:
             for name, parameter in self._template.parameters.items()
         }
 
+    def _settings_of(self, kept: Mapping[str, str]) -> dict[str, str]:
+        """Return what kept tables have, and must not lose only because they are adopted."""
+        if "DeletionProtection" not in self._options.given and checks.protected(self._aws, kept.values()):
+            return {"DeletionProtection": "true"}
+        return {}
+
     def _preflight(
         self, stack: Stack | None, parameters: Mapping[str, str], today: date
     ) -> Iterator[Finding]:
-        findings = [
-            checks.runtime(parameters["Runtime"], today),
-            *checks.preflight(
-                self._aws, stack, adopt=self._options.adopt, access_logs=parameters["AccessLogs"] == "true"
-            ),
-        ]
-        for finding in findings:
-            yield finding
-            if finding.state is State.FAILED:
-                raise PreflightError(
-                    finding.message, reason=f"the check of the {finding.check} failed", hint=finding.fix
-                )
+        access_logs = parameters["AccessLogs"] == "true"
+        findings = checks.preflight(self._aws, stack, adopt=self._options.adopt, access_logs=access_logs)
+        return _stopping(chain([checks.runtime(parameters["Runtime"], today)], findings))
 
     def _clear(self, stack: Stack) -> Iterator[Progress]:
         """Delete what a first create, or a plan that was interrupted, has left."""
@@ -216,19 +209,31 @@ class _Deployment:
             use_container=self._options.use_container,
         )
 
-    def _adopt(
-        self, kept: Mapping[str, str], parameters: Mapping[str, str]
-    ) -> Generator[Progress, None, bool]:
-        """Take kept tables into a new stack. Returns whether that was done: a plan only shows it."""
+    def _adopt(self, kept: Mapping[str, str], parameters: Mapping[str, str]) -> Iterator[Progress]:
+        """Take kept tables into a new stack."""
         yield Step("adopt", f"Adopting {' and '.join(kept.values())}.")
         cut = self._template.tables_only(list(kept))
-        names = [name for name in parameters if f'"{name}"' in cut]
+        names = json.loads(cut)["Parameters"]
         with self._nothing_left():
             arn = self._cloudformation.import_change_set(
                 cut, {name: parameters[name] for name in names}, kept
             )
             yield from self._propose_and_apply(arn, first=True, adopts=True)
-        return not self._options.plan
+
+    def _change(
+        self, tool: sam.Sam, built: Path, parameters: Mapping[str, str], *, first: bool
+    ) -> Iterator[Progress]:
+        """Bring the stack to what the template says."""
+        yield Step("change set", "Uploading the artifact and making the change set.")
+        with self._nothing_left():
+            arn = tool.change_set(
+                built,
+                stack_name=self._name,
+                region=self._aws.region.value,
+                profile=None if self._target.profile is None else self._target.profile.value,
+                parameters=parameters,
+            )
+            yield from self._propose_and_apply(arn, first=first)
 
     def _propose_and_apply(self, arn: str | None, *, first: bool, adopts: bool = False) -> Iterator[Progress]:
         """Show a change set; after a yes execute it, else take it away."""
@@ -268,3 +273,12 @@ class _Deployment:
 
     def _outcome(self, stack: Stack, *, changed: bool, first: bool) -> Outcome:
         return Outcome(changed, stack.status, resolved(stack.outputs, self._target), first)
+
+
+def _stopping(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield findings up to the first that failed, which is a `PreflightError`."""
+    for finding in findings:
+        yield finding
+        if finding.state is State.FAILED:
+            why = f"the check of the {finding.check} failed"
+            raise PreflightError(finding.message, reason=why, hint=finding.fix)

@@ -108,7 +108,8 @@ class Sam:
         )
 
     def _run(self, arguments: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
-        return run((*self.command, *arguments), folder, self.environment)
+        # SAM leaves folders behind where it keeps temporary files: they go with ours.
+        return run((*self.command, *arguments), folder, {**self.environment, "TMPDIR": str(folder)})
 
 
 def find(environment: Mapping[str, str], region: str) -> Sam:
