@@ -1,17 +1,23 @@
-"""The two places in which `triggers dev` keeps its data, each empty for whoever asks."""
+"""The two places in which `triggers dev` keeps its data, each empty for whoever asks; and the rehearsal's stage.
 
-from collections.abc import Mapping
+A rehearsal is an emulated account and the `triggers` of an installed wheel. The modules that ask for one have
+the mark `xdist_group`: then one worker runs a module, and its account is one.
+"""
+
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import boto3
 import pytest
 
 from tests.conftest import REGION
-from tests.support import dev_server
+from tests.support import dev_server, ministack
+from tests.support.ministack import Emulator
+from tests.support.rehearsal import Rehearsal, install
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -52,3 +58,43 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
     if request.param == "sqlite":
         return sqlite_in(tmp_path)
     return dynamodb_at(request.getfixturevalue("dynamodb_url"))
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give `triggers` of the wheel, in an environment that has nothing of this checkout."""
+    return install(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    with ministack.running() as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="module")
+def rehearsal(installed: Path, emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+    """Give the commands and an account, which is fresh for each module."""
+    return Rehearsal(installed, emulator, tmp_path_factory.mktemp("rehearsal"))
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A stage that is deployed, in an account of its own, and a key that opens it."""
+
+    rehearsal: Rehearsal
+    url: str
+    key: str
+    outputs: Mapping[str, str]
+
+    def client(self, service: str) -> Any:
+        return self.rehearsal.emulator.client(service)
+
+
+@pytest.fixture(scope="session")
+def deployed(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    """Deploy the stage prod once, for the modules that only look at it: theirs is the group `deployed`."""
+    with ministack.running() as emulator:
+        rehearsal = Rehearsal(installed, emulator, tmp_path_factory.mktemp("deployed"))
+        outputs = rehearsal.deploy("prod")[-1]["outputs"]
+        yield Deployed(rehearsal, outputs["ApiUrl"], rehearsal.key("prod"), outputs)

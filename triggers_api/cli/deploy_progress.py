@@ -133,8 +133,7 @@ class TextReporter:
             console.say(f"The stack {name} is in {outcome.status}.")
         else:
             console.say(f"There is nothing to change: the stack {name} is as it should be.")
-        for key, value in outcome.outputs.items():
-            console.answer(f"{key}\t{value}")
+        console.answer_table(("NAME", "VALUE"), list(outcome.outputs.items()))
         for line in next_steps(self._target, outcome):
             console.say(line)
 

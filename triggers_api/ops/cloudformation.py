@@ -152,6 +152,12 @@ class CloudFormation:
         self._client.delete_stack(StackName=stack_id)
         yield from self._follow(stack_id, last)
 
+    def remove_empty(self, stack_id: str) -> None:
+        """Delete a stack that has never had a resource, and wait: there is nothing in it to follow."""
+        self._client.delete_stack(StackName=stack_id)
+        waiter = self._client.get_waiter("stack_delete_complete")
+        waiter.wait(StackName=stack_id, WaiterConfig={"Delay": POLL_SECONDS, "MaxAttempts": 150})
+
     def failures(self, stack_id: str) -> list[str]:
         """Return the reasons of the last operation's failures, as the newer `DescribeEvents` knows them.
 

@@ -186,7 +186,11 @@ class _Deployment:
                 )
             yield Obstacle(stack)
         yield Step("clear", f"Deleting the rest of the stack {self._name} ({stack.status}).")
-        yield from followed(self._cloudformation, self._cloudformation.delete(stack.id), stack, self._aws)
+        if stack.status in FAILED_CREATE:
+            events = self._cloudformation.delete(stack.id)
+            yield from followed(self._cloudformation, events, stack, self._aws)
+        else:
+            self._cloudformation.remove_empty(stack.id)
 
     def _build(self, folder: Path, tool: sam.Sam, parameters: Mapping[str, str]) -> Path:
         """Make the artifact and the template that names it, and let SAM take both in."""
@@ -269,7 +273,7 @@ class _Deployment:
         finally:
             stack = self._cloudformation.stack()
             if stack is not None and stack.status == "REVIEW_IN_PROGRESS":
-                list(self._cloudformation.delete(stack.id))
+                self._cloudformation.remove_empty(stack.id)
 
     def _outcome(self, stack: Stack, *, changed: bool, first: bool) -> Outcome:
         return Outcome(changed, stack.status, resolved(stack.outputs, self._target), first)
