@@ -1,4 +1,4 @@
-"""The two places in which `triggers dev` keeps its data, each empty for whoever asks; and the rehearsal's stage.
+"""The two places in which `triggers dev` keeps its data, each empty for whoever asks; and rehearsals.
 
 A rehearsal is an emulated account and the `triggers` of an installed wheel. The modules that ask for one have
 the mark `xdist_group`: then one worker runs a module, and its account is one.

@@ -65,12 +65,16 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 def run(
-    *arguments: str, variables: Mapping[str, str] | None = None, program: tuple[str, ...] = (TRIGGERS,)
+    *arguments: str,
+    variables: Mapping[str, str] | None = None,
+    program: tuple[str, ...] = (TRIGGERS,),
+    folder: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command that ends by itself, its stdout and stderr captured apart."""
     return subprocess.run(
         [*program, *arguments],
         env=environment(**(variables or {})),
+        cwd=folder,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

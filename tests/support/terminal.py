@@ -12,6 +12,7 @@ import termios
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.support.dev_server import TRIGGERS, environment
 
@@ -31,6 +32,9 @@ def run_on_terminal(
     replies: Sequence[tuple[str, str]] = (),
     columns: int = 160,
     pipe_stdout: bool = False,
+    program: Path = Path(TRIGGERS),
+    folder: Path | None = None,
+    seconds: float = 30,
 ) -> Session:
     """Run a `triggers` command on a terminal; `replies` are prompts and what is typed at each."""
     master, slave = pty.openpty()
@@ -38,7 +42,8 @@ def run_on_terminal(
     with tempfile.TemporaryFile() as stdout:
         try:
             process = subprocess.Popen(
-                [TRIGGERS, *arguments],
+                [str(program), *arguments],
+                cwd=folder,
                 env=environment(**{"TERM": "xterm-256color", "COLUMNS": "", **(variables or {})}),
                 stdin=slave,
                 stdout=stdout if pipe_stdout else slave,
@@ -48,7 +53,7 @@ def run_on_terminal(
         finally:
             os.close(slave)
         try:
-            screen = _watch(master, list(replies))
+            screen = _watch(master, list(replies), seconds)
             code = process.wait(30)
         finally:
             process.kill()
@@ -58,9 +63,9 @@ def run_on_terminal(
         return Session(code, screen, stdout.read().decode())
 
 
-def _watch(master: int, replies: list[tuple[str, str]]) -> str:
+def _watch(master: int, replies: list[tuple[str, str]], seconds: float) -> str:
     seen = b""
-    end = time.monotonic() + 30
+    end = time.monotonic() + seconds
     while select.select([master], [], [], max(0, end - time.monotonic()))[0]:
         try:
             data = os.read(master, 65536)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from triggers_api.cli.config import resolve
+from triggers_api.cli.config import StageSettings, resolve, stage_settings
 from triggers_api.errors import ConfigurationError, Kind
 from triggers_api.ops.aws import region_of
 from triggers_api.ops.target import Setting, Target
@@ -166,9 +166,66 @@ def test_a_region_that_cannot_be_is_refused_by_its_place(tmp_path: Path, name: s
         ("region = 'us-east-1'", "unknown name: region"),
         ("[stages.prod]\nregion = 'moon'", "triggers.toml: 'moon'"),
         ("stage = 'Prod'", "triggers.toml: 'Prod'"),
+        ("[stages.prod]\nconfirm_changes = 'no'", "confirm_changes of [stages.prod] is true or false"),
+        ("[stages.prod]\nconfirm_changes = 0", "confirm_changes of [stages.prod] is true or false"),
+        ("[stages.prod]\ndisable_rollback = 'no'", "disable_rollback of [stages.prod] is true or false"),
+        ("[stages.prod]\nstack_name = true", "stack_name of [stages.prod] is a text"),
+        ("[stages.prod]\nparameters = 'LogLevel=DEBUG'", "parameters of [stages.prod] is a table"),
+        ("[stages.prod.parameters]\nMemorySize = [512]", "MemorySize of [stages.prod.parameters] is a text"),
+        ("[stages.other]\ndisable_rollback = 1", "disable_rollback of [stages.other]"),
     ],
 )
 def test_a_wrong_file_is_refused_and_named(tmp_path: Path, file: str, said: str) -> None:
     error = refused(tmp_path, file=file)
     assert said in error.message
     assert "triggers.toml" in error.message
+
+
+def settings(folder: Path, file: str) -> StageSettings:
+    (folder / "triggers.toml").write_text(file)
+    return stage_settings("prod", folder=folder)
+
+
+@pytest.mark.parametrize("file", ["", "[stages.prod]", "[stages.dev]\nconfirm_changes = false"])
+def test_a_stage_of_which_nothing_is_said_is_confirmed_and_rolled_back(tmp_path: Path, file: str) -> None:
+    assert settings(tmp_path, file) == StageSettings({}, confirm_changes=True, disable_rollback=False)
+
+
+def test_without_a_file_a_stage_has_the_same_settings(tmp_path: Path) -> None:
+    assert stage_settings("prod", folder=tmp_path) == settings(tmp_path, "")
+
+
+@pytest.mark.parametrize("confirm", [True, False])
+@pytest.mark.parametrize("disable", [True, False])
+def test_the_file_says_what_is_asked_and_what_is_kept_after_a_failure(
+    tmp_path: Path, confirm: bool, disable: bool
+) -> None:
+    file = f"[stages.prod]\nconfirm_changes = {confirm}\ndisable_rollback = {disable}\n".lower()
+    assert settings(tmp_path, file) == StageSettings({}, confirm, disable)
+
+
+def test_parameters_of_the_file_are_texts_with_their_place(tmp_path: Path) -> None:
+    file = """
+    [stages.prod.parameters]
+    LogLevel = "DEBUG"
+    MemorySize = 1024
+    DeletionProtection = true
+    Dashboard = false
+    AlarmEmail = ""
+    [stages.dev.parameters]
+    LogLevel = "ERROR"
+    """
+    assert settings(tmp_path, file).parameters == {
+        "LogLevel": Setting("DEBUG", "triggers.toml"),
+        "MemorySize": Setting("1024", "triggers.toml"),
+        "DeletionProtection": Setting("true", "triggers.toml"),
+        "Dashboard": Setting("false", "triggers.toml"),
+        "AlarmEmail": Setting("", "triggers.toml"),
+    }
+
+
+def test_an_emulator_of_all_of_aws_is_known(tmp_path: Path) -> None:
+    assert target(tmp_path).endpoint_url is None
+    found = target(tmp_path, {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"})
+    assert found.endpoint_url == "http://127.0.0.1:4566"
+    assert found.log_group == "/aws/lambda/triggers-api-prod"

@@ -18,6 +18,7 @@ from triggers_api.errors import ConfigurationError
 from triggers_api.ops.target import LOCAL, Setting, Target
 
 FILE = "triggers.toml"
+YOUR_ANSWER = "your answer"
 DEFAULT_STAGE = "prod"
 
 _STAGE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,18}[a-z0-9])?", re.ASCII)
@@ -102,7 +103,7 @@ def resolve(
 
 def checked(name: str, value: str) -> Setting:
     """Return an answer for `region` or `stack_name`; `ConfigurationError` where it cannot be one."""
-    answer = Setting(value, "your answer")
+    answer = Setting(value, YOUR_ANSWER)
     if name == "region":
         _require(answer, _REGION, "a region such as us-east-1")
     else:
@@ -166,19 +167,22 @@ def _toml(folder: Path) -> dict[str, Any]:
     _check_names(content, ("stage", "stages"), FILE)
     stages = content.get("stages", {})
     if not isinstance(content.get("stage", ""), str) or not isinstance(stages, dict):
-        raise ConfigurationError(f"{FILE}: stage is a text, and [stages.NAME] a table for each stage.")
+        raise ConfigurationError(
+            f"{FILE}: stage is a text, and [stages.NAME] a table for each stage.", hint="Correct it."
+        )
     for name, table in stages.items():
         if not isinstance(table, dict):
-            raise ConfigurationError(f"{FILE}: [stages.{name}] is a table.")
+            raise ConfigurationError(f"{FILE}: [stages.{name}] is a table.", hint="Correct it.")
         _check_names(table, tuple(_OF_A_STAGE), f"{FILE}: [stages.{name}]")
         for key, value in table.items():
             if not isinstance(value, _OF_A_STAGE[key]):
                 kind = {str: "a text", bool: "true or false", dict: "a table"}[_OF_A_STAGE[key]]
-                raise ConfigurationError(f"{FILE}: {key} of [stages.{name}] is {kind}.")
+                raise ConfigurationError(f"{FILE}: {key} of [stages.{name}] is {kind}.", hint="Correct it.")
         for key, value in table.get("parameters", {}).items():
             if not isinstance(value, str | int):
                 raise ConfigurationError(
-                    f"{FILE}: {key} of [stages.{name}.parameters] is a text or a number."
+                    f"{FILE}: {key} of [stages.{name}.parameters] is a text or a whole number.",
+                    hint="Correct it.",
                 )
     return content
 

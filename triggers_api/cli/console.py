@@ -149,10 +149,14 @@ def ask(question: str) -> str:
     sys.stderr.write(f"{question}: ")
     sys.stderr.flush()
     try:
-        return sys.stdin.readline().strip()
+        given = sys.stdin.readline()
     except KeyboardInterrupt:
         say("")
         raise
+    if not given:  # Ctrl-D is no answer, and no yes to the default
+        say("")
+        raise DeclinedError("Nothing was changed.", reason="the input ended", hint="Answer the question.")
+    return given.strip()
 
 
 def may_ask(*, yes: bool, no_input: bool) -> None:

@@ -1,6 +1,9 @@
 """`triggers deploy`: put the stack on AWS, or change it."""
 
-from contextlib import closing
+import signal
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,13 +20,14 @@ from triggers_api.cli.options import (
     StageOption,
     YesOption,
 )
-from triggers_api.errors import ConfigurationError
+from triggers_api.errors import ConfigurationError, DeclinedError
 from triggers_api.ops.target import Setting, Target
 
 if TYPE_CHECKING:
     from triggers_api.cli.deploy_progress import Reporter
     from triggers_api.ops.aws import Aws
     from triggers_api.ops.deployment import DeployOptions
+    from triggers_api.ops.progress import Progress
 
 
 def deploy(
@@ -79,9 +83,8 @@ def deploy(
         from triggers_api.cli.guided import ask_settings
 
         target, settings = ask_settings(target, no_input=no_input)
-    agreed = yes or not settings.confirm_changes
     if not plan:
-        console.may_ask(yes=agreed, no_input=no_input)
+        console.may_ask(yes=yes, no_input=no_input)
     options = DeployOptions(
         target=target,
         given=given,
@@ -91,40 +94,83 @@ def deploy(
         use_container=use_container,
         disable_rollback=settings.disable_rollback,
     )
-    _run(options, as_json=as_json, yes=agreed, no_input=no_input, confirm=confirm)
+    consent = Consent(yes, yes or not settings.confirm_changes, no_input, confirm)
+    _run(options, consent, as_json=as_json)
 
 
-def _run(options: "DeployOptions", *, as_json: bool, yes: bool, no_input: bool, confirm: str | None) -> None:
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What the operator has agreed to beforehand; `no_input` where there is nobody to ask for the rest."""
+
+    to_all: bool
+    to_changes: bool
+    no_input: bool
+    to_losing_a_table: str | None
+
+
+def _run(options: "DeployOptions", consent: Consent, *, as_json: bool) -> None:
     """Go through the deployment: tell what there is to tell, and ask where there is something to decide."""
     from triggers_api.cli.deploy_progress import reporter
-    from triggers_api.ops.deployment import Obstacle, Proposal
     from triggers_api.ops.deployment import deploy as deployment
 
     aws = say_where(options.target, "Plan" if options.plan else "Deploy")
     report = reporter(as_json=as_json, target=options.target)
     today = datetime.now(UTC).date()
-    with report, closing(deployment(options, aws, today=today)) as progress:
+    with _interrupts_told(), report, closing(deployment(options, aws, today=today)) as progress:
         try:
             for event in progress:
                 report.tell(event)
-                if isinstance(event, Obstacle):
-                    console.confirm("Delete what is left of it, and start anew?", yes=yes, no_input=no_input)
-                elif isinstance(event, Proposal) and not options.plan:
-                    if lost := event.change_set.tables_lost:
-                        names = ", ".join(one.physical_id or one.logical_id for one in lost)
-                        console.confirm_by_name(
-                            f"This takes a table out of use: {names}. What is in it will be missed.",
-                            options.target.stack_name.value,
-                            given=confirm,
-                            no_input=no_input,
-                        )
-                    else:
-                        console.confirm("Make these changes?", yes=yes, no_input=no_input)
+                if not options.plan:
+                    _decide(event, options.target, consent)
         except KeyboardInterrupt:
             _say_what_goes_on(report, options.target)
             raise
+        except DeclinedError as error:
+            if not report.has_changed:
+                raise
+            raise DeclinedError(
+                "What is above was done; the rest was not.",
+                reason=error.reason,
+                hint="Deploy again to go on.",
+            ) from error
     if options.plan:
         console.say("A plan only: nothing was changed, and nothing is left of it.")
+
+
+def _decide(event: "Progress", target: Target, consent: Consent) -> None:
+    """Return where the operator agrees to what is put to him, at once where nothing is."""
+    from triggers_api.ops.progress import Obstacle, Proposal
+
+    if isinstance(event, Obstacle):
+        question = "Delete what is left of it, and start anew?"
+        console.confirm(question, yes=consent.to_all, no_input=consent.no_input)
+    elif isinstance(event, Proposal):
+        lost = ", ".join(one.physical_id or one.logical_id for one in event.change_set.tables_lost)
+        if lost:
+            console.confirm_by_name(
+                f"This takes a table out of use: {lost}. What is in it will be missed.",
+                target.stack_name.value,
+                given=consent.to_losing_a_table,
+                no_input=consent.no_input,
+            )
+        else:
+            console.confirm("Make these changes?", yes=consent.to_changes, no_input=consent.no_input)
+
+
+@contextmanager
+def _interrupts_told() -> Iterator[None]:
+    """Say at once that a Ctrl-C was heard: taking away what was made for the occasion needs a moment."""
+
+    def tell(_number: int, _frame: object) -> None:
+        console.say("Interrupted; putting things in order. Once more ends it at once.")
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, tell)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def say_where(target: Target, what: str) -> "Aws":
@@ -136,7 +182,7 @@ def say_where(target: Target, what: str) -> "Aws":
         place = aws.caller()
     console.say(
         f"{what}: account {place.account}, region {aws.region}, stage {target.stage}, "
-        f"stack {target.stack_name}, profile {target.profile or 'default'}"
+        f"stack {target.stack_name}" + (f", profile {target.profile}" if target.profile else "")
     )
     return aws
 
@@ -159,8 +205,6 @@ def _parameters(given: list[str]) -> dict[str, Setting]:
             raise ConfigurationError(
                 f"--parameter: {text!r} is not KEY=VALUE.", hint="Write --parameter LogLevel=DEBUG."
             )
-        if name == "Stage":
-            raise ConfigurationError("--parameter: Stage has a flag of its own.", hint="Give --stage.")
         parameters[name] = Setting(value, "--parameter")
     return parameters
 
@@ -177,8 +221,10 @@ def _say_what_goes_on(report: "Reporter", target: Target) -> None:
 
         name = target.stack_name.value
         console.say(
-            f"Interrupted: CloudFormation goes on with {name}. See triggers status {flags_of(target)}; "
+            f"CloudFormation goes on with {name}. See triggers status {flags_of(target)}; "
             f"to stop an update, aws cloudformation cancel-update-stack --stack-name {name}."
         )
+    elif report.has_changed:
+        console.say("What is above was done; the rest was not.")
     else:
-        console.say("Interrupted: nothing was changed.")
+        console.say("Nothing was changed.")

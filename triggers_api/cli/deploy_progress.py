@@ -11,8 +11,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from triggers_api.cli import console
+from triggers_api.cli.config import YOUR_ANSWER
 from triggers_api.ops.checks import Finding, State
-from triggers_api.ops.deployment import Obstacle, Outcome, Progress, Proposal, Step
+from triggers_api.ops.progress import Obstacle, Outcome, Progress, Proposal, Step
 from triggers_api.ops.stack import ChangeSet, StackEvent
 from triggers_api.ops.target import Target
 
@@ -28,6 +29,8 @@ class Reporter(Protocol):
 
     at_work: bool
     """Whether CloudFormation is at work: then it goes on, whatever becomes of the command."""
+    has_changed: bool
+    """Whether anything was changed on AWS."""
 
     def tell(self, event: Progress) -> None:
         """Tell the operator what happened."""
@@ -47,7 +50,7 @@ def reporter(*, as_json: bool, target: Target) -> Reporter:
 class JsonReporter:
     """One JSON object a line, on stdout."""
 
-    at_work = False
+    at_work = has_changed = False
 
     def __enter__(self) -> Self:
         return self
@@ -60,13 +63,14 @@ class JsonReporter:
     def tell(self, event: Progress) -> None:
         """Write what happened."""
         self.at_work = _is_at_work(event, self.at_work)
+        self.has_changed = self.has_changed or self.at_work
         console.answer_line(document_of(event))
 
 
 class TextReporter:
     """Lines and tables on stderr, and the outputs on stdout."""
 
-    at_work = False
+    at_work = has_changed = False
 
     def __init__(self, target: Target) -> None:
         self._target = target
@@ -84,6 +88,7 @@ class TextReporter:
     def tell(self, event: Progress) -> None:
         """Show what happened."""
         self.at_work = _is_at_work(event, self.at_work)
+        self.has_changed = self.has_changed or self.at_work
         if isinstance(event, StackEvent):
             self._resource(event)
             return
@@ -95,7 +100,7 @@ class TextReporter:
             if event.state in {State.WARNING, State.UNKNOWN}:
                 console.say(f"{event.state}: {event.message} {event.fix}".rstrip())
         elif isinstance(event, Obstacle):
-            console.say(f"The first create of {event.stack.name} failed: it is in {event.stack.status}.")
+            console.say(event.message)
         elif isinstance(event, Proposal):
             self._proposal(event.change_set)
             if event.adopts:
@@ -105,8 +110,8 @@ class TextReporter:
 
     def _resource(self, event: StackEvent) -> None:
         if not console.terminal_width(sys.stderr):
-            reason = f"  {event.reason}" if event.reason else ""
-            console.say(f"{event.at:%H:%M:%S} {event.status} {event.type} {event.logical_id}{reason}")
+            reason = f"  {console.printable(event.reason)}" if event.reason else ""
+            console.say(f"{event.at:%H:%M:%S} UTC {event.status} {event.type} {event.logical_id}{reason}")
             return
         self._resources[event.logical_id] = event
         if self._live is None:
@@ -156,9 +161,9 @@ def flags_of(target: Target) -> str:
     """Return the flags that lead to the same target, where they were not said elsewhere."""
     words = ["--stage", target.stage.value]
     for flag, setting in (("--region", target.region), ("--profile", target.profile)):
-        if setting is not None and setting.origin == flag:
+        if setting is not None and setting.origin in {flag, YOUR_ANSWER}:
             words += [flag, setting.value]
-    if target.stack_name.origin == "--stack-name":
+    if target.stack_name.origin in {"--stack-name", YOUR_ANSWER}:
         words += ["--stack-name", target.stack_name.value]
     return shlex.join(words)
 
@@ -193,7 +198,11 @@ _DOCUMENTS: dict[type, Callable[[Any], dict[str, Any]]] = {
         "message": event.message,
         "fix": event.fix,
     },
-    Obstacle: lambda event: {"event": "obstacle", "status": event.stack.status},
+    Obstacle: lambda event: {
+        "event": "obstacle",
+        "status": event.stack.status,
+        "message": event.message,
+    },
     Proposal: _of_change_set,
     StackEvent: lambda event: {
         "event": "resource",
@@ -225,7 +234,7 @@ def _table(events: list[StackEvent]) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("TIME", "STATUS", "TYPE", "LOGICAL ID", "REASON", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table("TIME (UTC)", "STATUS", "TYPE", "LOGICAL ID", "REASON", box=box.SIMPLE_HEAD, pad_edge=False)
     for event in events:
         colour = next((one for word, one in _COLOURS if word in event.status), "")
         table.add_row(

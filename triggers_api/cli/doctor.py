@@ -17,6 +17,7 @@ from triggers_api.cli.options import (
     StageOption,
 )
 from triggers_api.errors import PreflightError
+from triggers_api.ops.target import Setting
 
 
 def doctor(
@@ -36,19 +37,20 @@ def doctor(
     """
     from triggers_api.cli.exit_codes import EXIT_CODE
     from triggers_api.ops.checks import State
+    from triggers_api.ops.deployment import check_given
     from triggers_api.ops.doctor import examine
     from triggers_api.ops.template import Template
 
     target = config.resolve(stage=stage, region=region, profile=profile, stack_name=stack_name)
     refuse_local(target)
+    given = dict(config.stage_settings(target.stage.value).parameters)
     if runtime is not None:
-        Template.load().parameters["Runtime"].check(runtime, "--runtime")
-    else:
-        setting = config.stage_settings(target.stage.value).parameters.get("Runtime")
-        runtime = None if setting is None else setting.value
+        given["Runtime"] = Setting(runtime, "--runtime")
+    check_given(given, Template.load())
+    values = {name: setting.value for name, setting in given.items()}
     today = datetime.now(UTC).date()
     findings = []
-    for finding in examine(target, config.environment(), runtime=runtime, today=today):
+    for finding in examine(target, config.environment(), given=values, today=today):
         findings.append(finding)
         if not as_json:
             console.answer(f"{finding.state:<8} {finding.check:<28} {console.printable(finding.message)}")

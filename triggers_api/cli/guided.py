@@ -1,14 +1,21 @@
 """`triggers deploy --guided`: the questions of `sam deploy --guided`; the answers go to `triggers.toml`."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import tomlkit
+from tomlkit.items import InlineTable
 
 from triggers_api.cli import config, console
-from triggers_api.errors import ConfigurationError, ConfirmationNeededError, DeclinedError
-from triggers_api.ops.target import DEFAULT_REGION, Target
+from triggers_api.errors import (
+    ConfigurationError,
+    ConfirmationNeededError,
+    DeclinedError,
+    LocalEnvironmentError,
+)
+from triggers_api.ops.target import Target
 
 
 def ask_settings(target: Target, *, no_input: bool) -> tuple[Target, config.StageSettings]:
@@ -23,7 +30,9 @@ def ask_settings(target: Target, *, no_input: bool) -> tuple[Target, config.Stag
             hint="Give flags instead, or write triggers.toml.",
         )
     stage = target.stage.value
-    region = target.region.value if target.region else DEFAULT_REGION
+    from triggers_api.ops.aws import region_of  # a profile may say it
+
+    region = region_of(target).value
     before = config.stage_settings(stage)
     target = _asked("Stack name", "stack_name", target.stack_name.value, target)
     target = _asked("AWS Region", "region", region, target)
@@ -52,15 +61,25 @@ def ask_settings(target: Target, *, no_input: bool) -> tuple[Target, config.Stag
 def save(stage: str, answers: dict[str, str | bool], *, folder: Path | None = None) -> None:
     """Write the answers into a stage's table of `triggers.toml`; all else in the file stays as it is."""
     path = (folder or Path()) / config.FILE
-    text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
-    document = tomlkit.parse(text)
-    stages = document.setdefault("stages", tomlkit.table(is_super_table=True))
-    table: Any = stages.setdefault(stage, tomlkit.table())
-    for name, value in answers.items():
-        table[name] = value
     unfinished = path.with_suffix(".toml.new")
-    unfinished.write_text(tomlkit.dumps(document), encoding="utf-8")
-    unfinished.replace(path)
+    try:
+        text = path.read_bytes().decode("utf-8-sig") if path.exists() else ""
+        document = tomlkit.parse(text)
+        stages = document.setdefault("stages", tomlkit.table(is_super_table=True))
+        inline = isinstance(stages, InlineTable)
+        table: Any = stages.setdefault(stage, tomlkit.inline_table() if inline else tomlkit.table())
+        for name, value in answers.items():
+            table[name] = value
+        unfinished.write_bytes(tomlkit.dumps(document).encode())
+        if path.exists():
+            shutil.copymode(path, unfinished)
+        unfinished.replace(path)
+    except OSError as error:
+        raise LocalEnvironmentError(
+            f"{path} cannot be written.",
+            reason=(error.strerror or str(error)).lower(),
+            hint="Mend that, or answer n to the last question.",
+        ) from error
 
 
 def _asked(question: str, name: str, default: str, target: Target) -> Target:

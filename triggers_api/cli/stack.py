@@ -64,6 +64,8 @@ def status(
     if function is not None:
         built_for = f"{function.runtime} on {function.architecture}, {function.memory} MB"
         lines.append(("function", f"{function.name}, {function.state}, {built_for}"))
+    else:
+        lines.append(("function", "missing"))
     lines += [
         ("table", f"{table.name}, {table.state}, about {table.items} items, {table.bytes} bytes")
         for table in found.tables

@@ -52,7 +52,7 @@ _GET_CREDENTIALS = "Run aws configure or aws sso login, set AWS_PROFILE, or give
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a command works: the account's number, or the emulator, the region, and who works there."""
+    """Where a command works: the account's number, with where its credentials come from, and the region."""
 
     account: str
     region: Setting
@@ -65,17 +65,22 @@ class Aws:
 
     def __init__(self, target: Target, region: Setting) -> None:
         self.target, self.region = target, region
-        self._profile = None if target.profile is None else target.profile.value
+        # One session: where a profile assumes a role with a second factor, each new one asks for a code.
+        self._session: boto3.session.Session | None = None
 
     def client(self, service: str) -> Any:
         """Return a boto3 client; what it raises is for `explained`."""
-        session = boto3.session.Session(profile_name=self._profile)
-        return session.client(service, region_name=self.region.value, config=_CONFIG)  # type: ignore[call-overload] # the stubs know DynamoDB only
+        if self._session is None:
+            profile = None if self.target.profile is None else self.target.profile.value
+            self._session = boto3.session.Session(profile_name=profile)
+        return self._session.client(service, region_name=self.region.value, config=_CONFIG)  # type: ignore[call-overload] # the stubs know DynamoDB only
 
     def caller(self) -> Place:
         """Ask AWS whose credentials these are, which needs no permission."""
         identity = self.client("sts").get_caller_identity()
-        return Place(identity["Account"], self.region, identity["Arn"])
+        credentials = self._session.get_credentials() if self._session else None
+        origin = credentials.method if credentials else "unknown"
+        return Place(f"{identity['Account']} ({origin})", self.region, identity["Arn"])
 
 
 def region_of(target: Target) -> Setting:

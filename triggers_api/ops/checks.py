@@ -3,7 +3,7 @@
 `triggers deploy` makes those that are quick and stops where one failed; `triggers doctor` makes them all.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from triggers_api.ops.aws import DENIED, Aws
 from triggers_api.ops.cloudformation import CloudFormation
 from triggers_api.ops.stack import Stack
-from triggers_api.ops.template import TABLES
+from triggers_api.ops.template import DESCRIPTION, TABLES
 
 END_OF_LIFE = {
     "python3.11": date(2027, 6, 30),
@@ -30,12 +30,15 @@ FAILED_CREATE = {"ROLLBACK_COMPLETE", "CREATE_FAILED"}
 """States after a first create that failed: CloudFormation can only delete such a stack."""
 
 _CLEAR_AWAY = "Mend the cause, and run triggers destroy: it tries again."
+_ROLL_BACK = "Run aws cloudformation rollback-stack --stack-name {name}, and deploy again."
 _STUCK = {
     "UPDATE_ROLLBACK_FAILED": (
         "Mend the cause, run aws cloudformation continue-update-rollback --stack-name {name}, deploy again."
     ),
     "ROLLBACK_FAILED": _CLEAR_AWAY,
     "DELETE_FAILED": _CLEAR_AWAY,
+    "UPDATE_FAILED": _ROLL_BACK,
+    "IMPORT_ROLLBACK_FAILED": _ROLL_BACK,
 }
 
 
@@ -65,8 +68,8 @@ def runtime(name: str, today: date) -> Finding:
     end = END_OF_LIFE.get(name)
     if end is None:
         return Finding("runtime", State.FAILED, f"This version cannot build for {name}.", fix)
-    if today >= end:
-        return Finding("runtime", State.FAILED, f"AWS has deprecated {name} since {end}.", fix)
+    if today >= end:  # AWS goes on taking updates for a while, and says itself when it does no more
+        return Finding("runtime", State.WARNING, f"AWS has deprecated {name} since {end}.", fix)
     if end - today < _SOON:
         return Finding("runtime", State.WARNING, f"AWS deprecates {name} on {end}.", fix)
     return Finding("runtime", State.OK, f"{name} is kept by AWS until {end}.")
@@ -74,7 +77,9 @@ def runtime(name: str, today: date) -> Finding:
 
 def belongs_to(stack: Stack, stage: str) -> bool:
     """Tell whether a stack is a stage's; one that waits for its first change set has no parameters yet."""
-    return stack.status == "REVIEW_IN_PROGRESS" or stack.parameters.get("Stage") == stage
+    if stack.status == "REVIEW_IN_PROGRESS":
+        return True
+    return stack.description.startswith(DESCRIPTION) and stack.parameters.get("Stage") == stage
 
 
 def stack_state(stack: Stack | None, name: str, stage: str) -> Finding:
@@ -83,7 +88,8 @@ def stack_state(stack: Stack | None, name: str, stage: str) -> Finding:
         return Finding("stack", State.OK, f"There is no stack {name} yet; deploying makes it.")
     if not belongs_to(stack, stage):
         its_stage = stack.parameters.get("Stage")
-        what = f"belongs to stage {its_stage}" if its_stage else "is not one of this program"
+        ours = stack.description.startswith(DESCRIPTION) and its_stage
+        what = f"belongs to stage {its_stage}" if ours else "is not one of this program"
         fix = "Give another --stack-name or --stage."
         return Finding("stack", State.FAILED, f"The stack {name} {what}.", fix)
     if stack.is_busy:
@@ -109,10 +115,10 @@ def retained_tables(aws: Aws, cloudformation: CloudFormation, stack: Stack | Non
     """Return the stage's tables that exist outside of its stack, by logical id: a create fails on them."""
     in_stack: set[str] = set()
     if stack is not None and stack.status != "REVIEW_IN_PROGRESS":
-        in_stack = {resource.physical_id for resource in cloudformation.resources()}
+        in_stack = {one.physical_id for one in cloudformation.resources() if one.status != "DELETE_COMPLETE"}
     dynamodb, found = aws.client("dynamodb"), {}
-    for logical_id, word in TABLES.items():
-        name = f"triggers-api-{word}-{aws.target.stage.value}"
+    names = (aws.target.events_table, aws.target.keys_table)
+    for logical_id, name in zip(TABLES, names, strict=True):
         if name in in_stack:
             continue
         try:
@@ -121,15 +127,6 @@ def retained_tables(aws: Aws, cloudformation: CloudFormation, stack: Stack | Non
             continue
         found[logical_id] = name
     return found
-
-
-def protected(aws: Aws, names: Iterable[str]) -> bool:
-    """Tell whether one of these tables is protected against deletion."""
-    dynamodb = aws.client("dynamodb")
-    return any(
-        dynamodb.describe_table(TableName=name)["Table"].get("DeletionProtectionEnabled") is True
-        for name in names
-    )
 
 
 def tables(aws: Aws, cloudformation: CloudFormation, stack: Stack | None, *, adopt: bool) -> Finding:
@@ -163,7 +160,7 @@ def tables(aws: Aws, cloudformation: CloudFormation, stack: Stack | None, *, ado
 def log_group(aws: Aws, stack: Stack | None) -> Finding:
     """Check that no log group of that name is in the way of a first create."""
     name = aws.target.log_group
-    if stack is None:
+    if stack is None or stack.status in {"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"}:
         groups = aws.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
         if any(group["logGroupName"] == name for group in groups):
             return Finding(
@@ -181,19 +178,21 @@ def artifact_bucket(aws: Aws) -> Finding:
     if stack is None:
         return Finding("artifact bucket", State.OK, "SAM makes its bucket at the first deployment.")
     bucket = stack.outputs.get("SourceBucket", "")
+    clear_away = (
+        f"Delete that stack: aws cloudformation delete-stack --stack-name {SAM_STACK} "
+        f"--region {aws.region.value}"
+    )
+    if not bucket:
+        message = f"SAM's stack {SAM_STACK} is in {stack.status}, and has no bucket."
+        return Finding("artifact bucket", State.FAILED, message, clear_away)
     try:
         aws.client("s3").head_bucket(Bucket=bucket)
     except ClientError as error:
         if error.response["Error"]["Code"] in {*DENIED, "403"}:
             message = f"SAM's bucket {bucket} is there, and closed to these credentials."
             return Finding("artifact bucket", State.FAILED, message, "Ask for s3:* on it.")
-        return Finding(
-            "artifact bucket",
-            State.FAILED,
-            f"SAM's stack {SAM_STACK} names the bucket {bucket}, which is gone.",
-            f"Delete that stack: aws cloudformation delete-stack --stack-name {SAM_STACK} "
-            f"--region {aws.region.value}",
-        )
+        message = f"SAM's stack {SAM_STACK} names the bucket {bucket}, which is gone."
+        return Finding("artifact bucket", State.FAILED, message, clear_away)
     return Finding("artifact bucket", State.OK, f"SAM's bucket is {bucket}.")
 
 
@@ -212,12 +211,17 @@ def logging_role(aws: Aws, *, needed: bool) -> Finding:
     )
 
 
-def preflight(aws: Aws, stack: Stack | None, *, adopt: bool, access_logs: bool) -> Iterator[Finding]:
-    """Make the checks that ask AWS and are quick."""
+def in_the_way(aws: Aws, stack: Stack | None, *, adopt: bool) -> Iterator[Finding]:
+    """Check that nothing which outlived another stack is in the way of this one."""
     cloudformation = CloudFormation(aws.client("cloudformation"), aws.target.stack_name.value)
-    yield stack_state(stack, aws.target.stack_name.value, aws.target.stage.value)
     yield tables(aws, cloudformation, stack, adopt=adopt)
     yield log_group(aws, stack)
+
+
+def preflight(aws: Aws, stack: Stack | None, *, adopt: bool, access_logs: bool) -> Iterator[Finding]:
+    """Make the checks that ask AWS and are quick."""
+    yield stack_state(stack, aws.target.stack_name.value, aws.target.stage.value)
+    yield from in_the_way(aws, stack, adopt=adopt)
     yield artifact_bucket(aws)
     if access_logs:
         yield logging_role(aws, needed=True)

@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
+from uuid import uuid4
 
-from botocore.exceptions import ClientError, WaiterError
+from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 from triggers_api.errors import DeploymentError
 from triggers_api.ops.stack import Change, ChangeSet, Resource, Stack, StackEvent
@@ -14,7 +16,10 @@ POLL_SECONDS = 2.0
 
 TABLE = "AWS::DynamoDB::Table"
 _STACK = "AWS::CloudFormation::Stack"
+_PAUSES = (2.0, 4.0, 8.0, 16.0, 30.0, 30.0)
 _NOT_THERE = {"AccessDenied", "AccessDeniedException", "InvalidAction", "UnknownOperationException"}
+
+T = TypeVar("T")
 
 
 class CloudFormation:
@@ -39,6 +44,7 @@ class CloudFormation:
         return Stack(
             id=found["StackId"],
             name=found["StackName"],
+            description=found.get("Description", ""),
             status=found["StackStatus"],
             reason=found.get("StackStatusReason", ""),
             changed_at=found.get("LastUpdatedTime") or found["CreationTime"],
@@ -125,32 +131,44 @@ class CloudFormation:
             ) from error
         return arn
 
+    def change_sets(self) -> dict[str, bool]:
+        """Return the ids of the stack's change sets, and whether each could be executed."""
+        pages = self._client.get_paginator("list_change_sets").paginate(StackName=self.name)
+        try:
+            return {
+                one["ChangeSetId"]: one["ExecutionStatus"] == "AVAILABLE"
+                for page in pages
+                for one in page["Summaries"]
+            }
+        except ClientError as error:
+            if _does_not_exist(error):
+                return {}
+            raise
+
     def discard(self, arn: str) -> None:
         """Delete a change set; one that is gone is as good."""
         try:
             self._client.delete_change_set(ChangeSetName=arn)
         except ClientError as error:
-            if error.response["Error"]["Code"] not in {"ChangeSetNotFound", "ChangeSetNotFoundException"}:
+            gone = error.response["Error"]["Code"] in {"ChangeSetNotFound", "ChangeSetNotFoundException"}
+            if not gone and not _does_not_exist(error):
                 raise
 
-    def discard_failed(self) -> None:
-        """Delete the change sets that failed, as every empty one does: they are of no use to anybody."""
-        for page in self._client.get_paginator("list_change_sets").paginate(StackName=self.name):
-            for one in page["Summaries"]:
-                if one["Status"] == "FAILED":
-                    self.discard(one["ChangeSetId"])
-
     def execute(self, arn: str, stack_id: str, *, disable_rollback: bool) -> Iterator[StackEvent]:
-        """Execute a change set and give what happens, until CloudFormation is done."""
+        """Execute a change set, and return what happens from then on until CloudFormation is done."""
         last = self._last_event(stack_id)
-        self._client.execute_change_set(ChangeSetName=arn, DisableRollback=disable_rollback)
-        yield from self._follow(stack_id, last)
+        # The token lets botocore repeat a call whose answer was lost.
+        token = uuid4().hex
+        self._client.execute_change_set(
+            ChangeSetName=arn, DisableRollback=disable_rollback, ClientRequestToken=token
+        )
+        return self._follow(stack_id, last)
 
     def delete(self, stack_id: str) -> Iterator[StackEvent]:
-        """Delete the stack and give what happens, until CloudFormation is done."""
+        """Delete the stack, and return what happens from then on until CloudFormation is done."""
         last = self._last_event(stack_id)
         self._client.delete_stack(StackName=stack_id)
-        yield from self._follow(stack_id, last)
+        return self._follow(stack_id, last)
 
     def remove_empty(self, stack_id: str) -> None:
         """Delete a stack that has never had a resource, and wait: there is nothing in it to follow."""
@@ -158,21 +176,26 @@ class CloudFormation:
         waiter = self._client.get_waiter("stack_delete_complete")
         waiter.wait(StackName=stack_id, WaiterConfig={"Delay": POLL_SECONDS, "MaxAttempts": 150})
 
-    def failures(self, stack_id: str) -> list[str]:
-        """Return the reasons of the last operation's failures, as the newer `DescribeEvents` knows them.
+    def failures(self, **of: str) -> list[str]:
+        """Return the reasons of failures, first things first, as the newer `DescribeEvents` knows them.
 
-        Empty where a policy, or an emulator, does not know that call: the stack's own events have to do then.
+        `of` names an `OperationId`, a `ChangeSetName` or a `StackName`. Empty where a policy, or an emulator,
+        does not know that call: the stack's own events have to do then.
         """
         try:
-            events = self._client.describe_events(StackName=stack_id, Filters={"FailedEvents": True})
+            pages = self._client.get_paginator("describe_events").paginate(
+                Filters={"FailedEvents": True}, **of
+            )
+            events = [one for page in pages for one in page.get("OperationEvents", [])]
         except ClientError as error:
             if error.response["Error"]["Code"] not in _NOT_THERE:
                 raise
             return []
         reasons = [
-            one.get("ValidationStatusReason") or one.get("ResourceStatusReason") or ""
-            for one in events.get("OperationEvents", [])
-            if one.get("EventType") in {"VALIDATION_ERROR", "PROVISIONING_ERROR"}
+            one.get("ValidationStatusReason")
+            or one.get("HookStatusReason")
+            or one.get("ResourceStatusReason")
+            for one in sorted(events, key=lambda one: one["Timestamp"])
         ]
         return [reason for reason in reasons if reason]
 
@@ -182,15 +205,36 @@ class CloudFormation:
         return events[0]["EventId"] if events else None
 
     def _follow(self, stack_id: str, last: str | None) -> Iterator[StackEvent]:
-        """Give the events after `last`, oldest first, until the stack's own final one."""
+        """Give the events after `last`, oldest first, until the stack's own final one.
+
+        A stack that somebody else has deleted meanwhile has no more events: there it ends too.
+        """
         while True:
-            fresh = self._events_after(stack_id, last)
+            fresh = self._patiently(partial(self._events_after, stack_id, last))
             for event in reversed(fresh):
                 last = event.id
                 yield event
                 if event.is_final:
                     return
+            if not fresh and self._patiently(partial(self.described, stack_id)).status == "DELETE_COMPLETE":
+                return
             self._sleep(POLL_SECONDS)
+
+    def _patiently(self, ask: Callable[[], T]) -> T:
+        """Ask again where the network or AWS fails for a while: CloudFormation goes on meanwhile."""
+        for seconds in _PAUSES:
+            try:
+                return ask()
+            except (ClientError, BotoCoreError):
+                self._sleep(seconds)
+        try:
+            return ask()
+        except (ClientError, BotoCoreError) as error:
+            raise DeploymentError(
+                f"The stack {self.name} was lost sight of.",
+                reason=str(error),
+                hint="CloudFormation goes on: see triggers status.",
+            ) from error
 
     def _events_after(self, stack_id: str, last: str | None) -> list[StackEvent]:
         found: list[StackEvent] = []
@@ -211,6 +255,7 @@ def _event(one: Mapping[str, Any]) -> StackEvent:
         status=one["ResourceStatus"],
         reason=one.get("ResourceStatusReason", ""),
         of_the_stack=one["ResourceType"] == _STACK and one.get("PhysicalResourceId") == one["StackId"],
+        operation_id=one.get("OperationId", ""),
     )
 
 

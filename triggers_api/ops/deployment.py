@@ -12,7 +12,6 @@ One generator goes through all of them and yields what there is to tell. Where i
 what was made for the occasion is taken away. So a plan, a no, a Ctrl-C and an error end in the same way.
 """
 
-import json
 import shutil
 import tempfile
 from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -25,15 +24,16 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from triggers_api.errors import DeploymentError, PreflightError
-from triggers_api.ops import artifacts, checks, sam
+from triggers_api.ops import adoption, artifacts, checks, sam
 from triggers_api.ops.aws import Aws, explanation
-from triggers_api.ops.build import build, copy_service
+from triggers_api.ops.build import build, copy_service, find_uv
 from triggers_api.ops.checks import FAILED_CREATE, Finding, State
 from triggers_api.ops.cloudformation import CloudFormation
-from triggers_api.ops.failures import failure
+from triggers_api.ops.failures import followed, remedy_for
 from triggers_api.ops.outputs import resolved
 from triggers_api.ops.paths import DEPLOY, PACKAGE
-from triggers_api.ops.stack import ChangeSet, Stack, StackEvent
+from triggers_api.ops.progress import Obstacle, Outcome, Progress, Proposal, Step
+from triggers_api.ops.stack import Stack
 from triggers_api.ops.target import Setting, Target
 from triggers_api.ops.template import Template
 
@@ -51,43 +51,8 @@ class DeployOptions:
     disable_rollback: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A part of the work begins."""
-
-    name: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Obstacle:
-    """The stack's first create failed: going on deletes what is left of it."""
-
-    stack: Stack
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """A change set waits: going on executes it."""
-
-    change_set: ChangeSet
-    adopts: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The end: whether anything was changed, and the stack's outputs."""
-
-    changed: bool
-    status: str
-    outputs: Mapping[str, str]
-    first: bool = False
-
-
-Progress = Step | Finding | Obstacle | Proposal | StackEvent | Outcome
-
 _TO_CLEAR = {*FAILED_CREATE, "REVIEW_IN_PROGRESS"}
-_DONE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "DELETE_COMPLETE"}
+_DONE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}
 
 
 def check_given(given: Mapping[str, Setting], template: Template) -> None:
@@ -107,29 +72,17 @@ def deploy(options: DeployOptions, aws: Aws, *, today: date) -> Generator[Progre
         raise explanation(error, options.target, aws.region) from error
 
 
-def followed(
-    cloudformation: CloudFormation, events: Iterator[StackEvent], stack: Stack, aws: Aws
-) -> Iterator[StackEvent]:
-    """Yield the events of an operation; at its end `DeploymentError`, with the first cause, if it failed."""
-    seen = []
-    for event in events:
-        seen.append(event)
-        yield event
-    if seen[-1].status not in _DONE:
-        after = cloudformation.described(stack.id)
-        reasons = cloudformation.failures(stack.id)
-        raise failure(after, seen, reasons, aws.target, aws.region.value)
-
-
 class _Deployment:
     def __init__(self, options: DeployOptions, aws: Aws, template: Template) -> None:
         self._options, self._aws, self._template = options, aws, template
         self._target = options.target
         self._name = options.target.stack_name.value
         self._cloudformation = CloudFormation(aws.client("cloudformation"), self._name)
+        self._executed = False
 
     def run(self, today: date) -> Iterator[Progress]:
         yield Step("preflight", "Checking that it can work.")
+        find_uv()
         tool = sam.find(self._options.environment, self._aws.region.value)
         stack = self._cloudformation.stack()
         parameters = self._parameters(stack)
@@ -138,16 +91,17 @@ class _Deployment:
             yield from self._clear(stack)
             stack = None
             # A stack that was not rolled back has left its tables.
-            cloudformation, adopt = self._cloudformation, self._options.adopt
-            yield from _stopping([checks.tables(self._aws, cloudformation, stack, adopt=adopt)])
+            yield from _stopping(checks.in_the_way(self._aws, stack, adopt=self._options.adopt))
+        kept = checks.retained_tables(self._aws, self._cloudformation, stack) if stack is None else {}
+        if stack is None:
+            yield from self._protection(parameters, kept)
         with tempfile.TemporaryDirectory(prefix="triggers-") as folder, ExitStack() as cleanup:
             yield Step("build", f"Building for {parameters['Runtime']} on {parameters['Architecture']}.")
             built = self._build(Path(folder), tool, parameters)
             if self._options.plan:
                 cleanup.enter_context(artifacts.taken_back(self._aws, self._name))
-            if stack is None and (kept := checks.retained_tables(self._aws, self._cloudformation, stack)):
-                parameters |= self._settings_of(kept)
-                yield from self._adopt(kept, parameters)
+            if kept:
+                yield from self._adopt(kept)
                 if self._options.plan:
                     return
             yield from self._change(tool, built, parameters, first=stack is None)
@@ -162,34 +116,58 @@ class _Deployment:
             for name, parameter in self._template.parameters.items()
         }
 
-    def _settings_of(self, kept: Mapping[str, str]) -> dict[str, str]:
-        """Return what kept tables have, and must not lose only because they are adopted."""
-        if "DeletionProtection" not in self._options.given and checks.protected(self._aws, kept.values()):
-            return {"DeletionProtection": "true"}
-        return {}
+    def _protection(self, parameters: dict[str, str], kept: Mapping[str, str]) -> Iterator[Finding]:
+        """Settle the tables' protection in a first deployment.
+
+        Tables that are made now get it later, or a create that fails could not be undone; kept ones do not
+        lose it only because they are adopted.
+        """
+        if kept and "DeletionProtection" not in self._options.given:
+            protected = any(adoption.is_protected(self._aws, name) for name in kept.values())
+            parameters["DeletionProtection"] = str(protected).lower()
+        elif not kept and parameters["DeletionProtection"] == "true":
+            parameters["DeletionProtection"] = "false"
+            message = "DeletionProtection stays off while the tables are made."
+            yield Finding("tables", State.WARNING, message, "Deploy once more to switch it on.")
 
     def _preflight(
         self, stack: Stack | None, parameters: Mapping[str, str], today: date
     ) -> Iterator[Finding]:
         access_logs = parameters["AccessLogs"] == "true"
         findings = checks.preflight(self._aws, stack, adopt=self._options.adopt, access_logs=access_logs)
-        return _stopping(chain([checks.runtime(parameters["Runtime"], today)], findings))
+        return _stopping(chain(findings, [checks.runtime(parameters["Runtime"], today)]))
 
     def _clear(self, stack: Stack) -> Iterator[Progress]:
-        """Delete what a first create, or a plan that was interrupted, has left."""
-        if stack.status in FAILED_CREATE:
-            if self._options.plan:
-                raise PreflightError(
-                    f"There is nothing to compare with: the first create of {self._name} failed.",
-                    reason=f"the stack is in {stack.status}",
-                    hint="Run triggers deploy, which deletes it and starts anew.",
-                )
-            yield Obstacle(stack)
-        yield Step("clear", f"Deleting the rest of the stack {self._name} ({stack.status}).")
-        if stack.status in FAILED_CREATE:
+        """Delete what a first create that failed, or a plan that was interrupted, has left.
+
+        A change set that waits may be another's, who is just being asked: that is not taken away unasked.
+        """
+        failed = stack.status in FAILED_CREATE
+        if failed and self._options.plan:
+            raise PreflightError(
+                f"There is nothing to compare with: the first create of {self._name} failed.",
+                reason=f"the stack is in {stack.status}",
+                hint="Run triggers deploy, which deletes it and starts anew.",
+            )
+        if self._options.plan:
+            return
+        if failed:
+            yield Obstacle(stack, f"The first create of {self._name} failed: it is in {stack.status}.")
+        elif any(self._cloudformation.change_sets().values()):
+            yield Obstacle(stack, f"A change set waits in {self._name}: another's, or an interrupted plan's.")
+        if self._cloudformation.described(stack.id).status != stack.status:
+            raise PreflightError(
+                f"The stack {self._name} is not as it was a moment ago.",
+                reason="somebody else is at work on it",
+                hint="See triggers status, and deploy again.",
+            )
+        message = f"Deleting the rest of the stack {self._name} ({stack.status})."
+        if failed:
             events = self._cloudformation.delete(stack.id)
-            yield from followed(self._cloudformation, events, stack, self._aws)
+            yield Step("clear", message)
+            yield from followed(self._cloudformation, events, stack, self._aws, {"DELETE_COMPLETE"})
         else:
+            yield Step("tidy", message)
             self._cloudformation.remove_empty(stack.id)
 
     def _build(self, folder: Path, tool: sam.Sam, parameters: Mapping[str, str]) -> Path:
@@ -213,14 +191,13 @@ class _Deployment:
             use_container=self._options.use_container,
         )
 
-    def _adopt(self, kept: Mapping[str, str], parameters: Mapping[str, str]) -> Iterator[Progress]:
-        """Take kept tables into a new stack."""
+    def _adopt(self, kept: Mapping[str, str]) -> Iterator[Progress]:
+        """Take kept tables, as they are, into a new stack."""
         yield Step("adopt", f"Adopting {' and '.join(kept.values())}.")
-        cut = self._template.tables_only(list(kept))
-        names = json.loads(cut)["Parameters"]
+        properties = adoption.as_they_are(self._aws, kept, self._template.properties_of(kept))
         with self._nothing_left():
             arn = self._cloudformation.import_change_set(
-                cut, {name: parameters[name] for name in names}, kept
+                self._template.tables_only(properties), {"Stage": self._target.stage.value}, kept
             )
             yield from self._propose_and_apply(arn, first=True, adopts=True)
 
@@ -240,40 +217,62 @@ class _Deployment:
             yield from self._propose_and_apply(arn, first=first)
 
     def _propose_and_apply(self, arn: str | None, *, first: bool, adopts: bool = False) -> Iterator[Progress]:
-        """Show a change set; after a yes execute it, else take it away."""
+        """Show a change set; after a yes execute it."""
         stack = self._cloudformation.stack()
         if stack is None:
-            raise DeploymentError(f"The stack {self._name} was deleted meanwhile.", hint="Deploy again.")
+            raise DeploymentError(
+                f"The stack {self._name} is gone.",
+                reason="somebody deleted it meanwhile",
+                hint="Deploy again.",
+            )
         if arn is None:
-            self._cloudformation.discard_failed()
             yield self._outcome(stack, changed=False, first=False)
             return
-        executed = False
-        try:
-            yield Proposal(self._cloudformation.change_set(arn), adopts)
-            if self._options.plan:
-                return
-            executed = True
-            yield Step("apply", f"CloudFormation is at work on {self._name}.")
-            events = self._cloudformation.execute(
-                arn, stack.id, disable_rollback=self._options.disable_rollback
-            )
-            yield from followed(self._cloudformation, events, stack, self._aws)
-        finally:
-            if not executed:
-                self._cloudformation.discard(arn)
+        yield Proposal(self._cloudformation.change_set(arn), adopts)
+        if self._options.plan:
+            return
+        disable_rollback = self._options.disable_rollback and not adopts
+        events = self._cloudformation.execute(arn, stack.id, disable_rollback=disable_rollback)
+        self._executed = True
+        yield Step("apply", f"CloudFormation is at work on {self._name}.")
+        yield from followed(self._cloudformation, events, stack, self._aws, _DONE)
         if not adopts:
             yield self._outcome(self._cloudformation.described(stack.id), changed=True, first=first)
 
     @contextmanager
     def _nothing_left(self) -> Iterator[None]:
-        """Delete at the end a stack that holds nothing but a change set which was not executed."""
+        """Take away at the end the change set that was made meanwhile, and its stack, if it was not executed.
+
+        What a change set that failed has to say is asked first. A stack stays that was there before, or in
+        which another's change set waits.
+        """
+        self._executed = False
+        existed = self._cloudformation.stack() is not None
+        before = self._cloudformation.change_sets()
         try:
             yield
+        except DeploymentError as error:
+            raise self._better(error, before) from error
         finally:
-            stack = self._cloudformation.stack()
-            if stack is not None and stack.status == "REVIEW_IN_PROGRESS":
-                self._cloudformation.remove_empty(stack.id)
+            if not self._executed:
+                for arn in self._cloudformation.change_sets().keys() - before.keys():
+                    self._cloudformation.discard(arn)
+                self._remove_new_stack(existed)
+
+    def _better(self, error: DeploymentError, before: Mapping[str, bool]) -> DeploymentError:
+        """Return an error that says why a change set failed its validation, where CloudFormation tells it."""
+        for arn in () if self._executed else self._cloudformation.change_sets().keys() - before.keys():
+            if reasons := self._cloudformation.failures(ChangeSetName=arn):
+                hint = remedy_for(reasons[0]) or error.hint
+                return DeploymentError("CloudFormation refuses the change set.", reason=reasons[0], hint=hint)
+        return error
+
+    def _remove_new_stack(self, existed: bool) -> None:
+        stack = None if existed else self._cloudformation.stack()
+        if stack is None or stack.status != "REVIEW_IN_PROGRESS":
+            return
+        if not any(self._cloudformation.change_sets().values()):
+            self._cloudformation.remove_empty(stack.id)
 
     def _outcome(self, stack: Stack, *, changed: bool, first: bool) -> Outcome:
         return Outcome(changed, stack.status, resolved(stack.outputs, self._target), first)

@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from triggers_api.errors import PreflightError
 from triggers_api.ops.aws import Aws, explanation
 from triggers_api.ops.cloudformation import CloudFormation
-from triggers_api.ops.deployment import followed
+from triggers_api.ops.failures import followed
 from triggers_api.ops.stack import Resource, Stack, StackEvent
 from triggers_api.ops.status import stack_of
 
@@ -59,6 +59,6 @@ def destroy(aws: Aws, stack: Stack) -> Generator[StackEvent, None, None]:
     """Delete the stack and yield what happens; `DeploymentError` where something cannot be deleted."""
     cloudformation = CloudFormation(aws.client("cloudformation"), stack.name)
     try:
-        yield from followed(cloudformation, cloudformation.delete(stack.id), stack, aws)
+        yield from followed(cloudformation, cloudformation.delete(stack.id), stack, aws, {"DELETE_COMPLETE"})
     except (ClientError, BotoCoreError) as error:
         raise explanation(error, aws.target, aws.region) from error

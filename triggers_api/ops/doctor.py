@@ -11,12 +11,12 @@ from triggers_api.ops.build import find_uv
 from triggers_api.ops.checks import Finding, State
 from triggers_api.ops.cloudformation import CloudFormation
 from triggers_api.ops.sam import find
-from triggers_api.ops.target import Target
+from triggers_api.ops.target import DEFAULT_REGION, Target
 from triggers_api.ops.template import Template
 
 
 def examine(
-    target: Target, environment: Mapping[str, str], *, runtime: str | None, today: date
+    target: Target, environment: Mapping[str, str], *, given: Mapping[str, str], today: date
 ) -> Iterator[Finding]:
     """Make every check; without credentials only those of this machine, and that want is a finding."""
     yield from tools(environment)
@@ -30,7 +30,7 @@ def examine(
         return
     yield Finding("credentials", State.OK, f"{place.caller} in account {place.account}")
     yield Finding("region", State.OK, str(region))
-    yield from _of_the_account(aws, place, runtime=runtime, today=today)
+    yield from _of_the_account(aws, place, given=given, today=today)
 
 
 def tools(environment: Mapping[str, str]) -> Iterator[Finding]:
@@ -40,7 +40,7 @@ def tools(environment: Mapping[str, str]) -> Iterator[Finding]:
     except BuildError as error:
         yield _failed("uv", error)
     try:
-        sam = find(environment, "us-east-1")
+        sam = find(environment, DEFAULT_REGION)
         yield Finding(
             "sam", State.OK, f"{sam.version}, {'by uv' if len(sam.command) > 1 else sam.command[0]}"
         )
@@ -51,7 +51,7 @@ def tools(environment: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding(name, State.OK, found or f"not installed, and not needed: {use}")
 
 
-def _of_the_account(aws: Aws, place: Place, *, runtime: str | None, today: date) -> Iterator[Finding]:
+def _of_the_account(aws: Aws, place: Place, *, given: Mapping[str, str], today: date) -> Iterator[Finding]:
     """Make the checks that ask AWS. One that may not ask says so, and the others go on."""
     name = aws.target.stack_name.value
     cloudformation = CloudFormation(aws.client("cloudformation"), name)
@@ -61,16 +61,15 @@ def _of_the_account(aws: Aws, place: Place, *, runtime: str | None, today: date)
     except PermissionDeniedError as error:
         yield Finding("stack", State.FAILED, error.reason or error.message, error.hint)
         return
-    parameters = {} if stack is None else stack.parameters
-    defaults = Template.load().parameters
-    in_use = runtime or parameters.get("Runtime") or defaults["Runtime"].default
-    yield checks.runtime(in_use, today)
+    defaults = {name: one.default for name, one in Template.load().parameters.items()}
+    parameters = {**defaults, **({} if stack is None else stack.parameters), **given}
+    yield checks.runtime(parameters["Runtime"], today)
     asked: list[Callable[[], Iterable[Finding]]] = [
         lambda: [checks.stack_state(stack, name, aws.target.stage.value)],
         lambda: [checks.tables(aws, cloudformation, stack, adopt=False)],
         lambda: [checks.log_group(aws, stack)],
         lambda: [checks.artifact_bucket(aws)],
-        lambda: [checks.logging_role(aws, needed=parameters.get("AccessLogs") == "true")],
+        lambda: [checks.logging_role(aws, needed=parameters["AccessLogs"] == "true")],
         lambda: permissions.simulated(aws, place.caller),
     ]
     for ask in asked:

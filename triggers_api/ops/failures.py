@@ -1,10 +1,12 @@
 """Why a stack operation failed: the first cause, in AWS's words, with the remedy where we know one."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 from triggers_api.errors import DeploymentError
+from triggers_api.ops.aws import Aws
+from triggers_api.ops.cloudformation import CloudFormation
 from triggers_api.ops.stack import Stack, StackEvent
 from triggers_api.ops.target import Target
 
@@ -47,17 +49,23 @@ def failure(
     `events` are those of the operation, oldest first; `reasons` what `DescribeEvents` knows beyond them.
     """
     cause = _root(events)
-    said = (
-        [*reasons, cause.reason] if cause and cause.of_the_stack else [cause.reason] if cause else [*reasons]
-    )
+    said = [cause.reason] if cause else []
+    if cause is None or cause.of_the_stack:  # the stack's own words only point to others
+        said = [*reasons, *said]
     reason = next((one for one in said if one), stack.reason or f"the stack ended in {stack.status}")
+    reason = " ".join(reason.split())
     where = f"{cause.logical_id}: " if cause and not cause.of_the_stack else ""
-    remedy = next((fix for form, fix in _REMEDIES if re.search(form, reason, re.IGNORECASE)), "")
+    remedy = remedy_for(reason)
     return DeploymentError(
         f"The stack {stack.name} ended in {stack.status}.",
         reason=f"{where}{reason}",
         hint=" ".join(part for part in (remedy, _look(stack, target, region)) if part),
     )
+
+
+def remedy_for(reason: str) -> str:
+    """Return what helps against a cause, as far as we know."""
+    return next((fix for form, fix in _REMEDIES if re.search(form, reason, re.IGNORECASE)), "")
 
 
 def _root(events: Sequence[StackEvent]) -> StackEvent | None:
@@ -77,3 +85,18 @@ def _look(stack: Stack, target: Target, region: str) -> str:
         f"Look at https://{region}.console.aws.amazon.com/cloudformation/home?region={region}"
         f"#/stacks/events?stackId={quote(stack.id, safe='')}"
     )
+
+
+def followed(
+    cloudformation: CloudFormation, events: Iterator[StackEvent], stack: Stack, aws: Aws, wanted: set[str]
+) -> Iterator[StackEvent]:
+    """Yield the events of an operation; at its end `DeploymentError` where the stack is not as wanted."""
+    seen = []
+    for event in events:
+        seen.append(event)
+        yield event
+    after = cloudformation.described(stack.id)
+    if after.status not in wanted:
+        operation = next((event.operation_id for event in seen if event.operation_id), "")
+        of = {"OperationId": operation} if operation else {"StackName": stack.id}
+        raise failure(after, seen, cloudformation.failures(**of), aws.target, aws.region.value)

@@ -21,6 +21,8 @@ ACTIONS = {
         "cloudformation:DeleteChangeSet",
         "cloudformation:DescribeStacks",
         "cloudformation:DescribeStackEvents",
+        "cloudformation:DescribeEvents",
+        "cloudformation:ListChangeSets",
         "cloudformation:DescribeStackResources",
         "cloudformation:ListStackResources",
         "cloudformation:GetTemplate",
@@ -30,6 +32,8 @@ ACTIONS = {
     "Lambda": (
         "lambda:CreateFunction",
         "lambda:GetFunction",
+        "lambda:GetFunctionConfiguration",
+        "lambda:TagResource",
         "lambda:UpdateFunctionCode",
         "lambda:UpdateFunctionConfiguration",
         "lambda:DeleteFunction",
@@ -49,6 +53,9 @@ ACTIONS = {
         "dynamodb:UpdateTable",
         "dynamodb:UpdateTimeToLive",
         "dynamodb:UpdateContinuousBackups",
+        "dynamodb:DescribeTimeToLive",
+        "dynamodb:DescribeContinuousBackups",
+        "dynamodb:DeleteTable",
     ),
     "IAM": (
         "iam:CreateRole",
@@ -64,7 +71,8 @@ ACTIONS = {
         "logs:PutRetentionPolicy",
         "logs:DeleteLogGroup",
     ),
-    "S3": ("s3:CreateBucket", "s3:PutObject", "s3:GetObject", "s3:ListBucket"),
+    "S3": ("s3:CreateBucket", "s3:ListBucket", "s3:ListBucketVersions"),
+    "S3 objects": ("s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:DeleteObjectVersion"),
 }
 """By service (requirements, section 5.1), what deploying, changing and deleting the stack takes."""
 
@@ -75,7 +83,8 @@ _RESOURCES = {
     "DynamoDB": "arn:{partition}:dynamodb:{region}:{account}:table/triggers-api-events-{stage}",
     "IAM": "arn:{partition}:iam::{account}:role/{stack}-TriggersApiRole-0123456789AB",
     "CloudWatch Logs": "arn:{partition}:logs:{region}:{account}:log-group:/aws/lambda/triggers-api-{stage}:*",
-    "S3": "arn:{partition}:s3:::aws-sam-cli-managed-default-samclisourcebucket-0123456789ab",
+    "S3": "arn:{partition}:s3:::aws-sam-cli-managed-default-samclisourcebucket-012345678",
+    "S3 objects": "arn:{partition}:s3:::aws-sam-cli-managed-default-samclisourcebucket-012345678/{stack}/x",
 }
 """What each would be done to: a policy may be narrower than `*`."""
 
@@ -92,7 +101,7 @@ def simulated(aws: Aws, caller: str) -> Iterator[Finding]:
         try:
             denied = _denied(aws, principal, actions, _RESOURCES[service])
         except ClientError as error:
-            if error.response["Error"]["Code"] not in {*DENIED, "NoSuchEntity"}:
+            if error.response["Error"]["Code"] not in {*DENIED, "NoSuchEntity", "InvalidInput"}:
                 raise
             yield Finding(
                 "permissions",
@@ -131,10 +140,19 @@ def _denied(aws: Aws, principal: str, actions: tuple[str, ...], resource: str) -
         stack=aws.target.stack_name.value,
         stage=aws.target.stage.value,
     )
+    context = [
+        {"ContextKeyName": name, "ContextKeyValues": [value], "ContextKeyType": "string"}
+        for name, value in (
+            ("aws:RequestedRegion", aws.region.value),
+            ("iam:PassedToService", "lambda.amazonaws.com"),
+        )
+    ]
     pages = (
         aws.client("iam")
         .get_paginator("simulate_principal_policy")
-        .paginate(PolicySourceArn=principal, ActionNames=list(actions), ResourceArns=[arn])
+        .paginate(
+            PolicySourceArn=principal, ActionNames=list(actions), ResourceArns=[arn], ContextEntries=context
+        )
     )
     return [
         one["EvalActionName"]

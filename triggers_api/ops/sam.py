@@ -4,6 +4,7 @@ Every argument is passed, and a configuration file of its own, so that a stray `
 nothing. SAM runs in its own environment: the one on PATH, else one that uv makes and keeps.
 """
 
+import os
 import re
 import shutil
 import signal
@@ -143,15 +144,16 @@ def run(
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
+        start_new_session=True,  # a Ctrl-C is passed on once, to all of it
     ) as process:
         try:
             output, errors = process.communicate()
         except KeyboardInterrupt:
-            process.send_signal(signal.SIGINT)
+            os.killpg(process.pid, signal.SIGINT)
             try:
                 process.communicate(timeout=_PATIENCE_SECONDS)
             except subprocess.TimeoutExpired:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
             raise
     return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
@@ -168,7 +170,7 @@ def _own_config(folder: Path) -> Path:
 
 def _refusal(done: subprocess.CompletedProcess[str]) -> TriggersError:
     refused = _REFUSED.search(done.stderr)
-    if refused and refused.group(1) in DENIED:
+    if refused and refused.group(1) in {*DENIED, "403"}:
         return PermissionDeniedError(
             "These AWS credentials lack a permission.",
             reason=refused.group(3).strip(),

@@ -1,7 +1,7 @@
 """What CloudFormation says of a stack: what it is, what a change set would do, what happens meanwhile."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 
@@ -11,6 +11,7 @@ class Stack:
 
     id: str
     name: str
+    description: str
     status: str
     reason: str
     changed_at: datetime
@@ -72,7 +73,8 @@ class StackEvent:
     type: str
     status: str
     reason: str
-    of_the_stack: bool = field(default=False)
+    of_the_stack: bool = False
+    operation_id: str = ""
 
     @property
     def is_final(self) -> bool:

@@ -36,7 +36,7 @@ class TableStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """All of it. Without a complete stack there may be no function yet, and no tables."""
+    """All of it. Without a complete stack there may be no function, and no tables."""
 
     stack: Stack
     outputs: Mapping[str, str]
@@ -83,8 +83,12 @@ def status_of(aws: Aws) -> Status:
     )
 
 
-def _function(aws: Aws, name: str) -> FunctionStatus:
-    found = aws.client("lambda").get_function_configuration(FunctionName=name)
+def _function(aws: Aws, name: str) -> FunctionStatus | None:
+    functions = aws.client("lambda")
+    try:
+        found = functions.get_function_configuration(FunctionName=name)
+    except functions.exceptions.ResourceNotFoundException:
+        return None
     return FunctionStatus(
         name=name,
         state=found.get("State", "Active"),
@@ -97,5 +101,9 @@ def _function(aws: Aws, name: str) -> FunctionStatus:
 
 
 def _table(aws: Aws, name: str) -> TableStatus:
-    found = aws.client("dynamodb").describe_table(TableName=name)["Table"]
+    dynamodb = aws.client("dynamodb")
+    try:
+        found = dynamodb.describe_table(TableName=name)["Table"]
+    except dynamodb.exceptions.ResourceNotFoundException:
+        return TableStatus(name, "missing", 0, 0)
     return TableStatus(name, found["TableStatus"], found.get("ItemCount", 0), found.get("TableSizeBytes", 0))

@@ -8,7 +8,7 @@ API's body changes, and a parameter inside it does not change it.
 import copy
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,11 @@ from triggers_api.errors import ConfigurationError
 from triggers_api.ops.paths import DEPLOY
 
 FUNCTION = "TriggersApiFunction"
-TABLES = {"EventsTable": "events", "ApiKeysTable": "keys"}
-"""The tables' logical ids, and the word in their names."""
+TABLES = ("EventsTable", "ApiKeysTable")
+"""The tables' logical ids."""
 
-NOT_GIVEN = ("Stage", "Runtime", "Architecture")
-"""Parameters that have a flag of their own."""
+DESCRIPTION = "Triggers API"
+"""How the description of every stack of this program begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,12 @@ class Template:
 
     def named(self, name: str, origin: str) -> Parameter:
         """Return the parameter of that name; else `ConfigurationError` says which there are."""
+        if name == "Stage":
+            raise ConfigurationError(f"{origin}: Stage has a flag of its own.", hint="Give --stage.")
         if name not in self.parameters:
             raise ConfigurationError(
                 f"{origin}: the stack has no parameter {name}.",
-                hint=f"It has {', '.join(sorted(set(self.parameters) - set(NOT_GIVEN)))}.",
+                hint=f"It has {', '.join(sorted(set(self.parameters) - {'Stage'}))}.",
             )
         return self.parameters[name]
 
@@ -89,24 +91,21 @@ class Template:
         api["Properties"] = _written_out(api["Properties"], "CorsAllowOrigin", cors_allow_origin)
         return json.dumps(document, indent=1)
 
-    def tables_only(self, logical_ids: list[str]) -> str:
-        """Return the template cut to tables, as JSON: what an import of them may contain."""
-        resources = {name: self._document["Resources"][name] for name in logical_ids}
-        text = json.dumps(resources)
-        parameters = {
-            name: table
-            for name, table in self._document["Parameters"].items()
-            if f'"{name}"' in text or f"${{{name}}}" in text
+    def properties_of(self, logical_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Return the properties of resources, by logical id."""
+        return {name: self._document["Resources"][name]["Properties"] for name in logical_ids}
+
+    def tables_only(self, tables: Mapping[str, Mapping[str, Any]]) -> str:
+        """Return the template cut to tables with these properties, as JSON: what an import may contain."""
+        document: dict[str, Any] = {
+            name: self._document[name] for name in ("AWSTemplateFormatVersion", "Description")
         }
-        return json.dumps(
-            {
-                "AWSTemplateFormatVersion": self._document["AWSTemplateFormatVersion"],
-                "Description": self._document["Description"],
-                "Parameters": parameters,
-                "Resources": resources,
-            },
-            indent=1,
-        )
+        document["Parameters"] = {"Stage": self._document["Parameters"]["Stage"]}
+        document["Resources"] = {
+            name: {**self._document["Resources"][name], "Properties": dict(properties)}
+            for name, properties in tables.items()
+        }
+        return json.dumps(document, indent=1)
 
 
 def _written_out(value: Any, parameter: str, text: str) -> Any:

@@ -1,0 +1,344 @@
+"""`triggers deploy` and its neighbours off a terminal: what they refuse, before any network."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import fake_aws
+from tests.support.dev_server import run
+from tests.support.dynamodb_local import free_port
+from tests.support.fake_aws import FakeAws
+
+COMMANDS = ["deploy", "status", "outputs", "destroy", "doctor"]
+COMMON = ["--stage", "--region", "--profile", "--stack-name", "--json", "--debug"]
+OPTIONS = {
+    "deploy": [
+        "--plan",
+        "--guided",
+        "--adopt",
+        "--parameter",
+        "--runtime",
+        "--architecture",
+        "--use-container",
+        "--confirm",
+        "--no-smoke",
+        "--yes",
+        "--no-input",
+    ],
+    "status": [],
+    "outputs": ["--name"],
+    "destroy": ["--confirm", "--no-input"],
+    "doctor": ["--runtime"],
+}
+
+
+WITHOUT_SAM = {"PATH": "/nowhere", "UV_OFFLINE": "1", "UV_CACHE_DIR": "/nowhere/cache"}
+"""Should a command go on all the same, it ends where it looks for SAM, and uv fetches nothing."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """The three lines of an error; why and fix are empty where they were not said."""
+
+    code: int
+    error: str
+    why: str
+    fix: str
+
+    @property
+    def all(self) -> str:
+        return f"{self.error} {self.why} {self.fix}"
+
+
+@pytest.fixture(scope="module")
+def account() -> Iterator[FakeAws]:
+    with fake_aws.refusing("AccessDeniedException") as aws:
+        yield aws
+
+
+def refused(
+    account: FakeAws, *arguments: str, variables: Mapping[str, str] | None = None, folder: Path | None = None
+) -> Refusal:
+    """Run a command that is refused before AWS is asked anything; with `--json` it is the same refusal."""
+    before = len(account.asked)
+    variables = {"AWS_ENDPOINT_URL": account.url, **WITHOUT_SAM, **(variables or {})}
+    plain = run(*arguments, variables=variables, folder=folder)
+    as_json = run(*arguments, "--json", variables=variables, folder=folder)
+    assert len(account.asked) == before
+    assert (plain.stdout, as_json.stderr) == ("", "")
+    assert as_json.returncode == plain.returncode
+    lines = dict(line.strip().split(": ", 1) for line in plain.stderr.splitlines())
+    assert [*lines] == [name for name in ("error", "why", "fix") if name in lines], plain.stderr
+    (line,) = as_json.stdout.splitlines()
+    document = json.loads(line)["error"]
+    assert list(document) == ["code", "message", "hint"]
+    assert document["message"].startswith(lines["error"])
+    assert document["hint"] == lines.get("fix", "")
+    return Refusal(plain.returncode, lines["error"], lines.get("why", ""), lines.get("fix", ""))
+
+
+# Help
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_a_help_page_with_its_options_and_an_example(command: str) -> None:
+    done = run(command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"Usage: triggers {command}" in done.stdout
+    assert f"triggers {command}" in done.stdout.partition("Example: ")[2].partition("Options")[0]
+    for option in [*COMMON, *OPTIONS[command]]:
+        assert f"{option} " in done.stdout
+
+
+def test_help_lists_the_commands() -> None:
+    listed = run("--help").stdout.partition("Commands:")[2].splitlines()
+    assert set(COMMANDS) <= {line.split()[0] for line in listed if line.strip()}
+
+
+# Usage
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_stage_of_this_machine_has_no_stack(account: FakeAws, command: str) -> None:
+    found = refused(account, command, "--stage", "local")
+    assert found.code == 2
+    assert "local (--stage)" in found.why
+    assert "triggers dev" in found.fix
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("option", "value"), [("--stage", "Prod"), ("--region", "mars"), ("--stack-name", "1st")]
+)
+def test_a_target_that_cannot_be_is_refused_by_its_flag(
+    account: FakeAws, command: str, option: str, value: str
+) -> None:
+    # An emulator may have other regions.
+    variables = {"AWS_ENDPOINT_URL": ""} if option == "--region" else {}
+    found = refused(account, command, option, value, variables=variables)
+    assert found.code == 2
+    assert found.error.startswith(f"{option}: '{value}' is not ")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_stray_argument_is_refused(account: FakeAws, command: str) -> None:
+    assert refused(account, command, "stray").code == 2
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_wrong_file_is_refused_and_named(account: FakeAws, command: str, tmp_path: Path) -> None:
+    (tmp_path / "triggers.toml").write_text("[stages.prod]\nconfirm_changes = 'yes'\n")
+    found = refused(account, command, folder=tmp_path)
+    assert found.code == 2
+    assert "confirm_changes of [stages.prod] is true or false" in found.error
+
+
+def test_a_wrong_file_comes_with_what_to_do(account: FakeAws, tmp_path: Path) -> None:
+    (tmp_path / "triggers.toml").write_text("[stages.prod]\nconfirm_changes = 'yes'\n")
+    assert refused(account, "status", folder=tmp_path).fix
+
+
+WRONG_PARAMETERS = {
+    "no equals sign": (("--parameter", "LogLevel"), "KEY=VALUE"),
+    "no name": (("--parameter", "=DEBUG"), "KEY=VALUE"),
+    "the stage": (("--parameter", "Stage=dev"), "--stage"),
+    "unknown": (("--parameter", "Memory=512"), "MemorySize"),
+    "of another case": (("--parameter", "loglevel=DEBUG"), "LogLevel"),
+    "out of range": (("--parameter", "MemorySize=127"), "a whole number from 128 to 10240"),
+    "not allowed": (("--parameter", "LogLevel=debug"), "one of DEBUG, INFO, WARNING"),
+    "of another form": (("--parameter", "CorsAllowOrigin=shop.example"), "an origin such as https://"),
+    "nothing": (("--parameter", "EventTtlDays="), "a whole number from 1 to 3650"),
+    "the second of two": (("--parameter", "LogLevel=INFO", "--parameter", "EventTtlDays=0"), "1 to 3650"),
+    "an old runtime": (("--runtime", "python3.8"), "one of python3.11, python3.12"),
+    "another runtime": (("--runtime", "3.13"), "one of python3.11, python3.12"),
+    "another processor": (("--architecture", "arm"), "one of x86_64, arm64"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "said"), WRONG_PARAMETERS.values(), ids=WRONG_PARAMETERS.keys())
+@pytest.mark.parametrize("more", ["--yes", "--plan"])
+def test_a_wrong_parameter_is_refused_with_what_is_allowed(
+    account: FakeAws, arguments: tuple[str, ...], said: str, more: str
+) -> None:
+    found = refused(account, "deploy", *arguments, more)
+    assert found.code == 2
+    assert said in found.all
+    assert found.error.startswith(f"{arguments[-2]}: ")
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("MemorySize = 127", "MemorySize must be a whole number from 128 to 10240"),
+        ("Memory = 512", "the stack has no parameter Memory"),
+        ("DeletionProtection = 'yes'", "DeletionProtection must be one of true, false"),
+    ],
+)
+def test_a_wrong_parameter_of_the_file_is_refused_by_its_place(
+    account: FakeAws, tmp_path: Path, file: str, said: str
+) -> None:
+    (tmp_path / "triggers.toml").write_text(f"[stages.prod.parameters]\n{file}\n")
+    found = refused(account, "deploy", "--yes", folder=tmp_path)
+    assert found.code == 2
+    assert found.error.startswith(f"triggers.toml: {said}")
+
+
+def test_the_stage_is_no_parameter_in_the_file_either(account: FakeAws, tmp_path: Path) -> None:
+    (tmp_path / "triggers.toml").write_text("[stages.prod.parameters]\nStage = 'dev'\n")
+    assert "Stage" in refused(account, "deploy", "--yes", folder=tmp_path).error
+
+
+def test_doctor_checks_only_a_python_that_there_is(account: FakeAws) -> None:
+    found = refused(account, "doctor", "--runtime", "python2.7")
+    assert found.code == 2
+    assert "one of python3.11" in found.error
+
+
+# Nobody to ask
+
+
+@pytest.mark.parametrize("arguments", [(), ("--adopt",), ("--confirm", "triggers-api-prod")], ids=str)
+def test_without_a_yes_nothing_begins_off_a_terminal(account: FakeAws, arguments: tuple[str, ...]) -> None:
+    found = refused(account, "deploy", *arguments)
+    assert found.code == 2
+    assert "not a terminal" in found.why
+    assert "--yes" in found.fix
+
+
+def test_with_no_input_nobody_is_asked(account: FakeAws) -> None:
+    found = refused(account, "deploy", "--no-input")
+    assert (found.code, found.why) == (2, "--no-input was given")
+
+
+def test_the_file_may_say_the_yes(account: FakeAws, tmp_path: Path) -> None:
+    (tmp_path / "triggers.toml").write_text("[stages.prod]\nconfirm_changes = false\n")
+    before = len(account.asked)
+    run("deploy", variables={"AWS_ENDPOINT_URL": account.url, **WITHOUT_SAM}, folder=tmp_path)
+    assert account.asked[before:][:1] == ["sts"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [((), "not a terminal"), (("--yes",), "not a terminal"), (("--no-input",), "--no-input was given")],
+    ids=str,
+)
+def test_off_a_terminal_nothing_is_guided(account: FakeAws, arguments: tuple[str, ...], why: str) -> None:
+    found = refused(account, "deploy", "--guided", *arguments)
+    assert found.code == 2
+    assert why in found.why
+    assert "triggers.toml" in found.fix
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ((), "triggers-api-prod"),
+        (("--no-input",), "triggers-api-prod"),
+        (("--stage", "test"), "triggers-api-test"),
+        (("--stack-name", "mine"), "mine"),
+    ],
+    ids=str,
+)
+def test_destroy_needs_the_stacks_name(account: FakeAws, arguments: tuple[str, ...], name: str) -> None:
+    found = refused(account, "destroy", *arguments)
+    assert found.code == 2
+    assert f"--confirm {name}" in found.fix
+
+
+def test_a_yes_is_too_quick_for_destroy(account: FakeAws) -> None:
+    assert refused(account, "destroy", "--yes").code == 2
+
+
+# No AWS
+
+
+@pytest.fixture
+def nowhere() -> dict[str, str]:
+    return {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}", **WITHOUT_SAM}
+
+
+UNREACHABLE = {
+    "deploy": ("deploy", "--yes"),
+    "plan": ("deploy", "--plan"),
+    "status": ("status",),
+    "outputs": ("outputs", "--name", "ApiUrl"),
+    "destroy": ("destroy", "--confirm", "triggers-api-prod"),
+}
+
+
+@pytest.mark.parametrize("arguments", UNREACHABLE.values(), ids=UNREACHABLE.keys())
+def test_an_aws_that_is_not_there_is_an_error_in_words(
+    arguments: tuple[str, ...], nowhere: dict[str, str]
+) -> None:
+    done = run(*arguments, "--region", "eu-west-1", variables=nowhere)
+    assert (done.returncode, done.stdout) == (1, "")
+    told = [line.partition(":")[0].strip() for line in done.stderr.splitlines()]
+    assert told == ["error", "why", "fix"]
+    assert "eu-west-1 (--region)" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", UNREACHABLE.values(), ids=UNREACHABLE.keys())
+def test_half_of_the_credentials_end_with_4(arguments: tuple[str, ...], nowhere: dict[str, str]) -> None:
+    done = run(*arguments, "--json", variables={**nowhere, "AWS_SECRET_ACCESS_KEY": ""})
+    assert done.returncode == 4
+    (line,) = done.stdout.splitlines()
+    assert json.loads(line)["error"]["code"] == "CREDENTIALS"
+
+
+def test_a_traceback_is_shown_only_where_it_is_wished(nowhere: dict[str, str]) -> None:
+    assert "Traceback" not in run("status", variables=nowhere).stderr
+    done = run("status", "--debug", variables=nowhere)
+    assert "Traceback" in done.stderr
+    assert done.returncode == 1
+
+
+def test_before_anything_is_changed_it_says_where_and_from_which_setting(account: FakeAws) -> None:
+    done = run(
+        *("deploy", "--yes", "--stage", "dev", "--region", "eu-west-1"),
+        variables={"AWS_ENDPOINT_URL": account.url, "TRIGGERS_STACK_NAME": "mine", **WITHOUT_SAM},
+    )
+    first = done.stderr.splitlines()[0]
+    for part in (fake_aws.ACCOUNT, "eu-west-1 (--region)", "dev (--stage)", "mine (TRIGGERS_STACK_NAME)"):
+        assert part in first
+
+
+# Doctor
+
+
+def findings(done_stdout: str) -> dict[str, dict[str, Any]]:
+    document = json.loads(done_stdout)
+    assert set(document) == {"can_deploy", "findings"}
+    assert document["can_deploy"] is False
+    found = {one["check"]: one for one in document["findings"]}
+    for one in found.values():
+        assert set(one) == {"check", "state", "message", "fix"}
+        assert one["state"] != "failed" or one["fix"]
+    return found
+
+
+def test_doctor_without_aws_looks_at_this_machine_and_ends_with_3(
+    nowhere: dict[str, str], tmp_path: Path
+) -> None:
+    variables = {**nowhere, "UV_CACHE_DIR": str(tmp_path / "cache")}
+    done = run("doctor", "--json", variables=variables)
+    assert done.returncode == 3
+    found = findings(done.stdout)
+    assert found["uv"]["state"] == "ok"
+    assert found["sam"]["state"] == "failed"
+    assert "pipx install" in found["sam"]["fix"]
+    assert found["credentials"]["state"] == "failed"
+    assert "not installed" in found["docker"]["message"]
+
+
+def test_doctor_tells_a_person_the_same_with_a_fix_below(nowhere: dict[str, str], tmp_path: Path) -> None:
+    variables = {**nowhere, "UV_CACHE_DIR": str(tmp_path / "cache")}
+    done = run("doctor", variables=variables)
+    assert (done.returncode, done.stderr) == (3, "")
+    assert "Traceback" not in done.stdout
+    lines = done.stdout.splitlines()
+    at = next(n for n, line in enumerate(lines) if line.split()[:2] == ["failed", "credentials"])
+    assert lines[at + 1].strip().startswith("fix: ")

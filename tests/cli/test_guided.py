@@ -1,0 +1,200 @@
+"""`triggers deploy --guided` on a terminal: what is asked, and what becomes of `triggers.toml`.
+
+No AWS answers behind it, so every run fails once the questions are over: only the file matters.
+"""
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.dynamodb_local import free_port
+from tests.support.terminal import Session, run_on_terminal
+from triggers_api.cli.guided import save
+from triggers_api.errors import OperatorError
+
+STACK, REGION, CONFIRM = "Stack name [", "AWS Region [", "Confirm changes before deploy [Y/n]"
+ROLE, ROLLBACK = "Allow the creation of the function's IAM role [Y/n]", "Disable rollback [y/N]"
+SAVE = "Save arguments to triggers.toml [Y/n]"
+QUESTIONS = [STACK, REGION, CONFIRM, ROLE, ROLLBACK, SAVE]
+SAVED = "Saved to triggers.toml"
+
+FILE = """\
+# Ours; ask Anna.
+stage = "dev" # most of us
+
+[stages.dev]   # the one to break
+region = "eu-west-3"
+disable_rollback = true
+
+[stages.prod]
+# Never another region: the contract says so.
+region = 'eu-central-1'
+profile = "of-file"
+
+[stages.prod.parameters]
+LogLevel = "ERROR" # quiet
+MemorySize = 1024
+"""
+
+
+def guided(
+    folder: Path, *answers: str, replies: Sequence[tuple[str, str]] = (), arguments: Sequence[str] = ()
+) -> Session:
+    """Answer each question in its order, the rest with Return; `replies` are instead of that."""
+    texts = [*answers, *[""] * (len(QUESTIONS) - len(answers))]
+    typed = [(question, f"{text}\n") for question, text in zip(QUESTIONS, texts, strict=True)]
+    session = run_on_terminal(
+        *("deploy", "--guided", "--plan", "--stage", "prod", *arguments),
+        variables={"AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}"},
+        replies=replies or typed,
+        folder=folder,
+    )
+    assert session.code in {1, 4}
+    assert "Traceback" not in session.screen
+    return session
+
+
+def saved(folder: Path, stage: str = "prod") -> dict[str, Any]:
+    content = tomllib.loads((folder / "triggers.toml").read_text())
+    found: dict[str, Any] = content["stages"][stage]
+    return found
+
+
+def test_the_questions_come_in_their_order_with_their_defaults(tmp_path: Path) -> None:
+    screen = guided(tmp_path).screen
+    asked = [STACK + "triggers-api-prod]: ", REGION + "us-east-1]: ", CONFIRM, ROLE, ROLLBACK, SAVE]
+    places = [screen.index(question) for question in asked]
+    assert places == sorted(places)
+    assert screen.count(STACK) == screen.count(SAVE) == 1
+
+
+def test_return_takes_the_defaults_and_they_are_saved(tmp_path: Path) -> None:
+    screen = guided(tmp_path).screen
+    assert f"{SAVED}, in [stages.prod]." in screen
+    assert tomllib.loads((tmp_path / "triggers.toml").read_text()) == {
+        "stages": {
+            "prod": {
+                "region": "us-east-1",
+                "stack_name": "triggers-api-prod",
+                "confirm_changes": True,
+                "disable_rollback": False,
+            }
+        }
+    }
+
+
+def test_answers_are_saved_and_used(tmp_path: Path) -> None:
+    screen = guided(tmp_path, "our-inbox", "eu-west-1", "n", "y", "yes", "Y").screen
+    assert saved(tmp_path) == {
+        "region": "eu-west-1",
+        "stack_name": "our-inbox",
+        "confirm_changes": False,
+        "disable_rollback": True,
+    }
+    assert "AWS cannot be reached in eu-west-1 (your answer)" in screen
+
+
+def test_nothing_but_the_file_is_left(tmp_path: Path) -> None:
+    guided(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["triggers.toml"]
+
+
+def test_a_profile_that_was_given_is_saved_too(tmp_path: Path) -> None:
+    guided(tmp_path, arguments=("--profile", "mine"))
+    assert saved(tmp_path)["profile"] == "mine"
+
+
+def test_what_the_file_has_is_the_default_and_all_else_in_it_stays(tmp_path: Path) -> None:
+    (tmp_path / "triggers.toml").write_text(FILE)
+    screen = guided(tmp_path, "our-inbox").screen
+    assert f"{REGION}eu-central-1]" in screen
+    text = (tmp_path / "triggers.toml").read_text()
+    assert saved(tmp_path) == {
+        "region": "eu-central-1",
+        "profile": "of-file",
+        "stack_name": "our-inbox",
+        "confirm_changes": True,
+        "disable_rollback": False,
+        "parameters": {"LogLevel": "ERROR", "MemorySize": 1024},
+    }
+    assert saved(tmp_path, "dev") == tomllib.loads(FILE)["stages"]["dev"]
+    for line in FILE.splitlines():
+        if not line.startswith("region = 'eu-central"):
+            assert line in text.splitlines()
+
+
+def test_the_same_answers_leave_the_file_as_it_is(tmp_path: Path) -> None:
+    guided(tmp_path, "our-inbox", "eu-west-1")
+    before = (tmp_path / "triggers.toml").read_text()
+    guided(tmp_path)
+    assert (tmp_path / "triggers.toml").read_text() == before
+
+
+@pytest.mark.parametrize("before", [None, FILE], ids=["without a file", "with a file"])
+def test_a_no_to_saving_leaves_the_file_as_it_was(tmp_path: Path, before: str | None) -> None:
+    path = tmp_path / "triggers.toml"
+    if before is not None:
+        path.write_text(before)
+    session = guided(tmp_path, "our-inbox", "eu-west-1", "", "", "", "n")
+    assert SAVED not in session.screen
+    assert (path.read_text() if path.exists() else None) == before
+
+
+def test_a_no_to_the_role_ends_it_and_saves_nothing(tmp_path: Path) -> None:
+    session = guided(tmp_path, replies=[(STACK, "\n"), (REGION, "\n"), (CONFIRM, "\n"), (ROLE, "n\n")])
+    assert session.code == 1
+    assert "error: Nothing was changed." in session.screen
+    assert ROLLBACK not in session.screen
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_answer_is_asked_for_again_with_what_is_allowed(tmp_path: Path) -> None:
+    session = guided(
+        tmp_path,
+        replies=[
+            (STACK, "1st stack\n"),
+            ("'1st stack' is not a stack name", "first\n"),
+            (REGION, "Paris\n"),
+            ("'Paris' is not a region such as us-east-1", "eu-west-3\n"),
+            (CONFIRM, "perhaps\n"),
+            ("Answer y or n.", "no\n"),
+            *[(question, "\n") for question in (ROLE, ROLLBACK, SAVE)],
+        ],
+    )
+    assert session.screen.count(STACK) == session.screen.count(REGION) == 2
+    assert session.screen.count(CONFIRM) == 2
+    found = saved(tmp_path)
+    assert (found["stack_name"], found["region"], found["confirm_changes"]) == ("first", "eu-west-3", False)
+
+
+FORMS = {
+    "nothing": "",
+    "other stages": "[stages.dev]\nregion = 'eu-west-3'\n",
+    "only parameters": "[stages.prod.parameters]\nLogLevel = 'DEBUG'\n",
+    "another stage between its tables": (
+        "[stages.prod]\nprofile = 'p'\n[stages.dev]\nregion = 'eu-west-3'\n"
+        "[stages.prod.parameters]\nLogLevel = 'DEBUG'\n"
+    ),
+    "dotted names": "stages.prod.region = 'eu-west-3'\nstages.dev.region = 'eu-west-2'\n",
+    "an inline table": "[stages]\nprod = {region = 'eu-west-3'} # ours\ndev = {region = 'eu-west-2'}\n",
+    "inline tables throughout": "stages = {dev = {region = 'eu-west-2'}}\n",
+}
+
+
+@pytest.mark.parametrize("text", FORMS.values(), ids=FORMS.keys())
+def test_every_form_of_the_file_can_take_the_answers(tmp_path: Path, text: str) -> None:
+    (tmp_path / "triggers.toml").write_text(text)
+    answers: dict[str, str | bool] = {"region": "eu-west-1", "confirm_changes": False}
+    save("prod", answers, folder=tmp_path)
+    before = tomllib.loads(text).get("stages", {})
+    after = tomllib.loads((tmp_path / "triggers.toml").read_text())["stages"]
+    assert after == {**before, "prod": {**before.get("prod", {}), **answers}}
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_in_words(tmp_path: Path) -> None:
+    (tmp_path / "triggers.toml.new").mkdir()
+    with pytest.raises(OperatorError):
+        save("prod", {"region": "eu-west-1"}, folder=tmp_path)

@@ -1,0 +1,319 @@
+"""What stops a deployment, or breaks it: the message, the exit code, and what is there afterwards."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.api_client import ApiClient
+from tests.support.cloudformation_gaps import restore
+from tests.support.rehearsal import REGION, Rehearsal, error_of, said, stack_name, traces
+from triggers_api.ops.tables import create_missing_tables
+
+pytestmark = [pytest.mark.xdist_group("deploy failures"), pytest.mark.timeout(600)]
+
+NO_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+ANOTHERS = {
+    "Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "somebody-elses"}}}
+}
+
+
+def waits(seconds: int) -> dict[str, Any]:
+    """Return a template that is busy for some seconds, and then fails: nobody signals."""
+    return {
+        "Parameters": {"Stage": {"Type": "String"}},
+        "Resources": {
+            "Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
+            "Wait": {
+                "Type": "AWS::CloudFormation::WaitCondition",
+                "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": str(seconds), "Count": 1},
+            },
+        },
+    }
+
+
+def create_stack(rehearsal: Rehearsal, stage: str, template: dict[str, Any]) -> str:
+    """Make a stack that has the name of a stage's, and return its id."""
+    parameters = [{"ParameterKey": "Stage", "ParameterValue": stage}] if "Parameters" in template else []
+    made = rehearsal.emulator.client("cloudformation").create_stack(
+        StackName=stack_name(stage), TemplateBody=json.dumps(template), Parameters=parameters
+    )
+    return str(made["StackId"])
+
+
+def refused(rehearsal: Rehearsal, code: int, *arguments: str) -> dict[str, str]:
+    """Run a deployment that must be refused with this exit code, and return its error."""
+    done = rehearsal.run("deploy", *arguments, "--json")
+    assert done.returncode == code, said(done)
+    return error_of(done)
+
+
+def assert_deleted_first(told: list[dict[str, Any]], stage: str) -> None:
+    """Look for the old stack's end before the change set: the emulator forgets one that has a successor."""
+    before = told[: next(at for at, one in enumerate(told) if one["event"] == "change_set")]
+    ends = [one["status"] for one in before if one.get("logical_id") == stack_name(stage)]
+    assert ends[-1] == "DELETE_COMPLETE"
+
+
+@pytest.fixture
+def untouched(rehearsal: Rehearsal) -> Iterator[None]:
+    """See to it that a test leaves nothing in the account."""
+    before = traces(rehearsal.emulator)
+    yield
+    assert traces(rehearsal.emulator) == before
+
+
+@pytest.fixture
+def nowhere(rehearsal: Rehearsal) -> Rehearsal:
+    """Give commands for which there is no AWS to ask: what they refuse, they refuse by themselves."""
+    return rehearsal.with_variables(AWS_ENDPOINT_URL="http://127.0.0.1:9")
+
+
+def test_without_sam_it_says_how_to_install_it(rehearsal: Rehearsal, tmp_path: Path, untouched: None) -> None:
+    without = rehearsal.with_variables(PATH=os.defpath, UV_OFFLINE="1", UV_CACHE_DIR=str(tmp_path / "empty"))
+    error = refused(without, 3, "--stage", "nosam", "--yes")
+    assert error["code"] == "PREFLIGHT_FAILED"
+    assert "There is no SAM CLI" in error["message"]
+    assert "pipx install aws-sam-cli==" in error["hint"]
+
+
+def test_without_credentials_it_says_where_to_get_them(rehearsal: Rehearsal, untouched: None) -> None:
+    error = refused(rehearsal.with_variables(**NO_CREDENTIALS), 4, "--stage", "nobody", "--yes")
+    assert error["code"] == "CREDENTIALS"
+    assert "There are no AWS credentials." in error["message"]
+    assert "aws configure" in error["hint"]
+
+
+def test_with_a_key_that_aws_does_not_know_it_says_so(rehearsal: Rehearsal, untouched: None) -> None:
+    unknown = rehearsal.with_variables(AWS_ACCESS_KEY_ID="AKIAUNKNOWNUNKNOWN00")
+    error = refused(unknown, 4, "--stage", "nobody", "--yes")
+    assert error["code"] == "CREDENTIALS"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (("--parameter", "EventTtlDays=0"), ("--parameter", "EventTtlDays", "from 1 to 3650")),
+        (("--parameter", "LogLevel=LOUD"), ("--parameter", "LogLevel", "DEBUG, INFO")),
+        (("--parameter", "CorsAllowOrigin=example"), ("CorsAllowOrigin", "https://example.com")),
+        (("--parameter", "LogLevle=DEBUG"), ("LogLevle", "LogLevel")),
+        (("--parameter", "LogLevel"), ("KEY=VALUE",)),
+        (("--parameter", "Stage=prod"), ("Stage", "--stage")),
+        (("--stage", "Prod!"), ("--stage", "a-z, 0-9")),
+        (("--stage", "local"), ("local",)),
+        (("--runtime", "python3.10"), ("--runtime", "python3.11, python3.12, python3.13, python3.14")),
+        (("--architecture", "arm"), ("--architecture", "x86_64, arm64")),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_built_or_asked(
+    nowhere: Rehearsal, arguments: tuple[str, ...], names: tuple[str, ...]
+) -> None:
+    error = refused(nowhere.with_variables(PATH="", UV_OFFLINE="1"), 2, *arguments, "--yes")
+    assert error["code"] == "CONFIGURATION_ERROR"
+    said = f"{error['message']} {error['hint']}"
+    for name in names:
+        assert name in said
+
+
+def test_off_a_terminal_it_needs_a_yes_before_it_does_anything(nowhere: Rehearsal) -> None:
+    began = time.monotonic()
+    error = refused(nowhere, 2, "--stage", "prod")
+    assert error["code"] == "CONFIRMATION_NEEDED"
+    assert "--yes" in error["hint"]
+    assert time.monotonic() - began < 5
+
+
+def test_a_create_that_fails_half_way_is_explained_and_the_next_deploy_starts_anew(
+    rehearsal: Rehearsal,
+) -> None:
+    """The emulator refuses an alarm on a formula; AWS does not."""
+    failing = ("--stage", "half", "--yes", "--parameter", "AlarmEmail=ops@example.com")
+    done = rehearsal.run("deploy", *failing, "--json")
+    assert done.returncode == 5, said(done)
+    error = error_of(done)
+    assert error["code"] == "DEPLOYMENT_FAILED"
+    assert "triggers-api-half ended in ROLLBACK_COMPLETE" in error["message"]
+    assert "TableThrottlesAlarm: " in error["message"]
+    assert "MetricName" in error["message"], "the reason is CloudFormation's own"
+    old = rehearsal.stack(stack_name("half"))
+    assert old["StackStatus"] == "ROLLBACK_COMPLETE"
+
+    told = rehearsal.deploy("half")
+    assert [one["status"] for one in told if one["event"] == "obstacle"] == ["ROLLBACK_COMPLETE"]
+    assert (told[-1]["changed"], told[-1]["status"]) == (True, "CREATE_COMPLETE")
+    assert_deleted_first(told, "half")
+    assert rehearsal.stack(stack_name("half"))["StackId"] != old["StackId"]
+    with ApiClient(told[-1]["outputs"]["ApiUrl"]) as client:
+        assert client.call("GET", "/v1/health").status == 200
+
+
+def test_a_busy_stack_is_left_alone_and_what_its_failure_leaves_is_replaced(rehearsal: Rehearsal) -> None:
+    old = create_stack(rehearsal, "wait", waits(5))
+    error = refused(rehearsal, 3, "--stage", "wait", "--yes")
+    assert error["code"] == "PREFLIGHT_FAILED"
+    assert "triggers-api-wait is busy: CREATE_IN_PROGRESS" in error["message"]
+    assert "triggers status" in error["hint"]
+
+    end = time.monotonic() + 30
+    while rehearsal.stack(old)["StackStatus"] != "ROLLBACK_COMPLETE":
+        assert time.monotonic() < end, rehearsal.stack(old)
+        time.sleep(0.2)
+    error = refused(rehearsal, 3, "--stage", "wait", "--plan")
+    assert "ROLLBACK_COMPLETE" in error["message"]
+    assert rehearsal.stack(old)["StackStatus"] == "ROLLBACK_COMPLETE", "a plan changes nothing"
+
+    told = rehearsal.deploy("wait")
+    assert told[-1]["status"] == "CREATE_COMPLETE"
+    assert_deleted_first(told, "wait")
+    assert rehearsal.stack(stack_name("wait"))["StackId"] != old
+
+
+def test_a_stack_of_somebody_else_is_left_alone(rehearsal: Rehearsal) -> None:
+    create_stack(rehearsal, "theirs", ANOTHERS)
+    before = traces(rehearsal.emulator)
+    error = refused(rehearsal, 3, "--stage", "theirs", "--yes")
+    assert "triggers-api-theirs is not one of this program" in error["message"]
+    assert "--stack-name" in error["hint"]
+    assert traces(rehearsal.emulator) == before
+
+
+def test_a_stack_of_another_stage_is_left_alone(rehearsal: Rehearsal) -> None:
+    create_stack(rehearsal, "shared", waits(3600))
+    before = traces(rehearsal.emulator)
+    error = refused(rehearsal, 3, "--stage", "mine", "--stack-name", "triggers-api-shared", "--yes")
+    assert "triggers-api-shared belongs to stage shared" in error["message"]
+    assert traces(rehearsal.emulator) == before
+
+
+def test_a_retained_table_is_found_first_and_adopted_with_what_is_in_it(rehearsal: Rehearsal) -> None:
+    """They were made by `triggers dev`, or by an earlier stack: `test_destroy.py` has that life."""
+    events, keys = "triggers-api-events-kept", "triggers-api-keys-kept"
+    create_missing_tables(endpoint_url=rehearsal.emulator.url, region=REGION, events=events, keys=keys)
+    key = rehearsal.key("kept")
+    dynamodb = rehearsal.emulator.client("dynamodb")
+    dynamodb.put_item(TableName=events, Item={"event_id": {"S": "1"}, "created_at": {"S": "2"}})
+
+    def kept() -> list[Any]:
+        tables = [dynamodb.describe_table(TableName=name)["Table"] for name in (events, keys)]
+        items = [dynamodb.scan(TableName=name, ConsistentRead=True)["Items"] for name in (events, keys)]
+        assert all(items)
+        return [[(table["TableId"], table["CreationDateTime"]) for table in tables], items]
+
+    data = kept()
+    before = traces(rehearsal.emulator)
+    error = refused(rehearsal, 3, "--stage", "kept", "--yes")
+    assert error["code"] == "PREFLIGHT_FAILED"
+    assert f"{events} and {keys}" in error["message"]
+    assert "--adopt" in error["hint"]
+    assert traces(rehearsal.emulator) == before
+    planned = rehearsal.lines("deploy", "--stage", "kept", "--adopt", "--plan")
+    assert [one["action"] for one in planned[-1]["changes"]] == ["Import", "Import"]
+    assert traces(rehearsal.emulator) == before
+
+    told = rehearsal.deploy("kept", "--adopt")
+    assert [one["adopts"] for one in told if one["event"] == "change_set"] == [True, False]
+    assert told[-1]["status"] == "UPDATE_COMPLETE"
+    assert kept() == data
+    with ApiClient(rehearsal.url("kept"), key=key) as client:
+        assert client.inbox() == []
+
+
+def slow_sam(rehearsal: Rehearsal, folder: Path, step: str) -> Rehearsal:
+    """Put a sam on PATH that tells when a step of it begins, and then takes a minute over it."""
+    folder.mkdir()
+    real = shutil.which("sam", path=rehearsal.environment["PATH"])
+    script = folder / "sam"
+    slow = f'if [ "$1" = {step} ]; then touch "{folder}/began"; exec sleep 60; fi'
+    script.write_text(f'#!/bin/sh\n{slow}\nexec "{real}" "$@"\n')
+    script.chmod(0o755)
+    return rehearsal.with_variables(PATH=f"{folder}:{os.defpath}")
+
+
+def wait_for(condition: Any, process: subprocess.Popen[str]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("step", ["build", "deploy"])
+def test_ctrl_c_before_the_change_set_leaves_no_stack(
+    rehearsal: Rehearsal, tmp_path: Path, untouched: None, step: str
+) -> None:
+    slow = slow_sam(rehearsal, tmp_path / "bin", step)
+    with slow.started("deploy", "--stage", "stopped", "--yes") as process:
+        wait_for((tmp_path / "bin" / "began").exists, process)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, errors
+    assert "Interrupted: nothing was changed." in errors
+    assert "Traceback" not in errors
+
+
+def test_ctrl_c_once_the_change_set_is_there_takes_it_away(rehearsal: Rehearsal, tmp_path: Path) -> None:
+    """What SAM made first for itself, its bucket, stays."""
+    real = shutil.which("sam", path=rehearsal.environment["PATH"])
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    script = folder / "sam"
+    script.write_text(
+        f'#!/bin/sh\n"{real}" "$@" || exit\nif [ "$1" = deploy ]; then touch "{folder}/made"; sleep 60; fi\n'
+    )
+    script.chmod(0o755)
+    slow = rehearsal.with_variables(PATH=f"{folder}:{os.defpath}")
+    with slow.started("deploy", "--stage", "stopped", "--yes") as process:
+        wait_for((folder / "made").exists, process)
+        assert rehearsal.stack(stack_name("stopped"))["StackStatus"] == "REVIEW_IN_PROGRESS"
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of the job
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, errors
+    assert "Interrupted: nothing was changed." in errors
+    assert stack_name("stopped") not in rehearsal.stack_names()
+
+
+def interrupted_at(rehearsal: Rehearsal, stage: str, **expected: str) -> str:
+    """Press Ctrl-C when a line of `deploy` tells this, and return what it says of that."""
+    with rehearsal.started("deploy", "--stage", stage, "--yes", "--json") as process:
+        assert process.stdout is not None
+        assert any(expected.items() <= json.loads(text).items() for text in process.stdout)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    return str(errors)
+
+
+def assert_is_made(rehearsal: Rehearsal, stage: str) -> None:
+    """Wait for the stack, and ask its API."""
+    end = time.monotonic() + 60
+    while rehearsal.stack(stack_name(stage))["StackStatus"] != "CREATE_COMPLETE":
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    restore(rehearsal.emulator, stack_name(stage))
+    with ApiClient(rehearsal.url(stage)) as client:
+        assert client.call("GET", "/v1/health").status == 200
+
+
+def test_ctrl_c_while_cloudformation_works_says_that_it_goes_on(rehearsal: Rehearsal) -> None:
+    errors = interrupted_at(rehearsal, "going", event="resource")
+    assert "Interrupted: CloudFormation goes on with triggers-api-going" in errors
+    assert "triggers status --stage going" in errors
+    assert_is_made(rehearsal, "going")
+
+
+def test_ctrl_c_just_as_cloudformation_is_asked_says_what_is_true(rehearsal: Rehearsal) -> None:
+    errors = interrupted_at(rehearsal, "asked", step="apply")
+    if "CloudFormation goes on" in errors:
+        assert stack_name("asked") in rehearsal.stack_names(), "it goes on with a stack that is gone"
+        assert_is_made(rehearsal, "asked")
+    else:
+        assert "nothing was changed" in errors
+        assert stack_name("asked") not in rehearsal.stack_names()

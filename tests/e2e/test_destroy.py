@@ -1,0 +1,126 @@
+"""`triggers destroy`: what it says, what it needs, what it takes and what it leaves; and the way back.
+
+The tests go on with one stage, from its deployment to the one that adopts its tables.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.support.api_client import ApiClient
+from tests.support.rehearsal import Rehearsal, error_of, said, traces
+
+pytestmark = [pytest.mark.xdist_group("destroy"), pytest.mark.timeout(600)]
+
+STACK = "triggers-api-prod"
+TABLES = ("triggers-api-events-prod", "triggers-api-keys-prod")
+KEPT = ("EventsTable", "ApiKeysTable")
+DELETED = ("TriggersApi", "TriggersApiFunction", "TriggersApiRole", "TriggersApiLogGroup")
+
+
+@dataclass(frozen=True)
+class Before:
+    """A key that opens the stage, and the events that are in it."""
+
+    key: str
+    events: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def before(rehearsal: Rehearsal) -> Before:
+    url = rehearsal.deploy("prod")[-1]["outputs"]["ApiUrl"]
+    key = rehearsal.key("prod")
+    with ApiClient(url, key=key) as client:
+        made = [client.ingest({"number": number}).body["event_id"] for number in range(3)]
+        client.acknowledge(made[0])
+        return Before(key, [without_request(client, event_id) for event_id in made])
+
+
+def without_request(client: ApiClient, event_id: str) -> dict[str, Any]:
+    event = client.get(event_id).body
+    event.pop("request_id")
+    return event
+
+
+def assert_tells_what_goes_and_what_stays(screen: str) -> None:
+    lines = [line.split() for line in screen.splitlines()]
+    for action, names in (("keep", KEPT), ("delete", DELETED)):
+        for name in names:
+            assert any(line[:2] == [action, name] for line in lines), (action, name, screen)
+    assert f"It keeps {TABLES[0]}, {TABLES[1]}." in screen or f"It keeps {TABLES[1]}, {TABLES[0]}." in screen
+
+
+def test_off_a_terminal_it_needs_the_name_as_a_flag(rehearsal: Rehearsal, before: Before) -> None:
+    account = traces(rehearsal.emulator)
+    for arguments in ((), ("--no-input",)):
+        done = rehearsal.run("destroy", "--stage", "prod", *arguments, "--json")
+        assert done.returncode == 2
+        assert error_of(done)["code"] == "CONFIRMATION_NEEDED"
+        assert f"--confirm {STACK}" in error_of(done)["hint"]
+    assert traces(rehearsal.emulator) == account
+
+
+def test_a_yes_is_not_enough(rehearsal: Rehearsal, before: Before) -> None:
+    account = traces(rehearsal.emulator)
+    assert rehearsal.run("destroy", "--stage", "prod", "--yes").returncode == 2
+    assert traces(rehearsal.emulator) == account
+
+
+def test_a_wrong_name_changes_nothing(rehearsal: Rehearsal, before: Before) -> None:
+    account = traces(rehearsal.emulator)
+    done = rehearsal.run("destroy", "--stage", "prod", "--confirm", "triggers-api-test")
+    assert done.returncode == 1, said(done)
+    typed = rehearsal.on_terminal("destroy", "--stage", "prod", replies=[("to go on", "prod\n")])
+    assert typed.code == 1
+    assert "Nothing was changed." in typed.screen
+    assert_tells_what_goes_and_what_stays(typed.screen)
+    assert traces(rehearsal.emulator) == account
+
+
+def test_with_the_typed_name_it_deletes_the_stack_and_keeps_the_tables(
+    rehearsal: Rehearsal, before: Before
+) -> None:
+    dynamodb = rehearsal.emulator.client("dynamodb")
+    items = [dynamodb.scan(TableName=name)["Items"] for name in TABLES]
+    typed = rehearsal.on_terminal("destroy", "--stage", "prod", replies=[("to go on", f"{STACK}\n")])
+    assert typed.code == 0, typed.screen
+    assert_tells_what_goes_and_what_stays(typed.screen)
+    assert f"Type {STACK} to go on" in typed.screen
+    assert f"The stack {STACK} is deleted." in typed.screen
+    assert "triggers deploy --stage prod --adopt" in typed.screen
+
+    assert STACK not in rehearsal.stack_names()
+    assert rehearsal.emulator.client("lambda").list_functions()["Functions"] == []
+    assert rehearsal.emulator.client("apigateway").get_rest_apis()["items"] == []
+    assert rehearsal.emulator.client("iam").list_roles()["Roles"] == []
+    groups = rehearsal.emulator.client("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/triggers")
+    assert groups["logGroups"] == []
+    assert [dynamodb.scan(TableName=name)["Items"] for name in TABLES] == items
+
+
+def test_a_stage_that_is_not_there_cannot_be_destroyed(rehearsal: Rehearsal, before: Before) -> None:
+    done = rehearsal.run("destroy", "--stage", "prod", "--confirm", STACK, "--json")
+    assert done.returncode == 1
+    assert error_of(done)["code"] == "STACK_MISSING"
+
+
+def test_a_deploy_that_adopts_has_the_events_again_and_the_key_still_opens(
+    rehearsal: Rehearsal, before: Before
+) -> None:
+    end = rehearsal.deploy("prod", "--adopt")[-1]
+    with ApiClient(end["outputs"]["ApiUrl"], key=before.key) as client:
+        found = [without_request(client, one["event_id"]) for one in before.events]
+        assert found == before.events
+        assert [event["event_id"] for event in client.inbox()] == [
+            one["event_id"] for one in before.events if one["status"] == "pending"
+        ]
+
+
+def test_with_json_the_last_line_says_what_is_gone_and_what_is_kept(
+    rehearsal: Rehearsal, before: Before
+) -> None:
+    told = rehearsal.lines("destroy", "--stage", "prod", "--confirm", STACK)
+    assert told[-1]["deleted"] == STACK
+    assert sorted(told[-1]["kept"]) == sorted(TABLES)
+    assert {one["event"] for one in told} == {"resource", "outcome"}

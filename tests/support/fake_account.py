@@ -1,0 +1,270 @@
+"""An account in memory: stacks, tables and log groups, changed at once and with no wait.
+
+What a change set does is not worked out: it ends as the test says. `done` is what changed something.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError, WaiterError
+
+from tests.support.fake_sam import FakeSam
+from tests.support.stubbed_aws import ACCOUNT, AT, CHANGE_SET, NAME, REGION, make_target
+from triggers_api.ops.aws import Aws
+from triggers_api.ops.target import Setting, Target
+
+OUTPUTS = {"ApiId": "abc123", "ApiUrl": "https://abc123.execute-api.eu-west-1.amazonaws.com/dev"}
+IMPORT = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:changeSet/triggers-adopt-1/cccc-3"
+_TABLE = "AWS::DynamoDB::Table"
+
+
+def refusal(code: str, message: str, operation: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, operation)
+
+
+@dataclass
+class FakeStack:
+    id: str
+    status: str
+    parameters: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
+    tables: dict[str, str] = field(default_factory=dict)
+    """Physical names by logical ids."""
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+
+class FakeAccount(Aws):
+    """The services of the account. `changes` is what every change set of SAM would do."""
+
+    def __init__(self, sam: FakeSam, target: Target | None = None) -> None:
+        super().__init__(target or make_target(), Setting(REGION, "--region"))
+        self.sam = sam
+        self.stack: FakeStack | None = None
+        self.tables: dict[str, bool] = {}
+        """Each with whether it is protected."""
+        self.log_groups: list[str] = []
+        self.changes: list[dict[str, str]] = [
+            {"Action": "Add", "LogicalResourceId": "TriggersApi", "ResourceType": "AWS::ApiGateway::RestApi"}
+        ]
+        self.ends_in = ""
+        """The state that the next execution ends in; as it should, unless a test says otherwise."""
+        self.failing = ""
+        """An operation that is denied."""
+        self.import_fails = ""
+        self.imported: dict[str, Any] = {}
+        self.change_sets: set[str] = set()
+        self.done: list[str] = []
+        self.ends: dict[str, FakeStack] = {}
+        self._deployments = self._stacks = 0
+
+    def has_stack(self, status: str, **parameters: str) -> FakeStack:
+        self._stacks += 1
+        stack_id = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{NAME}/{self._stacks}"
+        self.stack = FakeStack(stack_id, status, {"Stage": "dev", **parameters})
+        self.happened(self.stack, status)
+        return self.stack
+
+    def happened(self, stack: FakeStack, status: str, logical_id: str = NAME, reason: str = "") -> None:
+        number = len(stack.events)
+        stack.status = status if logical_id == NAME else stack.status
+        stack.events.append(
+            {
+                "StackId": stack.id,
+                "EventId": f"{stack.id}-{number}",
+                "Timestamp": AT + timedelta(seconds=number),
+                "LogicalResourceId": logical_id,
+                "PhysicalResourceId": stack.id if logical_id == NAME else "",
+                "ResourceType": "AWS::CloudFormation::Stack" if logical_id == NAME else _TABLE,
+                "ResourceStatus": status,
+                "ResourceStatusReason": reason,
+            }
+        )
+
+    def client(self, service: str) -> Any:
+        return {
+            "cloudformation": _CloudFormation,
+            "dynamodb": _DynamoDB,
+            "logs": _Logs,
+            "s3": _Nothing,
+            "apigateway": _Nothing,
+        }[service](self)
+
+    def allow(self, operation: str) -> None:
+        """Raise where an operation is denied."""
+        if operation == self.failing:
+            raise refusal("AccessDenied", f"not authorized to perform: {operation}", operation)
+
+    def look_at_sam(self) -> None:
+        """Make the change set that SAM has made since the last look."""
+        made = len(self.sam.asked("deploy")) if self.sam.was_asked("deploy") else 0
+        if made > self._deployments:
+            self._deployments = made
+            self.done.append("sam deploy")
+            self.change_sets.add(CHANGE_SET)
+            if self.stack is None:
+                self.has_stack("REVIEW_IN_PROGRESS").parameters.clear()
+
+
+class _Nothing:
+    """A service with nothing in it that is asked for."""
+
+    def __init__(self, account: FakeAccount) -> None:
+        self._account = account
+
+    def __getattr__(self, operation: str) -> Any:
+        def refuse(**_: Any) -> Any:
+            self._account.allow(operation)
+            return {}
+
+        return refuse
+
+
+class _Logs(_Nothing):
+    def describe_log_groups(self, logGroupNamePrefix: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
+        found = [one for one in self._account.log_groups if one.startswith(logGroupNamePrefix)]
+        return {"logGroups": [{"logGroupName": one} for one in found]}
+
+
+class _DynamoDB(_Nothing):
+    class exceptions:  # noqa: N801 - boto3's name
+        class ResourceNotFoundException(Exception):  # noqa: N818 - boto3's name
+            pass
+
+    def describe_table(self, TableName: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
+        self._account.allow("describe_table")
+        if TableName not in self._account.tables:
+            raise self.exceptions.ResourceNotFoundException
+        return {"Table": {"DeletionProtectionEnabled": self._account.tables[TableName]}}
+
+
+class _CloudFormation:
+    """The client; its operations take boto3's keyword arguments."""
+
+    def __init__(self, account: FakeAccount) -> None:
+        self._account = account
+
+    def __getattr__(self, operation: str) -> Any:
+        def call(**given: Any) -> Any:
+            self._account.look_at_sam()
+            self._account.allow(operation)
+            return getattr(self, f"_{operation}")(**given)
+
+        if operation.startswith("_"):
+            raise AttributeError(operation)
+        return call
+
+    def get_paginator(self, operation: str) -> Any:
+        account = self
+
+        class Paginator:
+            def paginate(self, **given: Any) -> Iterator[Any]:
+                yield getattr(account, operation)(**given)
+
+        return Paginator()
+
+    def get_waiter(self, name: str) -> Any:
+        account = self._account
+
+        class Waiter:
+            def wait(self, **_: Any) -> None:
+                if name == "change_set_create_complete" and account.import_fails:
+                    answer: Any = {"Status": "FAILED", "StatusReason": account.import_fails}
+                    raise WaiterError(name, "failed", answer)
+
+        return Waiter()
+
+    def _find(self, name: str) -> FakeStack:
+        stack = self._account.stack
+        if stack is not None and name in {NAME, stack.id}:
+            return stack
+        if name in self._account.ends:
+            return self._account.ends[name]
+        raise refusal("ValidationError", f"Stack with id {name} does not exist", "DescribeStacks")
+
+    def _describe_stacks(self, **given: Any) -> Any:
+        stack = self._find(given["StackName"])
+        return {
+            "Stacks": [
+                {
+                    "StackId": stack.id,
+                    "StackName": NAME,
+                    "StackStatus": stack.status,
+                    "CreationTime": AT,
+                    "Outputs": [{"OutputKey": k, "OutputValue": v} for k, v in stack.outputs.items()],
+                    "Parameters": [
+                        {"ParameterKey": k, "ParameterValue": v} for k, v in stack.parameters.items()
+                    ],
+                }
+            ]
+        }
+
+    def _describe_stack_events(self, **given: Any) -> Any:
+        return {"StackEvents": list(reversed(self._find(given["StackName"]).events))}
+
+    def _describe_events(self, **_: Any) -> Any:
+        raise refusal("InvalidAction", "unknown", "DescribeEvents")
+
+    def _list_stack_resources(self, **given: Any) -> Any:
+        stack = self._find(given["StackName"])
+        summaries = [
+            {
+                "LogicalResourceId": logical_id,
+                "PhysicalResourceId": name,
+                "ResourceType": _TABLE,
+                "ResourceStatus": "CREATE_COMPLETE",
+            }
+            for logical_id, name in stack.tables.items()
+        ]
+        return {"StackResourceSummaries": summaries}
+
+    def _describe_stack_resources(self, **_: Any) -> Any:
+        raise refusal("ValidationError", "Stack for it does not exist", "DescribeStackResources")
+
+    def _describe_change_set(self, **given: Any) -> Any:
+        changes = self._account.imported["changes"] if given["ChangeSetName"] == IMPORT else None
+        return {"Changes": [{"ResourceChange": one} for one in changes or self._account.changes]}
+
+    def _create_change_set(self, **given: Any) -> Any:
+        tables = {
+            one["LogicalResourceId"]: one["ResourceIdentifier"]["TableName"]
+            for one in given["ResourcesToImport"]
+        }
+        self._account.has_stack("REVIEW_IN_PROGRESS")
+        self._account.done.append(f"import {' '.join(tables.values())}")
+        self._account.change_sets.add(IMPORT)
+        changes = [{"Action": "Import", "LogicalResourceId": one, "ResourceType": _TABLE} for one in tables]
+        parameters = {one["ParameterKey"]: one["ParameterValue"] for one in given["Parameters"]}
+        self._account.imported = {"tables": tables, "changes": changes, "parameters": parameters}
+        return {"Id": IMPORT}
+
+    def _list_change_sets(self, **_: Any) -> Any:
+        return {"Summaries": []}
+
+    def _delete_change_set(self, **given: Any) -> Any:
+        self._account.change_sets.remove(given["ChangeSetName"])
+        self._account.done.append("discard")
+
+    def _execute_change_set(self, **given: Any) -> Any:
+        account, arn = self._account, given["ChangeSetName"]
+        account.change_sets.remove(arn)
+        assert account.stack is not None
+        stack = account.stack
+        account.done.append("execute" + (" without rollback" if given["DisableRollback"] else ""))
+        first = "IMPORT" if arn == IMPORT else "CREATE"
+        verb = first if stack.status == "REVIEW_IN_PROGRESS" else "UPDATE"
+        account.happened(stack, f"{verb}_IN_PROGRESS")
+        if account.ends_in:
+            account.happened(stack, f"{verb}_FAILED", "EventsTable", "it is not to be")
+        account.happened(stack, account.ends_in or f"{verb}_COMPLETE")
+        stack.outputs = dict(OUTPUTS)
+        if arn == IMPORT:
+            stack.tables = account.imported["tables"]
+
+    def _delete_stack(self, **given: Any) -> Any:
+        stack = self._find(given["StackName"])
+        self._account.done.append(f"delete {stack.status}")
+        self._account.happened(stack, "DELETE_IN_PROGRESS")
+        self._account.happened(stack, "DELETE_COMPLETE")
+        self._account.ends[stack.id], self._account.stack = stack, None

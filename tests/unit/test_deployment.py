@@ -1,0 +1,419 @@
+"""A deployment from its first check to its end, over an account in memory and a SAM that only notes down."""
+
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import fake_sam
+from tests.support.fake_account import OUTPUTS, FakeAccount
+from tests.support.fake_sam import FakeSam
+from tests.support.stubbed_aws import CHANGE_SET, NAME, make_target
+from triggers_api.cli.exit_codes import EXIT_CODE
+from triggers_api.errors import (
+    BuildError,
+    ConfigurationError,
+    DeploymentError,
+    PermissionDeniedError,
+    PreflightError,
+    TriggersError,
+)
+from triggers_api.ops.checks import Finding
+from triggers_api.ops.deployment import (
+    DeployOptions,
+    Obstacle,
+    Outcome,
+    Progress,
+    Proposal,
+    Step,
+    check_given,
+    deploy,
+)
+from triggers_api.ops.stack import StackEvent
+from triggers_api.ops.target import Setting
+from triggers_api.ops.template import Template
+
+EVENTS, KEYS = "triggers-api-events-dev", "triggers-api-keys-dev"
+TODAY = date(2026, 6, 1)
+SECRET = "s3cret-c4n4ry"
+
+
+@pytest.fixture
+def sam(tmp_path: Path) -> FakeSam:
+    sam = fake_sam.make(tmp_path / "bin")
+    sam.says("deploy", f"Changeset created successfully. {CHANGE_SET}\n")
+    return sam
+
+
+@pytest.fixture
+def account(sam: FakeSam) -> FakeAccount:
+    return FakeAccount(sam)
+
+
+def options(account: FakeAccount, **chosen: Any) -> DeployOptions:
+    """Return options with which SAM builds: it needs no network here, and uv would."""
+    given = {name: Setting(value, "--parameter") for name, value in chosen.pop("given", {}).items()}
+    environment = account.sam.environment(AWS_SECRET_ACCESS_KEY=SECRET)
+    return DeployOptions(account.target, given, environment, **{"use_container": True, **chosen})
+
+
+def told(account: FakeAccount, **chosen: Any) -> list[Progress]:
+    """Deploy with a yes to everything, and return all that was told."""
+    return list(deploy(options(account, **chosen), account, today=TODAY))
+
+
+def told_until(account: FakeAccount, kind: type, **chosen: Any) -> Any:
+    """Deploy up to something to decide, say no to it, and return it."""
+    with closing(deploy(options(account, **chosen), account, today=TODAY)) as progress:
+        return next(event for event in progress if isinstance(event, kind))
+
+
+def refused(account: FakeAccount, kind: type[TriggersError], **chosen: Any) -> TriggersError:
+    with pytest.raises(TriggersError) as caught:
+        told(account, **chosen)
+    assert type(caught.value) is kind
+    return caught.value
+
+
+def outline(events: list[Progress]) -> list[str]:
+    """Return what was told, in short: neighbours of one kind once."""
+    found: list[str] = []
+    for event in events:
+        name = event.name if isinstance(event, Step) else type(event).__name__
+        if not found or found[-1] != name:
+            found.append(name)
+    return found
+
+
+def handed_over(account: FakeAccount) -> dict[str, str]:
+    """Return the parameters that SAM got."""
+    (call,) = account.sam.asked("deploy")
+    pairs = call.arguments[call.arguments.index("--parameter-overrides") + 1 :]
+    return {name: value.strip('"') for name, _, value in (pair.partition("=") for pair in pairs)}
+
+
+# The order
+
+
+def test_a_first_deployment_goes_from_its_checks_to_its_outputs(account: FakeAccount) -> None:
+    events = told(account)
+    assert outline(events) == [
+        "preflight",
+        "Finding",
+        "build",
+        "change set",
+        "Proposal",
+        "apply",
+        "StackEvent",
+        "Outcome",
+    ]
+    assert events[-1] == Outcome(changed=True, status="CREATE_COMPLETE", outputs=OUTPUTS, first=True)
+    assert account.done == ["sam deploy", "execute"]
+
+
+def test_a_later_deployment_is_not_the_first(account: FakeAccount) -> None:
+    account.has_stack("CREATE_COMPLETE").tables = {"EventsTable": EVENTS, "ApiKeysTable": KEYS}
+    account.tables = {EVENTS: False, KEYS: False}
+    events = told(account)
+    assert events[-1] == Outcome(changed=True, status="UPDATE_COMPLETE", outputs=OUTPUTS, first=False)
+
+
+def test_the_events_are_those_of_the_operation(account: FakeAccount) -> None:
+    found = [event.status for event in told(account) if isinstance(event, StackEvent)]
+    assert found == ["CREATE_IN_PROGRESS", "CREATE_COMPLETE"]
+
+
+def test_what_is_proposed_is_what_would_change(account: FakeAccount) -> None:
+    proposal = told_until(account, Proposal)
+    assert proposal.change_set.id == CHANGE_SET
+    assert [one.logical_id for one in proposal.change_set.changes] == ["TriggersApi"]
+    assert not proposal.adopts
+
+
+def test_with_nothing_to_change_nothing_is_proposed(account: FakeAccount, sam: FakeSam) -> None:
+    account.has_stack("UPDATE_COMPLETE").outputs = dict(OUTPUTS)
+    sam.says("deploy", f"No changes to deploy. Stack {NAME} is up to date\n")
+    events = told(account)
+    assert "Proposal" not in outline(events)
+    assert events[-1] == Outcome(changed=False, status="UPDATE_COMPLETE", outputs=OUTPUTS, first=False)
+
+
+def test_behind_an_emulator_the_url_is_where_it_serves(sam: FakeSam) -> None:
+    account = FakeAccount(sam, make_target(endpoint_url="http://127.0.0.1:4566/"))
+    outcome = told(account)[-1]
+    assert isinstance(outcome, Outcome)
+    assert outcome.outputs["ApiUrl"] == "http://127.0.0.1:4566/_aws/execute-api/abc123/dev"
+
+
+def test_rollback_is_disabled_where_it_is_wished(account: FakeAccount) -> None:
+    told(account, disable_rollback=True)
+    assert account.done[-1] == "execute without rollback"
+
+
+# Stopping
+
+
+def test_a_no_leaves_no_change_set_and_no_stack(account: FakeAccount) -> None:
+    told_until(account, Proposal)
+    assert account.done == ["sam deploy", "discard", "delete REVIEW_IN_PROGRESS"]
+    assert (account.stack, account.change_sets) == (None, set())
+
+
+def test_a_no_leaves_a_live_stack_as_it_was(account: FakeAccount) -> None:
+    before = account.has_stack("UPDATE_COMPLETE")
+    told_until(account, Proposal)
+    assert account.done == ["sam deploy", "discard"]
+    assert account.stack is before
+
+
+def test_a_plan_ends_at_its_proposal_and_leaves_nothing(account: FakeAccount) -> None:
+    events = told(account, plan=True)
+    assert outline(events)[-1] == "Proposal"
+    assert (account.stack, account.change_sets) == (None, set())
+    assert "execute" not in account.done
+
+
+def test_an_error_of_sam_leaves_no_stack(account: FakeAccount, sam: FakeSam) -> None:
+    sam.says("deploy", "", "Error: Failed to create changeset: Invalid template\n", code=1)
+    error = refused(account, DeploymentError)
+    assert "Invalid template" in error.reason
+    assert (account.stack, account.done) == (None, ["sam deploy", "delete REVIEW_IN_PROGRESS"])
+
+
+def test_the_folder_of_the_build_is_gone_at_the_end(account: FakeAccount, sam: FakeSam) -> None:
+    told_until(account, Proposal)
+    (call,) = sam.asked("build")
+    assert not Path(call.option("--template-file")).parent.exists()
+
+
+def test_an_execution_that_is_denied_leaves_no_change_set(account: FakeAccount) -> None:
+    account.has_stack("UPDATE_COMPLETE")
+    account.failing = "execute_change_set"
+    error = refused(account, PermissionDeniedError)
+    assert "execute_change_set" in error.reason
+    assert account.change_sets == set()
+
+
+# Refused
+
+
+def test_what_preflight_finds_ends_it_before_anything_is_built(account: FakeAccount, sam: FakeSam) -> None:
+    account.has_stack("UPDATE_IN_PROGRESS")
+    error = refused(account, PreflightError)
+    assert "busy" in error.message
+    assert EXIT_CODE[error.kind] == 3
+    assert error.hint
+    assert not sam.was_asked("build")
+    assert account.done == []
+
+
+def test_a_deprecated_python_ends_it_before_anything_is_built(account: FakeAccount, sam: FakeSam) -> None:
+    with pytest.raises(PreflightError, match="deprecated"):
+        list(deploy(options(account), account, today=date(2035, 1, 1)))
+    assert not sam.was_asked("build")
+
+
+def test_another_stages_stack_is_refused_whatever_else_is_wrong_with_it(account: FakeAccount) -> None:
+    account.has_stack("UPDATE_COMPLETE", Stage="prod", Runtime="nodejs22.x", AccessLogs="perhaps")
+    error = refused(account, PreflightError)
+    assert "stage prod" in error.message
+
+
+def test_a_finding_is_told_before_it_ends_it(account: FakeAccount) -> None:
+    account.log_groups = ["/aws/lambda/triggers-api-dev"]
+    seen: list[Progress] = []
+    progress = map(seen.append, deploy(options(account), account, today=TODAY))
+    with pytest.raises(PreflightError):
+        list(progress)
+    last = seen[-1]
+    assert isinstance(last, Finding)
+    assert last.check == "log group"
+
+
+def test_a_missing_permission_of_a_check_ends_with_4(account: FakeAccount, sam: FakeSam) -> None:
+    account.failing = "describe_table"
+    refused(account, PermissionDeniedError)
+    assert not sam.was_asked("build")
+
+
+def test_an_artifact_that_cannot_be_built_changes_nothing(
+    account: FakeAccount, sam: FakeSam, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    error = refused(account, BuildError, use_container=False)
+    assert "python3.11 on x86_64" in error.message
+    assert not sam.was_asked("build")
+    assert account.done == []
+
+
+# Parameters
+
+
+def test_what_is_given_comes_before_what_the_stack_has_and_that_before_the_default(
+    account: FakeAccount,
+) -> None:
+    account.has_stack("UPDATE_COMPLETE", LogLevel="ERROR", MemorySize="1024")
+    told(account, given={"LogLevel": "DEBUG"})
+    found = handed_over(account)
+    assert (found["LogLevel"], found["MemorySize"], found["EventTtlDays"]) == ("DEBUG", "1024", "7")
+
+
+def test_every_parameter_is_handed_over_and_the_stage_is_the_targets(account: FakeAccount) -> None:
+    told(account, given={"Stage": "prod"})
+    found = handed_over(account)
+    assert set(found) == set(Template.load().parameters)
+    assert found["Stage"] == "dev"
+
+
+def test_a_parameter_that_the_template_no_longer_has_is_not_handed_over(account: FakeAccount) -> None:
+    account.has_stack("UPDATE_COMPLETE", Gone="1")
+    told(account)
+    assert "Gone" not in handed_over(account)
+
+
+def test_a_first_create_that_failed_lends_no_parameters(account: FakeAccount) -> None:
+    account.has_stack("ROLLBACK_COMPLETE", MemorySize="128")
+    told(account)
+    assert handed_over(account)["MemorySize"] == "512"
+
+
+def test_sam_builds_from_the_copy_with_the_origin_written_out(account: FakeAccount, sam: FakeSam) -> None:
+    told(account, given={"CorsAllowOrigin": "https://shop.example", "Runtime": "python3.13"})
+    (call,) = sam.asked("build")
+    copy = call.files[call.option("--template-file")]
+    assert "'https://shop.example'" in copy
+    assert '"BuildMethod": "python3.13"' in copy
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [("Memory", "1", "no parameter Memory"), ("MemorySize", "1", "from 128 to 10240")],
+)
+def test_a_wrong_parameter_is_refused_by_its_place(name: str, value: str, said: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        check_given({name: Setting(value, "triggers.toml")}, Template.load())
+    assert said in caught.value.message
+    assert caught.value.message.startswith("triggers.toml: ")
+
+
+def test_a_secret_of_the_environment_is_in_no_repr(account: FakeAccount) -> None:
+    assert SECRET in options(account).environment.values()
+    assert SECRET not in repr(options(account))
+
+
+# What an earlier attempt has left
+
+
+@pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "CREATE_FAILED"])
+def test_the_rest_of_a_failed_create_is_deleted_after_a_yes(account: FakeAccount, status: str) -> None:
+    account.has_stack(status)
+    events = told(account)
+    assert outline(events)[2:7] == ["Obstacle", "clear", "StackEvent", "Finding", "build"]
+    assert account.done == [f"delete {status}", "sam deploy", "execute"]
+    assert events[-1] == Outcome(changed=True, status="CREATE_COMPLETE", outputs=OUTPUTS, first=True)
+
+
+def test_a_no_to_that_deletes_nothing(account: FakeAccount, sam: FakeSam) -> None:
+    before = account.has_stack("ROLLBACK_COMPLETE")
+    obstacle = told_until(account, Obstacle)
+    assert obstacle.stack.status == "ROLLBACK_COMPLETE"
+    assert (account.stack, account.done) == (before, [])
+    assert not sam.was_asked("build")
+
+
+def test_over_a_failed_create_there_is_no_plan(account: FakeAccount) -> None:
+    account.has_stack("ROLLBACK_COMPLETE")
+    error = refused(account, PreflightError, plan=True)
+    assert "nothing to compare with" in error.message
+    assert account.done == []
+
+
+@pytest.mark.parametrize("plan", [False, True])
+def test_what_an_interrupted_plan_has_left_is_cleared_without_a_question(
+    account: FakeAccount, plan: bool
+) -> None:
+    account.has_stack("REVIEW_IN_PROGRESS")
+    assert "Obstacle" not in outline(told(account, plan=plan))
+    assert account.done[:2] == ["delete REVIEW_IN_PROGRESS", "sam deploy"]
+
+
+def test_tables_that_a_cleared_stack_leaves_are_not_adopted_unasked(account: FakeAccount) -> None:
+    account.has_stack("CREATE_FAILED").tables = {"EventsTable": EVENTS}
+    account.tables = {EVENTS: False}
+    error = refused(account, PreflightError)
+    assert "--adopt" in error.hint
+    assert account.done == ["delete CREATE_FAILED"]
+
+
+# Tables of an earlier stack
+
+
+def test_kept_tables_are_refused_before_anything_is_built(account: FakeAccount, sam: FakeSam) -> None:
+    account.tables = {EVENTS: False}
+    error = refused(account, PreflightError)
+    assert "--adopt" in error.hint
+    assert not sam.was_asked("build")
+
+
+def test_kept_tables_are_adopted_before_the_rest_is_made(account: FakeAccount) -> None:
+    account.tables = {EVENTS: False, KEYS: False}
+    events = told(account, adopt=True)
+    assert [event.adopts for event in events if isinstance(event, Proposal)] == [True, False]
+    assert account.done == [f"import {EVENTS} {KEYS}", "execute", "sam deploy", "execute"]
+    assert events[-1] == Outcome(changed=True, status="UPDATE_COMPLETE", outputs=OUTPUTS, first=True)
+    assert account.imported["parameters"]["Stage"] == "dev"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [({}, "true"), ({"DeletionProtection": "false"}, "false")], ids=["unsaid", "said"]
+)
+def test_adopted_tables_stay_protected_unless_it_is_said(
+    account: FakeAccount, given: dict[str, str], expected: str
+) -> None:
+    account.tables = {EVENTS: True, KEYS: False}
+    told(account, adopt=True, given=given)
+    assert account.imported["parameters"]["DeletionProtection"] == expected
+    assert handed_over(account)["DeletionProtection"] == expected
+
+
+def test_a_no_to_adopting_leaves_no_stack(account: FakeAccount, sam: FakeSam) -> None:
+    account.tables = {EVENTS: False}
+    assert told_until(account, Proposal, adopt=True).adopts
+    assert account.done == [f"import {EVENTS}", "discard", "delete REVIEW_IN_PROGRESS"]
+    assert not sam.was_asked("deploy")
+
+
+def test_a_plan_shows_the_adoption_only(account: FakeAccount, sam: FakeSam) -> None:
+    account.tables = {EVENTS: False}
+    assert outline(told(account, adopt=True, plan=True))[-2:] == ["adopt", "Proposal"]
+    assert (account.stack, account.change_sets) == (None, set())
+    assert not sam.was_asked("deploy")
+
+
+def test_an_adoption_that_cannot_be_leaves_no_stack(account: FakeAccount) -> None:
+    account.tables = {EVENTS: False}
+    account.import_fails = "the table has another key"
+    error = refused(account, DeploymentError, adopt=True)
+    assert error.reason == "the table has another key"
+    assert account.stack is None
+
+
+# An operation that fails
+
+
+def test_a_create_that_fails_ends_with_its_first_cause(account: FakeAccount) -> None:
+    account.ends_in = "ROLLBACK_COMPLETE"
+    error = refused(account, DeploymentError)
+    assert error.message == f"The stack {NAME} ended in ROLLBACK_COMPLETE."
+    assert error.reason == "EventsTable: it is not to be"
+    assert account.done == ["sam deploy", "execute"]
+
+
+def test_an_adoption_that_fails_goes_no_further(account: FakeAccount, sam: FakeSam) -> None:
+    account.tables = {EVENTS: False}
+    account.ends_in = "IMPORT_ROLLBACK_COMPLETE"
+    refused(account, DeploymentError, adopt=True)
+    assert not sam.was_asked("deploy")

@@ -1,0 +1,152 @@
+"""Whether IAM says that the operator may deploy: for root, for users, and for roles behind a session."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.support.stubbed_aws import ACCOUNT, NAME, REGION, StubbedAws
+from triggers_api.ops.checks import Finding, State
+from triggers_api.ops.permissions import ACTIONS, simulated
+
+USER = f"arn:aws:iam::{ACCOUNT}:user/team/anna"
+SESSION = f"arn:aws:sts::{ACCOUNT}:assumed-role/Deployer/anna@example.com"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/Deployer"
+ROLE_IN_A_PATH = f"arn:aws:iam::{ACCOUNT}:role/aws-reserved/sso.amazonaws.com/Deployer"
+
+
+@pytest.fixture
+def aws() -> StubbedAws:
+    return StubbedAws()
+
+
+def asked(aws: StubbedAws) -> list[dict[str, Any]]:
+    """Return the simulations as they are asked for, in a list that grows."""
+    seen: list[dict[str, Any]] = []
+    aws.client("iam").meta.events.register(
+        "provide-client-params.iam.SimulatePrincipalPolicy", lambda params, **_: seen.append(dict(params))
+    )
+    return seen
+
+
+def decides(aws: StubbedAws, decision: str = "allowed", **by_action: str) -> None:
+    """Note down IAM's decisions, service by service; `by_action` says of single ones."""
+    for actions in ACTIONS.values():
+        results = [
+            {"EvalActionName": one, "EvalDecision": by_action.get(one.replace(":", "_"), decision)}
+            for one in actions
+        ]
+        aws.answers("iam", "simulate_principal_policy", {"EvaluationResults": results})
+
+
+def found(aws: StubbedAws, caller: str) -> list[Finding]:
+    findings = list(simulated(aws, caller))
+    assert aws.was_asked_all()
+    return findings
+
+
+def knows_role(aws: StubbedAws, arn: str) -> None:
+    role = {
+        "Path": "/",
+        "RoleName": "Deployer",
+        "RoleId": "AROA0123456789ABCDEF",
+        "Arn": arn,
+        "CreateDate": "2026-01-01",
+    }
+    aws.answers("iam", "get_role", {"Role": role}, {"RoleName": "Deployer"})
+
+
+@pytest.mark.parametrize("account", ["000000000000", ACCOUNT])
+def test_nothing_is_denied_to_root_and_nobody_is_asked(aws: StubbedAws, account: str) -> None:
+    (finding,) = found(aws, f"arn:aws:iam::{account}:root")
+    assert finding.state is State.OK
+
+
+def test_a_user_is_asked_about_service_by_service(aws: StubbedAws) -> None:
+    seen = asked(aws)
+    decides(aws)
+    findings = found(aws, USER)
+    assert [one.check for one in findings] == [f"permissions: {service}" for service in ACTIONS]
+    assert {one.state for one in findings} == {State.OK}
+    assert {one["PolicySourceArn"] for one in seen} == {USER}
+    assert [tuple(one["ActionNames"]) for one in seen] == list(ACTIONS.values())
+
+
+def test_each_service_is_asked_about_with_what_would_be_deployed(aws: StubbedAws) -> None:
+    seen = asked(aws)
+    decides(aws)
+    found(aws, USER)
+    arns = {service: one["ResourceArns"] for service, one in zip(ACTIONS, seen, strict=True)}
+    assert arns["CloudFormation"] == [f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{NAME}/*"]
+    assert arns["DynamoDB"] == [f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/triggers-api-events-dev"]
+    assert all("{" not in arn for (arn,) in arns.values())
+
+
+def test_another_partition_is_asked_about_in_its_own_names(aws: StubbedAws) -> None:
+    seen = asked(aws)
+    decides(aws)
+    found(aws, USER.replace("arn:aws:", "arn:aws-cn:"))
+    assert {one["ResourceArns"][0].split(":")[1] for one in seen} == {"aws-cn"}
+
+
+@pytest.mark.parametrize("decision", ["implicitDeny", "explicitDeny"])
+def test_what_is_denied_is_named_and_the_rest_goes_on(aws: StubbedAws, decision: str) -> None:
+    decides(aws, iam_PassRole=decision, iam_CreateRole=decision)
+    findings = {one.check: one for one in found(aws, USER)}
+    denied = findings.pop("permissions: IAM")
+    assert denied.state is State.FAILED
+    assert denied.message == f"2 of {len(ACTIONS['IAM'])} are denied."
+    assert denied.fix == "Ask for iam:CreateRole, iam:PassRole."
+    assert {one.state for one in findings.values()} == {State.OK}
+
+
+def test_a_session_is_asked_about_as_its_role_with_the_roles_path(aws: StubbedAws) -> None:
+    seen = asked(aws)
+    knows_role(aws, ROLE_IN_A_PATH)
+    decides(aws)
+    found(aws, SESSION)
+    assert {one["PolicySourceArn"] for one in seen} == {ROLE_IN_A_PATH}
+
+
+def test_without_a_look_at_the_role_its_path_is_taken_for_none(aws: StubbedAws) -> None:
+    seen = asked(aws)
+    aws.refuses("iam", "get_role", "AccessDenied")
+    decides(aws)
+    found(aws, SESSION)
+    assert {one["PolicySourceArn"] for one in seen} == {ROLE}
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "NoSuchEntity"])
+def test_a_simulation_that_is_denied_leaves_it_open(aws: StubbedAws, code: str) -> None:
+    aws.refuses("iam", "simulate_principal_policy", code, "not authorized to simulate")
+    (finding,) = found(aws, USER)
+    assert finding.state is State.UNKNOWN
+    assert "not authorized to simulate" in finding.message
+    assert "iam:SimulatePrincipalPolicy" in finding.fix
+
+
+def test_a_federated_user_has_no_policies_to_simulate_and_that_leaves_it_open(aws: StubbedAws) -> None:
+    message = "Invalid Entity Arn: arn:aws:sts::123456789012:federated-user/anna does not clearly define..."
+    aws.refuses("iam", "simulate_principal_policy", "InvalidInput", message)
+    (finding,) = found(aws, f"arn:aws:sts::{ACCOUNT}:federated-user/anna")
+    assert finding.state is State.UNKNOWN
+
+
+def test_another_error_is_no_finding(aws: StubbedAws) -> None:
+    aws.refuses("iam", "simulate_principal_policy", "Throttling", "Rate exceeded")
+    with pytest.raises(ClientError, match="Rate exceeded"):
+        found(aws, USER)
+
+
+def test_the_pages_of_a_simulation_are_read_together(aws: StubbedAws) -> None:
+    first, *rest = ACTIONS.items()
+    service, actions = first
+    allowed = {"EvalActionName": actions[0], "EvalDecision": "allowed"}
+    denied = {"EvalActionName": actions[1], "EvalDecision": "implicitDeny"}
+    page = {"EvaluationResults": [allowed], "IsTruncated": True, "Marker": "2"}
+    aws.answers("iam", "simulate_principal_policy", page)
+    aws.answers("iam", "simulate_principal_policy", {"EvaluationResults": [denied]})
+    for _ in rest:
+        aws.answers("iam", "simulate_principal_policy", {"EvaluationResults": []})
+    findings = {one.check: one for one in found(aws, USER)}
+    assert findings[f"permissions: {service}"].fix == f"Ask for {actions[1]}."

@@ -1,0 +1,406 @@
+"""The SAM CLI, driven: what it is asked, and what its words mean. A script stands in for it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.support import fake_sam
+from tests.support.fake_sam import VERSION, FakeSam
+from tests.support.stubbed_aws import CHANGE_SET, NAME, REGION
+from triggers_api.cli.exit_codes import EXIT_CODE
+from triggers_api.errors import (
+    BuildError,
+    CredentialsError,
+    DeploymentError,
+    PermissionDeniedError,
+    PreflightError,
+    TriggersError,
+)
+from triggers_api.ops import sam as sam_cli
+from triggers_api.ops.sam import Sam, find
+
+PARAMETERS = {"Stage": "dev", "CorsAllowOrigin": "*", "AlarmEmail": ""}
+SECRET = "s3cret-c4n4ry"
+
+MADE = f"""
+\tDeploying with following values
+\t===============================
+\tStack name                   : {NAME}
+\tRegion                       : {REGION}
+\tConfirm changeset            : False
+\tDisable rollback             : False
+\tDeployment s3 bucket         : aws-sam-cli-managed-default-samclisourcebucket-0123456789ab
+\tCapabilities                 : ["CAPABILITY_IAM"]
+\tParameter overrides          : {{"Stage": "dev"}}
+\tSigning Profiles             : {{}}
+
+Initiating deployment
+=====================
+
+
+Waiting for changeset to be created..
+
+CloudFormation stack changeset
+---------------------------------------------------------------------------------------------
+Operation                LogicalResourceId        ResourceType             Replacement
+---------------------------------------------------------------------------------------------
++ Add                    TriggersApi              AWS::ApiGateway::RestA   N/A
+---------------------------------------------------------------------------------------------
+
+
+Changeset created successfully. {CHANGE_SET}
+
+"""
+EMPTY = f"""
+Waiting for changeset to be created..
+
+No changes to deploy. Stack {NAME} is up to date
+
+"""
+DENIED = (
+    f"Error: Failed to create changeset for the stack: {NAME}, An error occurred (AccessDenied) when calling "
+    "the CreateChangeSet operation: User: arn:aws:iam::123456789012:user/anna is not authorized to perform: "
+    "cloudformation:CreateChangeSet because no identity-based policy allows it\n"
+)
+EXPIRED = (
+    "Error: Failed to create managed resources: An error occurred (ExpiredToken) when calling the "
+    "DescribeStacks operation: The security token included in the request is expired\n"
+)
+THROTTLED = (
+    f"Error: Failed to create changeset for the stack: {NAME}, An error occurred (Throttling) when calling "
+    "the CreateChangeSet operation (reached max retries: 4): Rate exceeded\n"
+)
+FAILED = (
+    f"Error: Failed to create changeset for the stack: {NAME}, ex: Waiter ChangeSetCreateComplete failed: "
+    'Waiter encountered a terminal failure state: For expression "Status" we matched expected path: "FAILED" '
+    "Status: FAILED. Reason: Transform AWS::Serverless-2016-10-31 failed with:\nInvalid template\n"
+)
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> FakeSam:
+    return fake_sam.make(tmp_path / "bin")
+
+
+@pytest.fixture
+def sam(fake: FakeSam) -> Sam:
+    return find(fake.environment(AWS_SECRET_ACCESS_KEY=SECRET, SAM_CLI_TELEMETRY="1"), REGION)
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> Path:
+    (tmp_path / "work").mkdir()
+    path = tmp_path / "work" / "template.yaml"
+    path.write_text("{}")
+    return path
+
+
+def change_set(sam: Sam, template: Path, *, profile: str | None = None) -> str | None:
+    return sam.change_set(template, stack_name=NAME, region=REGION, profile=profile, parameters=PARAMETERS)
+
+
+def refused(sam: Sam, template: Path) -> TriggersError:
+    """Return the error of a change set that could not be made; `--debug` shows all that SAM said."""
+    with pytest.raises(TriggersError) as caught:
+        change_set(sam, template)
+    error = caught.value
+    for text in (error.message, error.reason, error.hint):
+        assert text
+        assert "\n" not in text
+    assert any("Waiting" in note or "Error" in note for note in error.__notes__)
+    return error
+
+
+# Asked
+
+
+def test_a_build_is_asked_for_with_every_argument(fake: FakeSam, sam: Sam, template: Path) -> None:
+    into = template.parent / "built"
+    built = sam.build(template, into, parameters=PARAMETERS, use_container=False)
+    assert built == into / "template.yaml"
+    (call,) = fake.asked("build")
+    assert call.arguments == [
+        "build",
+        f"--template-file={template}",
+        f"--build-dir={into}",
+        f"--config-file={template.parent / 'samconfig.toml'}",
+        "--no-cached",
+        "--parameter-overrides",
+        'Stage="dev"',
+        'CorsAllowOrigin="*"',
+        'AlarmEmail=""',
+    ]
+
+
+def test_a_container_is_used_where_it_is_wished(fake: FakeSam, sam: Sam, template: Path) -> None:
+    sam.build(template, template.parent / "built", parameters=PARAMETERS, use_container=True)
+    (call,) = fake.asked("build")
+    assert "--use-container" in call.arguments
+
+
+def test_a_change_set_is_asked_for_with_every_argument(fake: FakeSam, sam: Sam, template: Path) -> None:
+    fake.says("deploy", MADE)
+    change_set(sam, template)
+    (call,) = fake.asked("deploy")
+    assert call.arguments == [
+        "deploy",
+        f"--template-file={template}",
+        f"--config-file={template.parent / 'samconfig.toml'}",
+        f"--stack-name={NAME}",
+        f"--s3-prefix={NAME}",
+        f"--region={REGION}",
+        "--resolve-s3",
+        "--capabilities=CAPABILITY_IAM",
+        "--no-execute-changeset",
+        "--no-confirm-changeset",
+        "--no-fail-on-empty-changeset",
+        "--no-disable-rollback",
+        "--no-progressbar",
+        "--parameter-overrides",
+        'Stage="dev"',
+        'CorsAllowOrigin="*"',
+        'AlarmEmail=""',
+    ]
+
+
+def test_a_profile_is_handed_on(fake: FakeSam, sam: Sam, template: Path) -> None:
+    fake.says("deploy", MADE)
+    change_set(sam, template, profile="mine")
+    (call,) = fake.asked("deploy")
+    assert call.option("--profile") == "mine"
+
+
+def test_a_stray_samconfig_changes_nothing(
+    fake: FakeSam, sam: Sam, template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "samconfig.toml").write_text("version = 0.1\n[default.deploy.parameters]\nstack_name = 'x'\n")
+    monkeypatch.chdir(tmp_path)
+    fake.says("deploy", MADE)
+    change_set(sam, template)
+    sam.build(template, template.parent / "built", parameters=PARAMETERS, use_container=False)
+    for call in [*fake.asked("deploy"), *fake.asked("build")]:
+        path = call.option("--config-file")
+        assert Path(path).parent == template.parent
+        assert call.files[path] == "version = 0.1\n"
+
+
+def test_the_region_goes_to_sam_and_telemetry_does_not(fake: FakeSam, sam: Sam, template: Path) -> None:
+    fake.says("deploy", MADE)
+    change_set(sam, template)
+    for command in ("--version", "deploy"):
+        (call,) = fake.asked(command)
+        assert call.environment["AWS_REGION"] == call.environment["AWS_DEFAULT_REGION"] == REGION
+        assert call.environment["SAM_CLI_TELEMETRY"] == "0"
+        assert call.environment["AWS_SECRET_ACCESS_KEY"] == SECRET
+
+
+def test_a_secret_of_the_environment_is_in_no_repr(sam: Sam) -> None:
+    assert SECRET in sam.environment.values()
+    assert SECRET not in f"{sam!r} {sam}"
+
+
+# Said
+
+
+def test_the_change_set_is_found_in_what_sam_says(fake: FakeSam, sam: Sam, template: Path) -> None:
+    fake.says("deploy", MADE)
+    assert change_set(sam, template) == CHANGE_SET
+
+
+def test_the_change_set_of_another_partition_is_found(fake: FakeSam, sam: Sam, template: Path) -> None:
+    arn = CHANGE_SET.replace("arn:aws:", "arn:aws-us-gov:")
+    fake.says("deploy", MADE.replace(CHANGE_SET, arn))
+    assert change_set(sam, template) == arn
+
+
+@pytest.mark.parametrize(("stdout", "stderr"), [(EMPTY, ""), ("", EMPTY)], ids=["stdout", "stderr"])
+def test_nothing_to_change_is_no_change_set(
+    fake: FakeSam, sam: Sam, template: Path, stdout: str, stderr: str
+) -> None:
+    fake.says("deploy", stdout, stderr)
+    assert change_set(sam, template) is None
+
+
+def test_a_permission_that_is_missing_ends_with_4_and_is_named(
+    fake: FakeSam, sam: Sam, template: Path
+) -> None:
+    fake.says("deploy", MADE.partition("CloudFormation stack")[0], DENIED, code=1)
+    error = refused(sam, template)
+    assert isinstance(error, PermissionDeniedError)
+    assert EXIT_CODE[error.kind] == 4
+    assert "not authorized to perform: cloudformation:CreateChangeSet" in error.reason
+    assert "--profile" in error.hint
+
+
+def test_credentials_that_expired_end_with_4(fake: FakeSam, sam: Sam, template: Path) -> None:
+    fake.says("deploy", "", EXPIRED, code=1)
+    error = refused(sam, template)
+    assert isinstance(error, CredentialsError)
+    assert EXIT_CODE[error.kind] == 4
+    assert error.reason == "The security token included in the request is expired"
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [(THROTTLED, "Rate exceeded"), (FAILED, "failed with: Invalid template"), ("Error: boo\n", "boo")],
+    ids=["throttled", "transform", "short"],
+)
+def test_another_failure_ends_with_5_and_sams_reason(
+    fake: FakeSam, sam: Sam, template: Path, said: str, reason: str
+) -> None:
+    fake.says("deploy", "", said, code=1)
+    error = refused(sam, template)
+    assert type(error) is DeploymentError
+    assert EXIT_CODE[error.kind] == 5
+    assert reason in error.reason
+
+
+def test_a_bucket_that_is_gone_leads_to_deleting_sams_stack(fake: FakeSam, sam: Sam, template: Path) -> None:
+    said = "Error: Unable to upload artifact: An error occurred (NoSuchBucket) when calling the PutObject"
+    fake.says("deploy", "", f"{said} operation: The specified bucket does not exist\n", code=1)
+    assert "aws-sam-cli-managed-default" in refused(sam, template).hint
+
+
+def test_a_sam_that_speaks_another_language_is_named_with_its_version(
+    fake: FakeSam, sam: Sam, template: Path
+) -> None:
+    fake.says("deploy", "Error-free. Done.\n")
+    error = refused(sam, template)
+    assert isinstance(error, DeploymentError)
+    assert VERSION in error.hint
+
+
+def test_a_build_that_fails_says_why_before_anything_is_changed(
+    fake: FakeSam, sam: Sam, template: Path
+) -> None:
+    fake.says(
+        "build", "Build Failed\n", "Error: Docker is unreachable. Docker needs to be\nrunning.\n", code=1
+    )
+    with pytest.raises(BuildError) as caught:
+        sam.build(template, template.parent / "built", parameters=PARAMETERS, use_container=True)
+    assert caught.value.reason == "Docker is unreachable. Docker needs to be running."
+    assert EXIT_CODE[caught.value.kind] == 5
+
+
+def test_a_build_that_leaves_nothing_is_not_taken_for_done(fake: FakeSam, sam: Sam, template: Path) -> None:
+    fake.says("build", "Build Succeeded\n", builds=False)
+    with pytest.raises(BuildError):
+        sam.build(template, template.parent / "built", parameters=PARAMETERS, use_container=False)
+
+
+# Found
+
+
+def test_the_sam_on_path_is_taken(fake: FakeSam, sam: Sam) -> None:
+    assert sam.command == (str(fake.folder / "sam"),)
+    assert sam.version == VERSION
+
+
+@pytest.mark.parametrize(
+    ("said", "code"), [("", 1), ("ImportError: no module named six\n", 1), ("hello\n", 0)], ids=repr
+)
+def test_a_sam_that_does_not_run_is_named(fake: FakeSam, said: str, code: int) -> None:
+    fake.says("version", said, code=code)
+    with pytest.raises(PreflightError) as caught:
+        find(fake.environment(), REGION)
+    assert str(fake.folder / "sam") in caught.value.message
+    assert caught.value.reason
+    assert f"pipx install {sam_cli.PACKAGE}" in caught.value.hint
+    assert EXIT_CODE[caught.value.kind] == 3
+
+
+def test_a_sam_of_a_python_that_is_gone_is_no_traceback(fake: FakeSam) -> None:
+    program = fake.folder / "sam"
+    program.write_text("#!/no/such/python\n")
+    with pytest.raises(PreflightError) as caught:
+        find(fake.environment(), REGION)
+    assert "/sam" in caught.value.reason
+
+
+def test_without_sam_uv_is_asked_for_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What uv would fetch is kept from it: this is about what it is asked, and how its no is told."""
+    variables = {"PATH": str(tmp_path), "HOME": str(tmp_path), "UV_OFFLINE": "1", "UV_NO_CONFIG": "1"}
+    with pytest.raises(PreflightError) as caught:
+        find(variables | {"UV_CACHE_DIR": str(tmp_path / "cache")}, REGION)
+    assert "uv" in caught.value.message
+    assert caught.value.reason
+    assert "pipx install" in caught.value.hint
+
+
+@pytest.fixture
+def without_uv(tmp_path: Path) -> Mapping[str, str]:
+    """Return an environment in which neither Python nor PATH has a uv."""
+    folder = tmp_path / "packages" / "uv"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("def find_uv_bin():\n    raise FileNotFoundError('uv')\n")
+    root = Path(sam_cli.__file__).parents[2]
+    return {"PATH": str(tmp_path / "empty"), "PYTHONPATH": f"{folder.parent}:{root}"}
+
+
+def test_with_neither_sam_nor_uv_it_says_how_to_get_one(without_uv: Mapping[str, str]) -> None:
+    code = (
+        "import os; from triggers_api.errors import PreflightError; from triggers_api.ops.sam import find\n"
+        "try: find(os.environ, 'eu-west-1')\n"
+        "except PreflightError as e: print(e.message, e.reason, e.hint, sep=' | ')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=dict(without_uv), capture_output=True, text=True, check=True
+    )
+    message, reason, hint = done.stdout.strip().split(" | ")
+    assert message == "There is no SAM CLI on this machine."
+    assert "neither beside this Python nor on PATH" in reason
+    assert "pipx install aws-sam-cli" in hint
+
+
+# Interrupted
+
+
+def wait_for(path: Path) -> None:
+    end = time.monotonic() + 20
+    while not path.exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_ctrl_c_ends_sam_too_and_waits_for_it(tmp_path: Path) -> None:
+    child = tmp_path / "child"
+    child.write_text(
+        f"#!{sys.executable}\n"
+        "import os, pathlib, time\n"
+        f"here = pathlib.Path({str(tmp_path)!r})\n"
+        "try:\n"
+        "    (here / 'begun.new').write_text(str(os.getpid()))\n"
+        "    (here / 'begun.new').rename(here / 'begun')\n"
+        "    time.sleep(60)\n"
+        "except KeyboardInterrupt:\n"
+        "    time.sleep(0.5)\n"
+        "    (here / 'ended').touch()\n"
+    )
+    child.chmod(0o755)
+    code = (
+        "import os, pathlib, sys; from triggers_api.ops.sam import run\n"
+        "try: run([sys.argv[1]], pathlib.Path(), os.environ)\n"
+        "except KeyboardInterrupt: print('interrupted', pathlib.Path(sys.argv[2]).exists())\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code, str(child), str(tmp_path / "ended")],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        wait_for(tmp_path / "begun")
+        parent.send_signal(signal.SIGINT)  # to the parent alone, as `kill -INT` does
+        output, _ = parent.communicate(timeout=30)
+    finally:
+        parent.kill()
+        parent.wait()
+    assert output == "interrupted True\n"
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "begun").read_text()), 0)

@@ -1,0 +1,44 @@
+"""What a deployment has to tell, and what it puts to whoever runs it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from triggers_api.ops.checks import Finding
+from triggers_api.ops.stack import ChangeSet, Stack, StackEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A part of the work begins. With `apply` and `clear` CloudFormation is at work already."""
+
+    name: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """A stack without use is in the way: going on deletes it."""
+
+    stack: Stack
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A change set waits: going on executes it."""
+
+    change_set: ChangeSet
+    adopts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end: whether anything was changed, and the stack's outputs."""
+
+    changed: bool
+    status: str
+    outputs: Mapping[str, str]
+    first: bool = False
+
+
+Progress = Step | Finding | Obstacle | Proposal | StackEvent | Outcome
