@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from triggers_api.ops.aws import DENIED, Aws
 from triggers_api.ops.cloudformation import CloudFormation
 from triggers_api.ops.stack import Stack
-from triggers_api.ops.template import DESCRIPTION, TABLES
+from triggers_api.ops.template import MARKS, TABLES
 
 END_OF_LIFE = {
     "python3.11": date(2027, 6, 30),
@@ -79,7 +79,7 @@ def belongs_to(stack: Stack, stage: str) -> bool:
     """Tell whether a stack is a stage's; one that waits for its first change set has no parameters yet."""
     if stack.status == "REVIEW_IN_PROGRESS":
         return True
-    return stack.description.startswith(DESCRIPTION) and stack.parameters.get("Stage") == stage
+    return stack.parameters.keys() >= MARKS and stack.parameters["Stage"] == stage
 
 
 def stack_state(stack: Stack | None, name: str, stage: str) -> Finding:
@@ -87,9 +87,8 @@ def stack_state(stack: Stack | None, name: str, stage: str) -> Finding:
     if stack is None:
         return Finding("stack", State.OK, f"There is no stack {name} yet; deploying makes it.")
     if not belongs_to(stack, stage):
-        its_stage = stack.parameters.get("Stage")
-        ours = stack.description.startswith(DESCRIPTION) and its_stage
-        what = f"belongs to stage {its_stage}" if ours else "is not one of this program"
+        ours = stack.parameters.keys() >= MARKS
+        what = f"belongs to stage {stack.parameters['Stage']}" if ours else "is not one of this program"
         fix = "Give another --stack-name or --stage."
         return Finding("stack", State.FAILED, f"The stack {name} {what}.", fix)
     if stack.is_busy:

@@ -44,7 +44,6 @@ class CloudFormation:
         return Stack(
             id=found["StackId"],
             name=found["StackName"],
-            description=found.get("Description", ""),
             status=found["StackStatus"],
             reason=found.get("StackStatusReason", ""),
             changed_at=found.get("LastUpdatedTime") or found["CreationTime"],

@@ -101,7 +101,7 @@ class _Deployment:
             if self._options.plan:
                 cleanup.enter_context(artifacts.taken_back(self._aws, self._name))
             if kept:
-                yield from self._adopt(kept)
+                yield from self._adopt(kept, parameters)
                 if self._options.plan:
                     return
             yield from self._change(tool, built, parameters, first=stack is None)
@@ -191,13 +191,13 @@ class _Deployment:
             use_container=self._options.use_container,
         )
 
-    def _adopt(self, kept: Mapping[str, str]) -> Iterator[Progress]:
+    def _adopt(self, kept: Mapping[str, str], parameters: Mapping[str, str]) -> Iterator[Progress]:
         """Take kept tables, as they are, into a new stack."""
         yield Step("adopt", f"Adopting {' and '.join(kept.values())}.")
         properties = adoption.as_they_are(self._aws, kept, self._template.properties_of(kept))
         with self._nothing_left():
             arn = self._cloudformation.import_change_set(
-                self._template.tables_only(properties), {"Stage": self._target.stage.value}, kept
+                self._template.tables_only(properties), parameters, kept
             )
             yield from self._propose_and_apply(arn, first=True, adopts=True)
 

@@ -11,7 +11,6 @@ class Stack:
 
     id: str
     name: str
-    description: str
     status: str
     reason: str
     changed_at: datetime

@@ -57,7 +57,7 @@ def stack_of(aws: Aws) -> Stack:
     if not belongs_to(stack, stage):
         raise StackMissingError(
             f"The stack {name} is not the one of stage {stage}.",
-            reason=f"its parameter Stage is {stack.parameters.get('Stage', 'missing')}",
+            reason="it is another program's, or another stage's",
             hint="Check --stage and --stack-name.",
         )
     return stack

@@ -22,8 +22,8 @@ FUNCTION = "TriggersApiFunction"
 TABLES = ("EventsTable", "ApiKeysTable")
 """The tables' logical ids."""
 
-DESCRIPTION = "Triggers API"
-"""How the description of every stack of this program begins."""
+MARKS = {"Stage", "EventTtlDays", "CorsAllowOrigin"}
+"""Parameters that together tell a stack of this program from any other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +97,9 @@ class Template:
 
     def tables_only(self, tables: Mapping[str, Mapping[str, Any]]) -> str:
         """Return the template cut to tables with these properties, as JSON: what an import may contain."""
-        document: dict[str, Any] = {
-            name: self._document[name] for name in ("AWSTemplateFormatVersion", "Description")
+        document = {
+            name: self._document[name] for name in ("AWSTemplateFormatVersion", "Description", "Parameters")
         }
-        document["Parameters"] = {"Stage": self._document["Parameters"]["Stage"]}
         document["Resources"] = {
             name: {**self._document["Resources"][name], "Properties": dict(properties)}
             for name, properties in tables.items()
