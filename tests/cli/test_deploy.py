@@ -192,6 +192,13 @@ def test_the_stage_is_no_parameter_in_the_file_either(account: FakeAws, tmp_path
     assert "Stage" in refused(account, "deploy", "--yes", folder=tmp_path).error
 
 
+def test_doctor_takes_the_parameters_of_the_file(account: FakeAws, tmp_path: Path) -> None:
+    (tmp_path / "triggers.toml").write_text("[stages.prod.parameters]\nAccessLogs = 'perhaps'\n")
+    found = refused(account, "doctor", folder=tmp_path)
+    assert found.code == 2
+    assert found.error.startswith("triggers.toml: AccessLogs must be one of true, false")
+
+
 def test_doctor_checks_only_a_python_that_there_is(account: FakeAws) -> None:
     found = refused(account, "doctor", "--runtime", "python2.7")
     assert found.code == 2
@@ -214,11 +221,11 @@ def test_with_no_input_nobody_is_asked(account: FakeAws) -> None:
     assert (found.code, found.why) == (2, "--no-input was given")
 
 
-def test_the_file_may_say_the_yes(account: FakeAws, tmp_path: Path) -> None:
+def test_off_a_terminal_a_file_that_spares_the_question_is_no_yes(account: FakeAws, tmp_path: Path) -> None:
     (tmp_path / "triggers.toml").write_text("[stages.prod]\nconfirm_changes = false\n")
-    before = len(account.asked)
-    run("deploy", variables={"AWS_ENDPOINT_URL": account.url, **WITHOUT_SAM}, folder=tmp_path)
-    assert account.asked[before:][:1] == ["sts"]
+    found = refused(account, "deploy", folder=tmp_path)
+    assert found.code == 2
+    assert "--yes" in found.fix
 
 
 @pytest.mark.parametrize(
@@ -302,8 +309,15 @@ def test_before_anything_is_changed_it_says_where_and_from_which_setting(account
         variables={"AWS_ENDPOINT_URL": account.url, "TRIGGERS_STACK_NAME": "mine", **WITHOUT_SAM},
     )
     first = done.stderr.splitlines()[0]
-    for part in (fake_aws.ACCOUNT, "eu-west-1 (--region)", "dev (--stage)", "mine (TRIGGERS_STACK_NAME)"):
+    parts = (
+        f"{fake_aws.ACCOUNT} (env)",
+        "eu-west-1 (--region)",
+        "dev (--stage)",
+        "mine (TRIGGERS_STACK_NAME)",
+    )
+    for part in parts:
         assert part in first
+    assert "profile" not in first
 
 
 # Doctor

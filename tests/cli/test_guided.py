@@ -4,7 +4,7 @@ No AWS answers behind it, so every run fails once the questions are over: only t
 """
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from tests.support.dynamodb_local import free_port
 from tests.support.terminal import Session, run_on_terminal
 from triggers_api.cli.guided import save
-from triggers_api.errors import OperatorError
+from triggers_api.errors import LocalEnvironmentError
 
 STACK, REGION, CONFIRM = "Stack name [", "AWS Region [", "Confirm changes before deploy [Y/n]"
 ROLE, ROLLBACK = "Allow the creation of the function's IAM role [Y/n]", "Disable rollback [y/N]"
@@ -41,14 +41,18 @@ MemorySize = 1024
 
 
 def guided(
-    folder: Path, *answers: str, replies: Sequence[tuple[str, str]] = (), arguments: Sequence[str] = ()
+    folder: Path,
+    *answers: str,
+    replies: Sequence[tuple[str, str]] = (),
+    arguments: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
 ) -> Session:
     """Answer each question in its order, the rest with Return; `replies` are instead of that."""
     texts = [*answers, *[""] * (len(QUESTIONS) - len(answers))]
     typed = [(question, f"{text}\n") for question, text in zip(QUESTIONS, texts, strict=True)]
     session = run_on_terminal(
         *("deploy", "--guided", "--plan", "--stage", "prod", *arguments),
-        variables={"AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}"},
+        variables={"AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}", **(variables or {})},
         replies=replies or typed,
         folder=folder,
     )
@@ -103,8 +107,28 @@ def test_nothing_but_the_file_is_left(tmp_path: Path) -> None:
 
 
 def test_a_profile_that_was_given_is_saved_too(tmp_path: Path) -> None:
-    guided(tmp_path, arguments=("--profile", "mine"))
+    config = tmp_path / "config"
+    config.write_text("[profile mine]\nregion = eu-west-3\n")
+    variables = {"AWS_CONFIG_FILE": str(config)}
+    screen = guided(tmp_path, arguments=("--profile", "mine"), variables=variables).screen
+    assert f"{REGION}eu-west-3]" in screen
     assert saved(tmp_path)["profile"] == "mine"
+
+
+def test_a_profile_that_there_is_not_ends_it_before_the_first_question(tmp_path: Path) -> None:
+    session = guided(tmp_path, arguments=("--profile", "nobodys"))
+    assert session.code == 4
+    assert "nobodys" in session.screen
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("answered", range(len(QUESTIONS)))
+def test_the_end_of_the_input_is_no_answer(tmp_path: Path, answered: int) -> None:
+    replies = [(question, "\n") for question in QUESTIONS[:answered]] + [(QUESTIONS[answered], "\x04")]
+    session = guided(tmp_path, replies=replies)
+    assert session.code == 1
+    assert "the input ended" in session.screen
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_the_file_has_is_the_default_and_all_else_in_it_stays(tmp_path: Path) -> None:
@@ -196,5 +220,14 @@ def test_every_form_of_the_file_can_take_the_answers(tmp_path: Path, text: str) 
 
 def test_a_folder_that_cannot_be_written_is_an_error_in_words(tmp_path: Path) -> None:
     (tmp_path / "triggers.toml.new").mkdir()
-    with pytest.raises(OperatorError):
+    with pytest.raises(LocalEnvironmentError, match="cannot be written"):
         save("prod", {"region": "eu-west-1"}, folder=tmp_path)
+
+
+def test_the_files_mode_and_its_line_ends_stay(tmp_path: Path) -> None:
+    path = tmp_path / "triggers.toml"
+    path.write_bytes(b"[stages.prod]\r\n# ours\r\nregion = 'eu-west-3'\r\n")
+    path.chmod(0o640)
+    save("prod", {"region": "eu-west-1"}, folder=tmp_path)
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert path.read_bytes() == b'[stages.prod]\r\n# ours\r\nregion = "eu-west-1"\r\n'

@@ -1,7 +1,7 @@
 """The two places in which `triggers dev` keeps its data, each empty for whoever asks; and rehearsals.
 
-A rehearsal is an emulated account and the `triggers` of an installed wheel. The modules that ask for one have
-the mark `xdist_group`: then one worker runs a module, and its account is one.
+A rehearsal is an emulated account and the `triggers` of an installed wheel. One worker runs a module whole
+(`--dist=loadfile`), so its account is one.
 """
 
 from collections.abc import Iterator, Mapping
@@ -93,7 +93,7 @@ class Deployed:
 
 @pytest.fixture(scope="session")
 def deployed(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    """Deploy the stage prod once, for the modules that only look at it: theirs is the group `deployed`."""
+    """Deploy the stage prod once, for the modules that only look at it."""
     with ministack.running() as emulator:
         rehearsal = Rehearsal(installed, emulator, tmp_path_factory.mktemp("deployed"))
         outputs = rehearsal.deploy("prod")[-1]["outputs"]

@@ -21,7 +21,7 @@ from tests.support.curl import CurlAnswer, curl
 from tests.support.rehearsal import Rehearsal, error_of, said, stack_name, traces
 from tests.support.requirements_walk import Walk, walk
 
-pytestmark = [pytest.mark.xdist_group("deploy"), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 TABLES = ("triggers-api-events-prod", "triggers-api-keys-prod")
 OUTPUTS = {

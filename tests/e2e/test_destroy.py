@@ -11,7 +11,7 @@ import pytest
 from tests.support.api_client import ApiClient
 from tests.support.rehearsal import Rehearsal, error_of, said, traces
 
-pytestmark = [pytest.mark.xdist_group("destroy"), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 STACK = "triggers-api-prod"
 TABLES = ("triggers-api-events-prod", "triggers-api-keys-prod")

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from tests.support import ministack
 from tests.support.rehearsal import Rehearsal, said, sam_folder, traces
 from triggers_api.ops import permissions
 
-pytestmark = [pytest.mark.xdist_group("doctor"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 CHECKS = [
     "uv",
@@ -155,14 +156,15 @@ def test_who_may_do_what_doctor_asks_for_can_deploy_and_destroy(rehearsal: Rehea
 
 
 def test_a_stack_of_sam_without_its_bucket_is_found(rehearsal: Rehearsal) -> None:
-    cloudformation = rehearsal.emulator.client("cloudformation")
     template = {
         "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
         "Outputs": {"SourceBucket": {"Value": "gone"}},
     }
     name = "aws-sam-cli-managed-default"
-    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template))
-    cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
-    found = failed(rehearsal.ask("doctor", code=3))
+    with ministack.running() as account:
+        cloudformation = account.client("cloudformation")
+        cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template))
+        cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+        found = failed(rehearsal.as_user(account).ask("doctor", code=3))
     assert found.keys() == {"artifact bucket"}
     assert "delete-stack --stack-name aws-sam-cli-managed-default" in found["artifact bucket"]["fix"]

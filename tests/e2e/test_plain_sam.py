@@ -16,7 +16,7 @@ from tests.support.rehearsal import CHECKOUT, Rehearsal, copy_checkout, said, sa
 from tests.support.terminal import run_on_terminal
 from triggers_api.ops.template import Template
 
-pytestmark = [pytest.mark.xdist_group("plain sam"), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 STACK = stack_name("plain")
 SAM = sam_folder() / "sam"

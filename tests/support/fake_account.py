@@ -3,6 +3,7 @@
 What a change set does is not worked out: it ends as the test says. `done` is what changed something.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -17,7 +18,14 @@ from triggers_api.ops.target import Setting, Target
 
 OUTPUTS = {"ApiId": "abc123", "ApiUrl": "https://abc123.execute-api.eu-west-1.amazonaws.com/dev"}
 IMPORT = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:changeSet/triggers-adopt-1/cccc-3"
+OPERATION = "dddd-4"
 _TABLE = "AWS::DynamoDB::Table"
+_OURS = {"Stage": "dev", "EventTtlDays": "7", "CorsAllowOrigin": "*"}
+_KEYS = {
+    "events": [("event_id", "HASH"), ("created_at", "RANGE")],
+    "index": [("status", "HASH"), ("created_at", "RANGE")],
+    "keys": [("api_key", "HASH")],
+}
 
 
 def refusal(code: str, message: str, operation: str) -> ClientError:
@@ -54,7 +62,12 @@ class FakeAccount(Aws):
         """An operation that is denied."""
         self.import_fails = ""
         self.imported: dict[str, Any] = {}
-        self.change_sets: set[str] = set()
+        self.change_sets: dict[str, bool] = {}
+        """Each with whether it could be executed."""
+        self.sam_fails = False
+        """Whether the change sets of SAM come to nothing."""
+        self.reasons: dict[str, str] = {}
+        """What `DescribeEvents` says of a change set, or of an operation."""
         self.done: list[str] = []
         self.ends: dict[str, FakeStack] = {}
         self._deployments = self._stacks = 0
@@ -62,7 +75,7 @@ class FakeAccount(Aws):
     def has_stack(self, status: str, **parameters: str) -> FakeStack:
         self._stacks += 1
         stack_id = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{NAME}/{self._stacks}"
-        self.stack = FakeStack(stack_id, status, {"Stage": "dev", **parameters})
+        self.stack = FakeStack(stack_id, status, _OURS | parameters)
         self.happened(self.stack, status)
         return self.stack
 
@@ -79,6 +92,7 @@ class FakeAccount(Aws):
                 "ResourceType": "AWS::CloudFormation::Stack" if logical_id == NAME else _TABLE,
                 "ResourceStatus": status,
                 "ResourceStatusReason": reason,
+                "OperationId": OPERATION,
             }
         )
 
@@ -102,7 +116,7 @@ class FakeAccount(Aws):
         if made > self._deployments:
             self._deployments = made
             self.done.append("sam deploy")
-            self.change_sets.add(CHANGE_SET)
+            self.change_sets[CHANGE_SET] = not self.sam_fails
             if self.stack is None:
                 self.has_stack("REVIEW_IN_PROGRESS").parameters.clear()
 
@@ -136,7 +150,24 @@ class _DynamoDB(_Nothing):
         self._account.allow("describe_table")
         if TableName not in self._account.tables:
             raise self.exceptions.ResourceNotFoundException
-        return {"Table": {"DeletionProtectionEnabled": self._account.tables[TableName]}}
+        table: dict[str, Any] = {"DeletionProtectionEnabled": self._account.tables[TableName]}
+        if "-events-" in TableName:
+            table["KeySchema"] = _schema("events")
+            index = {"IndexName": "status-created_at-index", "KeySchema": _schema("index")}
+            table["GlobalSecondaryIndexes"] = [index]
+        else:
+            table["KeySchema"] = _schema("keys")
+        return {"Table": table}
+
+    def describe_time_to_live(self, **_: Any) -> dict[str, Any]:
+        return {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
+
+    def describe_continuous_backups(self, **_: Any) -> dict[str, Any]:
+        return {"ContinuousBackupsDescription": {}}
+
+
+def _schema(name: str) -> list[dict[str, str]]:
+    return [{"AttributeName": attribute, "KeyType": type_} for attribute, type_ in _KEYS[name]]
 
 
 class _CloudFormation:
@@ -203,8 +234,12 @@ class _CloudFormation:
     def _describe_stack_events(self, **given: Any) -> Any:
         return {"StackEvents": list(reversed(self._find(given["StackName"]).events))}
 
-    def _describe_events(self, **_: Any) -> Any:
-        raise refusal("InvalidAction", "unknown", "DescribeEvents")
+    def _describe_events(self, **given: Any) -> Any:
+        asked = given.get("ChangeSetName") or given.get("OperationId")
+        if asked not in self._account.reasons:
+            raise refusal("InvalidAction", "unknown", "DescribeEvents")
+        event = {"Timestamp": AT, "ValidationStatusReason": self._account.reasons[asked]}
+        return {"OperationEvents": [event]}
 
     def _list_stack_resources(self, **given: Any) -> Any:
         stack = self._find(given["StackName"])
@@ -233,22 +268,28 @@ class _CloudFormation:
         }
         self._account.has_stack("REVIEW_IN_PROGRESS")
         self._account.done.append(f"import {' '.join(tables.values())}")
-        self._account.change_sets.add(IMPORT)
+        self._account.change_sets[IMPORT] = not self._account.import_fails
         changes = [{"Action": "Import", "LogicalResourceId": one, "ResourceType": _TABLE} for one in tables]
         parameters = {one["ParameterKey"]: one["ParameterValue"] for one in given["Parameters"]}
         self._account.imported = {"tables": tables, "changes": changes, "parameters": parameters}
+        self._account.imported["template"] = json.loads(given["TemplateBody"])
         return {"Id": IMPORT}
 
-    def _list_change_sets(self, **_: Any) -> Any:
-        return {"Summaries": []}
+    def _list_change_sets(self, **given: Any) -> Any:
+        self._find(given["StackName"])
+        summaries = [
+            {"ChangeSetId": arn, "ExecutionStatus": "AVAILABLE" if available else "UNAVAILABLE"}
+            for arn, available in self._account.change_sets.items()
+        ]
+        return {"Summaries": summaries}
 
     def _delete_change_set(self, **given: Any) -> Any:
-        self._account.change_sets.remove(given["ChangeSetName"])
+        del self._account.change_sets[given["ChangeSetName"]]
         self._account.done.append("discard")
 
     def _execute_change_set(self, **given: Any) -> Any:
         account, arn = self._account, given["ChangeSetName"]
-        account.change_sets.remove(arn)
+        del account.change_sets[arn]
         assert account.stack is not None
         stack = account.stack
         account.done.append("execute" + (" without rollback" if given["DisableRollback"] else ""))
@@ -267,4 +308,5 @@ class _CloudFormation:
         self._account.done.append(f"delete {stack.status}")
         self._account.happened(stack, "DELETE_IN_PROGRESS")
         self._account.happened(stack, "DELETE_COMPLETE")
+        self._account.change_sets.clear()
         self._account.ends[stack.id], self._account.stack = stack, None

@@ -34,7 +34,7 @@ def make_target(*, endpoint_url: str | None = None, profile: str | None = None) 
 def make_stack(status: str, *, reason: str = "", stage: str | None = "dev", **parameters: str) -> Stack:
     """Return a stack in this state; without a stage it is another program's."""
     if stage is not None:
-        parameters["Stage"] = stage
+        parameters = {"EventTtlDays": "7", "CorsAllowOrigin": "*", **parameters, "Stage": stage}
     return Stack(STACK_ID, NAME, status, reason, AT, outputs={}, parameters=parameters)
 
 

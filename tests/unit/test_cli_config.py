@@ -46,6 +46,7 @@ def refused(folder: Path, variables: Mapping[str, str] | None = None, **given: s
     with pytest.raises(ConfigurationError) as caught:
         target(folder, variables, **given)
     assert caught.value.kind is Kind.USAGE
+    assert caught.value.hint
     return caught.value
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from botocore.stub import ANY
 
 from tests.support.stubbed_aws import AT, CHANGE_SET, NAME, STACK_ID, StubbedAws, described
 from triggers_api.errors import DeploymentError
@@ -213,17 +214,76 @@ def test_the_tables_that_a_change_set_takes_out_of_use(recorded: Recorded) -> No
     assert [one.logical_id for one in found] == ["Removed", "Replaced", "PerhapsReplaced"]
 
 
+def executes(recorded: Recorded, *, disable_rollback: bool = False) -> None:
+    recorded.answers(
+        "execute_change_set",
+        {},
+        ChangeSetName=CHANGE_SET,
+        DisableRollback=disable_rollback,
+        ClientRequestToken=ANY,
+    )
+
+
+@pytest.mark.parametrize("what", ["execute", "delete"])
+def test_the_call_is_made_at_once_and_what_happens_is_looked_at_later(recorded: Recorded, what: str) -> None:
+    recorded.shows([])
+    if what == "execute":
+        executes(recorded)
+        recorded.cloudformation.execute(CHANGE_SET, STACK_ID, disable_rollback=False)
+    else:
+        recorded.answers("delete_stack", {}, StackName=STACK_ID)
+        recorded.cloudformation.delete(STACK_ID)
+    assert recorded.aws.was_asked_all()
+
+
+def test_a_bad_network_is_waited_out(recorded: Recorded) -> None:
+    recorded.shows([])
+    executes(recorded)
+    for code in ("Throttling", "ServiceUnavailable", "ExpiredToken"):
+        recorded.refuses("describe_stack_events", code, "no")
+    recorded.shows([event(1, "CREATE_COMPLETE")])
+    events = list(recorded.cloudformation.execute(CHANGE_SET, STACK_ID, disable_rollback=False))
+    assert [one.id for one in events] == ["event-1"]
+    assert recorded.naps == [2.0, 4.0, 8.0]
+
+
+def test_after_seven_times_a_stack_is_lost_sight_of(recorded: Recorded) -> None:
+    recorded.shows([])
+    executes(recorded)
+    for _ in range(7):
+        recorded.refuses("describe_stack_events", "ServiceUnavailable", "try later")
+    events = recorded.cloudformation.execute(CHANGE_SET, STACK_ID, disable_rollback=False)
+    with pytest.raises(DeploymentError, match="was lost sight of") as caught:
+        next(events)
+    assert "try later" in caught.value.reason
+    assert "triggers status" in caught.value.hint
+    assert len(recorded.naps) == 6
+    assert recorded.aws.was_asked_all()
+
+
+def test_a_stack_that_somebody_else_deletes_has_no_more_events(recorded: Recorded) -> None:
+    recorded.shows([])
+    executes(recorded)
+    recorded.shows([])
+    recorded.answers("describe_stacks", described("CREATE_IN_PROGRESS"), StackName=STACK_ID)
+    recorded.shows([])
+    recorded.answers("describe_stacks", described("DELETE_COMPLETE"), StackName=STACK_ID)
+    assert not list(recorded.cloudformation.execute(CHANGE_SET, STACK_ID, disable_rollback=False))
+    assert recorded.aws.was_asked_all()
+
+
 def test_events_come_oldest_first_and_once_over_pages_and_looks(recorded: Recorded) -> None:
     before = event(1, "CREATE_COMPLETE")
     recorded.shows([before, event(0, "CREATE_IN_PROGRESS")])
     stack = recorded.cloudformation
-    recorded.answers("execute_change_set", {}, ChangeSetName=CHANGE_SET, DisableRollback=True)
+    executes(recorded, disable_rollback=True)
     second, third = event(2, "UPDATE_IN_PROGRESS"), event(3, "UPDATE_IN_PROGRESS", "EventsTable")
     fourth = event(4, "UPDATE_COMPLETE", "EventsTable")
     fifth, sixth = event(5, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"), event(6, "UPDATE_COMPLETE")
     recorded.shows([third], then="more")
     recorded.shows([second, before], token="more")
     recorded.shows([third, second, before])
+    recorded.answers("describe_stacks", described("UPDATE_IN_PROGRESS"), StackName=STACK_ID)
     recorded.shows([fifth, fourth, third])
     recorded.shows([sixth, fifth, fourth])
     found = [one.id for one in stack.execute(CHANGE_SET, STACK_ID, disable_rollback=True)]
@@ -258,7 +318,7 @@ def test_an_operation_is_followed_to_the_stacks_own_final_event(
 ) -> None:
     before = event(0, "REVIEW_IN_PROGRESS")
     recorded.shows([before])
-    recorded.answers("execute_change_set", {}, ChangeSetName=CHANGE_SET, DisableRollback=False)
+    executes(recorded)
     for number in range(1, len(statuses) + 1):
         seen = [event(one, statuses[one - 1]) for one in range(1, number + 1)]
         recorded.shows([*reversed(seen), before])
@@ -364,16 +424,21 @@ def test_a_change_set_that_cannot_be_discarded_is_an_error(recorded: Recorded) -
         recorded.cloudformation.discard(CHANGE_SET)
 
 
-def test_change_sets_that_failed_are_discarded_and_no_others(recorded: Recorded) -> None:
-    waiting = {"ChangeSetId": "waiting", "Status": "CREATE_COMPLETE"}
-    first = {"Summaries": [waiting, {"ChangeSetId": "one", "Status": "FAILED"}], "NextToken": "2"}
+def test_the_change_sets_of_all_pages_and_whether_each_could_be_executed(recorded: Recorded) -> None:
+    def summary(name: str, status: str) -> dict[str, str]:
+        return {"ChangeSetId": name, "ExecutionStatus": status}
+
+    first = {"Summaries": [summary("one", "AVAILABLE"), summary("two", "UNAVAILABLE")], "NextToken": "2"}
     recorded.answers("list_change_sets", first, StackName=NAME)
-    recorded.answers("delete_change_set", {}, ChangeSetName="one")
-    last = {"Summaries": [{"ChangeSetId": "two", "Status": "FAILED"}]}
+    last = {"Summaries": [summary("three", "OBSOLETE")]}
     recorded.answers("list_change_sets", last, StackName=NAME, NextToken="2")
-    recorded.refuses("delete_change_set", "ChangeSetNotFound", "somebody else was quicker")
-    recorded.cloudformation.discard_failed()
+    assert recorded.cloudformation.change_sets() == {"one": True, "two": False, "three": False}
     assert recorded.aws.was_asked_all()
+
+
+def test_without_a_stack_there_are_no_change_sets(recorded: Recorded) -> None:
+    recorded.refuses("list_change_sets", "ValidationError", f"Stack [{NAME}] does not exist")
+    assert recorded.cloudformation.change_sets() == {}
 
 
 def test_an_empty_stack_is_removed_by_its_id_and_waited_for(recorded: Recorded) -> None:
@@ -383,29 +448,30 @@ def test_an_empty_stack_is_removed_by_its_id_and_waited_for(recorded: Recorded) 
     assert recorded.aws.was_asked_all()
 
 
-def test_the_failures_that_only_the_newer_call_knows(recorded: Recorded) -> None:
-    events = [
-        {"EventType": "STACK_EVENT", "ResourceStatusReason": "of the stack"},
-        {"EventType": "VALIDATION_ERROR", "ValidationStatusReason": "the table exists"},
-        {"EventType": "VALIDATION_ERROR"},
-        {"EventType": "PROVISIONING_ERROR", "ResourceStatusReason": "no permission"},
+@pytest.mark.parametrize("of", ["StackName", "ChangeSetName", "OperationId"])
+def test_the_failures_that_only_the_newer_call_knows(recorded: Recorded, of: str) -> None:
+    first = [
+        {"Timestamp": AT + timedelta(seconds=3), "ResourceStatusReason": "no permission"},
+        {"Timestamp": AT, "ValidationStatusReason": "the table exists"},
     ]
-    recorded.answers(
-        "describe_events",
-        {"OperationEvents": events},
-        StackName=STACK_ID,
-        Filters={"FailedEvents": True},
-    )
-    assert recorded.cloudformation.failures(STACK_ID) == ["the table exists", "no permission"]
+    last = [
+        {"Timestamp": AT + timedelta(seconds=1)},
+        {"Timestamp": AT + timedelta(seconds=2), "HookStatusReason": "a hook says no"},
+    ]
+    asked = {of: STACK_ID, "Filters": {"FailedEvents": True}}
+    recorded.answers("describe_events", {"OperationEvents": first, "NextToken": "2"}, **asked)
+    recorded.answers("describe_events", {"OperationEvents": last}, **asked, NextToken="2")
+    found = recorded.cloudformation.failures(**{of: STACK_ID})
+    assert found == ["the table exists", "a hook says no", "no permission"]
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "InvalidAction"])
 def test_without_the_newer_call_there_are_no_more_failures(recorded: Recorded, code: str) -> None:
     recorded.refuses("describe_events", code, "no")
-    assert recorded.cloudformation.failures(STACK_ID) == []
+    assert recorded.cloudformation.failures(StackName=STACK_ID) == []
 
 
 def test_another_error_of_the_newer_call_passes(recorded: Recorded) -> None:
     recorded.refuses("describe_events", "Throttling", "Rate exceeded")
     with pytest.raises(ClientError, match="Rate exceeded"):
-        recorded.cloudformation.failures(STACK_ID)
+        recorded.cloudformation.failures(StackName=STACK_ID)

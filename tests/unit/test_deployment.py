@@ -1,9 +1,10 @@
 """A deployment from its first check to its end, over an account in memory and a SAM that only notes down."""
 
+import sys
 from contextlib import closing
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -20,17 +21,9 @@ from triggers_api.errors import (
     PreflightError,
     TriggersError,
 )
-from triggers_api.ops.checks import Finding
-from triggers_api.ops.deployment import (
-    DeployOptions,
-    Obstacle,
-    Outcome,
-    Progress,
-    Proposal,
-    Step,
-    check_given,
-    deploy,
-)
+from triggers_api.ops.checks import Finding, State
+from triggers_api.ops.deployment import DeployOptions, check_given, deploy
+from triggers_api.ops.progress import Obstacle, Outcome, Progress, Proposal, Step
 from triggers_api.ops.stack import StackEvent
 from triggers_api.ops.target import Setting
 from triggers_api.ops.template import Template
@@ -138,6 +131,7 @@ def test_with_nothing_to_change_nothing_is_proposed(account: FakeAccount, sam: F
     events = told(account)
     assert "Proposal" not in outline(events)
     assert events[-1] == Outcome(changed=False, status="UPDATE_COMPLETE", outputs=OUTPUTS, first=False)
+    assert account.change_sets == {}
 
 
 def test_behind_an_emulator_the_url_is_where_it_serves(sam: FakeSam) -> None:
@@ -158,7 +152,7 @@ def test_rollback_is_disabled_where_it_is_wished(account: FakeAccount) -> None:
 def test_a_no_leaves_no_change_set_and_no_stack(account: FakeAccount) -> None:
     told_until(account, Proposal)
     assert account.done == ["sam deploy", "discard", "delete REVIEW_IN_PROGRESS"]
-    assert (account.stack, account.change_sets) == (None, set())
+    assert (account.stack, account.change_sets) == (None, {})
 
 
 def test_a_no_leaves_a_live_stack_as_it_was(account: FakeAccount) -> None:
@@ -171,7 +165,7 @@ def test_a_no_leaves_a_live_stack_as_it_was(account: FakeAccount) -> None:
 def test_a_plan_ends_at_its_proposal_and_leaves_nothing(account: FakeAccount) -> None:
     events = told(account, plan=True)
     assert outline(events)[-1] == "Proposal"
-    assert (account.stack, account.change_sets) == (None, set())
+    assert (account.stack, account.change_sets) == (None, {})
     assert "execute" not in account.done
 
 
@@ -179,7 +173,41 @@ def test_an_error_of_sam_leaves_no_stack(account: FakeAccount, sam: FakeSam) -> 
     sam.says("deploy", "", "Error: Failed to create changeset: Invalid template\n", code=1)
     error = refused(account, DeploymentError)
     assert "Invalid template" in error.reason
-    assert (account.stack, account.done) == (None, ["sam deploy", "delete REVIEW_IN_PROGRESS"])
+    assert (account.stack, account.done) == (None, ["sam deploy", "discard", "delete REVIEW_IN_PROGRESS"])
+
+
+def test_a_change_set_that_failed_is_explained_by_the_newer_call(account: FakeAccount, sam: FakeSam) -> None:
+    account.sam_fails = True
+    account.reasons = {CHANGE_SET: "Table already exists: triggers-api-events-dev"}
+    sam.says("deploy", "", "Error: Failed to create changeset: AWS::EarlyValidation\n", code=1)
+    error = refused(account, DeploymentError)
+    assert error.reason == "Table already exists: triggers-api-events-dev"
+    assert "--adopt" in error.hint
+    assert (account.stack, account.change_sets) == (None, {})
+
+
+def test_a_ctrl_c_at_the_question_leaves_nothing(account: FakeAccount) -> None:
+    progress = deploy(options(account), account, today=TODAY)
+    assert any(isinstance(event, Proposal) for event in progress)
+    with pytest.raises(KeyboardInterrupt):
+        progress.throw(KeyboardInterrupt())
+    assert (account.stack, account.change_sets) == (None, {})
+
+
+def test_that_cloudformation_is_at_work_is_told_after_the_call(account: FakeAccount) -> None:
+    done = [
+        list(account.done)
+        for event in deploy(options(account), account, today=TODAY)
+        if isinstance(event, Step) and event.name == "apply"
+    ]
+    assert done == [["sam deploy", "execute"]]
+
+
+def test_another_change_set_stays(account: FakeAccount) -> None:
+    account.has_stack("UPDATE_COMPLETE")
+    account.change_sets = {"another": True}
+    told_until(account, Proposal)
+    assert account.change_sets == {"another": True}
 
 
 def test_the_folder_of_the_build_is_gone_at_the_end(account: FakeAccount, sam: FakeSam) -> None:
@@ -193,7 +221,7 @@ def test_an_execution_that_is_denied_leaves_no_change_set(account: FakeAccount) 
     account.failing = "execute_change_set"
     error = refused(account, PermissionDeniedError)
     assert "execute_change_set" in error.reason
-    assert account.change_sets == set()
+    assert account.change_sets == {}
 
 
 # Refused
@@ -209,10 +237,25 @@ def test_what_preflight_finds_ends_it_before_anything_is_built(account: FakeAcco
     assert account.done == []
 
 
-def test_a_deprecated_python_ends_it_before_anything_is_built(account: FakeAccount, sam: FakeSam) -> None:
-    with pytest.raises(PreflightError, match="deprecated"):
-        list(deploy(options(account), account, today=date(2035, 1, 1)))
-    assert not sam.was_asked("build")
+def test_a_deprecated_python_is_a_warning(account: FakeAccount) -> None:
+    events = list(deploy(options(account), account, today=date(2035, 1, 1)))
+    (warning,) = [one for one in events if isinstance(one, Finding) and one.state is State.WARNING]
+    assert "deprecated" in warning.message
+    assert isinstance(events[-1], Outcome)
+
+
+def test_the_stack_is_checked_first_and_the_runtime_last(account: FakeAccount) -> None:
+    found = [event.check for event in told(account) if isinstance(event, Finding)]
+    assert (found[0], found[-1]) == ("stack", "runtime")
+
+
+def test_without_uv_it_ends_before_anything_is_asked(
+    account: FakeAccount, sam: FakeSam, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(cast("dict[str, Any]", sys.modules), "uv", None)
+    monkeypatch.setenv("PATH", "/nowhere")
+    refused(account, BuildError)
+    assert not sam.was_asked("version")
 
 
 def test_another_stages_stack_is_refused_whatever_else_is_wrong_with_it(account: FakeAccount) -> None:
@@ -331,13 +374,68 @@ def test_over_a_failed_create_there_is_no_plan(account: FakeAccount) -> None:
     assert account.done == []
 
 
-@pytest.mark.parametrize("plan", [False, True])
-def test_what_an_interrupted_plan_has_left_is_cleared_without_a_question(
-    account: FakeAccount, plan: bool
-) -> None:
+def test_an_empty_stack_is_tidied_away_without_a_question(account: FakeAccount) -> None:
     account.has_stack("REVIEW_IN_PROGRESS")
-    assert "Obstacle" not in outline(told(account, plan=plan))
-    assert account.done[:2] == ["delete REVIEW_IN_PROGRESS", "sam deploy"]
+    account.change_sets = {"failed": False}
+    assert outline(told(account))[2:5] == ["tidy", "Finding", "build"]
+    assert account.done == ["delete REVIEW_IN_PROGRESS", "sam deploy", "execute"]
+
+
+def test_a_change_set_of_another_is_taken_away_after_a_yes_only(account: FakeAccount) -> None:
+    before = account.has_stack("REVIEW_IN_PROGRESS")
+    account.change_sets = {"another": True}
+    assert "change set waits" in told_until(account, Obstacle).message
+    assert (account.stack, account.change_sets, account.done) == (before, {"another": True}, [])
+    assert outline(told(account))[2:4] == ["Obstacle", "tidy"]
+    assert account.done == ["delete REVIEW_IN_PROGRESS", "sam deploy", "execute"]
+
+
+@pytest.mark.parametrize("change_sets", [{}, {"another": True}], ids=["none", "another's"])
+def test_a_plan_leaves_an_empty_stack_as_it_is(account: FakeAccount, change_sets: dict[str, bool]) -> None:
+    before = account.has_stack("REVIEW_IN_PROGRESS")
+    account.change_sets = dict(change_sets)
+    assert "Obstacle" not in outline(told(account, plan=True))
+    assert (account.stack, account.change_sets) == (before, change_sets)
+    assert account.done == ["sam deploy", "discard"]
+
+
+@pytest.mark.parametrize(
+    ("status", "meanwhile"),
+    [("ROLLBACK_COMPLETE", "DELETE_IN_PROGRESS"), ("REVIEW_IN_PROGRESS", "CREATE_COMPLETE")],
+)
+def test_a_stack_that_changed_during_the_question_is_not_deleted(
+    account: FakeAccount, status: str, meanwhile: str
+) -> None:
+    stack = account.has_stack(status)
+    account.change_sets = {"another": True}
+    progress = deploy(options(account), account, today=TODAY)
+    assert any(isinstance(event, Obstacle) for event in progress)
+    stack.status = meanwhile
+    with pytest.raises(PreflightError, match="is not as it was a moment ago"):
+        next(progress)
+    assert account.done == []
+
+
+def test_a_clearing_is_told_after_the_call(account: FakeAccount) -> None:
+    account.has_stack("ROLLBACK_COMPLETE")
+    progress = deploy(options(account), account, today=TODAY)
+    assert any(isinstance(event, Step) and event.name == "clear" for event in progress)
+    assert account.done == ["delete ROLLBACK_COMPLETE"]
+    progress.close()
+
+
+def test_protection_is_held_back_while_the_tables_are_made(account: FakeAccount) -> None:
+    events = told(account, given={"DeletionProtection": "true"})
+    (warning,) = [one for one in events if isinstance(one, Finding) and one.state is State.WARNING]
+    assert "DeletionProtection" in warning.message
+    assert warning.fix
+    assert handed_over(account)["DeletionProtection"] == "false"
+
+
+def test_protection_of_a_live_stack_is_not_held_back(account: FakeAccount) -> None:
+    account.has_stack("UPDATE_COMPLETE")
+    told(account, given={"DeletionProtection": "true"})
+    assert handed_over(account)["DeletionProtection"] == "true"
 
 
 def test_tables_that_a_cleared_stack_leaves_are_not_adopted_unasked(account: FakeAccount) -> None:
@@ -375,6 +473,8 @@ def test_adopted_tables_stay_protected_unless_it_is_said(
 ) -> None:
     account.tables = {EVENTS: True, KEYS: False}
     told(account, adopt=True, given=given)
+    imported = account.imported["template"]["Resources"]["EventsTable"]["Properties"]
+    assert imported["DeletionProtectionEnabled"] is True  # as it is, until the change set after it
     assert account.imported["parameters"]["DeletionProtection"] == expected
     assert handed_over(account)["DeletionProtection"] == expected
 
@@ -389,7 +489,7 @@ def test_a_no_to_adopting_leaves_no_stack(account: FakeAccount, sam: FakeSam) ->
 def test_a_plan_shows_the_adoption_only(account: FakeAccount, sam: FakeSam) -> None:
     account.tables = {EVENTS: False}
     assert outline(told(account, adopt=True, plan=True))[-2:] == ["adopt", "Proposal"]
-    assert (account.stack, account.change_sets) == (None, set())
+    assert (account.stack, account.change_sets) == (None, {})
     assert not sam.was_asked("deploy")
 
 

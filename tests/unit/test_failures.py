@@ -1,15 +1,27 @@
 """Why an operation on a stack failed: the first cause, in AWS's words, with the remedy that is known."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
+from botocore.stub import ANY
 
-from tests.support.stubbed_aws import AT, NAME, REGION, STACK_ID, make_stack, make_target
+from tests.support.stubbed_aws import (
+    AT,
+    NAME,
+    REGION,
+    STACK_ID,
+    StubbedAws,
+    described,
+    make_stack,
+    make_target,
+)
 from triggers_api.cli.exit_codes import EXIT_CODE
 from triggers_api.errors import DeploymentError
-from triggers_api.ops.failures import failure
+from triggers_api.ops.cloudformation import CloudFormation
+from triggers_api.ops.failures import failure, followed
 from triggers_api.ops.stack import StackEvent
 
 CANCELLED = "Resource creation cancelled"
@@ -139,3 +151,35 @@ def test_an_emulator_has_no_console() -> None:
     hint = why(of_resource("A", reason="broken"), endpoint_url="http://127.0.0.1:4566").hint
     assert "http" not in hint
     assert "triggers status" in hint
+
+
+# An operation, followed
+
+
+def followed_to(aws: StubbedAws, *events: StackEvent, wanted: str) -> list[StackEvent]:
+    cloudformation = CloudFormation(aws.client("cloudformation"), NAME)
+    return list(followed(cloudformation, iter(events), make_stack("CREATE_IN_PROGRESS"), aws, {wanted}))
+
+
+def test_an_operation_that_ends_as_wanted_is_told_and_no_more() -> None:
+    aws = StubbedAws()
+    aws.answers("cloudformation", "describe_stacks", described("CREATE_COMPLETE"), {"StackName": STACK_ID})
+    event = of_stack("CREATE_COMPLETE")
+    assert followed_to(aws, event, wanted="CREATE_COMPLETE") == [event]
+    assert aws.was_asked_all()
+
+
+@pytest.mark.parametrize(
+    ("operation", "asked"), [("dddd-4", {"OperationId": "dddd-4"}), ("", {"StackName": STACK_ID})]
+)
+def test_the_cause_is_asked_of_the_operation_where_its_id_is_known(
+    operation: str, asked: dict[str, str]
+) -> None:
+    aws = StubbedAws()
+    aws.answers("cloudformation", "describe_stacks", described("ROLLBACK_COMPLETE"))
+    failed = {"Timestamp": AT, "HookStatusReason": "a hook says no"}
+    aws.answers("cloudformation", "describe_events", {"OperationEvents": [failed]}, {"Filters": ANY, **asked})
+    event = replace(of_stack("CREATE_FAILED", ASK_AGAIN), operation_id=operation)
+    with pytest.raises(DeploymentError) as caught:
+        followed_to(aws, event, wanted="CREATE_COMPLETE")
+    assert caught.value.reason == "a hook says no"

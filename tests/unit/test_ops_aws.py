@@ -1,5 +1,8 @@
 """What AWS and botocore say, in words that say what to do."""
 
+from types import SimpleNamespace
+
+import boto3
 import pytest
 from botocore.exceptions import (
     BotoCoreError,
@@ -23,7 +26,7 @@ from triggers_api.errors import (
     TableMissingError,
     TriggersError,
 )
-from triggers_api.ops.aws import explained, locate, region_of
+from triggers_api.ops.aws import Aws, explained, locate, region_of
 from triggers_api.ops.target import Setting, Target
 
 REGION = Setting("eu-west-1", "--region")
@@ -151,3 +154,16 @@ def test_no_credential_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
         locate(target())
     said = f"{caught.value.message} {caught.value.reason} {caught.value.hint} {caught.value.__cause__}"
     assert "C4N4RY" not in said.upper()
+
+
+def test_all_clients_share_one_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def session(**given: str | None) -> boto3.Session:
+        made.append(given)
+        return boto3.Session("test", "test")
+
+    monkeypatch.setattr("triggers_api.ops.aws.boto3.session", SimpleNamespace(Session=session))
+    aws = Aws(target(), Setting("eu-west-1", "--region"))
+    assert {aws.client(name).meta.region_name for name in ("dynamodb", "sts", "s3")} == {"eu-west-1"}
+    assert made == [{"profile_name": None}]

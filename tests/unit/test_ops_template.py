@@ -1,6 +1,7 @@
 """The stack's template as a deployment uses it: what its parameters may be, and the copies made of it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -119,8 +120,14 @@ def test_an_unknown_parameter_is_refused_by_its_place_with_those_that_there_are(
     assert caught.value.message == "triggers.toml: the stack has no parameter Memory."
     for name in ("MemorySize", "LogLevel", "AlarmEmail"):
         assert name in caught.value.hint
-    for with_a_flag in ("Stage", "Runtime", "Architecture"):
-        assert f"{with_a_flag}," not in f"{caught.value.hint},"
+    assert not re.search(r"\bStage\b", caught.value.hint)
+
+
+def test_the_stage_is_no_parameter_to_give(template: Template) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        template.named("Stage", "triggers.toml")
+    assert caught.value.message.startswith("triggers.toml: Stage")
+    assert "--stage" in caught.value.hint
 
 
 def test_a_parameter_is_found_by_its_name(template: Template) -> None:
@@ -174,7 +181,7 @@ def test_nothing_else_is_changed_in_the_copy(template: Template) -> None:
 
 def test_the_template_itself_is_unchanged_by_its_copies(template: Template) -> None:
     first = copied(template)
-    template.tables_only(list(TABLES))
+    template.tables_only(template.properties_of(TABLES))
     copied(template, build_method="python3.13")
     assert copied(template) == first
     again = json.loads(template.handed_to_sam(code=Path("/srv"), cors_allow_origin="*"))
@@ -182,25 +189,22 @@ def test_the_template_itself_is_unchanged_by_its_copies(template: Template) -> N
 
 
 @pytest.mark.parametrize("names", [["EventsTable"], ["ApiKeysTable"], ["EventsTable", "ApiKeysTable"]])
-def test_a_template_of_tables_has_them_and_the_parameters_that_they_need(
-    template: Template, names: list[str]
-) -> None:
-    cut = json.loads(template.tables_only(names))
+def test_a_template_of_tables_has_them_and_all_parameters(template: Template, names: list[str]) -> None:
+    cut = json.loads(template.tables_only(template.properties_of(names)))
     assert list(cut["Resources"]) == names
     for table in cut["Resources"].values():
         assert table["Type"] == "AWS::DynamoDB::Table"
         assert table["DeletionPolicy"] == "RetainExceptOnCreate"
         assert table["UpdateReplacePolicy"] == "Retain"
         assert table["Properties"]["TableName"]["Fn::Sub"].endswith("-${Stage}")
-    assert set(cut["Parameters"]) == {"Stage", "PointInTimeRecovery", "DeletionProtection"}
-    assert cut["Parameters"]["Stage"] == as_read_by_others.load()["Parameters"]["Stage"]
+    assert cut["Parameters"] == as_read_by_others.load()["Parameters"]
     assert set(cut) == {"AWSTemplateFormatVersion", "Description", "Parameters", "Resources"}
 
 
-def test_a_template_of_tables_refers_to_nothing_that_it_lacks(template: Template) -> None:
-    cut = json.loads(template.tables_only(list(TABLES)))
-    for name in as_read_by_others.load()["Parameters"]:
-        assert bool(uses_of(cut["Resources"], name)) == (name in cut["Parameters"])
+def test_a_template_of_tables_has_the_properties_that_it_is_given(template: Template) -> None:
+    cut = json.loads(template.tables_only({"EventsTable": {"BillingMode": "PROVISIONED"}}))
+    assert cut["Resources"]["EventsTable"]["Properties"] == {"BillingMode": "PROVISIONED"}
+    assert cut["Resources"]["EventsTable"]["DeletionPolicy"] == "RetainExceptOnCreate"
 
 
 def test_the_short_forms_of_yaml_are_the_long_ones(tmp_path: Path) -> None:
@@ -222,8 +226,9 @@ def test_the_short_forms_of_yaml_are_the_long_ones(tmp_path: Path) -> None:
             Map: !Transform {Name: AWS::Include, Parameters: {Location: !Ref Where}}
         """
     )
-    thing = json.loads(Template.load(path).tables_only(["Thing"]))["Resources"]["Thing"]
+    thing = json.loads(Template.load(path).tables_only({"Thing": {}}))["Resources"]["Thing"]
     assert thing == {
+        "Properties": {},
         "Ref": {"Ref": "Stage"},
         "GetAtt": {"Fn::GetAtt": ["Role", "Arn"]},
         "GetAttOfTwo": {"Fn::GetAtt": ["Nested", "Outputs.Name"]},
@@ -237,5 +242,5 @@ def test_the_short_forms_of_yaml_are_the_long_ones(tmp_path: Path) -> None:
 
 def test_both_readers_of_the_template_agree(template: Template) -> None:
     original = as_read_by_others.load()
-    cut = json.loads(template.tables_only(list(original["Resources"])))
+    cut = json.loads(template.tables_only(template.properties_of(original["Resources"])))
     assert cut["Resources"] == original["Resources"]

@@ -80,6 +80,19 @@ def test_each_service_is_asked_about_with_what_would_be_deployed(aws: StubbedAws
     assert arns["CloudFormation"] == [f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{NAME}/*"]
     assert arns["DynamoDB"] == [f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/triggers-api-events-dev"]
     assert all("{" not in arn for (arn,) in arns.values())
+    assert arns["S3 objects"][0].startswith(f"{arns['S3'][0]}/{NAME}/")
+
+
+def test_a_policy_may_ask_for_the_region_and_for_whom_a_role_is(aws: StubbedAws) -> None:
+    seen = asked(aws)
+    decides(aws)
+    found(aws, USER)
+    for one in seen:
+        context = {entry["ContextKeyName"]: entry["ContextKeyValues"] for entry in one["ContextEntries"]}
+        assert context == {
+            "aws:RequestedRegion": [REGION],
+            "iam:PassedToService": ["lambda.amazonaws.com"],
+        }
 
 
 def test_another_partition_is_asked_about_in_its_own_names(aws: StubbedAws) -> None:

@@ -227,10 +227,12 @@ def test_nothing_to_change_is_no_change_set(
     assert change_set(sam, template) is None
 
 
+@pytest.mark.parametrize("code", ["AccessDenied", "403"])
 def test_a_permission_that_is_missing_ends_with_4_and_is_named(
-    fake: FakeSam, sam: Sam, template: Path
+    fake: FakeSam, sam: Sam, template: Path, code: str
 ) -> None:
-    fake.says("deploy", MADE.partition("CloudFormation stack")[0], DENIED, code=1)
+    denied = DENIED.replace("(AccessDenied)", f"({code})")
+    fake.says("deploy", MADE.partition("CloudFormation stack")[0], denied, code=1)
     error = refused(sam, template)
     assert isinstance(error, PermissionDeniedError)
     assert EXIT_CODE[error.kind] == 4
