@@ -15,7 +15,7 @@ from tests.support.rehearsal import CHECKOUT
 from triggers_api.errors import BuildError
 from triggers_api.ops.build import build
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 TARGETS = [
     ("python3.11", "x86_64"),

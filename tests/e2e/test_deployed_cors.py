@@ -13,7 +13,7 @@ from tests.support import browser, reverse_proxy
 from tests.support.api_client import ApiClient
 from tests.support.curl import CurlAnswer, curl
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 METHODS = "GET, POST, DELETE, OPTIONS"
 HEADERS = "Content-Type, X-API-Key, X-Request-ID, Idempotency-Key"

@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.conftest import Deployed
 from tests.support.api_client import Answer, ApiClient
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 _TABLES = "arn:aws:dynamodb:us-east-1:000000000000:table"
 EVENTS = f"{_TABLES}/triggers-api-events-prod"

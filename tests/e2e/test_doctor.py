@@ -11,7 +11,7 @@ from tests.support import ministack
 from tests.support.rehearsal import Rehearsal, said, sam_folder, traces
 from triggers_api.ops import permissions
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 CHECKS = [
     "uv",
