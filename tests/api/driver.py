@@ -5,8 +5,7 @@ Every answer that passes here is held against the OpenAPI document (see `promise
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +18,7 @@ from tests.api.lambda_events import LambdaContext, rest_event
 from tests.api.promises import check
 from tests.conftest import Stores
 from tests.support.clock import FakeClock
+from tests.support.event_loop import event_loop
 from triggers_api.api.app import create_app
 from triggers_api.api.auth import Authenticator
 from triggers_api.api.proxy import guarded
@@ -237,26 +237,14 @@ def _lambda_door(app: FastAPI, cors_allow_origin: str) -> Callable[[Request], An
 
 def lambda_handler(app: FastAPI, *, cors_allow_origin: str = "*") -> Callable[[object], dict[str, Any]]:
     """Return the handler as `main` makes it, callable from any thread."""
-    with _event_loop():
+    with event_loop():
         handler = guarded(Mangum(app, lifespan="off"), cors_allow_origin=cors_allow_origin)
 
     def call(event: object) -> dict[str, Any]:
-        with _event_loop():
+        with event_loop():
             return handler(event, LambdaContext())
 
     return call
-
-
-@contextmanager
-def _event_loop() -> Iterator[None]:
-    """Give this thread a loop, as Lambda's main thread has one, and close it after."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    try:
-        yield
-    finally:
-        asyncio.set_event_loop(None)
-        loop.close()
 
 
 def with_keys(stores: Stores, keys: Any) -> Stores:

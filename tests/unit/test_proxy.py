@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mangum import Mangum
 
+from tests.support.event_loop import event_loop
 from triggers_api.api.proxy import guarded, normalised
 
 CANARY = "c4n4ry"
@@ -41,7 +42,8 @@ class Recorder:
 def arrived(event: Any) -> Recorder:
     """Return what reaches an app through Mangum."""
     app = Recorder()
-    answer = Mangum(app, lifespan="off")(normalised(event), NO_CONTEXT)
+    with event_loop():
+        answer = Mangum(app, lifespan="off")(normalised(event), NO_CONTEXT)
     assert answer["statusCode"] == 204
     return app
 
