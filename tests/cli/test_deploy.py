@@ -1,6 +1,8 @@
 """`triggers deploy` and its neighbours off a terminal: what they refuse, before any network."""
 
 import json
+import os
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,6 +127,11 @@ def test_a_target_that_cannot_be_is_refused_by_its_flag(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
+def test_an_emulators_region_has_any_name_but_none(account: FakeAws, command: str) -> None:
+    assert refused(account, command, "--region", "").error.startswith("--region: '' is not a region")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_a_stray_argument_is_refused(account: FakeAws, command: str) -> None:
     assert refused(account, command, "stray").code == 2
 
@@ -137,6 +144,21 @@ def test_a_wrong_file_is_refused_and_named(account: FakeAws, command: str, tmp_p
     assert "confirm_changes of [stages.prod] is true or false" in found.error
 
 
+def test_a_flag_and_a_parameter_must_not_disagree(account: FakeAws) -> None:
+    both = ("--runtime", "python3.12", "--parameter", "Runtime=python3.13")
+    found = refused(account, "deploy", "--yes", *both)
+    assert (found.code, found.error) == (
+        2,
+        "--runtime python3.12: --parameter Runtime=python3.13 says otherwise.",
+    )
+
+
+def test_a_pipe_in_the_place_of_the_file_is_not_waited_for(account: FakeAws, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "triggers.toml")
+    found = refused(account, "status", folder=tmp_path)
+    assert (found.code, found.error) == (2, "triggers.toml is not a file.")
+
+
 def test_a_wrong_file_comes_with_what_to_do(account: FakeAws, tmp_path: Path) -> None:
     (tmp_path / "triggers.toml").write_text("[stages.prod]\nconfirm_changes = 'yes'\n")
     assert refused(account, "status", folder=tmp_path).fix
@@ -147,10 +169,11 @@ WRONG_PARAMETERS = {
     "no name": (("--parameter", "=DEBUG"), "KEY=VALUE"),
     "the stage": (("--parameter", "Stage=dev"), "--stage"),
     "unknown": (("--parameter", "Memory=512"), "MemorySize"),
+    "a leading zero": (("--parameter", "MemorySize=0512"), "from 128 to 10240"),
     "of another case": (("--parameter", "loglevel=DEBUG"), "LogLevel"),
     "out of range": (("--parameter", "MemorySize=127"), "a whole number from 128 to 10240"),
     "not allowed": (("--parameter", "LogLevel=debug"), "one of DEBUG, INFO, WARNING"),
-    "of another form": (("--parameter", "CorsAllowOrigin=shop.example"), "an origin such as https://"),
+    "of another form": (("--parameter", "CorsAllowOrigin=shop.example"), "an origin as a browser sends it"),
     "nothing": (("--parameter", "EventTtlDays="), "a whole number from 1 to 3650"),
     "the second of two": (("--parameter", "LogLevel=INFO", "--parameter", "EventTtlDays=0"), "1 to 3650"),
     "an old runtime": (("--runtime", "python3.8"), "one of python3.11, python3.12"),
@@ -318,6 +341,17 @@ def test_before_anything_is_changed_it_says_where_and_from_which_setting(account
     for part in parts:
         assert part in first
     assert "profile" not in first
+
+
+def test_without_a_stderr_it_does_what_it_can(account: FakeAws) -> None:
+    command = 'exec 2>&-; exec "$@"'
+    done = run(
+        *("-c", command, "sh", sys.executable, "-m", "triggers_api", "deploy", "--yes", "--json"),
+        program=("/bin/sh",),
+        variables={"AWS_ENDPOINT_URL": account.url, **WITHOUT_SAM},
+    )
+    assert done.returncode == 3
+    assert json.loads(done.stdout.splitlines()[-1])["error"]["code"] == "PREFLIGHT_FAILED"
 
 
 # Doctor

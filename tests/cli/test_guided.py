@@ -224,6 +224,15 @@ def test_a_folder_that_cannot_be_written_is_an_error_in_words(tmp_path: Path) ->
         save("prod", {"region": "eu-west-1"}, folder=tmp_path)
 
 
+def test_a_link_to_the_file_stays_one(tmp_path: Path) -> None:
+    real = tmp_path / "kept elsewhere.toml"
+    real.write_text("stage = 'prod'\n")
+    (tmp_path / "triggers.toml").symlink_to(real)
+    save("prod", {"region": "eu-west-1"}, folder=tmp_path)
+    assert (tmp_path / "triggers.toml").is_symlink()
+    assert "eu-west-1" in real.read_text()
+
+
 def test_the_files_mode_and_its_line_ends_stay(tmp_path: Path) -> None:
     path = tmp_path / "triggers.toml"
     path.write_bytes(b"[stages.prod]\r\n# ours\r\nregion = 'eu-west-3'\r\n")

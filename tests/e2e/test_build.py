@@ -87,6 +87,17 @@ def contents(folder: Path) -> dict[str, tuple[int, float, bytes]]:
     return found
 
 
+def test_a_stray_setting_of_uv_where_it_is_run_changes_nothing(
+    artifacts: dict[tuple[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "uv.toml").write_text('required-version = "==0.0.1"\n')
+    (tmp_path / "pyproject.toml").write_text("no toml at all")
+    monkeypatch.chdir(tmp_path)
+    runtime, architecture = TARGETS[0]
+    build(Path("built"), runtime=runtime, architecture=architecture)
+    assert contents(Path("built")) == contents(artifacts[TARGETS[0]])
+
+
 def test_two_builds_of_one_tree_are_the_same_to_the_byte(
     artifacts: dict[tuple[str, str], Path], tmp_path: Path
 ) -> None:

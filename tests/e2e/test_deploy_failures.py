@@ -188,6 +188,26 @@ def test_a_stack_of_somebody_else_is_left_alone(rehearsal: Rehearsal) -> None:
     assert traces(rehearsal.emulator) == before
 
 
+def test_an_empty_stack_in_which_another_programs_change_set_waits_is_left_alone(
+    rehearsal: Rehearsal,
+) -> None:
+    cloudformation = rehearsal.emulator.client("cloudformation")
+    template = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
+    cloudformation.create_change_set(
+        StackName=stack_name("waiting"),
+        ChangeSetName="theirs",
+        ChangeSetType="CREATE",
+        TemplateBody=json.dumps({"Parameters": {"Name": {"Type": "String"}}, **template}),
+        Parameters=[{"ParameterKey": "Name", "ParameterValue": "them"}],
+    )
+    before = traces(rehearsal.emulator)
+    error = refused(rehearsal, 3, "--stage", "waiting", "--yes")
+    assert "not one of this program" in error["message"]
+    done = rehearsal.run("destroy", "--stage", "waiting", "--confirm", stack_name("waiting"), "--json")
+    assert (done.returncode, error_of(done)["code"]) == (1, "STACK_MISSING")
+    assert traces(rehearsal.emulator) == before
+
+
 def test_a_stack_of_another_stage_is_left_alone(rehearsal: Rehearsal) -> None:
     create_stack(rehearsal, "shared", waits(3600))
     before = traces(rehearsal.emulator)
@@ -248,14 +268,22 @@ def wait_for(condition: Any, process: subprocess.Popen[str]) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("step", ["build", "deploy"])
-def test_ctrl_c_before_the_change_set_leaves_no_stack(
-    rehearsal: Rehearsal, tmp_path: Path, untouched: None, step: str
+@pytest.mark.parametrize(
+    ("step", "way"),
+    [
+        ("build", signal.SIGINT),
+        ("deploy", signal.SIGINT),
+        ("deploy", signal.SIGTERM),
+        ("build", signal.SIGHUP),
+    ],
+)
+def test_who_ends_it_before_the_change_set_leaves_no_stack(
+    rehearsal: Rehearsal, tmp_path: Path, untouched: None, step: str, way: signal.Signals
 ) -> None:
     slow = slow_sam(rehearsal, tmp_path / "bin", step)
     with slow.started("deploy", "--stage", "stopped", "--yes") as process:
         wait_for((tmp_path / "bin" / "began").exists, process)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(way)
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 130, errors
     assert "Nothing was changed." in errors
@@ -304,6 +332,18 @@ def assert_is_made(rehearsal: Rehearsal, stage: str) -> None:
     restore(rehearsal.emulator, stack_name(stage))
     with ApiClient(rehearsal.url(stage)) as client:
         assert client.call("GET", "/v1/health").status == 200
+
+
+def test_whoever_reads_its_notices_may_leave_and_it_goes_on_to_its_end(rehearsal: Rehearsal) -> None:
+    with rehearsal.started("deploy", "--stage", "unread", "--yes") as process:
+        assert process.stderr is not None
+        process.stderr.readline()
+        process.stderr.close()
+        process.stderr = None
+        outputs, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert "ApiUrl" in outputs
+    assert rehearsal.stack(stack_name("unread"))["StackStatus"] == "CREATE_COMPLETE"
 
 
 def test_ctrl_c_while_cloudformation_works_says_that_it_goes_on(rehearsal: Rehearsal) -> None:

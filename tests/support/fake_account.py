@@ -15,17 +15,13 @@ from tests.support.fake_sam import FakeSam
 from tests.support.stubbed_aws import ACCOUNT, AT, CHANGE_SET, NAME, REGION, make_target
 from triggers_api.ops.aws import Aws
 from triggers_api.ops.target import Setting, Target
+from triggers_api.ops.template import Template
 
 OUTPUTS = {"ApiId": "abc123", "ApiUrl": "https://abc123.execute-api.eu-west-1.amazonaws.com/dev"}
 IMPORT = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:changeSet/triggers-adopt-1/cccc-3"
 OPERATION = "dddd-4"
 _TABLE = "AWS::DynamoDB::Table"
 _OURS = {"Stage": "dev", "EventTtlDays": "7", "CorsAllowOrigin": "*"}
-_KEYS = {
-    "events": [("event_id", "HASH"), ("created_at", "RANGE")],
-    "index": [("status", "HASH"), ("created_at", "RANGE")],
-    "keys": [("api_key", "HASH")],
-}
 
 
 def refusal(code: str, message: str, operation: str) -> ClientError:
@@ -52,6 +48,8 @@ class FakeAccount(Aws):
         self.stack: FakeStack | None = None
         self.tables: dict[str, bool] = {}
         """Each with whether it is protected."""
+        self.forms: dict[str, dict[str, Any]] = {}
+        """What of a table is other than in the template."""
         self.log_groups: list[str] = []
         self.changes: list[dict[str, str]] = [
             {"Action": "Add", "LogicalResourceId": "TriggersApi", "ResourceType": "AWS::ApiGateway::RestApi"}
@@ -59,11 +57,14 @@ class FakeAccount(Aws):
         self.ends_in = ""
         """The state that the next execution ends in; as it should, unless a test says otherwise."""
         self.failing = ""
-        """An operation that is denied."""
+        """An operation that is denied, or fails with another code."""
+        self.failing_with = "AccessDenied"
         self.import_fails = ""
         self.imported: dict[str, Any] = {}
         self.change_sets: dict[str, bool] = {}
         """Each with whether it could be executed."""
+        self.waiting_parameters = dict(_OURS)
+        """The parameters that every change set was made with."""
         self.sam_fails = False
         """Whether the change sets of SAM come to nothing."""
         self.reasons: dict[str, str] = {}
@@ -108,7 +109,7 @@ class FakeAccount(Aws):
     def allow(self, operation: str) -> None:
         """Raise where an operation is denied."""
         if operation == self.failing:
-            raise refusal("AccessDenied", f"not authorized to perform: {operation}", operation)
+            raise refusal(self.failing_with, f"not authorized to perform: {operation}", operation)
 
     def look_at_sam(self) -> None:
         """Make the change set that SAM has made since the last look."""
@@ -150,13 +151,14 @@ class _DynamoDB(_Nothing):
         self._account.allow("describe_table")
         if TableName not in self._account.tables:
             raise self.exceptions.ResourceNotFoundException
-        table: dict[str, Any] = {"DeletionProtectionEnabled": self._account.tables[TableName]}
-        if "-events-" in TableName:
-            table["KeySchema"] = _schema("events")
-            index = {"IndexName": "status-created_at-index", "KeySchema": _schema("index")}
-            table["GlobalSecondaryIndexes"] = [index]
-        else:
-            table["KeySchema"] = _schema("keys")
+        logical_id = "EventsTable" if "-events-" in TableName else "ApiKeysTable"
+        wanted = Template.load().properties_of([logical_id])[logical_id]
+        form = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes")
+        table: dict[str, Any] = {name: wanted[name] for name in form if name in wanted}
+        table["BillingModeSummary"] = {"BillingMode": wanted["BillingMode"]}
+        table["TableStatus"] = "ACTIVE"
+        table["DeletionProtectionEnabled"] = self._account.tables[TableName]
+        table |= self._account.forms.get(TableName, {})
         return {"Table": table}
 
     def describe_time_to_live(self, **_: Any) -> dict[str, Any]:
@@ -164,10 +166,6 @@ class _DynamoDB(_Nothing):
 
     def describe_continuous_backups(self, **_: Any) -> dict[str, Any]:
         return {"ContinuousBackupsDescription": {}}
-
-
-def _schema(name: str) -> list[dict[str, str]]:
-    return [{"AttributeName": attribute, "KeyType": type_} for attribute, type_ in _KEYS[name]]
 
 
 class _CloudFormation:
@@ -259,7 +257,15 @@ class _CloudFormation:
 
     def _describe_change_set(self, **given: Any) -> Any:
         changes = self._account.imported["changes"] if given["ChangeSetName"] == IMPORT else None
-        return {"Changes": [{"ResourceChange": one} for one in changes or self._account.changes]}
+        assert self._account.stack is not None
+        return {
+            "StackId": self._account.stack.id,
+            "Changes": [{"ResourceChange": one} for one in changes or self._account.changes],
+            "Parameters": [
+                {"ParameterKey": key, "ParameterValue": value}
+                for key, value in self._account.waiting_parameters.items()
+            ],
+        }
 
     def _create_change_set(self, **given: Any) -> Any:
         tables = {
@@ -278,18 +284,26 @@ class _CloudFormation:
     def _list_change_sets(self, **given: Any) -> Any:
         self._find(given["StackName"])
         summaries = [
-            {"ChangeSetId": arn, "ExecutionStatus": "AVAILABLE" if available else "UNAVAILABLE"}
+            {
+                "ChangeSetId": arn,
+                "Status": "CREATE_COMPLETE" if available else "FAILED",
+                "ExecutionStatus": "AVAILABLE" if available else "UNAVAILABLE",
+            }
             for arn, available in self._account.change_sets.items()
         ]
         return {"Summaries": summaries}
 
+    def _take_out(self, arn: str, operation: str) -> None:
+        if self._account.change_sets.pop(arn, None) is None:
+            raise refusal("ChangeSetNotFound", "ChangeSet does not exist", operation)
+
     def _delete_change_set(self, **given: Any) -> Any:
-        del self._account.change_sets[given["ChangeSetName"]]
+        self._take_out(given["ChangeSetName"], "DeleteChangeSet")
         self._account.done.append("discard")
 
     def _execute_change_set(self, **given: Any) -> Any:
         account, arn = self._account, given["ChangeSetName"]
-        del account.change_sets[arn]
+        self._take_out(arn, "ExecuteChangeSet")
         assert account.stack is not None
         stack = account.stack
         account.done.append("execute" + (" without rollback" if given["DisableRollback"] else ""))

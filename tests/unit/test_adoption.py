@@ -11,14 +11,15 @@ from triggers_api.ops.template import Template
 
 NAME = "triggers-api-events-dev"
 WANTED = Template.load().properties_of(["EventsTable"])
-FORM = {
+FORM: dict[str, Any] = {
     "TableName": NAME,
     "KeySchema": WANTED["EventsTable"]["KeySchema"],
-    "GlobalSecondaryIndexes": [
-        {one: index[one] for one in ("IndexName", "KeySchema")}
-        for index in WANTED["EventsTable"]["GlobalSecondaryIndexes"]
-    ],
+    "AttributeDefinitions": WANTED["EventsTable"]["AttributeDefinitions"],
+    "GlobalSecondaryIndexes": WANTED["EventsTable"]["GlobalSecondaryIndexes"],
+    "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"},
 }
+(INDEX,) = FORM["GlobalSecondaryIndexes"]
+NUMBERS = [{**one, "AttributeType": "N"} for one in FORM["AttributeDefinitions"]]
 
 
 def as_it_is(
@@ -60,13 +61,26 @@ def test_the_settings_of_a_table_are_in_the_import() -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [{"KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}]}, {"GlobalSecondaryIndexes": []}],
-    ids=["keys", "indexes"],
+    [
+        {"KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}]},
+        {"AttributeDefinitions": NUMBERS},
+        {"GlobalSecondaryIndexes": []},
+        {"GlobalSecondaryIndexes": [{**INDEX, "Projection": {"ProjectionType": "KEYS_ONLY"}}]},
+        {"LocalSecondaryIndexes": [{"IndexName": "local", "KeySchema": FORM["KeySchema"]}]},
+    ],
+    ids=["keys", "types", "no index", "projection", "local index"],
 )
 def test_a_table_of_another_form_is_not_adopted(other: dict[str, Any]) -> None:
     with pytest.raises(PreflightError, match=NAME) as caught:
         as_it_is({**FORM, **other})
     assert "--stage" in caught.value.hint
+
+
+@pytest.mark.parametrize("billing", [{}, {"BillingMode": "PROVISIONED"}])
+def test_a_table_that_is_billed_otherwise_is_not_adopted(billing: dict[str, str]) -> None:
+    with pytest.raises(PreflightError, match="provisioned") as caught:
+        as_it_is({**FORM, "BillingModeSummary": billing})
+    assert "--billing-mode PAY_PER_REQUEST" in caught.value.hint
 
 
 @pytest.mark.parametrize("on", [True, False])

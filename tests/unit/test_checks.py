@@ -33,7 +33,7 @@ def failed(finding: Finding, *said: str) -> Finding:
 
 
 def state_of(stack: Stack | None) -> Finding:
-    return checks.stack_state(stack, NAME, "dev")
+    return checks.stack_state(StubbedAws(), stack)
 
 
 # The runtime
@@ -93,7 +93,13 @@ def test_a_first_create_that_failed_is_known_by_name_and_can_be_cleared(status: 
 
 
 def test_what_a_plan_has_left_is_no_trouble() -> None:
+    assert state_of(make_stack("REVIEW_IN_PROGRESS")).state is State.OK
     assert state_of(make_stack("REVIEW_IN_PROGRESS", stage=None)).state is State.OK
+
+
+def test_an_empty_stack_in_which_anothers_change_set_waits_is_anothers() -> None:
+    failed(state_of(make_stack("REVIEW_IN_PROGRESS", stage=None, Name="them")), "not one of this program")
+    failed(state_of(make_stack("REVIEW_IN_PROGRESS", stage="prod")), "stage prod")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +122,7 @@ def test_a_stack_that_somebody_works_on_is_busy_since_then(status: str) -> None:
 
 def test_an_update_that_could_not_be_undone_says_how_to_continue() -> None:
     stack = make_stack("UPDATE_ROLLBACK_FAILED", reason="the role is gone")
-    command = f"aws cloudformation continue-update-rollback --stack-name {NAME}"
+    command = f"aws cloudformation continue-update-rollback --stack-name {NAME} --region {REGION}"
     failed(state_of(stack), "UPDATE_ROLLBACK_FAILED", "the role is gone", command)
 
 
@@ -127,7 +133,7 @@ def test_a_stack_that_could_not_be_cleared_away_leads_to_destroy(status: str) ->
 
 @pytest.mark.parametrize("status", ["UPDATE_FAILED", "IMPORT_ROLLBACK_FAILED"])
 def test_a_stack_that_was_kept_as_it_failed_is_to_be_rolled_back(status: str) -> None:
-    command = f"aws cloudformation rollback-stack --stack-name {NAME}"
+    command = f"aws cloudformation rollback-stack --stack-name {NAME} --region {REGION}"
     failed(state_of(make_stack(status, reason="no permission")), status, "no permission", command)
 
 
@@ -333,6 +339,15 @@ def test_a_bucket_that_is_closed_is_not_taken_for_gone(aws: StubbedAws, code: st
 def test_a_stack_of_sam_that_never_got_its_bucket_is_a_finding(aws: StubbedAws, status: str) -> None:
     has_sam_stack(aws, status, bucket=None)
     failed(checks.artifact_bucket(aws), SAM_STACK)
+
+
+@pytest.mark.parametrize("status", ["REVIEW_IN_PROGRESS", "CREATE_IN_PROGRESS", "DELETE_IN_PROGRESS"])
+def test_while_sam_makes_its_bucket_nothing_is_to_be_deleted(aws: StubbedAws, status: str) -> None:
+    has_sam_stack(aws, status, bucket=None)
+    if status == "REVIEW_IN_PROGRESS":
+        aws.answers("cloudformation", "list_change_sets", {"Summaries": []})
+    found = failed(checks.artifact_bucket(aws), status, "Try again in a minute")
+    assert "delete" not in found.fix.lower()
 
 
 # The role for access logs

@@ -11,7 +11,9 @@ from botocore.stub import ANY
 from tests.support.stubbed_aws import AT, CHANGE_SET, NAME, STACK_ID, StubbedAws, described
 from triggers_api.errors import DeploymentError
 from triggers_api.ops.cloudformation import POLL_SECONDS, CloudFormation
+from triggers_api.ops.stack import ChangeSet
 
+WAITING = ChangeSet(CHANGE_SET, STACK_ID, ())
 STACK_TYPE = "AWS::CloudFormation::Stack"
 
 
@@ -123,9 +125,7 @@ def test_a_stack_that_was_never_changed_was_changed_when_it_was_made(recorded: R
 )
 def test_a_stack_is_busy_while_an_operation_runs(recorded: Recorded, status: str, busy: bool) -> None:
     recorded.answers("describe_stacks", described(status))
-    stack = recorded.cloudformation.stack()
-    assert stack is not None
-    assert stack.is_busy is busy
+    assert recorded.cloudformation.described(NAME).is_busy is busy
 
 
 def test_the_resources_of_all_pages(recorded: Recorded) -> None:
@@ -177,7 +177,7 @@ def change(action: str, logical_id: str, type_: str = "AWS::DynamoDB::Table", **
 
 
 def test_a_change_set_is_read_to_its_last_page(recorded: Recorded) -> None:
-    first = {"Changes": [change("Add", "One")], "NextToken": "2"}
+    first = {"StackId": STACK_ID, "Changes": [change("Add", "One")], "NextToken": "2"}
     recorded.answers("describe_change_set", first, ChangeSetName=CHANGE_SET)
     hook: dict[str, Any] = {"Type": "Resource"}
     second = {"Changes": [hook, change("Modify", "Two", Replacement="False")], "NextToken": "3"}
@@ -185,7 +185,7 @@ def test_a_change_set_is_read_to_its_last_page(recorded: Recorded) -> None:
     third = {"Changes": [change("Remove", "Three", PhysicalResourceId="three")]}
     recorded.answers("describe_change_set", third, ChangeSetName=CHANGE_SET, NextToken="3")
     found = recorded.cloudformation.change_set(CHANGE_SET)
-    assert found.id == CHANGE_SET
+    assert (found.id, found.stack_id) == (CHANGE_SET, STACK_ID)
     assert [(one.action, one.logical_id, one.replacement, one.physical_id) for one in found.changes] == [
         ("Add", "One", "", ""),
         ("Modify", "Two", "False", ""),
@@ -195,7 +195,7 @@ def test_a_change_set_is_read_to_its_last_page(recorded: Recorded) -> None:
 
 
 def test_a_change_set_of_nothing(recorded: Recorded) -> None:
-    recorded.answers("describe_change_set", {})
+    recorded.answers("describe_change_set", {"StackId": STACK_ID})
     assert recorded.cloudformation.change_set(CHANGE_SET).changes == ()
 
 
@@ -209,7 +209,7 @@ def test_the_tables_that_a_change_set_takes_out_of_use(recorded: Recorded) -> No
         change("Import", "Imported"),
         change("Remove", "LogGroup", "AWS::Logs::LogGroup"),
     ]
-    recorded.answers("describe_change_set", {"Changes": changes})
+    recorded.answers("describe_change_set", {"StackId": STACK_ID, "Changes": changes})
     found = recorded.cloudformation.change_set(CHANGE_SET).tables_lost
     assert [one.logical_id for one in found] == ["Removed", "Replaced", "PerhapsReplaced"]
 
@@ -229,7 +229,7 @@ def test_the_call_is_made_at_once_and_what_happens_is_looked_at_later(recorded: 
     recorded.shows([])
     if what == "execute":
         executes(recorded)
-        recorded.cloudformation.execute(CHANGE_SET, STACK_ID, disable_rollback=False)
+        recorded.cloudformation.execute(WAITING, disable_rollback=False)
     else:
         recorded.answers("delete_stack", {}, StackName=STACK_ID)
         recorded.cloudformation.delete(STACK_ID)
@@ -242,7 +242,7 @@ def test_a_bad_network_is_waited_out(recorded: Recorded) -> None:
     for code in ("Throttling", "ServiceUnavailable", "ExpiredToken"):
         recorded.refuses("describe_stack_events", code, "no")
     recorded.shows([event(1, "CREATE_COMPLETE")])
-    events = list(recorded.cloudformation.execute(CHANGE_SET, STACK_ID, disable_rollback=False))
+    events = list(recorded.cloudformation.execute(WAITING, disable_rollback=False))
     assert [one.id for one in events] == ["event-1"]
     assert recorded.naps == [2.0, 4.0, 8.0]
 
@@ -252,7 +252,7 @@ def test_after_seven_times_a_stack_is_lost_sight_of(recorded: Recorded) -> None:
     executes(recorded)
     for _ in range(7):
         recorded.refuses("describe_stack_events", "ServiceUnavailable", "try later")
-    events = recorded.cloudformation.execute(CHANGE_SET, STACK_ID, disable_rollback=False)
+    events = recorded.cloudformation.execute(WAITING, disable_rollback=False)
     with pytest.raises(DeploymentError, match="was lost sight of") as caught:
         next(events)
     assert "try later" in caught.value.reason
@@ -268,7 +268,7 @@ def test_a_stack_that_somebody_else_deletes_has_no_more_events(recorded: Recorde
     recorded.answers("describe_stacks", described("CREATE_IN_PROGRESS"), StackName=STACK_ID)
     recorded.shows([])
     recorded.answers("describe_stacks", described("DELETE_COMPLETE"), StackName=STACK_ID)
-    assert not list(recorded.cloudformation.execute(CHANGE_SET, STACK_ID, disable_rollback=False))
+    assert not list(recorded.cloudformation.execute(WAITING, disable_rollback=False))
     assert recorded.aws.was_asked_all()
 
 
@@ -286,7 +286,7 @@ def test_events_come_oldest_first_and_once_over_pages_and_looks(recorded: Record
     recorded.answers("describe_stacks", described("UPDATE_IN_PROGRESS"), StackName=STACK_ID)
     recorded.shows([fifth, fourth, third])
     recorded.shows([sixth, fifth, fourth])
-    found = [one.id for one in stack.execute(CHANGE_SET, STACK_ID, disable_rollback=True)]
+    found = [one.id for one in stack.execute(WAITING, disable_rollback=True)]
     assert found == [f"event-{number}" for number in range(2, 7)]
     assert recorded.naps == [POLL_SECONDS] * 3
     assert recorded.aws.was_asked_all()
@@ -322,7 +322,7 @@ def test_an_operation_is_followed_to_the_stacks_own_final_event(
     for number in range(1, len(statuses) + 1):
         seen = [event(one, statuses[one - 1]) for one in range(1, number + 1)]
         recorded.shows([*reversed(seen), before])
-    events = recorded.cloudformation.execute(CHANGE_SET, STACK_ID, disable_rollback=False)
+    events = recorded.cloudformation.execute(WAITING, disable_rollback=False)
     assert [one.status for one in events] == statuses
     assert len(recorded.naps) == len(statuses) - 1
     assert recorded.aws.was_asked_all()
@@ -337,7 +337,7 @@ def test_nothing_is_given_after_the_final_event_nor_is_it_mistaken(recorded: Rec
     recorded.answers("execute_change_set", {})
     later = event(5, "UPDATE_IN_PROGRESS")
     recorded.shows([later, final, failed, nested, event(1, "UPDATE_IN_PROGRESS"), before])
-    events = list(recorded.cloudformation.execute(CHANGE_SET, STACK_ID, disable_rollback=False))
+    events = list(recorded.cloudformation.execute(WAITING, disable_rollback=False))
     assert [one.id for one in events] == ["event-1", "event-2", "event-3", "event-4"]
     assert [one.of_the_stack for one in events] == [True, False, False, True]
     assert events[2].reason == "no"
@@ -347,7 +347,7 @@ def test_a_stack_without_a_past_is_followed_from_its_first_event(recorded: Recor
     recorded.shows([])
     recorded.answers("execute_change_set", {})
     recorded.shows([event(2, "CREATE_COMPLETE"), event(1, "CREATE_IN_PROGRESS")])
-    events = recorded.cloudformation.execute(CHANGE_SET, STACK_ID, disable_rollback=False)
+    events = recorded.cloudformation.execute(WAITING, disable_rollback=False)
     assert [one.id for one in events] == ["event-1", "event-2"]
 
 
@@ -362,9 +362,10 @@ def test_a_deletion_is_followed_by_the_stacks_id(recorded: Recorded) -> None:
 
 
 def imported(recorded: Recorded) -> str:
-    return recorded.cloudformation.import_change_set(
-        "{}", {"Stage": "dev"}, {"EventsTable": "triggers-api-events-dev"}
-    )
+    tables = {"EventsTable": "triggers-api-events-dev"}
+    arn = recorded.cloudformation.create_import("{}", {"Stage": "dev"}, tables)
+    recorded.cloudformation.wait_for_import(arn)
+    return arn
 
 
 def test_an_import_names_the_tables_by_their_logical_ids(recorded: Recorded) -> None:
@@ -424,16 +425,53 @@ def test_a_change_set_that_cannot_be_discarded_is_an_error(recorded: Recorded) -
         recorded.cloudformation.discard(CHANGE_SET)
 
 
-def test_the_change_sets_of_all_pages_and_whether_each_could_be_executed(recorded: Recorded) -> None:
-    def summary(name: str, status: str) -> dict[str, str]:
-        return {"ChangeSetId": name, "ExecutionStatus": status}
+def test_the_change_sets_of_all_pages_and_whether_each_waits_or_will(recorded: Recorded) -> None:
+    def summary(name: str, status: str, execution: str) -> dict[str, str]:
+        return {"ChangeSetId": name, "Status": status, "ExecutionStatus": execution}
 
-    first = {"Summaries": [summary("one", "AVAILABLE"), summary("two", "UNAVAILABLE")], "NextToken": "2"}
-    recorded.answers("list_change_sets", first, StackName=NAME)
-    last = {"Summaries": [summary("three", "OBSOLETE")]}
+    made, failed = summary("1", "CREATE_COMPLETE", "AVAILABLE"), summary("2", "FAILED", "UNAVAILABLE")
+    recorded.answers("list_change_sets", {"Summaries": [made, failed], "NextToken": "2"}, StackName=NAME)
+    outdated = summary("3", "CREATE_COMPLETE", "OBSOLETE")
+    begun = summary("4", "CREATE_PENDING", "UNAVAILABLE")
+    at_it = summary("5", "CREATE_IN_PROGRESS", "UNAVAILABLE")
+    last = {"Summaries": [outdated, begun, at_it]}
     recorded.answers("list_change_sets", last, StackName=NAME, NextToken="2")
-    assert recorded.cloudformation.change_sets() == {"one": True, "two": False, "three": False}
+    waits = {"1": True, "2": False, "3": False, "4": True, "5": True}
+    assert recorded.cloudformation.change_sets() == waits
     assert recorded.aws.was_asked_all()
+
+
+@pytest.mark.parametrize("code", ["ChangeSetNotFound", "InvalidChangeSetStatus"])
+def test_a_change_set_that_somebody_else_has_ended_is_not_executed(recorded: Recorded, code: str) -> None:
+    recorded.shows([event(1, "UPDATE_COMPLETE")])
+    recorded.refuses("execute_change_set", code, "ChangeSet cannot be executed in its current state")
+    with pytest.raises(DeploymentError) as caught:
+        recorded.cloudformation.execute(WAITING, disable_rollback=False)
+    assert "deploy again" in caught.value.hint
+
+
+def test_a_change_set_that_is_gone_cannot_be_shown(recorded: Recorded) -> None:
+    recorded.refuses("describe_change_set", "ChangeSetNotFound", "ChangeSet does not exist")
+    with pytest.raises(DeploymentError, match="cannot be executed any more"):
+        recorded.cloudformation.change_set(CHANGE_SET)
+
+
+def test_one_that_is_being_executed_is_not_discarded(recorded: Recorded) -> None:
+    recorded.refuses("delete_change_set", "InvalidChangeSetStatus", "EXECUTE_IN_PROGRESS")
+    recorded.cloudformation.discard(CHANGE_SET)
+
+
+def test_a_stack_without_resources_has_the_parameters_of_the_change_set_that_waits(
+    recorded: Recorded,
+) -> None:
+    recorded.answers("describe_stacks", described("REVIEW_IN_PROGRESS"), StackName=NAME)
+    summary = {"ChangeSetId": CHANGE_SET, "Status": "CREATE_COMPLETE", "ExecutionStatus": "AVAILABLE"}
+    recorded.answers("list_change_sets", {"Summaries": [summary]}, StackName=NAME)
+    parameters = [{"ParameterKey": "Stage", "ParameterValue": "another"}]
+    recorded.answers("describe_change_set", {"Parameters": parameters}, ChangeSetName=CHANGE_SET)
+    stack = recorded.cloudformation.stack()
+    assert stack is not None
+    assert stack.parameters == {"Stage": "another"}
 
 
 def test_without_a_stack_there_are_no_change_sets(recorded: Recorded) -> None:

@@ -1,5 +1,6 @@
 """A deployment from its first check to its end, over an account in memory and a SAM that only notes down."""
 
+import errno
 import sys
 from contextlib import closing
 from datetime import date
@@ -17,6 +18,7 @@ from triggers_api.errors import (
     BuildError,
     ConfigurationError,
     DeploymentError,
+    LocalEnvironmentError,
     PermissionDeniedError,
     PreflightError,
     TriggersError,
@@ -128,6 +130,7 @@ def test_what_is_proposed_is_what_would_change(account: FakeAccount) -> None:
 def test_with_nothing_to_change_nothing_is_proposed(account: FakeAccount, sam: FakeSam) -> None:
     account.has_stack("UPDATE_COMPLETE").outputs = dict(OUTPUTS)
     sam.says("deploy", f"No changes to deploy. Stack {NAME} is up to date\n")
+    account.sam_fails = True
     events = told(account)
     assert "Proposal" not in outline(events)
     assert events[-1] == Outcome(changed=False, status="UPDATE_COMPLETE", outputs=OUTPUTS, first=False)
@@ -208,6 +211,68 @@ def test_another_change_set_stays(account: FakeAccount) -> None:
     account.change_sets = {"another": True}
     told_until(account, Proposal)
     assert account.change_sets == {"another": True}
+
+
+class Colleague(FakeAccount):
+    """An account in which somebody else makes a change set while SAM works."""
+
+    def look_at_sam(self) -> None:
+        before = len(self.done)
+        super().look_at_sam()
+        if "sam deploy" in self.done[before:]:
+            self.change_sets["another"] = True
+
+
+@pytest.mark.parametrize("status", ["UPDATE_COMPLETE", None], ids=["live", "new"])
+@pytest.mark.parametrize("plan", [False, True], ids=["a no", "a plan"])
+def test_a_change_set_that_another_makes_meanwhile_stays_and_so_does_its_stack(
+    sam: FakeSam, status: str | None, plan: bool
+) -> None:
+    account = Colleague(sam)
+    if status:
+        account.has_stack(status)
+    told_until(account, Proposal, plan=plan)
+    assert account.change_sets == {"another": True}
+    assert account.stack is not None
+    assert account.done == ["sam deploy", "discard"]
+
+
+def test_with_nothing_to_change_anothers_change_set_stays(sam: FakeSam) -> None:
+    account = Colleague(sam)
+    account.has_stack("UPDATE_COMPLETE")
+    account.sam_fails = True
+    sam.says("deploy", f"No changes to deploy. Stack {NAME} is up to date\n")
+    told(account)
+    assert account.change_sets == {"another": True}
+
+
+def test_a_stack_that_another_has_made_anew_meanwhile_stays(account: FakeAccount) -> None:
+    progress = deploy(options(account), account, today=TODAY)
+    assert any(isinstance(event, Proposal) for event in progress)
+    new = account.has_stack("REVIEW_IN_PROGRESS")
+    progress.close()
+    assert account.stack is new
+
+
+def test_a_change_set_that_another_has_deleted_is_told(account: FakeAccount) -> None:
+    account.has_stack("UPDATE_COMPLETE")
+    progress = deploy(options(account), account, today=TODAY)
+    assert any(isinstance(event, Proposal) for event in progress)
+    account.change_sets.clear()
+    with pytest.raises(DeploymentError) as caught:
+        list(progress)
+    assert "deploy again" in caught.value.hint
+
+
+def test_what_was_deleted_by_hand_is_told_where_there_is_nothing_to_change(
+    account: FakeAccount, sam: FakeSam
+) -> None:
+    account.has_stack("UPDATE_COMPLETE").outputs = {"EventsTableName": EVENTS, "ApiKeysTableName": KEYS}
+    sam.says("deploy", f"No changes to deploy. Stack {NAME} is up to date\n")
+    (warning,) = [one for one in told(account) if isinstance(one, Finding) and one.check == "resources"]
+    assert warning.state is State.WARNING
+    assert EVENTS in warning.message
+    assert "destroy" in warning.fix
 
 
 def test_the_folder_of_the_build_is_gone_at_the_end(account: FakeAccount, sam: FakeSam) -> None:
@@ -292,6 +357,28 @@ def test_an_artifact_that_cannot_be_built_changes_nothing(
     assert account.done == []
 
 
+def test_without_room_for_the_build_it_says_where_room_is_needed(
+    account: FakeAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(folder: Path, **_: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(folder))
+
+    monkeypatch.setattr("triggers_api.ops.deployment.build", full)
+    error = refused(account, LocalEnvironmentError, use_container=False)
+    assert "No space left on device" in error.reason
+    assert "TMPDIR" in error.hint
+    assert account.done == []
+
+
+def test_a_kept_table_of_another_form_is_refused_before_anything_is_built(
+    account: FakeAccount, sam: FakeSam
+) -> None:
+    account.tables = {EVENTS: False}
+    account.forms = {EVENTS: {"GlobalSecondaryIndexes": []}}
+    refused(account, PreflightError, adopt=True)
+    assert not sam.was_asked("build")
+
+
 # Parameters
 
 
@@ -318,9 +405,11 @@ def test_a_parameter_that_the_template_no_longer_has_is_not_handed_over(account:
 
 
 def test_a_first_create_that_failed_lends_no_parameters(account: FakeAccount) -> None:
-    account.has_stack("ROLLBACK_COMPLETE", MemorySize="128")
-    told(account)
+    account.has_stack("ROLLBACK_COMPLETE", MemorySize="128", LogLevel="DEBUG", Gone="1")
+    events = told(account, given={"LogLevel": "DEBUG"})
     assert handed_over(account)["MemorySize"] == "512"
+    (warning,) = [one for one in events if isinstance(one, Finding) and one.check == "parameters"]
+    assert warning.message.endswith("do not count: MemorySize.")
 
 
 def test_sam_builds_from_the_copy_with_the_origin_written_out(account: FakeAccount, sam: FakeSam) -> None:

@@ -12,6 +12,7 @@ from triggers_api.errors import ConfigurationError, Kind
 from triggers_api.ops.build import ARCHITECTURES, RUNTIMES
 from triggers_api.ops.template import FUNCTION, TABLES, Template
 
+AN_ORIGIN = "* or an origin as a browser sends it, such as https://example.com"
 ORIGIN = "https://shop.example"
 
 
@@ -100,11 +101,19 @@ def test_a_switch_is_true_or_false(template: Template, name: str, value: str) ->
     [
         ("Stage", "Prod", "1 to 20 of a-z, 0-9 and -"),
         ("Stage", "a" * 21, "1 to 20 of a-z, 0-9 and -"),
-        ("CorsAllowOrigin", "shop.example", "* or an origin such as https://example.com"),
-        ("CorsAllowOrigin", f"{ORIGIN}/", "* or an origin such as https://example.com"),
-        ("CorsAllowOrigin", f"{ORIGIN}\n", "* or an origin such as https://example.com"),
-        ("CorsAllowOrigin", "https://a'b", "* or an origin such as https://example.com"),
+        ("CorsAllowOrigin", "shop.example", AN_ORIGIN),
+        ("CorsAllowOrigin", f"{ORIGIN}/", AN_ORIGIN),
+        ("CorsAllowOrigin", f"{ORIGIN}\n", AN_ORIGIN),
+        ("CorsAllowOrigin", "https://a'b", AN_ORIGIN),
+        # A browser sends a host in lower case, and no port that goes without saying.
+        ("CorsAllowOrigin", "https://Shop.example", AN_ORIGIN),
+        ("CorsAllowOrigin", "https://shop.example:443", AN_ORIGIN),
+        ("CorsAllowOrigin", "http://shop.example:80", AN_ORIGIN),
+        ("CorsAllowOrigin", "https://shop..example", AN_ORIGIN),
+        ("CorsAllowOrigin", "https://-shop.example", AN_ORIGIN),
         ("AlarmEmail", "nobody", "an e-mail address, or nothing"),
+        ("AlarmEmail", "a@b..example", "an e-mail address, or nothing"),
+        ("AlarmEmail", "a=b@example.com", "an e-mail address, or nothing"),
         ("AlarmEmail", 'a"b@example.com', "an e-mail address, or nothing"),
     ],
 )

@@ -23,6 +23,7 @@ DEFAULT_STAGE = "prod"
 
 _STAGE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,18}[a-z0-9])?", re.ASCII)
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+", re.ASCII)
+_ANY_REGION = re.compile(r"[A-Za-z0-9-]+", re.ASCII)
 _URL = re.compile(r"https?://[^\s/?#:@][^\s?#@]*", re.ASCII)
 _ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "DYNAMODB_ENDPOINT_URL")
 _STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}", re.ASCII)
@@ -88,8 +89,9 @@ def resolve(
     endpoints = [name for name in _ENDPOINTS if variables.get(name)]
     for name in endpoints:
         _require(Setting(variables[name], name), _URL, "a URL such as http://localhost:8000")
-    if where is not None and not endpoints and chosen.value != LOCAL:
-        _require(where, _REGION, "a region such as us-east-1")
+    if where is not None and chosen.value != LOCAL:
+        # An emulator may have regions of its own.
+        _require(where, _ANY_REGION if endpoints else _REGION, "a region such as us-east-1")
     return Target(
         stage=chosen,
         stack_name=stack,
@@ -155,15 +157,7 @@ def _require(setting: Setting, form: re.Pattern[str], expected: str) -> None:
 
 def _toml(folder: Path) -> dict[str, Any]:
     """Return the file's content, checked; empty where there is no file."""
-    path = folder / FILE
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigurationError(
-            f"{path} cannot be read.", reason=str(error), hint="Correct the file."
-        ) from error
+    content = _parsed(folder / FILE)
     _check_names(content, ("stage", "stages"), FILE)
     stages = content.get("stages", {})
     if not isinstance(content.get("stage", ""), str) or not isinstance(stages, dict):
@@ -185,6 +179,19 @@ def _toml(folder: Path) -> dict[str, Any]:
                     hint="Correct it.",
                 )
     return content
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    if path.exists() and not path.is_file():  # to read from a pipe would be to wait
+        raise ConfigurationError(f"{path} is not a file.", hint="Move it away.")
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigurationError(
+            f"{path} cannot be read.", reason=str(error), hint="Correct the file."
+        ) from error
 
 
 def _check_names(table: Mapping[str, Any], known: tuple[str, ...], place: str) -> None:

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -16,8 +16,9 @@ from triggers_api.errors import ConfirmationNeededError, DeclinedError, Triggers
 
 
 def say(message: str) -> None:
-    """Tell the operator something that is not the answer."""
-    sys.stderr.write(f"{message}\n")
+    """Tell the operator something that is not the answer; where nobody reads any more, the work goes on."""
+    with _perhaps_read():
+        sys.stderr.write(f"{message}\n")
 
 
 def answer(text: str) -> None:
@@ -48,7 +49,8 @@ def answer_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, to_st
     widths = [max(len(row[column]) for row in lines) for column in range(len(columns))]
     width = terminal_width(stream)
     if sum(widths) + 2 * len(widths) > width:
-        stream.writelines("\t".join(row) + "\n" for row in lines)
+        with _perhaps_read() if to_stderr else nullcontext():
+            stream.writelines("\t".join(row) + "\n" for row in lines)
         return
     from rich import box  # a pipe does without
     from rich.console import Console
@@ -88,6 +90,15 @@ def delivering(otherwise: TriggersError) -> Iterator[None]:
     except OSError as error:
         give_up_on_stdout()
         raise otherwise from error
+
+
+@contextmanager
+def _perhaps_read() -> Iterator[None]:
+    """Give stderr up where its reader is gone: notices are no reason to stop in the middle of a change."""
+    try:
+        yield
+    except BrokenPipeError:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as below
 
 
 def give_up_on_stdout() -> None:

@@ -1,7 +1,8 @@
 """`triggers deploy`: put the stack on AWS, or change it."""
 
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from triggers_api.cli import config, console
+from triggers_api.cli.exit_codes import INTERRUPTED
 from triggers_api.cli.options import (
     DebugOption,
     JsonOption,
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from triggers_api.ops.aws import Aws
     from triggers_api.ops.deployment import DeployOptions
     from triggers_api.ops.progress import Progress
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def deploy(
@@ -77,7 +81,10 @@ def deploy(
     target = config.resolve(stage=stage, region=region, profile=profile, stack_name=stack_name)
     refuse_local(target)
     settings = config.stage_settings(target.stage.value)
-    given = {**settings.parameters, **_parameters(parameter or []), **_flags(runtime, architecture)}
+    given = {
+        **settings.parameters,
+        **_said(parameter or [], {"Runtime": runtime, "Architecture": architecture}),
+    }
     check_given(given, Template.load())
     if guided:
         from triggers_api.cli.guided import ask_settings
@@ -123,7 +130,7 @@ def _run(options: "DeployOptions", consent: Consent, *, as_json: bool) -> None:
                 if not options.plan:
                     _decide(event, options.target, consent)
         except KeyboardInterrupt:
-            _say_what_goes_on(report, options.target)
+            _say_what_goes_on(report, options.target, aws.region.value)
             raise
         except DeclinedError as error:
             if not report.has_changed:
@@ -159,18 +166,28 @@ def _decide(event: "Progress", target: Target, consent: Consent) -> None:
 
 @contextmanager
 def _interrupts_told() -> Iterator[None]:
-    """Say at once that a Ctrl-C was heard: taking away what was made for the occasion needs a moment."""
+    """Say at once that a Ctrl-C was heard: taking away what was made for the occasion needs a moment.
+
+    A process that is told to end in another way, or whose terminal is gone, tidies up too.
+    """
+    heard = [one for one in _ENDING if signal.getsignal(one) is not signal.SIG_IGN]  # nohup stays in force
 
     def tell(_number: int, _frame: object) -> None:
         console.say("Interrupted; putting things in order. Once more ends it at once.")
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for one in heard:
+            signal.signal(one, end)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, tell)
+    def end(_number: int, _frame: object) -> None:
+        console.say("Ended at once. A change set may be left: the next deployment deals with it.")
+        sys.exit(INTERRUPTED)
+
+    before = {one: signal.signal(one, tell) for one in heard}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def say_where(target: Target, what: str) -> "Aws":
@@ -197,24 +214,30 @@ def refuse_local(target: Target) -> None:
         )
 
 
-def _parameters(given: list[str]) -> dict[str, Setting]:
-    parameters = {}
-    for text in given:
+def _said(parameters: list[str], flags: Mapping[str, str | None]) -> dict[str, Setting]:
+    """Return the parameters that were said, and those with a flag of their own; the two must not disagree."""
+    said = {}
+    for text in parameters:
         name, equals, value = text.partition("=")
         if not (name and equals):
             raise ConfigurationError(
                 f"--parameter: {text!r} is not KEY=VALUE.", hint="Write --parameter LogLevel=DEBUG."
             )
-        parameters[name] = Setting(value, "--parameter")
-    return parameters
+        said[name] = Setting(value, "--parameter")
+    for name, given in flags.items():
+        if given is None:
+            continue
+        flag = f"--{name.lower()}"
+        if name in said and said[name].value != given:
+            raise ConfigurationError(
+                f"{flag} {given}: --parameter {name}={said[name].value} says otherwise.",
+                hint="Give one of them.",
+            )
+        said[name] = Setting(given, flag)
+    return said
 
 
-def _flags(runtime: str | None, architecture: str | None) -> dict[str, Setting]:
-    flags = {"Runtime": (runtime, "--runtime"), "Architecture": (architecture, "--architecture")}
-    return {name: Setting(value, flag) for name, (value, flag) in flags.items() if value is not None}
-
-
-def _say_what_goes_on(report: "Reporter", target: Target) -> None:
+def _say_what_goes_on(report: "Reporter", target: Target, region: str) -> None:
     """Tell who pressed Ctrl-C what CloudFormation does now."""
     if report.at_work:
         from triggers_api.cli.deploy_progress import flags_of
@@ -222,7 +245,8 @@ def _say_what_goes_on(report: "Reporter", target: Target) -> None:
         name = target.stack_name.value
         console.say(
             f"CloudFormation goes on with {name}. See triggers status {flags_of(target)}; "
-            f"to stop an update, aws cloudformation cancel-update-stack --stack-name {name}."
+            "to stop an update, "
+            f"aws cloudformation cancel-update-stack --stack-name {name} --region {region}."
         )
     elif report.has_changed:
         console.say("What is above was done; the rest was not.")

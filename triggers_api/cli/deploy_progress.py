@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.table import Table
 
+_NARROW, _WIDE = 60, 120
+"""Columns of a terminal: with fewer there is no table, with more it has the types too."""
 _COLOURS = (("FAILED", "red"), ("ROLLBACK", "red"), ("DELETE", "yellow"), ("COMPLETE", "green"))
 
 
@@ -109,7 +111,8 @@ class TextReporter:
             self._outcome(event)
 
     def _resource(self, event: StackEvent) -> None:
-        if not console.terminal_width(sys.stderr):
+        width = console.terminal_width(sys.stderr)
+        if width < _NARROW:  # a pipe, or no room for a table
             reason = f"  {console.printable(event.reason)}" if event.reason else ""
             console.say(f"{event.at:%H:%M:%S} UTC {event.status} {event.type} {event.logical_id}{reason}")
             return
@@ -120,7 +123,13 @@ class TextReporter:
 
             self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=False)
             self._live.start()
-        self._live.update(_table(list(self._resources.values())), refresh=True)
+        from rich.text import Text
+
+        if event.reason and "FAILED" in event.status:
+            self._live.console.print(Text(f"{event.logical_id}: {console.printable(event.reason)}"))
+        self._live.update(
+            resource_table(list(self._resources.values()), with_types=width >= _WIDE), refresh=True
+        )
 
     def _end_table(self) -> None:
         if self._live is not None:
@@ -229,19 +238,17 @@ def _is_at_work(event: Progress, before: bool) -> bool:
     return before
 
 
-def _table(events: list[StackEvent]) -> "Table":
+def resource_table(events: list[StackEvent], *, with_types: bool) -> "Table":
+    """Return the resources with their latest states; what does not fit is folded, not cut."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("TIME (UTC)", "STATUS", "TYPE", "LOGICAL ID", "REASON", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("TIME (UTC)", "STATUS", "LOGICAL ID", *(["TYPE"] if with_types else [])):
+        table.add_column(name, overflow="fold")
     for event in events:
         colour = next((one for word, one in _COLOURS if word in event.status), "")
-        table.add_row(
-            f"{event.at:%H:%M:%S}",
-            Text(event.status, style=colour),
-            Text(event.type),
-            Text(event.logical_id),
-            Text(console.printable(event.reason)),
-        )
+        cells = [Text(f"{event.at:%H:%M:%S}"), Text(event.status, style=colour), Text(event.logical_id)]
+        table.add_row(*cells, *([Text(event.type)] if with_types else []))
     return table

@@ -4,7 +4,9 @@ Nothing is imported here that `--version` could do without.
 """
 
 import io
+import os
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 from triggers_api.cli.exit_codes import EXIT_CODE, INTERRUPTED
@@ -44,6 +46,8 @@ def _run() -> NoReturn:
     # Typer's own copy of Click's UsageError, which has no public name.
     usage_error: Any = typer.BadParameter.__base__
     debug = "--debug" in arguments
+    if sys.stderr is None:  # closed: notices go nowhere
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for the rest of the process
     try:
         if sys.stdout is None:
             raise LocalEnvironmentError(  # noqa: TRY301 - ends where all errors do

@@ -61,8 +61,9 @@ def ask_settings(target: Target, *, no_input: bool) -> tuple[Target, config.Stag
 def save(stage: str, answers: dict[str, str | bool], *, folder: Path | None = None) -> None:
     """Write the answers into a stage's table of `triggers.toml`; all else in the file stays as it is."""
     path = (folder or Path()) / config.FILE
-    unfinished = path.with_suffix(".toml.new")
     try:
+        path = path.resolve()  # a link stays one
+        unfinished = path.with_suffix(".toml.new")
         text = path.read_bytes().decode("utf-8-sig") if path.exists() else ""
         document = tomlkit.parse(text)
         stages = document.setdefault("stages", tomlkit.table(is_super_table=True))

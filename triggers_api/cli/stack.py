@@ -146,7 +146,8 @@ def destroy(
     console.answer_table(("ACTION", "LOGICAL ID", "TYPE"), rows, to_stderr=True)
     console.confirm_by_name(
         f"This deletes the stack {name} and its API's address, for good."
-        + (f" It keeps {kept}." if kept else ""),
+        + (f" It keeps {kept}." if kept else "")
+        + (" A change set waits in it: another's, or an interrupted plan's." if inventory.waits else ""),
         name,
         given=confirm,
         no_input=no_input,

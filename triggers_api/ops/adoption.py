@@ -53,12 +53,26 @@ _SETTINGS = (
 
 
 def _check_form(name: str, table: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Return where keys and indexes are those of the template."""
-    indexes = {one["IndexName"]: one["KeySchema"] for one in table.get("GlobalSecondaryIndexes", [])}
-    expected = {one["IndexName"]: one["KeySchema"] for one in wanted.get("GlobalSecondaryIndexes", [])}
-    if table["KeySchema"] != wanted["KeySchema"] or indexes != expected:
+    """Return where keys and indexes are those of the template, and the table is billed by request."""
+    if _form(table) != _form(wanted):
         raise PreflightError(
             f"The table {name} cannot be adopted: it is not one of this program.",
             reason="its keys or its indexes are others",
             hint="Choose another --stage, or delete the table if nobody needs it.",
         )
+    if table.get("BillingModeSummary", {}).get("BillingMode") != wanted["BillingMode"]:
+        raise PreflightError(
+            f"The table {name} cannot be adopted: it is billed by provisioned capacity.",
+            reason="the stack has it billed by request, and an import changes nothing",
+            hint=f"Run aws dynamodb update-table --table-name {name} --billing-mode {wanted['BillingMode']}.",
+        )
+
+
+def _form(table: Mapping[str, Any]) -> Any:
+    """Return what of a table cannot be changed, of the template or as DynamoDB describes it."""
+    attributes = {one["AttributeName"]: one["AttributeType"] for one in table.get("AttributeDefinitions", [])}
+    indexes = {
+        one["IndexName"]: (one["KeySchema"], one["Projection"])
+        for one in table.get("GlobalSecondaryIndexes", [])
+    }
+    return table["KeySchema"], attributes, indexes, table.get("LocalSecondaryIndexes", [])

@@ -11,28 +11,39 @@ from triggers_api.ops.cloudformation import CloudFormation
 
 
 @contextmanager
-def taken_back(aws: Aws, prefix: str) -> Iterator[None]:
-    """Delete at the end what was uploaded meanwhile under a prefix, and SAM's bucket if that is new too."""
+def taken_back(aws: Aws, stack: CloudFormation) -> Iterator[None]:
+    """Delete at the end what was uploaded meanwhile for a stack, and SAM's bucket if that is new too.
+
+    An artifact's name is that of its content: another deployment of the same sources uses the same object. So
+    nothing is deleted while one is under way.
+    """
+    prefix = f"{stack.name}/"
     sam = CloudFormation(aws.client("cloudformation"), SAM_STACK)
     s3 = aws.client("s3")
     before = sam.stack()
-    kept = _versions(s3, before.outputs["SourceBucket"], f"{prefix}/") if before else []
+    kept = _versions(s3, before.outputs["SourceBucket"], prefix) if before else []
     try:
         yield
     finally:
-        after = sam.stack()
+        after = None if _is_in_use(stack) else sam.stack()
         if after is not None and (bucket := after.outputs.get("SourceBucket")):
-            added = [one for one in _versions(s3, bucket, f"{prefix}/") if one not in kept]
+            added = [one for one in _versions(s3, bucket, prefix) if one not in kept]
             if added:
                 gone = s3.delete_objects(Bucket=bucket, Delete={"Objects": added, "Quiet": True})
                 if errors := gone.get("Errors"):
                     raise DeploymentError(
                         f"What the plan has uploaded could not be deleted from {bucket}.",
                         reason=f"{errors[0]['Key']}: {errors[0].get('Message', errors[0].get('Code'))}",
-                        hint=f"Delete what is under {prefix}/ there, or leave it for the next deployment.",
+                        hint=f"Delete what is under {prefix} there, or leave it for the next deployment.",
                     )
             if before is None and not _versions(s3, bucket, ""):
                 list(sam.delete(after.id))
+
+
+def _is_in_use(stack: CloudFormation) -> bool:
+    """Tell whether another deployment of the stack waits, or runs."""
+    found = stack.stack()
+    return found is not None and (found.is_busy or any(stack.change_sets().values()))
 
 
 def _versions(s3: Any, bucket: str, prefix: str) -> list[dict[str, str]]:

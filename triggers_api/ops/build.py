@@ -15,6 +15,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from triggers_api.errors import BuildError, TriggersError
@@ -79,15 +80,17 @@ def _left_out(folder: str, names: list[str]) -> set[str]:
 
 def _install_dependencies(folder: Path, *, runtime: str, architecture: str) -> None:
     command = [find_uv(), "pip", "install", "--quiet", "--no-progress", "--color", "never"]
-    command += ["--target", str(folder), "--python", sys.executable, "--no-python-downloads"]
+    command += ["--target", str(folder.absolute()), "--python", sys.executable, "--no-python-downloads"]
     command += ["--python-version", runtime.removeprefix("python")]
     command += ["--python-platform", _PLATFORM[architecture]]
     command += ["--only-binary", ":all:", "--no-deps", "--require-hashes", "--no-compile-bytecode"]
     # A copy, not a link: what is made uniform below would otherwise be changed in uv's cache.
     command += ["--link-mode", "copy", "--requirements", str(DEPLOY / "requirements.txt")]
-    done = subprocess.run(  # noqa: S603 - no shell, and nothing of a stranger in it
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
+    # uv takes its settings from where it runs, too: a stray file there must not decide what is built.
+    with tempfile.TemporaryDirectory(prefix="triggers-") as empty:
+        done = subprocess.run(  # noqa: S603 - no shell, and nothing of a stranger in it
+            command, cwd=empty, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
     if done.returncode:
         raise BuildError(
             f"The dependencies for {runtime} on {architecture} cannot be had.",
@@ -119,6 +122,10 @@ def main() -> None:
         build(given.folder, runtime=given.runtime, architecture=given.architecture)
     except TriggersError as error:
         sys.exit(f"error: {error.message}\n  why: {error.reason}\n  fix: {error.hint}")
+    except OSError as error:
+        sys.exit(
+            f"error: The artifact cannot be built here.\n  why: {error}\n  fix: Make room, and try again."
+        )
 
 
 if __name__ == "__main__":

@@ -30,10 +30,10 @@ FAILED_CREATE = {"ROLLBACK_COMPLETE", "CREATE_FAILED"}
 """States after a first create that failed: CloudFormation can only delete such a stack."""
 
 _CLEAR_AWAY = "Mend the cause, and run triggers destroy: it tries again."
-_ROLL_BACK = "Run aws cloudformation rollback-stack --stack-name {name}, and deploy again."
+_ROLL_BACK = "Run aws cloudformation rollback-stack {where}, and deploy again."
 _STUCK = {
     "UPDATE_ROLLBACK_FAILED": (
-        "Mend the cause, run aws cloudformation continue-update-rollback --stack-name {name}, deploy again."
+        "Mend the cause, run aws cloudformation continue-update-rollback {where}, deploy again."
     ),
     "ROLLBACK_FAILED": _CLEAR_AWAY,
     "DELETE_FAILED": _CLEAR_AWAY,
@@ -76,14 +76,15 @@ def runtime(name: str, today: date) -> Finding:
 
 
 def belongs_to(stack: Stack, stage: str) -> bool:
-    """Tell whether a stack is a stage's; one that waits for its first change set has no parameters yet."""
-    if stack.status == "REVIEW_IN_PROGRESS":
+    """Tell whether a stack is a stage's; one with nothing in it, and nothing to come, is anybody's."""
+    if stack.status == "REVIEW_IN_PROGRESS" and not stack.parameters:
         return True
     return stack.parameters.keys() >= MARKS and stack.parameters["Stage"] == stage
 
 
-def stack_state(stack: Stack | None, name: str, stage: str) -> Finding:
+def stack_state(aws: Aws, stack: Stack | None) -> Finding:
     """Check that the stack is one of ours, of this stage, and in a state from which it can be deployed."""
+    name, stage = aws.target.stack_name.value, aws.target.stage.value
     if stack is None:
         return Finding("stack", State.OK, f"There is no stack {name} yet; deploying makes it.")
     if not belongs_to(stack, stage):
@@ -101,7 +102,7 @@ def stack_state(stack: Stack | None, name: str, stage: str) -> Finding:
         )
     if stack.status in _STUCK:
         reason = stack.reason or "something could not be undone"
-        fix = _STUCK[stack.status].format(name=name)
+        fix = _STUCK[stack.status].format(where=f"--stack-name {name} --region {aws.region.value}")
         return Finding("stack", State.FAILED, f"The stack {name} is in {stack.status}: {reason}", fix)
     if stack.status in FAILED_CREATE:
         message = f"The first create of the stack {name} failed ({stack.status})."
@@ -181,6 +182,9 @@ def artifact_bucket(aws: Aws) -> Finding:
         f"Delete that stack: aws cloudformation delete-stack --stack-name {SAM_STACK} "
         f"--region {aws.region.value}"
     )
+    if stack.is_busy or stack.status == "REVIEW_IN_PROGRESS":
+        message = f"SAM's stack {SAM_STACK} is being changed: {stack.status}."
+        return Finding("artifact bucket", State.FAILED, message, "Try again in a minute.")
     if not bucket:
         message = f"SAM's stack {SAM_STACK} is in {stack.status}, and has no bucket."
         return Finding("artifact bucket", State.FAILED, message, clear_away)
@@ -219,7 +223,7 @@ def in_the_way(aws: Aws, stack: Stack | None, *, adopt: bool) -> Iterator[Findin
 
 def preflight(aws: Aws, stack: Stack | None, *, adopt: bool, access_logs: bool) -> Iterator[Finding]:
     """Make the checks that ask AWS and are quick."""
-    yield stack_state(stack, aws.target.stack_name.value, aws.target.stage.value)
+    yield stack_state(aws, stack)
     yield from in_the_way(aws, stack, adopt=adopt)
     yield artifact_bucket(aws)
     if access_logs:

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -9,14 +11,20 @@ from uuid import uuid4
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 from triggers_api.errors import DeploymentError
-from triggers_api.ops.stack import Change, ChangeSet, Resource, Stack, StackEvent
+from triggers_api.ops.stack import Change, ChangeSet, Resource, Stack, StackEvent, parameters_of
 
 POLL_SECONDS = 2.0
 """CloudFormation allows few calls a second, all programs of an account together."""
 
 TABLE = "AWS::DynamoDB::Table"
-_STACK = "AWS::CloudFormation::Stack"
 _PAUSES = (2.0, 4.0, 8.0, 16.0, 30.0, 30.0)
+_GONE = {
+    "ChangeSetNotFound",
+    "ChangeSetNotFoundException",
+    "InvalidChangeSetStatus",
+    "InvalidChangeSetStatusException",
+}
+_BEING_MADE = {"CREATE_PENDING", "CREATE_IN_PROGRESS"}
 _NOT_THERE = {"AccessDenied", "AccessDeniedException", "InvalidAction", "UnknownOperationException"}
 
 T = TypeVar("T")
@@ -29,41 +37,29 @@ class CloudFormation:
         self._client, self.name, self._sleep = client, name, sleep
 
     def stack(self) -> Stack | None:
-        """Return the stack; None where there is none, or where it was deleted."""
+        """Return the stack; None where there is none, or where it was deleted.
+
+        One that waits for its first change set has no parameters yet: they are those of that change set.
+        """
         try:
             found = self.described(self.name)
         except ClientError as error:
             if _does_not_exist(error):
                 return None
             raise
+        if found.status == "REVIEW_IN_PROGRESS":
+            return replace(found, parameters=self._waiting_parameters())
         return None if found.status == "DELETE_COMPLETE" else found
 
     def described(self, name_or_id: str) -> Stack:
         """Return a stack, by its id a deleted one too."""
         (found,) = self._client.describe_stacks(StackName=name_or_id)["Stacks"]
-        return Stack(
-            id=found["StackId"],
-            name=found["StackName"],
-            status=found["StackStatus"],
-            reason=found.get("StackStatusReason", ""),
-            changed_at=found.get("LastUpdatedTime") or found["CreationTime"],
-            outputs={one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])},
-            parameters={one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])},
-        )
+        return Stack.parsed(found)
 
     def resources(self) -> list[Resource]:
         """Return the stack's resources."""
         pages = self._client.get_paginator("list_stack_resources").paginate(StackName=self.name)
-        return [
-            Resource(
-                one["LogicalResourceId"],
-                one.get("PhysicalResourceId", ""),
-                one["ResourceType"],
-                one["ResourceStatus"],
-            )
-            for page in pages
-            for one in page["StackResourceSummaries"]
-        ]
+        return [Resource.parsed(one) for page in pages for one in page["StackResourceSummaries"]]
 
     def owner_of(self, physical_id: str) -> str | None:
         """Return the name of the stack that a resource belongs to; None where it belongs to none."""
@@ -76,32 +72,20 @@ class CloudFormation:
         return found[0]["StackName"] if found else None
 
     def change_set(self, arn: str) -> ChangeSet:
-        """Return what a change set would do."""
-        changes, token = [], None
-        while True:
-            more: dict[str, str] = {"NextToken": token} if token else {}
-            page = self._client.describe_change_set(ChangeSetName=arn, **more)
-            changes += [one["ResourceChange"] for one in page.get("Changes", []) if "ResourceChange" in one]
-            if not (token := page.get("NextToken")):
-                break
-        return ChangeSet(
-            arn,
-            tuple(
-                Change(
-                    one["Action"],
-                    one["LogicalResourceId"],
-                    one["ResourceType"],
-                    one.get("Replacement", ""),
-                    one.get("PhysicalResourceId", ""),
-                )
-                for one in changes
-            ),
-        )
+        """Return what a change set would do; `DeploymentError` where somebody has deleted it."""
+        with _still_there():
+            pages = self._client.get_paginator("describe_change_set").paginate(ChangeSetName=arn)
+            found = list(pages)
+        changes = [
+            one["ResourceChange"]
+            for page in found
+            for one in page.get("Changes", [])
+            if "ResourceChange" in one
+        ]
+        return ChangeSet(arn, found[0]["StackId"], tuple(Change.parsed(one) for one in changes))
 
-    def import_change_set(
-        self, template: str, parameters: Mapping[str, str], tables: Mapping[str, str]
-    ) -> str:
-        """Make the change set that takes existing tables, by logical id and name, into a new stack."""
+    def create_import(self, template: str, parameters: Mapping[str, str], tables: Mapping[str, str]) -> str:
+        """Begin the change set that takes existing tables, by logical id and name, into a new stack."""
         made = self._client.create_change_set(
             StackName=self.name,
             ChangeSetName=f"triggers-adopt-{int(time.time())}",
@@ -118,6 +102,10 @@ class CloudFormation:
             ],
         )
         arn: str = made["Id"]
+        return arn
+
+    def wait_for_import(self, arn: str) -> None:
+        """Return when the change set is made; `DeploymentError` where CloudFormation refuses it."""
         try:
             waiter = self._client.get_waiter("change_set_create_complete")
             waiter.wait(ChangeSetName=arn, WaiterConfig={"Delay": POLL_SECONDS, "MaxAttempts": 150})
@@ -128,40 +116,38 @@ class CloudFormation:
                 reason=reason,
                 hint="Nothing was changed. Check that the tables belong to no other stack.",
             ) from error
-        return arn
 
     def change_sets(self) -> dict[str, bool]:
-        """Return the ids of the stack's change sets, and whether each could be executed."""
+        """Return the ids of the stack's change sets, and whether each waits, or will when it is made."""
         pages = self._client.get_paginator("list_change_sets").paginate(StackName=self.name)
         try:
-            return {
-                one["ChangeSetId"]: one["ExecutionStatus"] == "AVAILABLE"
-                for page in pages
-                for one in page["Summaries"]
-            }
+            return {one["ChangeSetId"]: _waits(one) for page in pages for one in page["Summaries"]}
         except ClientError as error:
             if _does_not_exist(error):
                 return {}
             raise
 
     def discard(self, arn: str) -> None:
-        """Delete a change set; one that is gone is as good."""
+        """Delete a change set; one that is gone is as good, and one that is being executed stays."""
         try:
             self._client.delete_change_set(ChangeSetName=arn)
         except ClientError as error:
-            gone = error.response["Error"]["Code"] in {"ChangeSetNotFound", "ChangeSetNotFoundException"}
-            if not gone and not _does_not_exist(error):
+            if error.response["Error"]["Code"] not in _GONE and not _does_not_exist(error):
                 raise
 
-    def execute(self, arn: str, stack_id: str, *, disable_rollback: bool) -> Iterator[StackEvent]:
-        """Execute a change set, and return what happens from then on until CloudFormation is done."""
-        last = self._last_event(stack_id)
+    def execute(self, change_set: ChangeSet, *, disable_rollback: bool) -> Iterator[StackEvent]:
+        """Execute a change set, and return what happens from then on until CloudFormation is done.
+
+        `DeploymentError` where somebody has deleted it meanwhile, or has changed the stack.
+        """
+        last = self._last_event(change_set.stack_id)
         # The token lets botocore repeat a call whose answer was lost.
         token = uuid4().hex
-        self._client.execute_change_set(
-            ChangeSetName=arn, DisableRollback=disable_rollback, ClientRequestToken=token
-        )
-        return self._follow(stack_id, last)
+        with _still_there():
+            self._client.execute_change_set(
+                ChangeSetName=change_set.id, DisableRollback=disable_rollback, ClientRequestToken=token
+            )
+        return self._follow(change_set.stack_id, last)
 
     def delete(self, stack_id: str) -> Iterator[StackEvent]:
         """Delete the stack, and return what happens from then on until CloudFormation is done."""
@@ -197,6 +183,13 @@ class CloudFormation:
             for one in sorted(events, key=lambda one: one["Timestamp"])
         ]
         return [reason for reason in reasons if reason]
+
+    def _waiting_parameters(self) -> dict[str, str]:
+        """Return the parameters of a change set that waits."""
+        for arn, waits in self.change_sets().items():
+            if waits:
+                return parameters_of(self._client.describe_change_set(ChangeSetName=arn))
+        return {}
 
     def _last_event(self, stack_id: str) -> str | None:
         """Return the id of the newest event."""
@@ -241,21 +234,27 @@ class CloudFormation:
             for one in page["StackEvents"]:
                 if one["EventId"] == last:
                     return found
-                found.append(_event(one))
+                found.append(StackEvent.parsed(one))
         return found
 
 
-def _event(one: Mapping[str, Any]) -> StackEvent:
-    return StackEvent(
-        id=one["EventId"],
-        at=one["Timestamp"],
-        logical_id=one["LogicalResourceId"],
-        type=one["ResourceType"],
-        status=one["ResourceStatus"],
-        reason=one.get("ResourceStatusReason", ""),
-        of_the_stack=one["ResourceType"] == _STACK and one.get("PhysicalResourceId") == one["StackId"],
-        operation_id=one.get("OperationId", ""),
-    )
+@contextmanager
+def _still_there() -> Iterator[None]:
+    """Say it where a change set is gone, or may no longer be executed."""
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _GONE:
+            raise
+        raise DeploymentError(
+            "The change set cannot be executed any more.",
+            reason=error.response["Error"].get("Message", ""),
+            hint="Somebody else has worked on the stack meanwhile: deploy again.",
+        ) from error
+
+
+def _waits(summary: Mapping[str, Any]) -> bool:
+    return summary["ExecutionStatus"] == "AVAILABLE" or summary["Status"] in _BEING_MADE
 
 
 def _does_not_exist(error: ClientError) -> bool:

@@ -20,20 +20,23 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from triggers_api.errors import DeploymentError, PreflightError
+from triggers_api.errors import DeploymentError, LocalEnvironmentError, PreflightError
 from triggers_api.ops import adoption, artifacts, checks, sam
 from triggers_api.ops.aws import Aws, explanation
 from triggers_api.ops.build import build, copy_service, find_uv
 from triggers_api.ops.checks import FAILED_CREATE, Finding, State
 from triggers_api.ops.cloudformation import CloudFormation
-from triggers_api.ops.failures import followed, remedy_for
+from triggers_api.ops.failures import followed
 from triggers_api.ops.outputs import resolved
 from triggers_api.ops.paths import DEPLOY, PACKAGE
+from triggers_api.ops.pending import Pending, pending
 from triggers_api.ops.progress import Obstacle, Outcome, Progress, Proposal, Step
 from triggers_api.ops.stack import Stack
+from triggers_api.ops.status import missing
 from triggers_api.ops.target import Setting, Target
 from triggers_api.ops.template import Template
 
@@ -78,7 +81,6 @@ class _Deployment:
         self._target = options.target
         self._name = options.target.stack_name.value
         self._cloudformation = CloudFormation(aws.client("cloudformation"), self._name)
-        self._executed = False
 
     def run(self, today: date) -> Iterator[Progress]:
         yield Step("preflight", "Checking that it can work.")
@@ -87,6 +89,8 @@ class _Deployment:
         stack = self._cloudformation.stack()
         parameters = self._parameters(stack)
         yield from self._preflight(stack, parameters, today)
+        if stack is not None and stack.status in FAILED_CREATE:
+            yield from _not_taken_over(stack, parameters)
         if stack is not None and stack.status in _TO_CLEAR:
             yield from self._clear(stack)
             stack = None
@@ -95,13 +99,14 @@ class _Deployment:
         kept = checks.retained_tables(self._aws, self._cloudformation, stack) if stack is None else {}
         if stack is None:
             yield from self._protection(parameters, kept)
-        with tempfile.TemporaryDirectory(prefix="triggers-") as folder, ExitStack() as cleanup:
+        tables = adoption.as_they_are(self._aws, kept, self._template.properties_of(kept))
+        with _folder() as folder, ExitStack() as cleanup:
             yield Step("build", f"Building for {parameters['Runtime']} on {parameters['Architecture']}.")
-            built = self._build(Path(folder), tool, parameters)
+            built = self._build(folder, tool, parameters)
             if self._options.plan:
-                cleanup.enter_context(artifacts.taken_back(self._aws, self._name))
+                cleanup.enter_context(artifacts.taken_back(self._aws, self._cloudformation))
             if kept:
-                yield from self._adopt(kept, parameters)
+                yield from self._adopt(kept, tables, parameters)
                 if self._options.plan:
                     return
             yield from self._change(tool, built, parameters, first=stack is None)
@@ -191,22 +196,23 @@ class _Deployment:
             use_container=self._options.use_container,
         )
 
-    def _adopt(self, kept: Mapping[str, str], parameters: Mapping[str, str]) -> Iterator[Progress]:
+    def _adopt(
+        self, kept: Mapping[str, str], tables: Mapping[str, Mapping[str, Any]], parameters: Mapping[str, str]
+    ) -> Iterator[Progress]:
         """Take kept tables, as they are, into a new stack."""
         yield Step("adopt", f"Adopting {' and '.join(kept.values())}.")
-        properties = adoption.as_they_are(self._aws, kept, self._template.properties_of(kept))
-        with self._nothing_left():
-            arn = self._cloudformation.import_change_set(
-                self._template.tables_only(properties), parameters, kept
-            )
-            yield from self._propose_and_apply(arn, first=True, adopts=True)
+        with pending(self._cloudformation) as made:
+            arn = self._cloudformation.create_import(self._template.tables_only(tables), parameters, kept)
+            made.made(arn)
+            self._cloudformation.wait_for_import(arn)
+            yield from self._propose_and_apply(made, arn, first=True, adopts=True)
 
     def _change(
         self, tool: sam.Sam, built: Path, parameters: Mapping[str, str], *, first: bool
     ) -> Iterator[Progress]:
         """Bring the stack to what the template says."""
         yield Step("change set", "Uploading the artifact and making the change set.")
-        with self._nothing_left():
+        with pending(self._cloudformation) as made:
             arn = tool.change_set(
                 built,
                 stack_name=self._name,
@@ -214,10 +220,14 @@ class _Deployment:
                 profile=None if self._target.profile is None else self._target.profile.value,
                 parameters=parameters,
             )
-            yield from self._propose_and_apply(arn, first=first)
+            made.made(arn)
+            if arn is None:
+                yield from self._nothing_to_change()
+            else:
+                yield from self._propose_and_apply(made, arn, first=first)
 
-    def _propose_and_apply(self, arn: str | None, *, first: bool, adopts: bool = False) -> Iterator[Progress]:
-        """Show a change set; after a yes execute it."""
+    def _nothing_to_change(self) -> Iterator[Progress]:
+        """Say so, and say too what somebody has deleted by hand: CloudFormation compares templates only."""
         stack = self._cloudformation.stack()
         if stack is None:
             raise DeploymentError(
@@ -225,57 +235,51 @@ class _Deployment:
                 reason="somebody deleted it meanwhile",
                 hint="Deploy again.",
             )
-        if arn is None:
-            yield self._outcome(stack, changed=False, first=False)
-            return
-        yield Proposal(self._cloudformation.change_set(arn), adopts)
+        yield from missing(self._aws, stack)
+        yield self._outcome(stack, changed=False, first=False)
+
+    def _propose_and_apply(
+        self, made: Pending, arn: str, *, first: bool, adopts: bool = False
+    ) -> Iterator[Progress]:
+        """Show a change set; after a yes execute it."""
+        change_set = self._cloudformation.change_set(arn)
+        made.shown(change_set)
+        yield Proposal(change_set, adopts)
         if self._options.plan:
             return
+        stack = self._cloudformation.described(change_set.stack_id)
         disable_rollback = self._options.disable_rollback and not adopts
-        events = self._cloudformation.execute(arn, stack.id, disable_rollback=disable_rollback)
-        self._executed = True
+        events = self._cloudformation.execute(change_set, disable_rollback=disable_rollback)
+        made.executed()
         yield Step("apply", f"CloudFormation is at work on {self._name}.")
         yield from followed(self._cloudformation, events, stack, self._aws, _DONE)
         if not adopts:
             yield self._outcome(self._cloudformation.described(stack.id), changed=True, first=first)
 
-    @contextmanager
-    def _nothing_left(self) -> Iterator[None]:
-        """Take away at the end the change set that was made meanwhile, and its stack, if it was not executed.
-
-        What a change set that failed has to say is asked first. A stack stays that was there before, or in
-        which another's change set waits.
-        """
-        self._executed = False
-        existed = self._cloudformation.stack() is not None
-        before = self._cloudformation.change_sets()
-        try:
-            yield
-        except DeploymentError as error:
-            raise self._better(error, before) from error
-        finally:
-            if not self._executed:
-                for arn in self._cloudformation.change_sets().keys() - before.keys():
-                    self._cloudformation.discard(arn)
-                self._remove_new_stack(existed)
-
-    def _better(self, error: DeploymentError, before: Mapping[str, bool]) -> DeploymentError:
-        """Return an error that says why a change set failed its validation, where CloudFormation tells it."""
-        for arn in () if self._executed else self._cloudformation.change_sets().keys() - before.keys():
-            if reasons := self._cloudformation.failures(ChangeSetName=arn):
-                hint = remedy_for(reasons[0]) or error.hint
-                return DeploymentError("CloudFormation refuses the change set.", reason=reasons[0], hint=hint)
-        return error
-
-    def _remove_new_stack(self, existed: bool) -> None:
-        stack = None if existed else self._cloudformation.stack()
-        if stack is None or stack.status != "REVIEW_IN_PROGRESS":
-            return
-        if not any(self._cloudformation.change_sets().values()):
-            self._cloudformation.remove_empty(stack.id)
-
     def _outcome(self, stack: Stack, *, changed: bool, first: bool) -> Outcome:
         return Outcome(changed, stack.status, resolved(stack.outputs, self._target), first)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Give a folder for the build; `LocalEnvironmentError` where this machine has no room for it."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="triggers-") as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise LocalEnvironmentError(
+            "The artifact cannot be built on this machine.",
+            reason=str(error),
+            hint="Make room where temporary files are kept, or set TMPDIR to another folder.",
+        ) from error
+
+
+def _not_taken_over(stack: Stack, parameters: Mapping[str, str]) -> Iterator[Finding]:
+    """Name the parameters of a first create that failed: one of them may be why it did."""
+    other = [name for name, value in stack.parameters.items() if parameters.get(name, value) != value]
+    if other:
+        message = f"Parameters of the create that failed do not count: {', '.join(sorted(other))}."
+        yield Finding("parameters", State.WARNING, message, "Give them again with --parameter.")
 
 
 def _stopping(findings: Iterable[Finding]) -> Iterator[Finding]:

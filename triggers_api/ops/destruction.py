@@ -20,6 +20,8 @@ class Inventory:
     stack: Stack
     deleted: tuple[Resource, ...]
     kept: tuple[Resource, ...]
+    waits: bool = False
+    """Whether a change set waits in it: another's, or an interrupted plan's."""
 
 
 def inventory(aws: Aws) -> Inventory:
@@ -43,15 +45,13 @@ def inventory(aws: Aws) -> Inventory:
             for name, resource in template["Resources"].items()
             if resource.get("DeletionPolicy", "Delete").startswith("Retain")
         }
-    resources = [
-        one
-        for one in CloudFormation(cloudformation, stack.name).resources()
-        if one.status != "DELETE_COMPLETE"
-    ]
+    ours = CloudFormation(cloudformation, stack.name)
+    resources = [one for one in ours.resources() if one.status != "DELETE_COMPLETE"]
     return Inventory(
         stack=stack,
         deleted=tuple(one for one in resources if one.logical_id not in retained),
         kept=tuple(one for one in resources if one.logical_id in retained),
+        waits=any(ours.change_sets().values()),
     )
 
 

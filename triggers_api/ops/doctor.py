@@ -11,6 +11,7 @@ from triggers_api.ops.build import find_uv
 from triggers_api.ops.checks import Finding, State
 from triggers_api.ops.cloudformation import CloudFormation
 from triggers_api.ops.sam import find
+from triggers_api.ops.status import missing
 from triggers_api.ops.target import DEFAULT_REGION, Target
 from triggers_api.ops.template import Template
 
@@ -30,7 +31,7 @@ def examine(
         return
     yield Finding("credentials", State.OK, f"{place.caller} in account {place.account}")
     yield Finding("region", State.OK, str(region))
-    yield from _of_the_account(aws, place, given=given, today=today)
+    yield from of_the_account(aws, place, given=given, today=today)
 
 
 def tools(environment: Mapping[str, str]) -> Iterator[Finding]:
@@ -51,33 +52,37 @@ def tools(environment: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding(name, State.OK, found or f"not installed, and not needed: {use}")
 
 
-def _of_the_account(aws: Aws, place: Place, *, given: Mapping[str, str], today: date) -> Iterator[Finding]:
-    """Make the checks that ask AWS. One that may not ask says so, and the others go on."""
+def of_the_account(aws: Aws, place: Place, *, given: Mapping[str, str], today: date) -> Iterator[Finding]:
+    """Make the checks that ask AWS. One that may not ask, or cannot, says so, and the others go on."""
     name = aws.target.stack_name.value
     cloudformation = CloudFormation(aws.client("cloudformation"), name)
     try:
         with explained(aws.target, aws.region):
             stack = cloudformation.stack()
-    except PermissionDeniedError as error:
-        yield Finding("stack", State.FAILED, error.reason or error.message, error.hint)
+    except OperatorError as error:
+        yield _failed("stack", error)
         return
     defaults = {name: one.default for name, one in Template.load().parameters.items()}
-    parameters = {**defaults, **({} if stack is None else stack.parameters), **given}
+    is_ours = stack is not None and checks.belongs_to(stack, aws.target.stage.value)
+    parameters = {**defaults, **(stack.parameters if stack is not None and is_ours else {}), **given}
     yield checks.runtime(parameters["Runtime"], today)
-    asked: list[Callable[[], Iterable[Finding]]] = [
-        lambda: [checks.stack_state(stack, name, aws.target.stage.value)],
-        lambda: [checks.tables(aws, cloudformation, stack, adopt=False)],
-        lambda: [checks.log_group(aws, stack)],
-        lambda: [checks.artifact_bucket(aws)],
-        lambda: [checks.logging_role(aws, needed=parameters["AccessLogs"] == "true")],
-        lambda: permissions.simulated(aws, place.caller),
-    ]
-    for ask in asked:
+    asked: dict[str, Callable[[], Iterable[Finding]]] = {
+        "stack": lambda: [checks.stack_state(aws, stack)],
+        "resources": lambda: missing(aws, stack) if stack is not None and is_ours else [],
+        "tables": lambda: [checks.tables(aws, cloudformation, stack, adopt=False)],
+        "log group": lambda: [checks.log_group(aws, stack)],
+        "artifact bucket": lambda: [checks.artifact_bucket(aws)],
+        "access logs": lambda: [checks.logging_role(aws, needed=parameters["AccessLogs"] == "true")],
+        "permissions": lambda: permissions.simulated(aws, place.caller),
+    }
+    for check, ask in asked.items():
         try:
             with explained(aws.target, aws.region):
                 findings = list(ask())
         except PermissionDeniedError as error:
-            findings = [Finding("permissions", State.UNKNOWN, error.reason or error.message, error.hint)]
+            findings = [Finding(check, State.UNKNOWN, error.reason or error.message, error.hint)]
+        except OperatorError as error:
+            findings = [_failed(check, error)]
         yield from findings
 
 

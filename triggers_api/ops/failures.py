@@ -41,6 +41,13 @@ _REMEDIES = (
 )
 
 
+_CONSOLES = {
+    "aws": "console.aws.amazon.com",
+    "aws-cn": "console.amazonaws.cn",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+}
+
+
 def failure(
     stack: Stack, events: Sequence[StackEvent], reasons: Sequence[str], target: Target, region: str
 ) -> DeploymentError:
@@ -81,8 +88,9 @@ def _root(events: Sequence[StackEvent]) -> StackEvent | None:
 def _look(stack: Stack, target: Target, region: str) -> str:
     if target.endpoint_url:
         return "triggers status shows the stack."
+    partition = stack.id.split(":")[1]
     return (
-        f"Look at https://{region}.console.aws.amazon.com/cloudformation/home?region={region}"
+        f"Look at https://{region}.{_CONSOLES[partition]}/cloudformation/home?region={region}"
         f"#/stacks/events?stackId={quote(stack.id, safe='')}"
     )
 

@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -120,7 +121,9 @@ def find(environment: Mapping[str, str], region: str) -> Sam:
     hint = f"Install it: python3 -m pip install pipx && pipx install {PACKAGE}"
     try:
         command = (on_path,) if on_path else (find_uv(), "tool", "run", "--quiet", "--from", PACKAGE, "sam")
-        done = run((*command, "--version"), Path(), variables)
+        # Nothing that lies in the working directory is for uv or for SAM.
+        with tempfile.TemporaryDirectory(prefix="triggers-") as folder:
+            done = run((*command, "--version"), Path(folder), variables)
     except (BuildError, OSError) as error:
         reason = getattr(error, "reason", "") or str(error)
         raise PreflightError("There is no SAM CLI on this machine.", reason=reason, hint=hint) from error
@@ -134,7 +137,7 @@ def find(environment: Mapping[str, str], region: str) -> Sam:
 def run(
     command: Sequence[str], folder: Path, environment: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end. On Ctrl-C it is told to stop too, and waited for: nothing is left running."""
+    """Run a command to its end. Whatever ends this early stops it too, and waits: nothing is left running."""
     with subprocess.Popen(  # noqa: S603 - no shell, and nothing of a stranger in it
         command,
         cwd=folder,
@@ -148,7 +151,7 @@ def run(
     ) as process:
         try:
             output, errors = process.communicate()
-        except KeyboardInterrupt:
+        except BaseException:
             os.killpg(process.pid, signal.SIGINT)
             try:
                 process.communicate(timeout=_PATIENCE_SECONDS)

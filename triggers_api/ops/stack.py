@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Self
+
+_STACK = "AWS::CloudFormation::Stack"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,19 @@ class Stack:
     changed_at: datetime
     outputs: Mapping[str, str]
     parameters: Mapping[str, str]
+
+    @classmethod
+    def parsed(cls, found: Mapping[str, Any]) -> Self:
+        """Return it from an item of `DescribeStacks`."""
+        return cls(
+            id=found["StackId"],
+            name=found["StackName"],
+            status=found["StackStatus"],
+            reason=found.get("StackStatusReason", ""),
+            changed_at=found.get("LastUpdatedTime") or found["CreationTime"],
+            outputs={one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])},
+            parameters=parameters_of(found),
+        )
 
     @property
     def is_busy(self) -> bool:
@@ -32,6 +48,16 @@ class Resource:
     type: str
     status: str
 
+    @classmethod
+    def parsed(cls, found: Mapping[str, Any]) -> Self:
+        """Return it from an item of `ListStackResources`."""
+        return cls(
+            found["LogicalResourceId"],
+            found.get("PhysicalResourceId", ""),
+            found["ResourceType"],
+            found["ResourceStatus"],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -42,6 +68,17 @@ class Change:
     type: str
     replacement: str
     physical_id: str
+
+    @classmethod
+    def parsed(cls, found: Mapping[str, Any]) -> Self:
+        """Return it from a `ResourceChange` of `DescribeChangeSet`."""
+        return cls(
+            found["Action"],
+            found["LogicalResourceId"],
+            found["ResourceType"],
+            found.get("Replacement", ""),
+            found.get("PhysicalResourceId", ""),
+        )
 
     @property
     def loses(self) -> bool:
@@ -54,6 +91,7 @@ class ChangeSet:
     """A change set that waits to be executed."""
 
     id: str
+    stack_id: str
     changes: tuple[Change, ...]
 
     @property
@@ -75,7 +113,27 @@ class StackEvent:
     of_the_stack: bool = False
     operation_id: str = ""
 
+    @classmethod
+    def parsed(cls, found: Mapping[str, Any]) -> Self:
+        """Return it from an item of `DescribeStackEvents`."""
+        return cls(
+            id=found["EventId"],
+            at=found["Timestamp"],
+            logical_id=found["LogicalResourceId"],
+            type=found["ResourceType"],
+            status=found["ResourceStatus"],
+            reason=found.get("ResourceStatusReason", ""),
+            of_the_stack=found["ResourceType"] == _STACK
+            and found.get("PhysicalResourceId") == found["StackId"],
+            operation_id=found.get("OperationId", ""),
+        )
+
     @property
     def is_final(self) -> bool:
         """Tell whether it is the stack's own last event of an operation."""
         return self.of_the_stack and not self.status.endswith("_IN_PROGRESS")
+
+
+def parameters_of(found: Mapping[str, Any]) -> dict[str, str]:
+    """Return the parameters of a stack, or of a change set, as they are described."""
+    return {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}

@@ -1,14 +1,16 @@
 """How a deployed stage is: its stack, its function and its tables, read from the account."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from triggers_api.errors import StackMissingError
 from triggers_api.ops.aws import Aws
-from triggers_api.ops.checks import belongs_to
+from triggers_api.ops.checks import Finding, State, belongs_to
 from triggers_api.ops.cloudformation import CloudFormation
 from triggers_api.ops.outputs import resolved
 from triggers_api.ops.stack import Stack
+
+MISSING = "missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,22 @@ def outputs_of(aws: Aws) -> dict[str, str]:
 
 def status_of(aws: Aws) -> Status:
     """Read all of it; `StackMissingError` where there is no stack."""
-    stack = stack_of(aws)
+    return _read(aws, stack_of(aws))
+
+
+def missing(aws: Aws, stack: Stack) -> Iterator[Finding]:
+    """Say what of a stack somebody has deleted by hand: CloudFormation does not look, and makes none anew."""
+    found = _read(aws, stack)
+    gone = [table.name for table in found.tables if table.state == MISSING]
+    if "FunctionName" in stack.outputs and found.function is None:
+        gone.insert(0, stack.outputs["FunctionName"])
+    if gone:
+        message = f"Deleted by hand, though part of the stack {stack.name}: {', '.join(gone)}."
+        fix = "Run triggers destroy, which keeps the tables that are left, and deploy with --adopt."
+        yield Finding("resources", State.WARNING, message, fix)
+
+
+def _read(aws: Aws, stack: Stack) -> Status:
     return Status(
         stack=stack,
         outputs=resolved(stack.outputs, aws.target),
@@ -105,5 +122,5 @@ def _table(aws: Aws, name: str) -> TableStatus:
     try:
         found = dynamodb.describe_table(TableName=name)["Table"]
     except dynamodb.exceptions.ResourceNotFoundException:
-        return TableStatus(name, "missing", 0, 0)
+        return TableStatus(name, MISSING, 0, 0)
     return TableStatus(name, found["TableStatus"], found.get("ItemCount", 0), found.get("TableSizeBytes", 0))

@@ -42,7 +42,7 @@ class Parameter:
         """Return where the value may be; else `ConfigurationError` says what is allowed."""
         if self.bounds is not None:
             lowest, highest = self.bounds
-            good = bool(re.fullmatch(r"\d{1,9}", value, re.ASCII)) and lowest <= int(value) <= highest
+            good = bool(re.fullmatch(r"0|[1-9]\d{0,8}", value, re.ASCII)) and lowest <= int(value) <= highest
             expected = f"a whole number from {lowest} to {highest}"
         elif self.allowed:
             good, expected = value in self.allowed, f"one of {', '.join(self.allowed)}"

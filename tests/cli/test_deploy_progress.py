@@ -1,0 +1,53 @@
+"""The table of a deployment on terminals of several widths: nothing in it is cut."""
+
+import io
+from datetime import UTC, datetime
+
+import pytest
+from rich.console import Console
+
+from triggers_api.cli.deploy_progress import resource_table
+from triggers_api.ops.stack import StackEvent
+
+AT = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
+IDS = ("TriggersApiDeployment0123456789", "TriggersApiFunctionApiProxyPermissionprod")
+EVENTS = [
+    StackEvent("1", AT, IDS[0], "AWS::ApiGateway::Deployment", "CREATE_FAILED", "no"),
+    StackEvent("2", AT, IDS[1], "AWS::Lambda::Permission", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", ""),
+]
+
+
+def shown(width: int, *, with_types: bool) -> str:
+    output = io.StringIO()
+    Console(file=output, width=width).print(resource_table(EVENTS, with_types=with_types))
+    return output.getvalue()
+
+
+@pytest.mark.parametrize(("width", "with_types"), [(60, False), (80, False), (120, True)])
+def test_every_id_and_status_is_there_in_full(width: int, with_types: bool) -> None:
+    found = shown(width, with_types=with_types)
+    assert "\N{HORIZONTAL ELLIPSIS}" not in found
+    rows = [line for line in found.splitlines() if line.strip()]
+    columns = [text for line in rows for text in line.split()]
+    joined = "".join(columns)
+    for event in EVENTS:
+        for text in (event.logical_id, event.status):
+            assert text in joined or _folded(text, columns)
+
+
+def _folded(text: str, pieces: list[str]) -> bool:
+    """Tell whether a text stands there in pieces, one below the other."""
+    rest = text
+    for piece in pieces:
+        if rest.startswith(piece):
+            rest = rest.removeprefix(piece)
+    return not rest
+
+
+def test_a_terminal_of_80_columns_has_each_on_one_line() -> None:
+    lines = shown(80, with_types=False).splitlines()
+    assert any("CREATE_FAILED" in line and IDS[0] in line for line in lines)
+
+
+def test_a_wide_one_has_the_types_too() -> None:
+    assert "AWS::ApiGateway::Deployment" in shown(140, with_types=True)
