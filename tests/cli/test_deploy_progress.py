@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
+from triggers_api.cli import console
 from triggers_api.cli.deploy_progress import resource_table
 from triggers_api.ops.stack import StackEvent
 
@@ -33,6 +34,23 @@ def test_every_id_and_status_is_there_in_full(width: int, with_types: bool) -> N
     for event in EVENTS:
         for text in (event.logical_id, event.status):
             assert text in joined or _folded(text, columns)
+
+
+ROWS = [("Add", IDS[1], "AWS::Lambda::Permission", "-")]
+
+
+@pytest.mark.parametrize(
+    ("width", "is_table"), [(0, False), (59, False), (60, True), (80, True), (200, True)]
+)
+def test_what_is_proposed_is_a_table_where_there_is_a_terminal_for_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int, is_table: bool
+) -> None:
+    monkeypatch.setattr(console, "terminal_width", lambda _: width)
+    console.answer_table(("ACTION", "LOGICAL ID", "TYPE", "REPLACEMENT"), ROWS, to_stderr=True)
+    found = capsys.readouterr()
+    assert found.out == ""
+    assert ("\t" not in found.err) is is_table
+    assert IDS[1] in found.err or _folded(IDS[1], found.err.split())
 
 
 def _folded(text: str, pieces: list[str]) -> bool:

@@ -14,6 +14,9 @@ from typing import Any, TextIO
 
 from triggers_api.errors import ConfirmationNeededError, DeclinedError, TriggersError
 
+NARROW = 60
+"""Columns of a terminal: with fewer there are no tables of what happens."""
+
 
 def say(message: str) -> None:
     """Tell the operator something that is not the answer; where nobody reads any more, the work goes on."""
@@ -43,12 +46,16 @@ def printable(text: str) -> str:
 
 
 def answer_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, to_stderr: bool = False) -> None:
-    """Write rows: a table on a terminal wide enough, else tab-separated lines with a head. Nothing is cut."""
+    """Write rows: a table on a terminal wide enough, else tab-separated lines with a head. Nothing is cut.
+
+    What goes to stderr is to be read, not copied: there long cells are folded.
+    """
     stream = sys.stderr if to_stderr else sys.stdout
     lines = [tuple(printable(cell) for cell in row) for row in (columns, *rows)]
     widths = [max(len(row[column]) for row in lines) for column in range(len(columns))]
     width = terminal_width(stream)
-    if sum(widths) + 2 * len(widths) > width:
+    fits = sum(widths) + 2 * len(widths) <= width
+    if not (fits or (to_stderr and width >= NARROW)):
         with _perhaps_read() if to_stderr else nullcontext():
             stream.writelines("\t".join(row) + "\n" for row in lines)
         return
@@ -56,7 +63,9 @@ def answer_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, to_st
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*lines[0], box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in lines[0]:
+        table.add_column(name, overflow="fold")
     for row in lines[1:]:
         table.add_row(*row)
     Console(file=stream, markup=False, highlight=False, emoji=False, width=width).print(table)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.table import Table
 
-_NARROW, _WIDE = 60, 120
-"""Columns of a terminal: with fewer there is no table, with more it has the types too."""
+_WIDE = 120
+"""Columns of a terminal, from which on the table of resources has their types too."""
 _COLOURS = (("FAILED", "red"), ("ROLLBACK", "red"), ("DELETE", "yellow"), ("COMPLETE", "green"))
 
 
@@ -112,7 +112,7 @@ class TextReporter:
 
     def _resource(self, event: StackEvent) -> None:
         width = console.terminal_width(sys.stderr)
-        if width < _NARROW:  # a pipe, or no room for a table
+        if width < console.NARROW:  # a pipe, or no room for a table
             reason = f"  {console.printable(event.reason)}" if event.reason else ""
             console.say(f"{event.at:%H:%M:%S} UTC {event.status} {event.type} {event.logical_id}{reason}")
             return
