@@ -6,8 +6,11 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
+from tests.support.stubbed_aws import make_target
 from triggers_api.cli import console
-from triggers_api.cli.deploy_progress import resource_table
+from triggers_api.cli.deploy import say_what_goes_on
+from triggers_api.cli.deploy_progress import JsonReporter, resource_table
+from triggers_api.ops.progress import Progress, Step
 from triggers_api.ops.stack import StackEvent
 
 AT = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
@@ -34,6 +37,31 @@ def test_every_id_and_status_is_there_in_full(width: int, with_types: bool) -> N
     for event in EVENTS:
         for text in (event.logical_id, event.status):
             assert text in joined or _folded(text, columns)
+
+
+def stopped_after(*events: Progress, capsys: pytest.CaptureFixture[str]) -> str:
+    report = JsonReporter()
+    for event in events:
+        report.tell(event)
+    say_what_goes_on(report, make_target(), "eu-west-1")
+    return capsys.readouterr().err
+
+
+APPLY = Step("apply", "CloudFormation is at work.")
+MADE = StackEvent("3", AT, "EventsTable", "AWS::DynamoDB::Table", "CREATE_COMPLETE", "")
+FINAL = StackEvent("4", AT, "stack", "AWS::CloudFormation::Stack", "CREATE_COMPLETE", "", of_the_stack=True)
+
+
+def test_who_presses_ctrl_c_is_told_what_cloudformation_does(capsys: pytest.CaptureFixture[str]) -> None:
+    assert stopped_after(Step("build", "Building."), capsys=capsys) == "Nothing was changed.\n"
+    for events in ((APPLY,), (APPLY, MADE)):
+        found = stopped_after(*events, capsys=capsys)
+        assert found.startswith(
+            "CloudFormation goes on with triggers-api-dev. See triggers status --stage dev"
+        )
+        assert "cancel-update-stack --stack-name triggers-api-dev --region eu-west-1" in found
+    done = stopped_after(APPLY, MADE, FINAL, capsys=capsys)
+    assert done == "What is above was done; the rest was not.\n"
 
 
 ROWS = [("Add", IDS[1], "AWS::Lambda::Permission", "-")]

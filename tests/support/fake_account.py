@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import ClientError, WaiterError
@@ -104,6 +105,7 @@ class FakeAccount(Aws):
             "logs": _Logs,
             "s3": _Nothing,
             "apigateway": _Nothing,
+            "lambda": _Nothing,
         }[service](self)
 
     def allow(self, operation: str) -> None:
@@ -128,6 +130,8 @@ class _Nothing:
     def __init__(self, account: FakeAccount) -> None:
         self._account = account
 
+    exceptions = SimpleNamespace(ResourceNotFoundException=LookupError)
+
     def __getattr__(self, operation: str) -> Any:
         def refuse(**_: Any) -> Any:
             self._account.allow(operation)
@@ -143,14 +147,10 @@ class _Logs(_Nothing):
 
 
 class _DynamoDB(_Nothing):
-    class exceptions:  # noqa: N801 - boto3's name
-        class ResourceNotFoundException(Exception):  # noqa: N818 - boto3's name
-            pass
-
     def describe_table(self, TableName: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
         self._account.allow("describe_table")
         if TableName not in self._account.tables:
-            raise self.exceptions.ResourceNotFoundException
+            raise LookupError(TableName)
         logical_id = "EventsTable" if "-events-" in TableName else "ApiKeysTable"
         wanted = Template.load().properties_of([logical_id])[logical_id]
         form = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes")

@@ -1,11 +1,12 @@
 """What a plan has uploaded goes again, unless another deployment of the stack needs it."""
 
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tests.support.stubbed_aws import CHANGE_SET, NAME, StubbedAws, described
+from tests.support.stubbed_aws import AT, CHANGE_SET, NAME, STACK_ID, StubbedAws, described
 from triggers_api.errors import DeploymentError
 from triggers_api.ops.artifacts import taken_back
 from triggers_api.ops.checks import SAM_STACK
@@ -31,69 +32,94 @@ class Account(StubbedAws):
         asked = {"Bucket": BUCKET, "Prefix": PREFIX}
         self.answers("s3", "list_object_versions", {"Versions": list(objects)}, asked)
 
-    def has_stack(self, status: str, *change_sets: dict[str, str]) -> None:
-        self.answers("cloudformation", "describe_stacks", described(status), {"StackName": NAME})
-        if not status.endswith("UPDATE_IN_PROGRESS"):
-            answer = {"Summaries": list(change_sets)}
-            self.answers("cloudformation", "list_change_sets", answer, {"StackName": NAME})
+    def has_stack(self, status: str = "UPDATE_COMPLETE", **more: Any) -> None:
+        answer = described(status, **more)
+        self.answers("cloudformation", "describe_stacks", answer, {"StackName": NAME})
 
-    def plans(self, *, fails: bool = False) -> None:
-        with taken_back(self, CloudFormation(self.client("cloudformation"), NAME)):
+    def has_change_sets(self, *change_sets: dict[str, str]) -> None:
+        answer = {"Summaries": list(change_sets)}
+        self.answers("cloudformation", "list_change_sets", answer, {"StackName": NAME})
+
+    def plans(self, *, fails: type[BaseException] | None = None) -> bool:
+        """Make a plan, and return whether its uploads are kept."""
+        with taken_back(self, CloudFormation(self.client("cloudformation"), NAME)) as uploads:
             if fails:
-                raise KeyboardInterrupt
+                raise fails
+        return uploads.are_kept
 
 
 @pytest.fixture
 def account() -> Account:
     account = Account()
     account.has_bucket()
+    account.has_stack()
     account.has_objects()
+    account.has_bucket()
+    account.has_objects(NEW)
     return account
 
 
 @pytest.mark.parametrize("change_sets", [(), (FAILED,)], ids=["no change set", "one that failed"])
-@pytest.mark.parametrize("fails", [False, True], ids=["to its end", "interrupted"])
+@pytest.mark.parametrize("fails", [None, KeyboardInterrupt], ids=["to its end", "interrupted"])
 def test_what_was_uploaded_meanwhile_is_deleted(
-    account: Account, change_sets: tuple[dict[str, str], ...], fails: bool
+    account: Account, change_sets: tuple[dict[str, str], ...], fails: type[BaseException] | None
 ) -> None:
-    account.has_stack("UPDATE_COMPLETE", *change_sets)
-    account.has_bucket()
-    account.has_objects(NEW)
+    account.has_stack()
+    account.has_change_sets(*change_sets)
     deleted = {"Bucket": BUCKET, "Delete": {"Objects": [NEW], "Quiet": True}}
     account.answers("s3", "delete_objects", {}, deleted)
     with suppress(KeyboardInterrupt):
-        account.plans(fails=fails)
+        assert not account.plans(fails=fails)
+    assert account.was_asked_all()
+
+
+@pytest.mark.parametrize("one", [WAITS, BEING_MADE], ids=["waits", "is being made"])
+def test_nothing_is_deleted_where_a_change_set_of_another(account: Account, one: dict[str, str]) -> None:
+    account.has_stack()
+    account.has_change_sets(FAILED, one)
+    assert account.plans()
     assert account.was_asked_all()
 
 
 @pytest.mark.parametrize(
-    ("status", "change_sets"),
-    [("UPDATE_COMPLETE", (WAITS,)), ("UPDATE_COMPLETE", (FAILED, BEING_MADE)), ("UPDATE_IN_PROGRESS", ())],
-    ids=["one waits", "one is being made", "one is executed"],
+    "meanwhile",
+    [
+        {"status": "UPDATE_IN_PROGRESS"},
+        {"LastUpdatedTime": AT + timedelta(seconds=30)},
+        {"StackId": f"{STACK_ID}-new"},
+    ],
+    ids=["is at work", "has ended", "has made the stack anew"],
 )
-def test_nothing_is_deleted_that_another_deployment_may_use(
-    account: Account, status: str, change_sets: tuple[dict[str, str], ...]
-) -> None:
-    account.has_stack(status, *change_sets)
-    account.plans()
+def test_nothing_is_deleted_where_another_deployment(account: Account, meanwhile: dict[str, Any]) -> None:
+    account.has_stack(**meanwhile)
+    assert account.plans()
+    assert account.was_asked_all()
+
+
+def test_who_is_told_twice_to_end_deletes_nothing() -> None:
+    account = Account()
+    account.has_bucket()
+    account.has_stack()
+    account.has_objects()
+    with pytest.raises(SystemExit):
+        account.plans(fails=SystemExit)
     assert account.was_asked_all()
 
 
 def test_what_was_there_before_stays() -> None:
     account = Account()
     account.has_bucket()
+    account.has_stack()
     account.has_objects(NEW)
-    account.has_stack("UPDATE_COMPLETE")
     account.has_bucket()
     account.has_objects(NEW)
-    account.plans()
+    assert not account.plans()
     assert account.was_asked_all()
 
 
 def test_what_cannot_be_deleted_is_named(account: Account) -> None:
-    account.has_stack("UPDATE_COMPLETE")
-    account.has_bucket()
-    account.has_objects(NEW)
+    account.has_stack()
+    account.has_change_sets()
     refused: dict[str, Any] = {"Errors": [{"Key": NEW["Key"], "Code": "AccessDenied"}]}
     account.answers("s3", "delete_objects", refused)
     with pytest.raises(DeploymentError, match=BUCKET) as caught:

@@ -425,7 +425,7 @@ def test_a_change_set_that_cannot_be_discarded_is_an_error(recorded: Recorded) -
         recorded.cloudformation.discard(CHANGE_SET)
 
 
-def test_the_change_sets_of_all_pages_and_whether_each_waits_or_will(recorded: Recorded) -> None:
+def test_the_change_sets_of_all_pages_and_whether_each_lives(recorded: Recorded) -> None:
     def summary(name: str, status: str, execution: str) -> dict[str, str]:
         return {"ChangeSetId": name, "Status": status, "ExecutionStatus": execution}
 
@@ -434,10 +434,11 @@ def test_the_change_sets_of_all_pages_and_whether_each_waits_or_will(recorded: R
     outdated = summary("3", "CREATE_COMPLETE", "OBSOLETE")
     begun = summary("4", "CREATE_PENDING", "UNAVAILABLE")
     at_it = summary("5", "CREATE_IN_PROGRESS", "UNAVAILABLE")
-    last = {"Summaries": [outdated, begun, at_it]}
+    executed = summary("6", "CREATE_COMPLETE", "EXECUTE_IN_PROGRESS")
+    last = {"Summaries": [outdated, begun, at_it, executed]}
     recorded.answers("list_change_sets", last, StackName=NAME, NextToken="2")
-    waits = {"1": True, "2": False, "3": False, "4": True, "5": True}
-    assert recorded.cloudformation.change_sets() == waits
+    lives = {"1": True, "2": False, "3": False, "4": True, "5": True, "6": True}
+    assert recorded.cloudformation.change_sets() == lives
     assert recorded.aws.was_asked_all()
 
 
@@ -458,20 +459,44 @@ def test_a_change_set_that_is_gone_cannot_be_shown(recorded: Recorded) -> None:
 
 def test_one_that_is_being_executed_is_not_discarded(recorded: Recorded) -> None:
     recorded.refuses("delete_change_set", "InvalidChangeSetStatus", "EXECUTE_IN_PROGRESS")
+    recorded.answers("describe_change_set", {"Status": "CREATE_COMPLETE"}, ChangeSetName=CHANGE_SET)
     recorded.cloudformation.discard(CHANGE_SET)
+    assert recorded.naps == []
 
 
-def test_a_stack_without_resources_has_the_parameters_of_the_change_set_that_waits(
-    recorded: Recorded,
-) -> None:
+def test_one_that_is_still_being_made_is_discarded_when_it_is_made(recorded: Recorded) -> None:
+    recorded.refuses("delete_change_set", "InvalidChangeSetStatus", "CREATE_IN_PROGRESS")
+    recorded.answers("describe_change_set", {"Status": "CREATE_IN_PROGRESS"}, ChangeSetName=CHANGE_SET)
+    recorded.answers("delete_change_set", {}, ChangeSetName=CHANGE_SET)
+    recorded.cloudformation.discard(CHANGE_SET)
+    assert len(recorded.naps) == 1
+    assert recorded.aws.was_asked_all()
+
+
+def test_one_that_is_never_made_is_named(recorded: Recorded) -> None:
+    for _ in range(7):
+        recorded.refuses("delete_change_set", "InvalidChangeSetStatus", "CREATE_IN_PROGRESS")
+        recorded.answers("describe_change_set", {"Status": "CREATE_IN_PROGRESS"})
+    with pytest.raises(DeploymentError, match="is left") as caught:
+        recorded.cloudformation.discard(CHANGE_SET)
+    assert CHANGE_SET in caught.value.hint
+
+
+def test_an_empty_stack_has_the_parameters_of_every_change_set_that_waits(recorded: Recorded) -> None:
     recorded.answers("describe_stacks", described("REVIEW_IN_PROGRESS"), StackName=NAME)
-    summary = {"ChangeSetId": CHANGE_SET, "Status": "CREATE_COMPLETE", "ExecutionStatus": "AVAILABLE"}
-    recorded.answers("list_change_sets", {"Summaries": [summary]}, StackName=NAME)
+    names = ("one", "gone", "without")
+    sets = [
+        {"ChangeSetId": name, "Status": "CREATE_COMPLETE", "ExecutionStatus": "AVAILABLE"} for name in names
+    ]
+    recorded.answers("list_change_sets", {"Summaries": sets}, StackName=NAME)
     parameters = [{"ParameterKey": "Stage", "ParameterValue": "another"}]
-    recorded.answers("describe_change_set", {"Parameters": parameters}, ChangeSetName=CHANGE_SET)
+    recorded.answers("describe_change_set", {"Status": "x", "Parameters": parameters}, ChangeSetName="one")
+    recorded.refuses("describe_change_set", "ChangeSetNotFound", "it is gone")
+    recorded.answers("describe_change_set", {"Status": "CREATE_COMPLETE"}, ChangeSetName="without")
     stack = recorded.cloudformation.stack()
     assert stack is not None
-    assert stack.parameters == {"Stage": "another"}
+    assert stack.waiting == ({"Stage": "another"}, {})
+    assert stack.parameters == {}
 
 
 def test_without_a_stack_there_are_no_change_sets(recorded: Recorded) -> None:

@@ -173,6 +173,7 @@ def test_a_plan_ends_at_its_proposal_and_leaves_nothing(account: FakeAccount) ->
 
 
 def test_an_error_of_sam_leaves_no_stack(account: FakeAccount, sam: FakeSam) -> None:
+    account.sam_fails = True
     sam.says("deploy", "", "Error: Failed to create changeset: Invalid template\n", code=1)
     error = refused(account, DeploymentError)
     assert "Invalid template" in error.reason
@@ -252,6 +253,73 @@ def test_a_stack_that_another_has_made_anew_meanwhile_stays(account: FakeAccount
     new = account.has_stack("REVIEW_IN_PROGRESS")
     progress.close()
     assert account.stack is new
+
+
+@pytest.mark.parametrize("status", ["UPDATE_COMPLETE", None], ids=["live", "new"])
+def test_where_sam_fails_anothers_change_set_stays(sam: FakeSam, status: str | None) -> None:
+    account = Colleague(sam)
+    if status:
+        account.has_stack(status)
+    account.sam_fails = True
+    sam.says("deploy", "", "Error: Failed to create changeset: it exists already\n", code=1)
+    refused(account, DeploymentError)
+    assert account.change_sets == {"another": True}
+
+
+def test_what_fails_while_it_tidies_up_does_not_hide_what_failed_first(
+    account: FakeAccount, sam: FakeSam
+) -> None:
+    account.has_stack("UPDATE_COMPLETE")
+    account.sam_fails = True
+    account.failing, account.failing_with = "delete_change_set", "ThrottlingException"
+    sam.says("deploy", "", "Error: Failed to create changeset: Invalid template\n", code=1)
+    error = refused(account, DeploymentError)
+    assert "Invalid template" in error.reason
+    assert "may be left" in error.hint
+
+
+def test_who_is_told_twice_to_end_tidies_up_no_more(account: FakeAccount) -> None:
+    progress = deploy(options(account), account, today=TODAY)
+    assert any(isinstance(event, Proposal) for event in progress)
+    with pytest.raises(SystemExit):
+        progress.throw(SystemExit(130))
+    assert account.done == ["sam deploy"]
+
+
+def test_a_stack_that_a_colleague_executes_while_one_says_no_stays(account: FakeAccount) -> None:
+    progress = deploy(options(account), account, today=TODAY)
+    assert any(isinstance(event, Proposal) for event in progress)
+    assert account.stack is not None
+    account.stack.status = "CREATE_IN_PROGRESS"
+    progress.close()
+    assert account.stack is not None
+
+
+def test_a_change_set_that_came_during_the_question_is_not_agreed_to(account: FakeAccount) -> None:
+    account.has_stack("REVIEW_IN_PROGRESS")
+    account.change_sets = {"another": True}
+    progress = deploy(options(account), account, today=TODAY)
+    assert any(isinstance(event, Obstacle) for event in progress)
+    account.change_sets["a third"] = True
+    with pytest.raises(PreflightError, match="is not as it was a moment ago"):
+        next(progress)
+
+
+def test_a_value_of_the_stack_that_may_no_longer_be_is_refused_before_the_build(
+    account: FakeAccount, sam: FakeSam
+) -> None:
+    account.has_stack("UPDATE_COMPLETE", CorsAllowOrigin="https://Shop.example")
+    error = refused(account, ConfigurationError)
+    assert error.message.startswith(f"the stack {NAME}: CorsAllowOrigin must be ")
+    assert not sam.was_asked("build")
+
+
+def test_that_what_is_missing_cannot_be_looked_for_fails_nothing(account: FakeAccount, sam: FakeSam) -> None:
+    account.has_stack("UPDATE_COMPLETE").outputs = {"FunctionName": "f"}
+    sam.says("deploy", f"No changes to deploy. Stack {NAME} is up to date\n")
+    account.failing = "get_function_configuration"
+    (unknown,) = [one for one in told(account) if isinstance(one, Finding) and one.check == "resources"]
+    assert unknown.state is State.UNKNOWN
 
 
 def test_a_change_set_that_another_has_deleted_is_told(account: FakeAccount) -> None:

@@ -182,16 +182,18 @@ def _toml(folder: Path) -> dict[str, Any]:
 
 
 def _parsed(path: Path) -> dict[str, Any]:
-    if path.exists() and not path.is_file():  # to read from a pipe would be to wait
-        raise ConfigurationError(f"{path} is not a file.", hint="Move it away.")
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        is_pipe = path.is_fifo()  # to read it would be to wait
+        content = {} if is_pipe else tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigurationError(
             f"{path} cannot be read.", reason=str(error), hint="Correct the file."
         ) from error
+    if is_pipe:
+        raise ConfigurationError(f"{path} is not a file.", hint="Move it away.")
+    return content
 
 
 def _check_names(table: Mapping[str, Any], known: tuple[str, ...], place: str) -> None:

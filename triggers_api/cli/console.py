@@ -106,7 +106,7 @@ def _perhaps_read() -> Iterator[None]:
     """Give stderr up where its reader is gone: notices are no reason to stop in the middle of a change."""
     try:
         yield
-    except BrokenPipeError:
+    except OSError:  # a pipe that nobody reads, or a terminal that is gone
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as below
 
 

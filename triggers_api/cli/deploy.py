@@ -130,7 +130,7 @@ def _run(options: "DeployOptions", consent: Consent, *, as_json: bool) -> None:
                 if not options.plan:
                     _decide(event, options.target, consent)
         except KeyboardInterrupt:
-            _say_what_goes_on(report, options.target, aws.region.value)
+            say_what_goes_on(report, options.target, aws.region.value)
             raise
         except DeclinedError as error:
             if not report.has_changed:
@@ -141,7 +141,7 @@ def _run(options: "DeployOptions", consent: Consent, *, as_json: bool) -> None:
                 hint="Deploy again to go on.",
             ) from error
     if options.plan:
-        console.say("A plan only: nothing was changed, and nothing is left of it.")
+        console.say("A plan only: nothing was changed.")
 
 
 def _decide(event: "Progress", target: Target, consent: Consent) -> None:
@@ -173,13 +173,13 @@ def _interrupts_told() -> Iterator[None]:
     heard = [one for one in _ENDING if signal.getsignal(one) is not signal.SIG_IGN]  # nohup stays in force
 
     def tell(_number: int, _frame: object) -> None:
-        console.say("Interrupted; putting things in order. Once more ends it at once.")
         for one in heard:
-            signal.signal(one, end)
+            signal.signal(one, end if one is signal.SIGINT else signal.SIG_IGN)
+        console.say("Interrupted; putting things in order. Ctrl-C once more ends it at once.")
         raise KeyboardInterrupt
 
     def end(_number: int, _frame: object) -> None:
-        console.say("Ended at once. A change set may be left: the next deployment deals with it.")
+        console.say("Ended at once. A change set may be left: see the stack in CloudFormation's console.")
         sys.exit(INTERRUPTED)
 
     before = {one: signal.signal(one, tell) for one in heard}
@@ -237,7 +237,7 @@ def _said(parameters: list[str], flags: Mapping[str, str | None]) -> dict[str, S
     return said
 
 
-def _say_what_goes_on(report: "Reporter", target: Target, region: str) -> None:
+def say_what_goes_on(report: "Reporter", target: Target, region: str) -> None:
     """Tell who pressed Ctrl-C what CloudFormation does now."""
     if report.at_work:
         from triggers_api.cli.deploy_progress import flags_of

@@ -146,7 +146,7 @@ class TextReporter:
         if outcome.changed:
             console.say(f"The stack {name} is in {outcome.status}.")
         else:
-            console.say(f"There is nothing to change: the stack {name} is as it should be.")
+            console.say(f"There is nothing to change in the stack {name}.")
         console.answer_table(("NAME", "VALUE"), list(outcome.outputs.items()))
         for line in next_steps(self._target, outcome):
             console.say(line)

@@ -139,21 +139,22 @@ def destroy(
         )
     aws = say_where(target, "Destroy")
     with explained(target, aws.region):
-        inventory = destruction.inventory(aws)
+        inventory = destruction.take_inventory(aws)
     kept = ", ".join(one.physical_id for one in inventory.kept)
     rows = [("delete", one.logical_id, one.type) for one in inventory.deleted]
     rows += [("keep", one.logical_id, one.type) for one in inventory.kept]
     console.answer_table(("ACTION", "LOGICAL ID", "TYPE"), rows, to_stderr=True)
+    if any(inventory.change_sets.values()):
+        console.say(f"A change set waits in {name}: another's, or an interrupted plan's. It goes too.")
     console.confirm_by_name(
         f"This deletes the stack {name} and its API's address, for good."
-        + (f" It keeps {kept}." if kept else "")
-        + (" A change set waits in it: another's, or an interrupted plan's." if inventory.waits else ""),
+        + (f" It keeps {kept}." if kept else ""),
         name,
         given=confirm,
         no_input=no_input,
     )
     report = reporter(as_json=as_json, target=target)
-    with report, closing(destruction.destroy(aws, inventory.stack)) as progress:
+    with report, closing(destruction.destroy(aws, inventory)) as progress:
         try:
             for event in progress:
                 report.tell(event)

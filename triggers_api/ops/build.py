@@ -15,11 +15,11 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from triggers_api.errors import BuildError, TriggersError
 from triggers_api.ops.paths import DEPLOY, PACKAGE
+from triggers_api.ops.scratch import scratch_folder
 
 RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
 ARCHITECTURES = ("x86_64", "arm64")
@@ -87,7 +87,7 @@ def _install_dependencies(folder: Path, *, runtime: str, architecture: str) -> N
     # A copy, not a link: what is made uniform below would otherwise be changed in uv's cache.
     command += ["--link-mode", "copy", "--requirements", str(DEPLOY / "requirements.txt")]
     # uv takes its settings from where it runs, too: a stray file there must not decide what is built.
-    with tempfile.TemporaryDirectory(prefix="triggers-") as empty:
+    with scratch_folder() as empty:
         done = subprocess.run(  # noqa: S603 - no shell, and nothing of a stranger in it
             command, cwd=empty, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
         )

@@ -3,7 +3,7 @@
 `triggers deploy` makes those that are quick and stops where one failed; `triggers doctor` makes them all.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -77,9 +77,13 @@ def runtime(name: str, today: date) -> Finding:
 
 def belongs_to(stack: Stack, stage: str) -> bool:
     """Tell whether a stack is a stage's; one with nothing in it, and nothing to come, is anybody's."""
-    if stack.status == "REVIEW_IN_PROGRESS" and not stack.parameters:
-        return True
-    return stack.parameters.keys() >= MARKS and stack.parameters["Stage"] == stage
+    return _foreign(stack, stage) is None
+
+
+def _foreign(stack: Stack, stage: str) -> Mapping[str, str] | None:
+    """Return the parameters that tell a stack is not the stage's: its own, or those that wait in it."""
+    those = stack.waiting if stack.status == "REVIEW_IN_PROGRESS" else (stack.parameters,)
+    return next((one for one in those if not (one.keys() >= MARKS and one["Stage"] == stage)), None)
 
 
 def stack_state(aws: Aws, stack: Stack | None) -> Finding:
@@ -87,9 +91,9 @@ def stack_state(aws: Aws, stack: Stack | None) -> Finding:
     name, stage = aws.target.stack_name.value, aws.target.stage.value
     if stack is None:
         return Finding("stack", State.OK, f"There is no stack {name} yet; deploying makes it.")
-    if not belongs_to(stack, stage):
-        ours = stack.parameters.keys() >= MARKS
-        what = f"belongs to stage {stack.parameters['Stage']}" if ours else "is not one of this program"
+    if (foreign := _foreign(stack, stage)) is not None:
+        ours = foreign.keys() >= MARKS
+        what = f"belongs to stage {foreign['Stage']}" if ours else "is not one of this program"
         fix = "Give another --stack-name or --stage."
         return Finding("stack", State.FAILED, f"The stack {name} {what}.", fix)
     if stack.is_busy:
@@ -182,9 +186,10 @@ def artifact_bucket(aws: Aws) -> Finding:
         f"Delete that stack: aws cloudformation delete-stack --stack-name {SAM_STACK} "
         f"--region {aws.region.value}"
     )
-    if stack.is_busy or stack.status == "REVIEW_IN_PROGRESS":
+    if not bucket and (stack.is_busy or stack.status == "REVIEW_IN_PROGRESS"):
         message = f"SAM's stack {SAM_STACK} is being changed: {stack.status}."
-        return Finding("artifact bucket", State.FAILED, message, "Try again in a minute.")
+        fix = f"Try again in a minute. If it stays so, nobody is at work on it any more. {clear_away}"
+        return Finding("artifact bucket", State.FAILED, message, fix)
     if not bucket:
         message = f"SAM's stack {SAM_STACK} is in {stack.status}, and has no bucket."
         return Finding("artifact bucket", State.FAILED, message, clear_away)

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
-from triggers_api.errors import DeploymentError
+from triggers_api.errors import DeploymentError, PreflightError
 from triggers_api.ops.stack import Change, ChangeSet, Resource, Stack, StackEvent, parameters_of
 
 POLL_SECONDS = 2.0
@@ -18,12 +18,8 @@ POLL_SECONDS = 2.0
 
 TABLE = "AWS::DynamoDB::Table"
 _PAUSES = (2.0, 4.0, 8.0, 16.0, 30.0, 30.0)
-_GONE = {
-    "ChangeSetNotFound",
-    "ChangeSetNotFoundException",
-    "InvalidChangeSetStatus",
-    "InvalidChangeSetStatusException",
-}
+_GONE = {"ChangeSetNotFound", "ChangeSetNotFoundException"}
+_NOT_NOW = {"InvalidChangeSetStatus", "InvalidChangeSetStatusException"}
 _BEING_MADE = {"CREATE_PENDING", "CREATE_IN_PROGRESS"}
 _NOT_THERE = {"AccessDenied", "AccessDeniedException", "InvalidAction", "UnknownOperationException"}
 
@@ -37,10 +33,7 @@ class CloudFormation:
         self._client, self.name, self._sleep = client, name, sleep
 
     def stack(self) -> Stack | None:
-        """Return the stack; None where there is none, or where it was deleted.
-
-        One that waits for its first change set has no parameters yet: they are those of that change set.
-        """
+        """Return the stack; None where there is none, or where it was deleted."""
         try:
             found = self.described(self.name)
         except ClientError as error:
@@ -48,7 +41,7 @@ class CloudFormation:
                 return None
             raise
         if found.status == "REVIEW_IN_PROGRESS":
-            return replace(found, parameters=self._waiting_parameters())
+            return replace(found, waiting=tuple(self._waiting()))
         return None if found.status == "DELETE_COMPLETE" else found
 
     def described(self, name_or_id: str) -> Stack:
@@ -118,22 +111,38 @@ class CloudFormation:
             ) from error
 
     def change_sets(self) -> dict[str, bool]:
-        """Return the ids of the stack's change sets, and whether each waits, or will when it is made."""
+        """Return the ids of the stack's change sets, and whether each is being made, waits or is executed."""
         pages = self._client.get_paginator("list_change_sets").paginate(StackName=self.name)
         try:
-            return {one["ChangeSetId"]: _waits(one) for page in pages for one in page["Summaries"]}
+            return {one["ChangeSetId"]: _lives(one) for page in pages for one in page["Summaries"]}
         except ClientError as error:
             if _does_not_exist(error):
                 return {}
             raise
 
     def discard(self, arn: str) -> None:
-        """Delete a change set; one that is gone is as good, and one that is being executed stays."""
-        try:
-            self._client.delete_change_set(ChangeSetName=arn)
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in _GONE and not _does_not_exist(error):
-                raise
+        """Delete a change set; one that is gone is as good, and one that is being executed stays.
+
+        CloudFormation deletes none that it is still making: that is waited for.
+        """
+        for seconds in (*_PAUSES, 0.0):
+            try:
+                self._client.delete_change_set(ChangeSetName=arn)
+            except ClientError as error:
+                if _is_gone(error):
+                    return
+                if error.response["Error"]["Code"] not in _NOT_NOW:
+                    raise
+                if self._described_change_set(arn).get("Status") not in _BEING_MADE:
+                    return
+                self._sleep(seconds)
+            else:
+                return
+        raise DeploymentError(
+            f"A change set is left in the stack {self.name}.",
+            reason="CloudFormation is still making it",
+            hint=f"Delete it later: aws cloudformation delete-change-set --change-set-name {arn}",
+        )
 
     def execute(self, change_set: ChangeSet, *, disable_rollback: bool) -> Iterator[StackEvent]:
         """Execute a change set, and return what happens from then on until CloudFormation is done.
@@ -161,6 +170,15 @@ class CloudFormation:
         waiter = self._client.get_waiter("stack_delete_complete")
         waiter.wait(StackName=stack_id, WaiterConfig={"Delay": POLL_SECONDS, "MaxAttempts": 150})
 
+    def check_unchanged(self, stack: Stack, change_sets: Mapping[str, bool]) -> None:
+        """Return where a stack is as it was seen, its change sets too; else `PreflightError`."""
+        if self.described(stack.id).status != stack.status or self.change_sets() != change_sets:
+            raise PreflightError(
+                f"The stack {self.name} is not as it was a moment ago.",
+                reason="somebody else is at work on it",
+                hint="See triggers status, and try again.",
+            )
+
     def failures(self, **of: str) -> list[str]:
         """Return the reasons of failures, first things first, as the newer `DescribeEvents` knows them.
 
@@ -184,12 +202,21 @@ class CloudFormation:
         ]
         return [reason for reason in reasons if reason]
 
-    def _waiting_parameters(self) -> dict[str, str]:
-        """Return the parameters of a change set that waits."""
-        for arn, waits in self.change_sets().items():
-            if waits:
-                return parameters_of(self._client.describe_change_set(ChangeSetName=arn))
-        return {}
+    def _waiting(self) -> Iterator[dict[str, str]]:
+        """Give the parameters of each change set that waits; one that is just gone waits no more."""
+        for arn, lives in self.change_sets().items():
+            if lives and (found := self._described_change_set(arn)):
+                yield parameters_of(found)
+
+    def _described_change_set(self, arn: str) -> Mapping[str, Any]:
+        """Return a change set as AWS describes it; nothing where there is none."""
+        try:
+            found: Mapping[str, Any] = self._client.describe_change_set(ChangeSetName=arn)
+        except ClientError as error:
+            if _is_gone(error):
+                return {}
+            raise
+        return found
 
     def _last_event(self, stack_id: str) -> str | None:
         """Return the id of the newest event."""
@@ -244,7 +271,7 @@ def _still_there() -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        if error.response["Error"]["Code"] not in _GONE:
+        if error.response["Error"]["Code"] not in _GONE | _NOT_NOW:
             raise
         raise DeploymentError(
             "The change set cannot be executed any more.",
@@ -253,8 +280,15 @@ def _still_there() -> Iterator[None]:
         ) from error
 
 
-def _waits(summary: Mapping[str, Any]) -> bool:
-    return summary["ExecutionStatus"] == "AVAILABLE" or summary["Status"] in _BEING_MADE
+def _lives(summary: Mapping[str, Any]) -> bool:
+    return (
+        summary["ExecutionStatus"] in {"AVAILABLE", "EXECUTE_IN_PROGRESS"} or summary["Status"] in _BEING_MADE
+    )
+
+
+def _is_gone(error: ClientError) -> bool:
+    """Tell whether a change set is not there, or its stack is not."""
+    return error.response["Error"]["Code"] in _GONE or _does_not_exist(error)
 
 
 def _does_not_exist(error: ClientError) -> bool:

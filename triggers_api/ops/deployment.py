@@ -13,9 +13,7 @@ what was made for the occasion is taken away. So a plan, a no, a Ctrl-C and an e
 """
 
 import shutil
-import tempfile
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain
@@ -24,7 +22,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from triggers_api.errors import DeploymentError, LocalEnvironmentError, PreflightError
+from triggers_api.errors import DeploymentError, PreflightError
 from triggers_api.ops import adoption, artifacts, checks, sam
 from triggers_api.ops.aws import Aws, explanation
 from triggers_api.ops.build import build, copy_service, find_uv
@@ -35,6 +33,7 @@ from triggers_api.ops.outputs import resolved
 from triggers_api.ops.paths import DEPLOY, PACKAGE
 from triggers_api.ops.pending import Pending, pending
 from triggers_api.ops.progress import Obstacle, Outcome, Progress, Proposal, Step
+from triggers_api.ops.scratch import no_room, scratch_folder
 from triggers_api.ops.stack import Stack
 from triggers_api.ops.status import missing
 from triggers_api.ops.target import Setting, Target
@@ -89,8 +88,10 @@ class _Deployment:
         stack = self._cloudformation.stack()
         parameters = self._parameters(stack)
         yield from self._preflight(stack, parameters, today)
+        for name, value in parameters.items():
+            self._template.parameters[name].check(value, f"the stack {self._name}")
         if stack is not None and stack.status in FAILED_CREATE:
-            yield from _not_taken_over(stack, parameters)
+            yield from self._not_taken_over(stack, parameters)
         if stack is not None and stack.status in _TO_CLEAR:
             yield from self._clear(stack)
             stack = None
@@ -100,16 +101,21 @@ class _Deployment:
         if stack is None:
             yield from self._protection(parameters, kept)
         tables = adoption.as_they_are(self._aws, kept, self._template.properties_of(kept))
-        with _folder() as folder, ExitStack() as cleanup:
+        with scratch_folder() as folder:
             yield Step("build", f"Building for {parameters['Runtime']} on {parameters['Architecture']}.")
             built = self._build(folder, tool, parameters)
-            if self._options.plan:
-                cleanup.enter_context(artifacts.taken_back(self._aws, self._cloudformation))
-            if kept:
+            if not self._options.plan:
+                if kept:
+                    yield from self._adopt(kept, tables, parameters)
+                yield from self._change(tool, built, parameters, first=stack is None)
+            elif kept:
                 yield from self._adopt(kept, tables, parameters)
-                if self._options.plan:
-                    return
-            yield from self._change(tool, built, parameters, first=stack is None)
+            else:
+                with artifacts.taken_back(self._aws, self._cloudformation) as uploads:
+                    yield from self._change(tool, built, parameters, first=stack is None)
+                if uploads.are_kept:
+                    message = "What this plan has uploaded stays: another deployment may use it."
+                    yield Finding("artifacts", State.WARNING, message)
 
     def _parameters(self, stack: Stack | None) -> dict[str, str]:
         """Return every parameter's value: what was given, else what the stack has, else the default."""
@@ -156,16 +162,12 @@ class _Deployment:
             )
         if self._options.plan:
             return
+        waiting = self._cloudformation.change_sets()
         if failed:
             yield Obstacle(stack, f"The first create of {self._name} failed: it is in {stack.status}.")
-        elif any(self._cloudformation.change_sets().values()):
+        elif any(waiting.values()):
             yield Obstacle(stack, f"A change set waits in {self._name}: another's, or an interrupted plan's.")
-        if self._cloudformation.described(stack.id).status != stack.status:
-            raise PreflightError(
-                f"The stack {self._name} is not as it was a moment ago.",
-                reason="somebody else is at work on it",
-                hint="See triggers status, and deploy again.",
-            )
+        self._cloudformation.check_unchanged(stack, waiting)
         message = f"Deleting the rest of the stack {self._name} ({stack.status})."
         if failed:
             events = self._cloudformation.delete(stack.id)
@@ -177,6 +179,19 @@ class _Deployment:
 
     def _build(self, folder: Path, tool: sam.Sam, parameters: Mapping[str, str]) -> Path:
         """Make the artifact and the template that names it, and let SAM take both in."""
+        try:
+            template = self._prepare(folder, parameters)
+        except OSError as error:
+            raise no_room(error) from error
+        return tool.build(
+            template,
+            folder / "built",
+            parameters=parameters,
+            use_container=self._options.use_container,
+        )
+
+    def _prepare(self, folder: Path, parameters: Mapping[str, str]) -> Path:
+        """Make the artifact and the template that names it, and return the template."""
         code, method = folder / "code", None
         if self._options.use_container:
             copy_service(code / PACKAGE.name)
@@ -189,12 +204,7 @@ class _Deployment:
             code=code, cors_allow_origin=parameters["CorsAllowOrigin"], build_method=method
         )
         template.write_text(copy, encoding="utf-8")
-        return tool.build(
-            template,
-            folder / "built",
-            parameters=parameters,
-            use_container=self._options.use_container,
-        )
+        return template
 
     def _adopt(
         self, kept: Mapping[str, str], tables: Mapping[str, Mapping[str, Any]], parameters: Mapping[str, str]
@@ -220,10 +230,10 @@ class _Deployment:
                 profile=None if self._target.profile is None else self._target.profile.value,
                 parameters=parameters,
             )
-            made.made(arn)
             if arn is None:
                 yield from self._nothing_to_change()
             else:
+                made.made(arn)
                 yield from self._propose_and_apply(made, arn, first=first)
 
     def _nothing_to_change(self) -> Iterator[Progress]:
@@ -256,30 +266,19 @@ class _Deployment:
         if not adopts:
             yield self._outcome(self._cloudformation.described(stack.id), changed=True, first=first)
 
+    def _not_taken_over(self, stack: Stack, parameters: Mapping[str, str]) -> Iterator[Finding]:
+        """Name the parameters of a first create that failed: one of them may be why it did."""
+        other = [
+            name
+            for name, value in stack.parameters.items()
+            if name not in self._options.given and parameters.get(name, value) != value
+        ]
+        if other:
+            message = f"Parameters of the create that failed do not count: {', '.join(sorted(other))}."
+            yield Finding("parameters", State.WARNING, message, "Give them again with --parameter.")
+
     def _outcome(self, stack: Stack, *, changed: bool, first: bool) -> Outcome:
         return Outcome(changed, stack.status, resolved(stack.outputs, self._target), first)
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    """Give a folder for the build; `LocalEnvironmentError` where this machine has no room for it."""
-    try:
-        with tempfile.TemporaryDirectory(prefix="triggers-") as folder:
-            yield Path(folder)
-    except OSError as error:
-        raise LocalEnvironmentError(
-            "The artifact cannot be built on this machine.",
-            reason=str(error),
-            hint="Make room where temporary files are kept, or set TMPDIR to another folder.",
-        ) from error
-
-
-def _not_taken_over(stack: Stack, parameters: Mapping[str, str]) -> Iterator[Finding]:
-    """Name the parameters of a first create that failed: one of them may be why it did."""
-    other = [name for name, value in stack.parameters.items() if parameters.get(name, value) != value]
-    if other:
-        message = f"Parameters of the create that failed do not count: {', '.join(sorted(other))}."
-        yield Finding("parameters", State.WARNING, message, "Give them again with --parameter.")
 
 
 def _stopping(findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """`triggers destroy` without its terminal: what a deleted stack takes with it, and what stays."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -20,11 +20,11 @@ class Inventory:
     stack: Stack
     deleted: tuple[Resource, ...]
     kept: tuple[Resource, ...]
-    waits: bool = False
-    """Whether a change set waits in it: another's, or an interrupted plan's."""
+    change_sets: Mapping[str, bool]
+    """Each with whether it waits: another's, or an interrupted plan's."""
 
 
-def inventory(aws: Aws) -> Inventory:
+def take_inventory(aws: Aws) -> Inventory:
     """Return what goes and what stays.
 
     `StackMissingError` where there is no such stack, `PreflightError` where somebody is at work on it.
@@ -51,14 +51,19 @@ def inventory(aws: Aws) -> Inventory:
         stack=stack,
         deleted=tuple(one for one in resources if one.logical_id not in retained),
         kept=tuple(one for one in resources if one.logical_id in retained),
-        waits=any(ours.change_sets().values()),
+        change_sets=ours.change_sets(),
     )
 
 
-def destroy(aws: Aws, stack: Stack) -> Generator[StackEvent, None, None]:
-    """Delete the stack and yield what happens; `DeploymentError` where something cannot be deleted."""
-    cloudformation = CloudFormation(aws.client("cloudformation"), stack.name)
+def destroy(aws: Aws, inventory: Inventory) -> Generator[StackEvent, None, None]:
+    """Delete the stack and yield what happens; `DeploymentError` where something cannot be deleted.
+
+    `PreflightError` where the stack is not as it was when the inventory was taken.
+    """
+    cloudformation = CloudFormation(aws.client("cloudformation"), inventory.stack.name)
+    stack = inventory.stack
     try:
+        cloudformation.check_unchanged(stack, inventory.change_sets)
         yield from followed(cloudformation, cloudformation.delete(stack.id), stack, aws, {"DELETE_COMPLETE"})
     except (ClientError, BotoCoreError) as error:
         raise explanation(error, aws.target, aws.region) from error

@@ -86,9 +86,9 @@ def _root(events: Sequence[StackEvent]) -> StackEvent | None:
 
 
 def _look(stack: Stack, target: Target, region: str) -> str:
-    if target.endpoint_url:
-        return "triggers status shows the stack."
     partition = stack.id.split(":")[1]
+    if target.endpoint_url or partition not in _CONSOLES:
+        return "triggers status shows the stack."
     return (
         f"Look at https://{region}.{_CONSOLES[partition]}/cloudformation/home?region={region}"
         f"#/stacks/events?stackId={quote(stack.id, safe='')}"

@@ -9,7 +9,6 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +23,7 @@ from triggers_api.errors import (
 )
 from triggers_api.ops.aws import BAD_CREDENTIALS, DENIED
 from triggers_api.ops.build import find_uv
+from triggers_api.ops.scratch import scratch_folder
 
 PACKAGE = "aws-sam-cli==1.170.0"
 """What uv runs where there is no sam on PATH: the version that this package is tested with."""
@@ -121,9 +121,8 @@ def find(environment: Mapping[str, str], region: str) -> Sam:
     hint = f"Install it: python3 -m pip install pipx && pipx install {PACKAGE}"
     try:
         command = (on_path,) if on_path else (find_uv(), "tool", "run", "--quiet", "--from", PACKAGE, "sam")
-        # Nothing that lies in the working directory is for uv or for SAM.
-        with tempfile.TemporaryDirectory(prefix="triggers-") as folder:
-            done = run((*command, "--version"), Path(folder), variables)
+        with scratch_folder() as folder:
+            done = run((*command, "--version"), folder, variables)
     except (BuildError, OSError) as error:
         reason = getattr(error, "reason", "") or str(error)
         raise PreflightError("There is no SAM CLI on this machine.", reason=reason, hint=hint) from error
@@ -152,13 +151,23 @@ def run(
         try:
             output, errors = process.communicate()
         except BaseException:
-            os.killpg(process.pid, signal.SIGINT)
-            try:
-                process.communicate(timeout=_PATIENCE_SECONDS)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
+            _stop(process)
             raise
     return subprocess.CompletedProcess(command, process.returncode, output, errors)
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    """Ask a group of processes to end, and wait; at the end of patience, or at a second Ctrl-C, end it."""
+    try:
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=_PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # it has just ended
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
 
 
 def _overrides(parameters: Mapping[str, str]) -> list[str]:

@@ -19,6 +19,8 @@ class Stack:
     changed_at: datetime
     outputs: Mapping[str, str]
     parameters: Mapping[str, str]
+    waiting: tuple[Mapping[str, str], ...] = ()
+    """In a stack that has nothing yet: the parameters of each change set that waits in it."""
 
     @classmethod
     def parsed(cls, found: Mapping[str, Any]) -> Self:

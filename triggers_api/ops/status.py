@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from triggers_api.errors import StackMissingError
-from triggers_api.ops.aws import Aws
+from triggers_api.errors import OperatorError, StackMissingError
+from triggers_api.ops.aws import Aws, explained
 from triggers_api.ops.checks import Finding, State, belongs_to
 from triggers_api.ops.cloudformation import CloudFormation
 from triggers_api.ops.outputs import resolved
@@ -77,13 +77,21 @@ def status_of(aws: Aws) -> Status:
 
 def missing(aws: Aws, stack: Stack) -> Iterator[Finding]:
     """Say what of a stack somebody has deleted by hand: CloudFormation does not look, and makes none anew."""
-    found = _read(aws, stack)
+    try:
+        with explained(aws.target, aws.region):
+            found = _read(aws, stack)
+    except OperatorError as error:
+        yield Finding("resources", State.UNKNOWN, error.reason or error.message, error.hint)
+        return
     gone = [table.name for table in found.tables if table.state == MISSING]
     if "FunctionName" in stack.outputs and found.function is None:
         gone.insert(0, stack.outputs["FunctionName"])
     if gone:
         message = f"Deleted by hand, though part of the stack {stack.name}: {', '.join(gone)}."
-        fix = "Run triggers destroy, which keeps the tables that are left, and deploy with --adopt."
+        fix = (
+            "Run triggers destroy, which keeps the tables that are left, and deploy with --adopt: "
+            "the API gets a new address."
+        )
         yield Finding("resources", State.WARNING, message, fix)
 
 
