@@ -1,8 +1,6 @@
 """`triggers deploy`: put the stack on AWS, or change it."""
 
-import signal
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -116,7 +114,7 @@ def _run(options: "DeployOptions", consent: Consent, *, as_json: bool) -> None:
     aws = say_where(options.target, "Plan" if options.plan else "Deploy")
     report = reporter(as_json=as_json, target=options.target)
     today = datetime.now(UTC).date()
-    with _interrupts_told(), report, closing(deployment(options, aws, today=today)) as progress:
+    with console.interrupts_told(), report, closing(deployment(options, aws, today=today)) as progress:
         try:
             for event in progress:
                 report.tell(event)
@@ -155,22 +153,6 @@ def _decide(event: "Progress", target: Target, consent: Consent) -> None:
             )
         else:
             console.confirm("Make these changes?", yes=consent.to_changes, no_input=consent.no_input)
-
-
-@contextmanager
-def _interrupts_told() -> Iterator[None]:
-    """Say at once that a Ctrl-C was heard: taking away what was made for the occasion needs a moment."""
-
-    def tell(_number: int, _frame: object) -> None:
-        console.say("Interrupted; putting things in order. Once more ends it at once.")
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, tell)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def say_where(target: Target, what: str) -> "Aws":
