@@ -13,7 +13,10 @@ HOW_TO_DELETE = "Delete them with DELETE /v1/events/ID; what is left expires by 
 _AT_A_TIME = 6
 _LOOKS = 2
 _GONE = {200, 404}  # 404: an API whose delete is not idempotent; that has a check of its own
+_LATE_SECONDS = 2.0
 _SHOWN = 5
+
+_Call = Callable[[Visit, Made, str], Awaitable[None]]
 
 
 def cleaning(made: Made) -> Callable[[Visit], Awaitable[None]]:
@@ -23,9 +26,9 @@ def cleaning(made: Made) -> Callable[[Visit], Awaitable[None]]:
         failures: list[UnexpectedError] = []
         for look in range(_LOOKS):
             if look:  # an ingest whose answer nobody got may still be at work
-                await asyncio.sleep(visit.patience)
-            failures = await _side_by_side(_find(visit, made, source) for source in set(made.unanswered))
-            failures += await _side_by_side(_delete(visit, made, one) for one in set(made.event_ids))
+                await asyncio.sleep(min(_LATE_SECONDS, visit.patience))
+            failures = await _side_by_side(_delete, visit, made, set(made.event_ids))
+            failures += await _side_by_side(_find, visit, made, set(made.unanswered))
             if not (failures or made.unanswered):
                 return
         if failures:
@@ -49,7 +52,7 @@ async def _delete(visit: Visit, made: Made, event_id: str) -> None:
 
 
 async def _find(visit: Visit, made: Made, source: str) -> None:
-    """Look for the event of an ingest whose answer was lost: its source is the run's own."""
+    """Look for the event of an ingest whose answer was lost, and remove it: its source is the run's own."""
     async for page in visit.pages({"source": source}):
         for event in page.events:
             event_id = parse_event_id(str(event.get("event_id")))
@@ -57,19 +60,20 @@ async def _find(visit: Visit, made: Made, source: str) -> None:
                 made.event_ids.add(event_id)
                 if source in made.unanswered:
                     made.unanswered.remove(source)
+                await _delete(visit, made, event_id)
 
 
-async def _side_by_side(calls: Iterable[Awaitable[None]]) -> list[UnexpectedError]:
-    """Make the calls, some at a time, all of them; return what went wrong."""
+async def _side_by_side(call: _Call, visit: Visit, made: Made, each: Iterable[str]) -> list[UnexpectedError]:
+    """Make a call for each, some at a time, whatever becomes of the others; return what went wrong."""
     places = asyncio.Semaphore(_AT_A_TIME)
     failures: list[UnexpectedError] = []
 
-    async def make(call: Awaitable[None]) -> None:
+    async def make(one: str) -> None:
         async with places:
             try:
-                await call
+                await call(visit, made, one)
             except UnexpectedError as error:
                 failures.append(error)
 
-    await asyncio.gather(*map(make, calls))
+    await asyncio.gather(*map(make, each))
     return failures
