@@ -19,6 +19,10 @@ def url(rehearsal: Rehearsal) -> str:
     return found
 
 
+# On a busy machine the emulator needs long to start a function for each request that comes at once.
+PATIENT = ("--timeout", "55")
+
+
 def items(rehearsal: Rehearsal, table: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = rehearsal.emulator.client("dynamodb").scan(
         TableName=table, ConsistentRead=True
@@ -29,7 +33,7 @@ def items(rehearsal: Rehearsal, table: str) -> list[dict[str, Any]]:
 def test_a_fresh_deployment_passes_and_nothing_is_left_but_what_idempotency_needs(
     rehearsal: Rehearsal, url: str
 ) -> None:
-    found = rehearsal.ask("smoke", "--stage", "prod")
+    found = rehearsal.ask("smoke", "--stage", "prod", *PATIENT)
     assert [one for one in found["checks"] if not one["passed"]] == []
     assert (found["url"], found["passed"], len(found["checks"])) == (url, True, 27)
     assert [item for item in items(rehearsal, EVENTS) if "status" in item] == []
@@ -46,7 +50,7 @@ def test_its_own_key_was_revoked_and_would_have_ended_soon(rehearsal: Rehearsal,
 
 
 def test_the_id_of_each_check_is_in_the_log(rehearsal: Rehearsal, url: str) -> None:
-    found = rehearsal.ask("smoke", "--stage", "prod")
+    found = rehearsal.ask("smoke", "--stage", "prod", *PATIENT)
     logs = rehearsal.emulator.client("logs")
     pages = logs.get_paginator("filter_log_events").paginate(logGroupName="/aws/lambda/triggers-api-prod")
     lines = "\n".join(event["message"] for page in pages for event in page["events"])
@@ -58,7 +62,7 @@ def test_the_id_of_each_check_is_in_the_log(rehearsal: Rehearsal, url: str) -> N
 def test_a_given_key_needs_a_url_and_nothing_of_aws(rehearsal: Rehearsal, url: str) -> None:
     key = rehearsal.key("prod")
     outsider = rehearsal.with_variables(AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", TRIGGERS_API_KEY=key)
-    done = outsider.run("smoke", "--url", f"{url}/")
+    done = outsider.run("smoke", "--url", f"{url}/", *PATIENT)
     assert done.returncode == 0, said(done)
     assert key not in said(done)
 
@@ -66,7 +70,7 @@ def test_a_given_key_needs_a_url_and_nothing_of_aws(rehearsal: Rehearsal, url: s
 def test_an_event_of_somebody_else_is_left_as_it_was(rehearsal: Rehearsal, url: str) -> None:
     with ApiClient(url, key=rehearsal.key("prod")) as client:
         event_id = client.ingest({}).body["event_id"]
-        assert rehearsal.run("smoke").returncode == 0
+        assert rehearsal.run("smoke", *PATIENT).returncode == 0
         assert [event["event_id"] for event in client.inbox()] == [event_id]
 
 

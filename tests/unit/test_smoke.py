@@ -252,6 +252,49 @@ def test_no_text_of_a_result_holds_the_key_or_the_payload(sqlite_stores: Stores)
     assert key not in repr(SmokeOptions("http://127.0.0.1:1", key))
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"{" * 5000,
+        b'{"events": [5, {"event_id": {}, "payload": NaN}], "pagination": 7, "error": []}',
+        b'{"events": [5, {"event_id": {}, "payload": 1e999}], "pagination": {"next_cursor": "\\ud800"}}',
+        b'{"event_id": "../../x", "error": {"code": {}, "request_id": []}, "status": {}}',
+    ],
+)
+@pytest.mark.parametrize("status", [200, 201, 404])
+def test_answers_of_any_kind_fail_checks_and_never_the_run(
+    sqlite_stores: Stores, body: bytes, status: int
+) -> None:
+    class Junk(Defect):
+        async def answer(self, scope: Scope, ask: Ask) -> Reply:
+            reply = await ask(scope)
+            return reply if scope["path"] == "/v1/health" else replace(reply, status=status, body=body)
+
+    results = results_of(Junk(real_api(sqlite_stores)), timeout=0.5)
+    assert {"ingest", "event by id", "inbox", "cursor", *FILTERS} <= failed(results)
+    assert len(results) == 26
+
+
+def test_the_stage_is_never_asked_more_than_a_few_things_at_once(sqlite_stores: Stores) -> None:
+    class Counting(Defect):
+        now = most = 0
+
+        async def answer(self, scope: Scope, ask: Ask) -> Reply:
+            self.now += 1
+            self.most = max(self.most, self.now)
+            try:
+                return await ask(scope)
+            finally:
+                self.now -= 1
+
+    app = Counting(real_api(sqlite_stores))
+    assert failed(results_of(app)) == set()
+    assert 1 < app.most <= 4
+
+
 @pytest.mark.parametrize("seconds", [0, -1, 56, float("nan")])
 def test_a_bound_that_is_none_is_refused(seconds: float) -> None:
     with pytest.raises(ConfigurationError, match="--timeout"):

@@ -42,7 +42,7 @@ def smoke(
     ] = None,
     timeout: Annotated[
         float, typer.Option(metavar="SECONDS", help="How long one check may take; at most 55.")
-    ] = 20.0,
+    ] = 30.0,
     junit: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a JUnit report too.", show_default=False)
     ] = None,

@@ -4,12 +4,13 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 import httpx
 
 from triggers_api.core.ids import parse_event_id
+from triggers_api.core.strict_json import dump_canonical
 from triggers_api.ops.smoke_failures import UnexpectedError, remedy
 
 _CODE = re.compile(r"[A-Z][A-Z_]{1,39}", re.ASCII)
@@ -46,7 +47,7 @@ class Answer:
     def next_cursor(self) -> str:
         """Where the next page begins; empty at the end."""
         cursor = self.nested("pagination").get("next_cursor")
-        return cursor if isinstance(cursor, str) else ""
+        return cursor if isinstance(cursor, str) and cursor.isascii() else ""
 
     @property
     def code(self) -> str:
@@ -79,9 +80,21 @@ def is_uuid4(text: str) -> bool:
     return parse_event_id(text) is not None and UUID(text).version == 4  # noqa: PLR2004 - as its name says
 
 
+def is_json_equal(value: Any, other: Any) -> bool:
+    """Tell whether two values of JSON are equal: integers exactly, and 1 is neither 1.0 nor true."""
+    try:
+        return dump_canonical(value) == dump_canonical(other)
+    except (ValueError, RecursionError):
+        return False
+
+
 def parsed(content: bytes) -> Mapping[str, Any]:
     """Return a body that is a JSON object; empty where it is something else."""
     try:
-        return mapping(json.loads(content))
+        return mapping(json.loads(content, parse_constant=_no_json))
     except (ValueError, RecursionError):
         return {}
+
+
+def _no_json(constant: str) -> NoReturn:
+    raise ValueError(constant)

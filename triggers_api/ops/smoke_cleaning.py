@@ -10,7 +10,7 @@ from triggers_api.ops.smoke_failures import UnexpectedError
 CLEAN_UP = "clean up"
 HOW_TO_DELETE = "Delete them with DELETE /v1/events/ID; what is left expires by itself (EventTtlDays)."
 
-_AT_A_TIME = 6
+_AT_A_TIME = 4
 _LOOKS = 2
 _GONE = {200, 404}  # 404: an API whose delete is not idempotent; that has a check of its own
 _LATE_SECONDS = 2.0

@@ -100,7 +100,7 @@ class Visit:
         try:
             async with self._http.stream(method, path, headers=sent, params=params, content=body) as response:
                 content = await _read(response)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, UnicodeError) as error:  # the latter: of a host that no name server knows
             self._waiting.remove(wanted)
             raise broken(error, wanted, self.request_id) from error
         self._waiting.remove(wanted)

@@ -31,7 +31,7 @@ class UnexpectedError(Exception):
 def broken(error: Exception, request: str, request_id: str) -> UnexpectedError:
     """Say why a request has no answer."""
     causes = list(_causes(error))
-    if any(isinstance(one, socket.gaierror) for one in causes):
+    if any(isinstance(one, socket.gaierror | UnicodeError) for one in causes):
         saw, fix = "the host is unknown", "Check the host in the URL, and this machine's name resolution."
     elif tls := next((one for one in causes if isinstance(one, ssl.SSLError)), None):
         reason = getattr(tls, "verify_message", "") or tls.reason or "no reason"

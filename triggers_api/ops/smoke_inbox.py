@@ -7,9 +7,8 @@ looks again where an event may only be late, and no other's event is counted or 
 from collections.abc import Mapping
 from typing import Any
 
-from triggers_api.core.strict_json import dump_canonical
 from triggers_api.core.times import is_time
-from triggers_api.ops.smoke_answer import Answer
+from triggers_api.ops.smoke_answer import Answer, is_json_equal
 from triggers_api.ops.smoke_client import EVENT_TYPE, PAYLOAD, Check, Visit
 
 _TAKEN = "If another consumer acknowledges every event that it sees, it took this one: stop it for a moment."
@@ -59,7 +58,7 @@ def _require_fields(
     wrong = [name for name, value in expected.items() if event.get(name) != value]
     wrong += [] if isinstance(event.get("metadata"), dict) else ["metadata"]
     answer.require(not wrong, "the event's fields as they were sent", f"another {', '.join(wrong)}")
-    same = dump_canonical(event.get("payload")) == dump_canonical(PAYLOAD)
+    same = is_json_equal(event.get("payload"), PAYLOAD)
     answer.require(same, "the payload as it was sent", "another payload")
 
 
@@ -87,10 +86,10 @@ async def _cursor(visit: Visit) -> None:
         seen: list[Mapping[str, Any]] = []
         cursors: list[str] = []
         async for page in visit.pages({"source": visit.source}, limit=_LIMIT):
-            seen += [event for event in page.events if event.get("event_id") in own]
+            seen += [event for event in page.events if str(event.get("event_id")) in own]
             cursors.append(page.next_cursor)
         times = [str(event.get("created_at")) for event in seen]
-        missing = len(own) - len({event.get("event_id") for event in seen})
+        missing = len(own) - len({str(event.get("event_id")) for event in seen})
         flaw, fix = "", ""
         if len(seen) > len(own) - missing:
             flaw = f"{len(seen) - len(own) + missing} of them came again"

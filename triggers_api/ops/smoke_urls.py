@@ -25,10 +25,13 @@ def base_url(text: str) -> str:
 
     `ConfigurationError` for what is none; the message does not repeat it, for it may hold credentials.
     """
+    from httpx import URL, InvalidURL
+
     try:
+        URL(text)
         parts = urlsplit(text)
         sound = _URL.fullmatch(text) is not None and bool(parts.hostname) and parts.port != 0
-    except ValueError:
+    except (ValueError, InvalidURL):
         sound = False
     if not sound:
         raise ConfigurationError(
