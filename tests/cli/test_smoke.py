@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -190,33 +191,61 @@ def test_a_host_that_hears_the_key_in_clear_is_warned_of() -> None:
     assert done.stderr.startswith("warning: http:// sends the key in clear")
 
 
+@contextmanager
+def started(url: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Start it with a key of its own, and give it when it has made events and waits for an answer."""
+    line = [TRIGGERS, "smoke", "--url", url, "--stage", "local", "--data-dir", str(folder), "--timeout", "55"]
+    process = subprocess.Popen(
+        line,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background job ignores Ctrl-C, and what it starts inherits that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
+    try:
+        while not any("acknowledge" in event["source"] for event in events_of(url)):
+            assert process.poll() is None
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def is_revoked(folder: Path) -> bool:
+    ((_, record),) = on_local(folder).all().items()
+    return bool(record["state"] == "revoked")
+
+
 def test_ctrl_c_in_the_middle_removes_what_was_made_revokes_the_key_and_exits_130(
     sqlite_stores: Stores, tmp_path: Path
 ) -> None:
     app = hanging(real_api(sqlite_stores), lambda scope: scope["path"].endswith("/ack"))
-    with serving(app) as url:
-        line = [TRIGGERS, "smoke", "--url", url, "--stage", "local", "--data-dir", str(tmp_path / "data")]
-        process = subprocess.Popen(
-            line,
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            # A shell's background job ignores Ctrl-C, and what it starts inherits that.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
-        )
-        try:
-            while not any("acknowledge" in event["source"] for event in events_of(url)):
-                assert process.poll() is None
-            process.send_signal(signal.SIGINT)
-            stdout, stderr = process.communicate(timeout=30)
-        finally:
-            process.kill()
-            process.wait()
+    with serving(app) as url, started(url, tmp_path / "data") as process:
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=30)
         assert (process.returncode, stdout) == (130, "")
         assert stderr.splitlines()[-1].startswith("Interrupted; putting things in order.")
         assert "Traceback" not in stderr
         assert events_of(url) == []
-    ((_, record),) = on_local(tmp_path / "data").all().items()
-    assert record["state"] == "revoked"
+    assert is_revoked(tmp_path / "data")
+
+
+def test_a_second_ctrl_c_ends_it_though_the_clean_up_hangs_and_the_key_is_revoked_still(
+    sqlite_stores: Stores, tmp_path: Path
+) -> None:
+    app = hanging(
+        real_api(sqlite_stores), lambda scope: scope["path"].endswith("/ack") or scope["method"] == "DELETE"
+    )
+    with serving(app) as url, started(url, tmp_path / "data") as process:
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        while "Interrupted" not in process.stderr.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=30)
+        assert process.returncode == 130
+        assert "Traceback" not in stderr
+    assert is_revoked(tmp_path / "data")

@@ -208,6 +208,23 @@ class CursorMissing(Defect):
         return reply.saying({**page, "pagination": {"limit": page["pagination"]["limit"]}})
 
 
+class FirstPageEmpty(Defect):
+    """Gives nothing but a cursor at first: no defect, for a page may be short."""
+
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        if not is_inbox(scope):
+            return await ask(scope)
+        cursor = dict(parse_qsl(scope["query_string"].decode())).get("cursor")
+        if cursor != "begin":
+            reply = await ask(scope)
+            if cursor is not None or reply.status != 200:
+                return reply
+            page = reply.json
+            following = {**page["pagination"], "next_cursor": "begin"}
+            return reply.saying({**page, "events": [], "pagination": following})
+        return await ask(with_query(scope, lambda query: {k: v for k, v in query.items() if k != "cursor"}))
+
+
 class LimitIgnored(Defect):
     async def answer(self, scope: Scope, ask: Ask) -> Reply:
         asked = with_query(scope, lambda query: {**query, "limit": "100"}) if is_inbox(scope) else scope

@@ -151,6 +151,10 @@ def test_an_origin_that_was_narrowed_is_right(sqlite_stores: Stores) -> None:
     assert failed(results_of(real_api(sqlite_stores, cors_allow_origin="https://shop.example"))) == set()
 
 
+def test_a_short_page_with_a_cursor_is_right(sqlite_stores: Stores) -> None:
+    assert failed(results_of(broken_api.FirstPageEmpty(real_api(sqlite_stores)))) == set()
+
+
 def test_a_key_that_is_bound_to_a_source_is_told_plainly(sqlite_stores: Stores) -> None:
     results = results_of(real_api(sqlite_stores), key=add_key(sqlite_stores, source="shop"))
     assert results["ingest"].saw == "not run: the key is bound to another source"

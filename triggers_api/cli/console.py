@@ -6,7 +6,6 @@ cut: a table is tab-separated. With `--json` stdout is one JSON document and not
 
 import json
 import os
-import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -170,22 +169,6 @@ def may_ask(*, yes: bool, no_input: bool) -> None:
             reason="--no-input was given" if no_input else "the input is not a terminal",
             hint="Add --yes, after a look at what it will do.",
         )
-
-
-@contextmanager
-def interrupts_told() -> Iterator[None]:
-    """Say at once that a Ctrl-C was heard: taking away what was made for the occasion needs a moment."""
-
-    def tell(_number: int, _frame: object) -> None:
-        say("Interrupted; putting things in order. Once more ends it at once.")
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, tell)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def may_be_asked() -> bool:

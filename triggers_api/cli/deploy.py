@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from triggers_api.cli import config, console
+from triggers_api.cli.interrupts import interrupts_told
 from triggers_api.cli.options import (
     DebugOption,
     JsonOption,
@@ -114,7 +115,7 @@ def _run(options: "DeployOptions", consent: Consent, *, as_json: bool) -> None:
     aws = say_where(options.target, "Plan" if options.plan else "Deploy")
     report = reporter(as_json=as_json, target=options.target)
     today = datetime.now(UTC).date()
-    with console.interrupts_told(), report, closing(deployment(options, aws, today=today)) as progress:
+    with interrupts_told(), report, closing(deployment(options, aws, today=today)) as progress:
         try:
             for event in progress:
                 report.tell(event)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from triggers_api.cli import config, console
+from triggers_api.cli.interrupts import interrupts_told
 from triggers_api.cli.options import (
     DataDirOption,
     DebugOption,
@@ -84,7 +85,7 @@ def smoke(
     if api_key is None:
         _say_where(target)
     console.say(f"Checking {base}; the request ids begin with smoke-{options.run}.")
-    with console.interrupts_told(), closing(results_of(options)) as results:
+    with interrupts_told(), closing(results_of(options)) as results:
         found = counted(_failures_told(results), options.total, "Checking")
     if junit is not None:
         write_report(junit, found)
