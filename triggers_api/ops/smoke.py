@@ -77,9 +77,8 @@ def smoke(options: SmokeOptions) -> Generator[Result]:
         yield from _results_of(Run(options.url, options.key, options.timeout, options.run))
         return
     assert options.target is not None  # noqa: S101 - see SmokeOptions
-    key = generate(
-        options.target.stage.value
-    )  # known before it is stored: whatever happens, it can be revoked
+    # Known before it is stored: whatever happens, it can be revoked.
+    key = generate(options.target.stage.value)
     try:
         smoke_keys.make(key, options.target, run=options.run)
         yield from _results_of(Run(options.url, key, options.timeout, options.run))
