@@ -30,7 +30,8 @@ decides the HTTP status (`api/errors.py`) and the exit code (`cli/exit_codes.py`
         ├── TableMissingError
         ├── StackMissingError
         ├── PreflightError
-        └── DeploymentError ── BuildError
+        ├── DeploymentError ── BuildError
+        └── ChecksFailedError
 """
 
 from collections.abc import Mapping
@@ -55,6 +56,7 @@ class Kind(Enum):
     FAILED = auto()
     PREFLIGHT = auto()
     DEPLOYMENT = auto()
+    CHECKS = auto()
 
 
 class TriggersError(Exception):
@@ -277,3 +279,10 @@ class BuildError(DeploymentError):
     """The artifact cannot be made; nothing was changed."""
 
     code = "BUILD_FAILED"
+
+
+class ChecksFailedError(OperatorError):
+    """A smoke test, or a look at the live stack, found what should not be so."""
+
+    kind = Kind.CHECKS
+    code = "CHECKS_FAILED"

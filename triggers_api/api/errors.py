@@ -22,6 +22,7 @@ HTTP_STATUS: Mapping[Kind, int] = {
     Kind.FAILED: 500,
     Kind.PREFLIGHT: 500,
     Kind.DEPLOYMENT: 500,
+    Kind.CHECKS: 500,
     Kind.UNAVAILABLE: 503,
 }
 

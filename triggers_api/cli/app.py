@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from triggers_api.cli import deploy, dev, doctor, keys, openapi, stack
+from triggers_api.cli import deploy, dev, doctor, keys, openapi, smoke, stack
 from triggers_api.version import VERSION
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("deploy")(deploy.deploy)
 app.command("status")(stack.status)
 app.command("outputs")(stack.outputs)
 app.command("destroy")(stack.destroy)
+app.command("smoke")(smoke.smoke)
 app.command("openapi")(openapi.openapi)
 app.add_typer(keys.app, name="keys")
 

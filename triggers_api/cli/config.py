@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from triggers_api.errors import ConfigurationError
+from triggers_api.core.keys import is_well_formed
+from triggers_api.errors import ConfigurationError, InvalidKeyError
 from triggers_api.ops.target import LOCAL, Setting, Target
 
 FILE = "triggers.toml"
@@ -111,6 +112,21 @@ def checked(name: str, value: str) -> Setting:
     else:
         _require(answer, _STACK_NAME, "a stack name: letters, digits and -, at most 128")
     return answer
+
+
+def api_key(flag: str | None, *, variables: Mapping[str, str] | None = None) -> Setting | None:
+    """Return the key to send, of `--key` or `TRIGGERS_API_KEY`; None where neither is given.
+
+    `InvalidKeyError` for what can be no key: it would not even fit into a header.
+    """
+    given = _said(flag, "--key", environment() if variables is None else variables, "TRIGGERS_API_KEY")
+    if given is not None and not is_well_formed(given.value):
+        raise InvalidKeyError(
+            f"{given.origin} is not an API key.",
+            reason="it has other characters, another length or a wrong checksum: mistyped, or cut",
+            hint="Give it as `triggers keys create` showed it.",
+        )
+    return given
 
 
 def stage_settings(stage: str, *, folder: Path | None = None) -> StageSettings:

@@ -1,9 +1,7 @@
 """`triggers deploy`: put the stack on AWS, or change it."""
 
-import signal
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from triggers_api.cli import config, console
-from triggers_api.cli.exit_codes import INTERRUPTED
+from triggers_api.cli.interrupts import interrupts_told
 from triggers_api.cli.options import (
     DebugOption,
     JsonOption,
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
     from triggers_api.ops.deployment import DeployOptions
     from triggers_api.ops.progress import Progress
 
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_LEFT = "A change set may be left: see the stack in CloudFormation's console."
 
 
 def deploy(
@@ -123,7 +121,7 @@ def _run(options: "DeployOptions", consent: Consent, *, as_json: bool) -> None:
     aws = say_where(options.target, "Plan" if options.plan else "Deploy")
     report = reporter(as_json=as_json, target=options.target)
     today = datetime.now(UTC).date()
-    with _interrupts_told(), report, closing(deployment(options, aws, today=today)) as progress:
+    with interrupts_told(_LEFT), report, closing(deployment(options, aws, today=today)) as progress:
         try:
             for event in progress:
                 report.tell(event)
@@ -162,32 +160,6 @@ def _decide(event: "Progress", target: Target, consent: Consent) -> None:
             )
         else:
             console.confirm("Make these changes?", yes=consent.to_changes, no_input=consent.no_input)
-
-
-@contextmanager
-def _interrupts_told() -> Iterator[None]:
-    """Say at once that a Ctrl-C was heard: taking away what was made for the occasion needs a moment.
-
-    A process that is told to end in another way, or whose terminal is gone, tidies up too.
-    """
-    heard = [one for one in _ENDING if signal.getsignal(one) is not signal.SIG_IGN]  # nohup stays in force
-
-    def tell(_number: int, _frame: object) -> None:
-        for one in heard:
-            signal.signal(one, end if one is signal.SIGINT else signal.SIG_IGN)
-        console.say("Interrupted; putting things in order. Ctrl-C once more ends it at once.")
-        raise KeyboardInterrupt
-
-    def end(_number: int, _frame: object) -> None:
-        console.say("Ended at once. A change set may be left: see the stack in CloudFormation's console.")
-        sys.exit(INTERRUPTED)
-
-    before = {one: signal.signal(one, tell) for one in heard}
-    try:
-        yield
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
 
 
 def say_where(target: Target, what: str) -> "Aws":

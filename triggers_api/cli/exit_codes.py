@@ -21,4 +21,5 @@ EXIT_CODE: Mapping[Kind, int] = {
     Kind.FAILED: 1,
     Kind.PREFLIGHT: 3,
     Kind.DEPLOYMENT: 5,
+    Kind.CHECKS: 6,
 }

@@ -1,0 +1,402 @@
+"""The product itself on loopback, whole or with one defect: a wrapper that changes what it hears or says."""
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+from uuid import uuid1, uuid4
+
+import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tests.conftest import Stores
+from triggers_api.api.app import create_app
+from triggers_api.api.auth import Authenticator
+from triggers_api.api.service import Service
+from triggers_api.core.ids import EventIds
+from triggers_api.core.inbox import Inbox
+from triggers_api.core.keys import LOCAL_KEY
+from triggers_api.core.times import system_clock
+
+KEY = LOCAL_KEY
+_STOP_SECONDS = 10.0
+
+Ask = Callable[[Scope], Awaitable["Reply"]]
+
+
+def real_api(stores: Stores, *, cors_allow_origin: str = "*") -> ASGIApp:
+    """Return the service as `triggers dev` runs it."""
+    inbox = Inbox(stores.events, ids=EventIds(), clock=system_clock, event_ttl_days=7)
+    door = Authenticator(stores.keys, accept_local_key=True, cache_seconds=0, clock=system_clock)
+    service = Service(inbox=inbox, authenticator=door, clock=system_clock, in_threads=True)
+    return create_app(service, cors_allow_origin=cors_allow_origin, docs_assets=None)
+
+
+@contextmanager
+def serving(app: ASGIApp, *, certificate: tuple[Path, Path] | None = None) -> Iterator[str]:
+    """Serve an app on a free port; `certificate` is a file of a certificate and one of its key."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    public, private = certificate or (None, None)
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=1,
+        ssl_certfile=public,
+        ssl_keyfile=private,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        end = time.monotonic() + _STOP_SECONDS
+        while not server.started and time.monotonic() < end:
+            time.sleep(0.005)
+        scheme = "https" if certificate else "http"
+        yield f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(_STOP_SECONDS)
+        listener.close()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A whole answer; names of headers are in lower case."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    def saying(self, document: Any, *, status: int | None = None) -> "Reply":
+        """Return the answer with another body."""
+        return replace(self, status=status or self.status, body=json.dumps(document).encode())
+
+    def without(self, *names: str) -> "Reply":
+        """Return the answer without the headers that begin with these."""
+        return replace(self, headers={k: v for k, v in self.headers.items() if not k.startswith(names)})
+
+
+class Defect:
+    """An API that asks the real one; a subclass changes the question or the answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def ask(asked: Scope) -> Reply:
+            messages: list[Message] = []
+
+            async def keep(message: Message) -> None:
+                messages.append(message)
+
+            await self._app(asked, receive, keep)
+            head, *rest = messages
+            headers = {name.decode(): value.decode() for name, value in head["headers"]}
+            return Reply(head["status"], headers, b"".join(one.get("body", b"") for one in rest))
+
+        reply = await self.answer(scope, ask)
+        headers = {**reply.headers, "content-length": str(len(reply.body))}
+        raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": reply.status, "headers": raw})
+        await send({"type": "http.response.body", "body": reply.body})
+
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        return await ask(scope)
+
+
+def without_header(scope: Scope, name: bytes) -> Scope:
+    return {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != name]}
+
+
+def with_query(scope: Scope, change: Callable[[dict[str, str]], dict[str, str]]) -> Scope:
+    query = dict(parse_qsl(scope["query_string"].decode()))
+    return {**scope, "query_string": urlencode(change(query)).encode()}
+
+
+def is_inbox(scope: Scope) -> bool:
+    return bool(scope["path"] == "/v1/inbox")
+
+
+class KeyNotChecked(Defect):
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        scope = without_header(scope, b"x-api-key")
+        return await ask({**scope, "headers": [*scope["headers"], (b"x-api-key", KEY.encode())]})
+
+
+class AnyKeyTaken(KeyNotChecked):
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        has_key = any(name == b"x-api-key" for name, _ in scope["headers"])
+        return await super().answer(scope, ask) if has_key else await ask(scope)
+
+
+class KeyNotCheckedOnDelete(KeyNotChecked):
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        return await super().answer(scope, ask) if scope["method"] == "DELETE" else await ask(scope)
+
+
+class Says422(Defect):
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        reply = await ask(scope)
+        return replace(reply, status=422) if reply.status == 400 else reply
+
+
+class TakesAnything(Defect):
+    """Stores, as it says, what is too large."""
+
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        reply = await ask(scope)
+        return reply.saying({"event_id": str(uuid4())}, status=201) if reply.status == 413 else reply
+
+
+class DoubleAck(Defect):
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        reply = await ask(scope)
+        return reply.saying({"status": "acknowledged"}, status=200) if reply.status == 409 else reply
+
+
+class CursorRepeats(Defect):
+    """Begins each page but the first with the last event of the one before."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(app)
+        self._last: dict[str, Any] = {}
+
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        reply = await ask(scope)
+        if not is_inbox(scope) or reply.status != 200:
+            return reply
+        page = reply.json
+        cursor = dict(parse_qsl(scope["query_string"].decode())).get("cursor", "")
+        if following := page["pagination"].get("next_cursor"):
+            self._last[following] = page["events"][-1]
+        if cursor in self._last:
+            page["events"].insert(0, self._last[cursor])
+        return reply.saying(page)
+
+
+class CursorSkips(Defect):
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        reply = await ask(scope)
+        if not (is_inbox(scope) and b"cursor=" in scope["query_string"] and reply.status == 200):
+            return reply
+        page = reply.json
+        return reply.saying({**page, "events": page["events"][1:]})
+
+
+class CursorMissing(Defect):
+    """Ends at the first page."""
+
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        reply = await ask(scope)
+        if not is_inbox(scope) or reply.status != 200:
+            return reply
+        page = reply.json
+        return reply.saying({**page, "pagination": {"limit": page["pagination"]["limit"]}})
+
+
+class FirstPageEmpty(Defect):
+    """Gives nothing but a cursor at first: no defect, for a page may be short."""
+
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        if not is_inbox(scope):
+            return await ask(scope)
+        cursor = dict(parse_qsl(scope["query_string"].decode())).get("cursor")
+        if cursor != "begin":
+            reply = await ask(scope)
+            if cursor is not None or reply.status != 200:
+                return reply
+            page = reply.json
+            following = {**page["pagination"], "next_cursor": "begin"}
+            return reply.saying({**page, "events": [], "pagination": following})
+        return await ask(with_query(scope, lambda query: {k: v for k, v in query.items() if k != "cursor"}))
+
+
+class LimitIgnored(Defect):
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        asked = with_query(scope, lambda query: {**query, "limit": "100"}) if is_inbox(scope) else scope
+        return await ask(asked)
+
+
+class FilterIgnored(Defect):
+    names: tuple[str, ...] = ("source", "event_type")
+
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        def rest(query: dict[str, str]) -> dict[str, str]:
+            return {name: value for name, value in query.items() if name not in self.names}
+
+        return await ask(with_query(scope, rest) if is_inbox(scope) else scope)
+
+
+class SourceFilterIgnored(FilterIgnored):
+    names = ("source",)
+
+
+class PayloadRounded(Defect):
+    """Reads a number as JavaScript does."""
+
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        reply = await ask(scope)
+        return replace(reply, body=reply.body.replace(b"9007199254740993", b"9007199254740992"))
+
+
+class IdNotEchoed(Defect):
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        return await ask(without_header(scope, b"x-request-id"))
+
+
+class IdWithAClockInIt(Defect):
+    """Makes a UUID v1 where none was sent."""
+
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        if any(name == b"x-request-id" for name, _ in scope["headers"]):
+            return await ask(scope)
+        made = (b"x-request-id", str(uuid1()).encode())
+        return await ask({**scope, "headers": [*scope["headers"], made]})
+
+
+class ErrorWithoutId(Defect):
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        reply = await ask(scope)
+        if reply.status < 400:
+            return reply
+        error = reply.json["error"]
+        error.pop("request_id")
+        return reply.saying({"error": error}).without("x-request-id")
+
+
+class ErrorWithoutIdInHeader(Defect):
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        reply = await ask(scope)
+        return reply.without("x-request-id") if reply.status >= 400 else reply
+
+
+class NoCors(Defect):
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        return (await ask(scope)).without("access-control-")
+
+
+class NoCorsOnErrors(Defect):
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        reply = await ask(scope)
+        return reply.without("access-control-") if reply.status >= 400 else reply
+
+
+class NoCorsOnPreflight(Defect):
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        reply = await ask(scope)
+        return reply.without("access-control-") if scope["method"] == "OPTIONS" else reply
+
+
+class CorsOfAnybody(Defect):
+    """Names whoever asks."""
+
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        reply = await ask(scope)
+        origin = dict(scope["headers"]).get(b"origin", b"*").decode()
+        return replace(reply, headers={**reply.headers, "access-control-allow-origin": origin})
+
+
+class CorsOfTwo(Defect):
+    """Has one origin in the preflight, another in answers."""
+
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        reply = await ask(scope)
+        if scope["method"] != "OPTIONS":
+            return reply
+        return replace(reply, headers={**reply.headers, "access-control-allow-origin": "https://old.example"})
+
+
+class DeleteOnce(Defect):
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        if scope["method"] == "DELETE":
+            found = await ask({**scope, "method": "GET"})
+            if found.status == 404:
+                return found
+        return await ask(scope)
+
+
+class DeleteDoesNothing(Defect):
+    """Answers as it should and deletes nothing."""
+
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        if scope["method"] != "DELETE":
+            return await ask(scope)
+        reply = await ask({**scope, "method": "GET"})
+        return reply if reply.status == 401 else Reply(200)
+
+
+class IdempotencyIgnored(Defect):
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        return await ask(without_header(scope, b"idempotency-key"))
+
+
+class ReplayUntold(Defect):
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        return (await ask(scope)).without("idempotent-replayed")
+
+
+class HealthAlone(Defect):
+    """Has a health check that works, and nothing else that does."""
+
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        return await ask(scope) if scope["path"] == "/v1/health" else Reply(500)
+
+
+Matches = Callable[[Scope], bool]
+
+
+def hanging(app: ASGIApp, matches: Matches = lambda _: True, *, after_its_work: bool = False) -> ASGIApp:
+    """Return an API that answers some requests never, in `after_its_work` when all is done but the answer."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        if not matches(scope):
+            await app(scope, receive, send)
+            return
+        if after_its_work:
+
+            async def lose(_: Message) -> None:
+                pass
+
+            await app(scope, receive, lose)
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    return call
+
+
+def dripping(seconds: float = 0.05) -> ASGIApp:
+    """Return a server that answers a byte at a time, without an end."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for _ in range(2000):
+            await send({"type": "http.response.body", "body": b" ", "more_body": True})
+            await asyncio.sleep(seconds)
+
+    return call
+
+
+def fixed(reply: Reply) -> ASGIApp:
+    """Return a server with one answer to everything."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        raw = [(name.encode(), value.encode()) for name, value in reply.headers.items()]
+        await send({"type": "http.response.start", "status": reply.status, "headers": raw})
+        await send({"type": "http.response.body", "body": reply.body})
+
+    return call

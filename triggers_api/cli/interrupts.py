@@ -1,0 +1,38 @@
+"""Ctrl-C in a command that must put things in order before it ends."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from triggers_api.cli import console
+from triggers_api.cli.exit_codes import INTERRUPTED
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def interrupts_told(what_may_be_left: str) -> Iterator[None]:
+    """Say at once that a Ctrl-C was heard: taking away what was made for the occasion needs a moment.
+
+    A process that is told to end in another way, or whose terminal is gone, tidies up too. A second Ctrl-C is
+    a `SystemExit`, after which nobody tidies up, and the operator is told what may be left.
+    """
+    heard = [one for one in _ENDING if signal.getsignal(one) is not signal.SIG_IGN]  # nohup stays in force
+
+    def tell(_number: int, _frame: object) -> None:
+        for one in heard:
+            signal.signal(one, end if one is signal.SIGINT else signal.SIG_IGN)
+        console.say("Interrupted; putting things in order. Ctrl-C once more ends it at once.")
+        raise KeyboardInterrupt
+
+    def end(_number: int, _frame: object) -> None:
+        console.say(f"Ended at once. {what_may_be_left}")
+        sys.exit(INTERRUPTED)
+
+    before = {one: signal.signal(one, tell) for one in heard}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)

@@ -1,0 +1,113 @@
+"""Every call of a live API, checked as the requirements' section 7 asks; what was made is removed.
+
+    options = SmokeOptions(url="https://api.example/prod", key=key)
+    failed = [result for result in smoke(options) if not result.passed]
+
+The checks run in a thread with an event loop of its own, so that this works from any program; who stops
+reading waits until what was made is removed, which is bounded too.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Generator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from threading import Thread
+
+from triggers_api.core.keys import generate
+from triggers_api.errors import ConfigurationError
+from triggers_api.ops import smoke_keys
+from triggers_api.ops.results import Result
+from triggers_api.ops.smoke_run import CHECKS, Run
+from triggers_api.ops.target import Target
+
+TIMEOUT_SECONDS = 30.0
+"""The bound of one check: API Gateway gives up on a function after 29 seconds, and says so."""
+MAX_TIMEOUT_SECONDS = 55.0
+"""Nothing is heard of a check that hangs until its end, and nobody should wait a minute for a word."""
+
+_BEFORE_AND_AFTER = 2  # health and clean up
+
+
+@dataclass(frozen=True, slots=True)
+class SmokeOptions:
+    """What to check: `url` as `smoke_urls.base_url` gives it; `timeout` in seconds, for one check.
+
+    Without a key one is made in the target's stage, and revoked at the end.
+    """
+
+    url: str
+    key: str | None = field(default=None, repr=False)
+    target: Target | None = None
+    timeout: float = TIMEOUT_SECONDS
+    run: str = field(default_factory=lambda: secrets.token_hex(4))
+    """All request ids and sources of the run begin with `smoke-` and this."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be checked, before anything is sent."""
+        check_timeout(self.timeout)
+        if self.key is None and self.target is None:
+            raise ConfigurationError(
+                "There is no key to check with.", hint="Give --key, TRIGGERS_API_KEY or --stage."
+            )
+
+    @property
+    def total(self) -> int:
+        """How many results there will be."""
+        return len(CHECKS) + _BEFORE_AND_AFTER + (self.key is None)
+
+
+def check_timeout(seconds: float) -> None:
+    """Return where one check may take so long; else `ConfigurationError`."""
+    if not 0 < seconds <= MAX_TIMEOUT_SECONDS:
+        raise ConfigurationError(
+            f"--timeout must be more than 0 and at most {MAX_TIMEOUT_SECONDS:g} seconds.",
+            hint="Give another, or leave it out.",
+        )
+
+
+def smoke(options: SmokeOptions) -> Generator[Result]:
+    """Give the result of each check as it ends, the clean-up last.
+
+    `OperatorError` where no key can be made. Close the iterator, or let an exception pass through it, and the
+    checks end, what they made is removed, and the key is revoked.
+    """
+    if options.key is not None:
+        yield from _results_of(Run(options.url, options.key, options.timeout, options.run))
+        return
+    assert options.target is not None  # noqa: S101 - see SmokeOptions
+    # Known before it is stored: whatever happens, it can be revoked.
+    key = generate(options.target.stage.value)
+    try:
+        smoke_keys.make(key, options.target, run=options.run)
+        yield from _results_of(Run(options.url, key, options.timeout, options.run))
+    finally:
+        revoked = smoke_keys.revoke(key, options.target)
+    yield revoked
+
+
+def _results_of(run: Run) -> Generator[Result]:
+    results: SimpleQueue[Result | None] = SimpleQueue()
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(run.results(results.put))
+
+    def work() -> None:
+        try:
+            with suppress(asyncio.CancelledError):
+                loop.run_until_complete(task)
+        finally:
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
+            results.put(None)
+
+    thread = Thread(target=work, name="smoke", daemon=True)  # a second Ctrl-C ends the process at once
+    thread.start()
+    try:
+        while (result := results.get()) is not None:
+            yield result
+    finally:
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(task.cancel)
+        thread.join()
+    task.result()

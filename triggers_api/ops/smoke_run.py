@@ -1,0 +1,146 @@
+"""One run of the checks against one API: health first, alone; the others side by side; then the clean-up."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+import httpx
+
+from triggers_api.ops import smoke_changes, smoke_door, smoke_headers, smoke_inbox
+from triggers_api.ops.results import Result
+from triggers_api.ops.smoke_cleaning import CLEAN_UP, HOW_TO_DELETE, cleaning, left
+from triggers_api.ops.smoke_client import Check, Made, Visit
+from triggers_api.ops.smoke_failures import UnexpectedError
+from triggers_api.ops.smoke_health import HEALTH, flaw_of_key
+from triggers_api.ops.smoke_urls import is_loopback
+from triggers_api.version import VERSION
+
+CHECKS = (*smoke_inbox.CHECKS, *smoke_changes.CHECKS, *smoke_door.CHECKS, *smoke_headers.CHECKS)
+
+_AT_A_TIME = 4  # far below what a stage lets through; and each may be a cold start
+_KEY_SECONDS = 10.0
+_CLEAN_UP_SECONDS = 15.0  # many requests, where a check has a few
+_PATIENCE_SECONDS = 5.0
+# Shorter than servers keep a connection: a request on one that is just being closed gets no answer.
+_IDLE_SECONDS = 2.0
+
+Tell = Callable[[Result], None]
+
+
+@dataclass(slots=True)
+class Run:
+    """The checks against one API. `timeout` is for each, in seconds."""
+
+    url: str
+    key: str = field(repr=False)
+    timeout: float
+    name: str
+    made: Made = field(default_factory=Made)
+
+    async def results(self, tell: Tell) -> None:
+        """Make all checks and tell each result; when it ends, however it does, what was made is removed."""
+        client = httpx.AsyncClient(
+            base_url=self.url,
+            headers={"User-Agent": f"triggers-smoke/{VERSION}"},
+            timeout=None,  # noqa: S113 - what is bounded is a check as a whole
+            limits=httpx.Limits(keepalive_expiry=_IDLE_SECONDS),
+            trust_env=not is_loopback(self.url),  # no proxy stands before this machine
+        )
+        async with client as http:
+            try:
+                await self._all(http, tell)
+            finally:
+                clean_up = asyncio.ensure_future(self._clean_up(http))
+                try:
+                    tell(await asyncio.shield(clean_up))
+                except asyncio.CancelledError:  # Ctrl-C now: a clean-up that has begun is finished
+                    await clean_up
+                    raise
+
+    async def _all(self, http: httpx.AsyncClient, tell: Tell) -> None:
+        result, failure = await self._made(HEALTH, http)
+        tell(result)
+        if failure is not None and failure.unreachable:
+            _tell_not_run(CHECKS, failure.saw, tell)
+            return
+        checks: tuple[Check, ...] = CHECKS
+        if flaw := await self._flaw_of_key(http):
+            _tell_not_run((one for one in CHECKS if one.needs_key), flaw.saw, tell, fix=flaw.fix)
+            checks = tuple(one for one in CHECKS if not one.needs_key)
+        places = asyncio.Semaphore(_AT_A_TIME)
+
+        async def make(check: Check) -> None:
+            async with places:
+                tell((await self._made(check, http))[0])
+
+        async with asyncio.TaskGroup() as group:
+            for check in checks:
+                group.create_task(make(check))
+
+    async def _made(
+        self, check: Check, http: httpx.AsyncClient, *, at_least: float = 0
+    ) -> tuple[Result, UnexpectedError | None]:
+        """Make one check within its bound, in seconds; return what went wrong too."""
+        bound = max(self.timeout, at_least)
+        visit = self._visit(check.name, http)
+        began = time.monotonic()
+        failure: UnexpectedError | None = None
+        try:
+            async with asyncio.timeout(bound):
+                await check.run(visit)
+        except TimeoutError:
+            failure = _too_late(check, visit, bound)
+        except UnexpectedError as error:
+            failure = error
+        milliseconds = round((time.monotonic() - began) * 1000)
+        if failure is None:
+            return Result(check.name, True, milliseconds, check.expected, request_id=visit.request_id), None
+        request_id = failure.request_id or visit.request_id
+        result = Result(
+            check.name, False, milliseconds, failure.expected, failure.saw, failure.fix, request_id
+        )
+        return result, failure
+
+    async def _flaw_of_key(self, http: httpx.AsyncClient) -> UnexpectedError | None:
+        """Look whether the key is good before all checks say that it is not; in doubt they will tell."""
+        try:
+            async with asyncio.timeout(min(self.timeout, _KEY_SECONDS)):
+                return await flaw_of_key(self._visit("key", http))
+        except (TimeoutError, UnexpectedError):
+            return None
+
+    async def _clean_up(self, http: httpx.AsyncClient) -> Result:
+        check = Check(CLEAN_UP, "every event removed that was made", cleaning(self.made))
+        result, _ = await self._made(check, http, at_least=_CLEAN_UP_SECONDS)
+        if events := left(self.made):
+            saw = f"{events} ({result.saw})"
+            return replace(result, expected=check.expected, saw=saw, fix=HOW_TO_DELETE)
+        return result
+
+    def _visit(self, check: str, http: httpx.AsyncClient) -> Visit:
+        name = f"smoke-{self.name}-{check.lower().replace(' ', '-')}"
+        patience = min(_PATIENCE_SECONDS, self.timeout / 2)
+        return Visit(http, key=self.key, made=self.made, name=name, patience=patience)
+
+
+def _too_late(check: Check, visit: Visit, timeout: float) -> UnexpectedError:
+    unreachable = check is HEALTH
+    if not visit.waiting_for:
+        return UnexpectedError(
+            check.expected, f"no end within {timeout:g} s", "Try again with a longer --timeout."
+        )
+    fix = (
+        "Check host and port, and that no firewall drops what is sent; or give a longer --timeout."
+        if unreachable
+        else "See the log of the service by the request id; or give a longer --timeout."
+    )
+    saw = f"no answer to {visit.waiting_for} within {timeout:g} s"
+    return UnexpectedError(check.expected, saw, fix, unreachable=unreachable)
+
+
+def _tell_not_run(checks: Iterable[Check], because: str, tell: Tell, *, fix: str = "") -> None:
+    """Say that checks could not be made: none of them has passed. What to do is said once, at the first."""
+    for check in checks:
+        tell(Result(check.name, False, 0, check.expected, f"not run: {because}", fix))
+        fix = ""
