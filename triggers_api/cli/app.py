@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from triggers_api.cli import deploy, dev, doctor, keys, openapi, stack
+from triggers_api.cli import deploy, dev, doctor, keys, openapi, stack, verify
 from triggers_api.version import VERSION
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.command("doctor")(doctor.doctor)
 app.command("deploy")(deploy.deploy)
 app.command("status")(stack.status)
 app.command("outputs")(stack.outputs)
+app.command("verify")(verify.verify)
 app.command("destroy")(stack.destroy)
 app.command("openapi")(openapi.openapi)
 app.add_typer(keys.app, name="keys")
