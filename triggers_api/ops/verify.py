@@ -4,7 +4,8 @@ It reads, and changes nothing; the one request that it makes is refused. Every c
 others find. Resources are looked at side by side, and what AWS is asked about one goes one after the other.
 """
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -30,7 +31,12 @@ class Verification:
     results: Iterator[Result]
 
 
-def verify(aws: Aws) -> Verification:
+def verify(
+    aws: Aws,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Verification:
     """Find the stack, and return its verification, which begins with its first result.
 
     `StackMissingError` where there is none; what AWS raises then is for `explained`. Once the stack is found
@@ -46,7 +52,7 @@ def verify(aws: Aws) -> Verification:
         tables.looks(live, "ApiKeysTable", "keys table"),
         role.looks(live),
         api.looks(live),
-        Canary(live).looks(),
+        Canary(live, sleep=sleep, monotonic=monotonic).looks(),
     )
     total = sum(len(look.checks) for chain in chains for look in chain)
     return Verification(live, total, _side_by_side(chains, aws))

@@ -41,8 +41,8 @@ class Canary:
         self,
         live: Live,
         *,
-        sleep: Callable[[float], None] = time.sleep,
-        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None],
+        monotonic: Callable[[], float],
     ) -> None:
         self._live, self._sleep, self._monotonic = live, sleep, monotonic
         self.request_id = f"verify-{uuid4()}"

@@ -4,11 +4,11 @@ What it may do is written down here and not read from the template: a check that
 itself would not notice a template that was loosened.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from triggers_api.ops.verification.live import Live
-from triggers_api.ops.verification.look import Check, Look
+from triggers_api.ops.verification.look import Check, Look, Value
 
 ON_EVENTS = ("PutItem", "GetItem", "UpdateItem", "DeleteItem", "Query")
 INDEX = "status-created_at-index"
@@ -34,66 +34,50 @@ def permissions(live: Live) -> frozenset[str]:
 
 def looks(live: Live) -> list[Look]:
     """Return what to look at. A permissions boundary only narrows: whether there is one is not asked."""
-    iam, name = live.clients["iam"], live.outputs.get("RoleName", "")
+    iam, name = live.clients["iam"], live.outputs.get("RoleName")
     policy = live.expected("TriggersApiRole")["Policies"][0]["PolicyName"]
 
     def role() -> dict[str, str]:
         return {"RoleName": live.output("RoleName")}
 
-    def pages(operation: str, field: str) -> list[Any]:
-        return [one for page in iam.get_paginator(operation).paginate(**role()) for one in page[field]]
+    def names() -> list[str]:
+        pages = iam.get_paginator("list_role_policies").paginate(**role())
+        return [one for page in pages for one in page["PolicyNames"]]
 
     def documents() -> list[Any]:
-        names = pages("list_role_policies", "PolicyNames")
-        return [iam.get_role_policy(**role(), PolicyName=one)["PolicyDocument"] for one in names]
+        return [iam.get_role_policy(**role(), PolicyName=one)["PolicyDocument"] for one in names()]
 
+    def attached() -> list[str]:
+        pages = iam.get_paginator("list_attached_role_policies").paginate(**role())
+        return [one["PolicyArn"] for page in pages for one in page["AttachedPolicies"]]
+
+    def trust() -> list[Any]:
+        return [iam.get_role(**role())["Role"]["AssumeRolePolicyDocument"]]
+
+    def look(
+        ask: Callable[[], Any], check: str, expected: Value, seen: Callable[[Any], Value], fix: str
+    ) -> Look:
+        return Look(ask, (Check(f"role: {check}", expected, seen, f"aws iam {fix} --role-name {name}"),))
+
+    lambda_ = frozenset({"sts:AssumeRole by Service lambda.amazonaws.com"})
     return [
-        Look(
+        look(
             documents,
-            (
-                Check(
-                    "role: permissions",
-                    permissions(live),
-                    lambda found: frozenset(grant for document in found for grant in grants_of(document)),
-                    f"Take away what is too much, and add what is missing: aws iam put-role-policy --role-name {name} "
-                    f"--policy-name {policy}",
-                ),
-            ),
+            "permissions",
+            permissions(live),
+            _all_grants,
+            f"put-role-policy --policy-name {policy}",
         ),
-        Look(
-            lambda: pages("list_role_policies", "PolicyNames"),
-            (
-                Check(
-                    "role: inline policies",
-                    frozenset({policy}),
-                    frozenset,
-                    f"aws iam delete-role-policy --role-name {name} --policy-name NAME",
-                ),
-            ),
+        look(
+            names, "inline policies", frozenset({policy}), frozenset, "delete-role-policy --policy-name NAME"
         ),
-        Look(
-            lambda: pages("list_attached_role_policies", "AttachedPolicies"),
-            (
-                Check(
-                    "role: attached policies",
-                    frozenset(),
-                    lambda found: frozenset(one["PolicyArn"] for one in found),
-                    f"aws iam detach-role-policy --role-name {name} --policy-arn ARN",
-                ),
-            ),
-        ),
-        Look(
-            lambda: iam.get_role(**role())["Role"]["AssumeRolePolicyDocument"],
-            (
-                Check(
-                    "role: who may be it",
-                    frozenset({"sts:AssumeRole by Service lambda.amazonaws.com"}),
-                    lambda found: frozenset(grants_of(found)),
-                    f"aws iam update-assume-role-policy --role-name {name}",
-                ),
-            ),
-        ),
+        look(attached, "attached policies", frozenset(), frozenset, "detach-role-policy --policy-arn ARN"),
+        look(trust, "who may be it", lambda_, _all_grants, "update-assume-role-policy"),
     ]
+
+
+def _all_grants(documents: Any) -> Value:
+    return frozenset(grant for document in documents for grant in grants_of(document))
 
 
 def grants_of(document: Mapping[str, Any]) -> list[str]:
