@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.rehearsal import Rehearsal, error_of, said, traces
+from tests.support.rehearsal import CHECKOUT, Rehearsal, error_of, said, traces
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -397,6 +397,8 @@ def test_a_stage_with_other_parameters_is_held_to_them(stage: Stage) -> None:
 
 
 def test_a_user_who_may_read_what_the_guide_says_sees_it_all(stage: Stage) -> None:
+    guide = (CHECKOUT / "DEPLOYMENT.md").read_text(encoding="utf-8")
+    assert [one for one in READS if f"`{one}`" not in guide] == []
     reader = stage.rehearsal.emulator.user(
         "reader", {"Effect": "Allow", "Action": list(READS), "Resource": "*"}
     )
