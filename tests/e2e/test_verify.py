@@ -4,6 +4,7 @@ The tests go on with one account; each defect is taken out again, and at the end
 """
 
 import json
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -434,6 +435,17 @@ def test_a_stage_that_is_not_deployed_ends_with_1(stage: Stage) -> None:
     done = stage.rehearsal.run("verify", "--stage", "nowhere", "--json")
     assert done.returncode == 1, said(done)
     assert error_of(done)["code"] == "STACK_MISSING"
+
+
+def test_ctrl_c_ends_it_with_130_and_no_traceback(stage: Stage) -> None:
+    with stage.rehearsal.started("verify") as process:
+        assert process.stderr is not None
+        said_first = [process.stderr.readline(), process.stderr.readline()]
+        assert said_first[1].startswith("Looking;")
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stdout) == (130, "")
+    assert "Traceback" not in stderr
 
 
 def test_on_a_terminal_there_is_a_table_and_what_is_wrong_below(stage: Stage) -> None:

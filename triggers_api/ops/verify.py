@@ -24,9 +24,8 @@ COMPLETE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What is looked at, how many checks there are, and their results as they come, in a stable order."""
+    """How many checks there are, and their results as they come, in a stable order."""
 
-    live: Live
     total: int
     results: Iterator[Result]
 
@@ -55,7 +54,7 @@ def verify(
         Canary(live, sleep=sleep, monotonic=monotonic).looks(),
     )
     total = sum(len(look.checks) for chain in chains for look in chain)
-    return Verification(live, total, _side_by_side(chains, aws))
+    return Verification(total, _side_by_side(chains, aws))
 
 
 def _side_by_side(chains: Sequence[list[Look]], aws: Aws) -> Iterator[Result]:

@@ -29,7 +29,7 @@ def looks(live: Live) -> list[Look]:
     api = live.outputs.get("ApiId", "API_ID")
 
     def stages() -> Any:
-        return gateway.get_stages(restApiId=live.output("ApiId"))["item"]
+        return gateway.get_stages(restApiId=live.output("ApiId")).get("item", [])
 
     def exported() -> Any:
         answer = gateway.get_export(
@@ -39,11 +39,11 @@ def looks(live: Live) -> list[Look]:
             parameters={"extensions": "apigateway"},
             accepts="application/json",
         )
-        return json.loads(answer["body"].read())["paths"]
+        return json.loads(answer["body"].read()).get("paths", {})
 
     def responses() -> Any:
         pages = gateway.get_paginator("get_gateway_responses").paginate(restApiId=live.output("ApiId"))
-        return {one["responseType"]: one for page in pages for one in page["items"]}
+        return {one["responseType"]: one for page in pages for one in page.get("items", [])}
 
     deploy_again = (
         f"aws apigateway create-deployment --rest-api-id {api} --stage-name {live.stage}, where it is an "

@@ -28,7 +28,7 @@ def looks(live: Live) -> list[Look]:
 def _of_the_settings(live: Live, wanted: Mapping[str, Any], update: str) -> tuple[Check, ...]:
     handler, runtime, log_group = wanted["Handler"], wanted["Runtime"], wanted["LoggingConfig"]["LogGroup"]
     memory, timeout = wanted["MemorySize"], wanted["Timeout"]
-    role = live.arn("iam", f"role/{live.outputs.get('RoleName')}", global_=True)
+    role = live.arn("iam", f"role/{live.outputs.get('RoleName')}", regional=False)
     return (
         Check("function: handler", handler, _text("Handler"), f"{update} --handler {handler}"),
         Check("function: runtime", runtime, _text("Runtime"), f"{update} --runtime {runtime}"),

@@ -54,7 +54,7 @@ class Live:
         """The stage that the stack is of."""
         return self.target.stage.value
 
-    def arn(self, service: str, resource: str, *, global_: bool = False) -> str:
-        """Return the ARN of a resource in the stack's account, and its region where the service has one."""
+    def arn(self, service: str, resource: str, *, regional: bool = True) -> str:
+        """Return the ARN of a resource in the stack's account, and in its region unless it is global."""
         _, partition, _, region, account, _ = self.stack.id.split(":", 5)
-        return f"arn:{partition}:{service}:{'' if global_ else region}:{account}:{resource}"
+        return f"arn:{partition}:{service}:{region if regional else ''}:{account}:{resource}"

@@ -51,7 +51,7 @@ class Look:
         started = time.perf_counter()
         try:
             answer = self.ask()
-        except (TriggersError, ClientError, BotoCoreError, OSError) as error:
+        except (TriggersError, ClientError, BotoCoreError, OSError, ValueError) as error:
             saw, fix = _cannot_tell(error, aws)
             return [self._result(one, started, passed=False, saw=saw, fix=fix) for one in self.checks]
         found = []
