@@ -57,7 +57,7 @@ def looks(live: Live) -> list[Look]:
     def look(
         ask: Callable[[], Any], check: str, expected: Value, seen: Callable[[Any], Value], fix: str
     ) -> Look:
-        return Look(ask, (Check(f"role: {check}", expected, seen, f"aws iam {fix} --role-name {name}"),))
+        return Look(ask, (Check(f"role: {check}", expected, seen, f"{fix} --role-name {name}"),))
 
     lambda_ = frozenset({"sts:AssumeRole by Service lambda.amazonaws.com"})
     return [
@@ -66,13 +66,23 @@ def looks(live: Live) -> list[Look]:
             "permissions",
             permissions(live),
             _all_grants,
-            f"put-role-policy --policy-name {policy}",
+            f"Undo what is too much or missing: aws iam put-role-policy --policy-name {policy}",
         ),
         look(
-            names, "inline policies", frozenset({policy}), frozenset, "delete-role-policy --policy-name NAME"
+            names,
+            "inline policies",
+            frozenset({policy}),
+            frozenset,
+            "aws iam delete-role-policy --policy-name NAME",
         ),
-        look(attached, "attached policies", frozenset(), frozenset, "detach-role-policy --policy-arn ARN"),
-        look(trust, "who may be it", lambda_, _all_grants, "update-assume-role-policy"),
+        look(
+            attached,
+            "attached policies",
+            frozenset(),
+            frozenset,
+            "aws iam detach-role-policy --policy-arn ARN",
+        ),
+        look(trust, "who may be it", lambda_, _all_grants, "aws iam update-assume-role-policy"),
     ]
 
 
