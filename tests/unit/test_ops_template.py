@@ -148,6 +148,36 @@ def test_what_may_be_built_is_what_the_template_allows(template: Template) -> No
     assert template.parameters["Architecture"].allowed == ARCHITECTURES
 
 
+def test_a_resource_is_resolved_with_the_stacks_parameters_and_the_others_defaults(
+    template: Template,
+) -> None:
+    group = template.resolved("TriggersApiLogGroup", {"Stage": "dev", "LogRetentionDays": "30"})
+    assert group == {"LogGroupName": "/aws/lambda/triggers-api-dev", "RetentionInDays": "30"}
+    assert template.resolved("TriggersApiLogGroup", {})["LogGroupName"] == "/aws/lambda/triggers-api-prod"
+
+
+def test_the_function_is_resolved_with_what_all_functions_share(template: Template) -> None:
+    function = template.resolved(FUNCTION, {"Stage": "dev", "MemorySize": "256"})
+    assert function["Handler"] == "triggers_api.main.handler"
+    assert (function["MemorySize"], function["Timeout"]) == ("256", 30)
+    assert function["LoggingConfig"] == {"LogGroup": "/aws/lambda/triggers-api-dev"}
+    assert function["Environment"]["Variables"]["DYNAMODB_TABLE_KEYS"] == "triggers-api-keys-dev"
+
+
+def test_what_needs_an_arn_or_a_condition_stays_as_it_is_written(template: Template) -> None:
+    assert template.resolved(FUNCTION, {})["Role"] == {"Fn::GetAtt": ["TriggersApiRole", "Arn"]}
+    api = template.resolved("TriggersApi", {"CorsAllowOrigin": ORIGIN})
+    assert "Fn::If" in api["AccessLogSetting"]
+    assert api["Cors"]["AllowOrigin"] == f"'{ORIGIN}'"
+
+
+def test_a_resolved_table_agrees_with_another_reader(template: Template) -> None:
+    stack = as_read_by_others.Stack(Stage="dev", PointInTimeRecovery="false")
+    for name in TABLES:
+        properties = template.resolved(name, {"Stage": "dev", "PointInTimeRecovery": "false"})
+        assert properties == stack.value(stack.resources[name]["Properties"])
+
+
 def test_sam_gets_code_that_is_built_already(template: Template) -> None:
     function = copied(template)["Resources"][FUNCTION]
     assert function["Properties"]["CodeUri"] == "/srv/code"

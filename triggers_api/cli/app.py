@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from triggers_api.cli import deploy, dev, doctor, keys, openapi, smoke, stack
+from triggers_api.cli import deploy, dev, doctor, keys, openapi, smoke, stack, verify
 from triggers_api.version import VERSION
 
 app = typer.Typer(
@@ -22,8 +22,9 @@ app.command("doctor")(doctor.doctor)
 app.command("deploy")(deploy.deploy)
 app.command("status")(stack.status)
 app.command("outputs")(stack.outputs)
-app.command("destroy")(stack.destroy)
 app.command("smoke")(smoke.smoke)
+app.command("verify")(verify.verify)
+app.command("destroy")(stack.destroy)
 app.command("openapi")(openapi.openapi)
 app.add_typer(keys.app, name="keys")
 

@@ -95,6 +95,23 @@ class Template:
         """Return the properties of resources, by logical id."""
         return {name: self._document["Resources"][name]["Properties"] for name in logical_ids}
 
+    def resolved(self, logical_id: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+        """Return a resource's properties for a stack with these parameters; the others have their defaults.
+
+        A reference to a table or a log group is its name. The function has what `Globals` says, too. What
+        needs an ARN or a condition stays as it is written.
+        """
+        resources = self._document["Resources"]
+        properties: Any = resources[logical_id]["Properties"]
+        if logical_id == FUNCTION:
+            properties = {**self._document["Globals"]["Function"], **properties}
+        named = {name: _name_of(one) for name, one in resources.items() if _name_of(one)}
+        defaults = {name: one.default for name, one in self.parameters.items()}
+        for name, text in {**named, **defaults, **parameters}.items():
+            properties = _written_out(properties, name, text)
+        found: dict[str, Any] = _substituted(properties)
+        return found
+
     def tables_only(self, tables: Mapping[str, Mapping[str, Any]]) -> str:
         """Return the template cut to tables with these properties, as JSON: what an import may contain."""
         document = {
@@ -116,6 +133,22 @@ def _written_out(value: Any, parameter: str, text: str) -> Any:
     if isinstance(value, list):
         return [_written_out(one, parameter, text) for one in value]
     return value.replace(f"${{{parameter}}}", text) if isinstance(value, str) else value
+
+
+def _name_of(resource: Mapping[str, Any]) -> str:
+    """Return the name that a resource is given, in which parameters may stand; nothing where it has none."""
+    properties = resource.get("Properties", {})
+    name = properties.get("TableName") or properties.get("LogGroupName") or {}
+    return str(name.get("Fn::Sub", "")) if isinstance(name, Mapping) else str(name)
+
+
+def _substituted(value: Any) -> Any:
+    """Return a part of the template in which the text of an `Fn::Sub` stands for it."""
+    if isinstance(value, dict):
+        if isinstance(text := value.get("Fn::Sub"), str):
+            return text
+        return {name: _substituted(one) for name, one in value.items()}
+    return [_substituted(one) for one in value] if isinstance(value, list) else value
 
 
 def _parameter(name: str, table: Mapping[str, Any]) -> Parameter:

@@ -1,0 +1,345 @@
+"""A deployed stage as AWS describes it, whole and sound; a test changes one answer and sees what comes of it.
+
+The answers are in the form of AWS's own documentation, each is checked against the service's model, and each
+may be asked for any number of times, in any order, by several threads.
+"""
+
+import io
+import json
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import quote
+
+import boto3
+from botocore.exceptions import ClientError
+from botocore.response import StreamingBody
+from botocore.validate import validate_parameters
+
+from tests.support.stubbed_aws import ACCOUNT, AT, NAME, REGION, described, make_target
+from triggers_api.ops.aws import Aws
+from triggers_api.ops.target import Setting
+
+_SESSION: Any = boto3.Session("test", "test", region_name=REGION)  # it reads each service's model once
+FUNCTION = f"{NAME}-TriggersApiFunction-0123456789AB"
+ROLE = f"{NAME}-TriggersApiRole-0123456789AB"
+API = "a1b2c3d4e5"
+EVENTS, KEYS = "triggers-api-events-dev", "triggers-api-keys-dev"
+LOG_GROUP = "/aws/lambda/triggers-api-dev"
+INDEX = "status-created_at-index"
+PARAMETERS = {
+    "Stage": "dev",
+    "CorsAllowOrigin": "https://shop.example",
+    "EventTtlDays": "30",
+    "LogLevel": "INFO",
+    "LogRetentionDays": "14",
+    "Runtime": "python3.13",
+    "Architecture": "arm64",
+    "MemorySize": "1024",
+    "ThrottlingRateLimit": "50",
+    "ThrottlingBurstLimit": "75",
+    "PointInTimeRecovery": "true",
+    "DeletionProtection": "true",
+    "AccessLogs": "false",
+    "AlarmEmail": "",
+    "Dashboard": "false",
+}
+CORS = {
+    "Access-Control-Allow-Origin": "'https://shop.example'",
+    "Access-Control-Allow-Methods": "'GET, POST, DELETE, OPTIONS'",
+    "Access-Control-Allow-Headers": "'Content-Type, X-API-Key, X-Request-ID, Idempotency-Key'",
+    "Access-Control-Max-Age": "'3600'",
+}
+POLICY: dict[str, Any] = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Sid": "Events",
+            "Effect": "Allow",
+            "Action": [
+                f"dynamodb:{one}" for one in ("PutItem", "GetItem", "UpdateItem", "DeleteItem", "Query")
+            ],
+            "Resource": [
+                f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{EVENTS}",
+                f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{EVENTS}/index/{INDEX}",
+            ],
+        },
+        {
+            "Sid": "ApiKeys",
+            "Effect": "Allow",
+            "Action": "dynamodb:GetItem",
+            "Resource": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{KEYS}",
+        },
+        {
+            "Sid": "Logs",
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{LOG_GROUP}:*",
+        },
+    ],
+}
+TRUST: dict[str, Any] = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
+}
+
+Asked = Mapping[str, Any]
+Answer = Mapping[str, Any] | Callable[[Asked], Mapping[str, Any]]
+
+
+def refusal(code: str, message: str = "no") -> Callable[[Asked], Mapping[str, Any]]:
+    """Return an answer that is an error."""
+
+    def refuse(_: Asked) -> Mapping[str, Any]:
+        raise ClientError({"Error": {"Code": code, "Message": message}}, "Operation")
+
+    return refuse
+
+
+class SoundStack(Aws):
+    """The account of the stage. `answers` are by service and operation: a test changes them in place."""
+
+    def __init__(self, api_url: str, **parameters: str) -> None:
+        super().__init__(make_target(), Setting(REGION, "--region"))
+        self._session: Any = _SESSION
+        self.stack = _stack(api_url, PARAMETERS | parameters)
+        self.function = _function()
+        self.tables = {EVENTS: _events_table(), KEYS: _keys_table()}
+        self.ttl = {EVENTS: _ttl("ENABLED"), KEYS: _ttl("DISABLED")}
+        self.backups = {EVENTS: _backups("ENABLED"), KEYS: _backups("ENABLED")}
+        self.policies = {"triggers-api": json.loads(json.dumps(POLICY))}
+        self.attached: list[str] = []
+        self.trust = json.loads(json.dumps(TRUST))
+        self.stages = [_stage()]
+        self.paths = {path: _methods() for path in ("/", "/{proxy+}")}
+        self.gateway_responses = _gateway_responses()
+        self.log_groups = [
+            {"logGroupName": LOG_GROUP, "retentionInDays": 14},
+            {"logGroupName": f"{LOG_GROUP}-2", "retentionInDays": 1},
+        ]
+        self.answers: dict[str, Answer] = {
+            "cloudformation.DescribeStacks": lambda _: {"Stacks": [self.stack]},
+            "lambda.GetFunctionConfiguration": lambda _: self.function,
+            "logs.DescribeLogGroups": lambda _: {"logGroups": self.log_groups},
+            "logs.FilterLogEvents": {"events": []},
+            "dynamodb.DescribeTable": lambda asked: {"Table": self.tables[asked["TableName"]]},
+            "dynamodb.DescribeTimeToLive": lambda asked: {
+                "TimeToLiveDescription": self.ttl[asked["TableName"]]
+            },
+            "dynamodb.DescribeContinuousBackups": lambda asked: {
+                "ContinuousBackupsDescription": self.backups[asked["TableName"]]
+            },
+            "iam.ListRolePolicies": lambda _: {"PolicyNames": list(self.policies), "IsTruncated": False},
+            "iam.GetRolePolicy": self._policy,
+            "iam.ListAttachedRolePolicies": self._attached_policies,
+            "iam.GetRole": lambda _: {"Role": _role(self.trust)},
+            "apigateway.GetStages": lambda _: {"item": self.stages},
+            "apigateway.GetExport": self._export,
+            "apigateway.GetGatewayResponses": lambda _: {"items": self.gateway_responses},
+        }
+
+    def client(self, service: str) -> Any:
+        client = self._session.client(service)
+        events = client.meta.events
+
+        def note(params: Any, context: Any, **_: Any) -> None:
+            context["asked"] = params
+
+        def answer(model: Any, context: Any, **_: Any) -> Any:
+            recorded = self.answers[f"{service}.{model.name}"]
+            found = dict(recorded(context["asked"]) if callable(recorded) else recorded)
+            validate_parameters(found, model.output_shape)
+            response: Any = SimpleNamespace(status_code=200, headers={})
+            return response, found
+
+        events.register("before-parameter-build.*", note)
+        events.register("before-call.*", answer)
+        return client
+
+    def _policy(self, asked: Asked) -> Mapping[str, Any]:
+        name = asked["PolicyName"]
+        document = quote(json.dumps(self.policies[name]))  # as IAM writes it; botocore reads it
+        return {"RoleName": asked["RoleName"], "PolicyName": name, "PolicyDocument": document}
+
+    def _attached_policies(self, asked: Asked) -> Mapping[str, Any]:
+        """Give them one a page."""
+        at = int(asked.get("Marker", "0"))
+        page = [
+            {"PolicyArn": arn, "PolicyName": arn.rpartition("/")[2]} for arn in self.attached[at : at + 1]
+        ]
+        if at + 1 < len(self.attached):
+            return {"AttachedPolicies": page, "IsTruncated": True, "Marker": str(at + 1)}
+        return {"AttachedPolicies": page, "IsTruncated": False}
+
+    def _export(self, asked: Asked) -> Mapping[str, Any]:
+        assert asked["parameters"] == {"extensions": "apigateway"}
+        body = json.dumps({"openapi": "3.0.1", "paths": self.paths}).encode()
+        return {"contentType": "application/json", "body": StreamingBody(io.BytesIO(body), len(body))}
+
+
+def _stack(api_url: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+    outputs = {"ApiUrl": api_url, "ApiId": API, "FunctionName": FUNCTION, "RoleName": ROLE}
+    found: dict[str, Any] = described(
+        "UPDATE_COMPLETE",
+        Outputs=[{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()],
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+    )["Stacks"][0]
+    return found
+
+
+def _function() -> dict[str, Any]:
+    return {
+        "FunctionName": FUNCTION,
+        "Runtime": "python3.13",
+        "Role": f"arn:aws:iam::{ACCOUNT}:role/{ROLE}",
+        "Handler": "triggers_api.main.handler",
+        "Timeout": 30,
+        "MemorySize": 1024,
+        "Environment": {
+            "Variables": {
+                "STAGE": "dev",
+                "DYNAMODB_TABLE_EVENTS": EVENTS,
+                "DYNAMODB_TABLE_KEYS": KEYS,
+                "AUTH_MODE": "aws",
+                "LOG_LEVEL": "INFO",
+                "EVENT_TTL_DAYS": "30",
+                "CORS_ALLOW_ORIGIN": "https://shop.example",
+            }
+        },
+        "State": "Active",
+        "Architectures": ["arm64"],
+        "LoggingConfig": {"LogFormat": "Text", "LogGroup": LOG_GROUP},
+    }
+
+
+def _table(name: str, types: Mapping[str, str], key: list[tuple[str, str]]) -> dict[str, Any]:
+    return {
+        "TableName": name,
+        "TableStatus": "ACTIVE",
+        "AttributeDefinitions": [
+            {"AttributeName": one, "AttributeType": kind} for one, kind in sorted(types.items())
+        ],
+        "KeySchema": [{"AttributeName": one, "KeyType": kind} for one, kind in key],
+        "ProvisionedThroughput": {"ReadCapacityUnits": 0, "WriteCapacityUnits": 0},
+        "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST", "LastUpdateToPayPerRequestDateTime": AT},
+        "SSEDescription": {
+            "Status": "ENABLED",
+            "SSEType": "KMS",
+            "KMSMasterKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/aaaa-1",
+        },
+        "DeletionProtectionEnabled": True,
+    }
+
+
+def _events_table() -> dict[str, Any]:
+    types = dict.fromkeys(("event_id", "created_at", "status"), "S")
+    index = {
+        "IndexName": INDEX,
+        "IndexStatus": "ACTIVE",
+        "KeySchema": [
+            {"AttributeName": "status", "KeyType": "HASH"},
+            {"AttributeName": "created_at", "KeyType": "RANGE"},
+        ],
+        "Projection": {"ProjectionType": "ALL"},
+    }
+    table = _table(EVENTS, types, [("event_id", "HASH"), ("created_at", "RANGE")])
+    return table | {"GlobalSecondaryIndexes": [index]}
+
+
+def _keys_table() -> dict[str, Any]:
+    return _table(KEYS, {"api_key": "S"}, [("api_key", "HASH")])
+
+
+def _ttl(status: str) -> dict[str, Any]:
+    # DynamoDB names no attribute where it is off.
+    return {"TimeToLiveStatus": status} | ({"AttributeName": "ttl"} if status == "ENABLED" else {})
+
+
+def _backups(status: str) -> dict[str, Any]:
+    return {
+        "ContinuousBackupsStatus": "ENABLED",
+        "PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": status},
+    }
+
+
+def _role(trust: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "Path": "/",
+        "RoleName": ROLE,
+        "RoleId": "AROA0123456789ABCDEF",
+        "Arn": f"arn:aws:iam::{ACCOUNT}:role/{ROLE}",
+        "CreateDate": AT,
+        "AssumeRolePolicyDocument": quote(json.dumps(trust)),
+        # It only narrows what the role may do.
+        "PermissionsBoundary": {
+            "PermissionsBoundaryType": "Policy",
+            "PermissionsBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
+        },
+    }
+
+
+def _stage() -> dict[str, Any]:
+    limits = {"throttlingRateLimit": 50.0, "throttlingBurstLimit": 75, "metricsEnabled": False}
+    return {"stageName": "dev", "deploymentId": "d1", "methodSettings": {"*/*": limits}}
+
+
+def _methods() -> dict[str, Any]:
+    """Return a path's methods as API Gateway exports them."""
+    invoked = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{FUNCTION}"
+    return {
+        "options": {
+            "responses": {"200": {"description": "200 response"}},
+            "x-amazon-apigateway-integration": {
+                "responses": {
+                    "default": {
+                        "statusCode": "200",
+                        "responseParameters": {
+                            f"method.response.header.{name}": value for name, value in CORS.items()
+                        },
+                        "responseTemplates": {"application/json": "{}\n"},
+                    }
+                },
+                "requestTemplates": {"application/json": '{\n  "statusCode" : 200\n}\n'},
+                "passthroughBehavior": "when_no_match",
+                "type": "mock",
+            },
+        },
+        "x-amazon-apigateway-any-method": {
+            "x-amazon-apigateway-integration": {
+                "httpMethod": "POST",
+                "uri": f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{invoked}/invocations",
+                "passthroughBehavior": "when_no_match",
+                "type": "aws_proxy",
+            }
+        },
+        "parameters": [{"name": "proxy", "in": "path", "required": True, "schema": {"type": "string"}}],
+    }
+
+
+def _gateway_responses() -> list[dict[str, Any]]:
+    """Return ours, and one of those that API Gateway makes of them."""
+    headers = {
+        "Access-Control-Allow-Origin": CORS["Access-Control-Allow-Origin"],
+        "Access-Control-Expose-Headers": "'X-Request-ID'",
+        "X-Request-ID": "context.requestId",
+    }
+    later = {**headers, "Retry-After": "'1'"}
+    ours = {
+        "DEFAULT_4XX": headers,
+        "DEFAULT_5XX": later,
+        "THROTTLED": later,
+        "REQUEST_TOO_LARGE": headers,
+        "MISSING_AUTHENTICATION_TOKEN": headers,
+    }
+    found = [
+        {"responseType": kind, "responseParameters": _of_the_gateway(names), "defaultResponse": False}
+        for kind, names in ours.items()
+    ]
+    inherited = {"responseType": "ACCESS_DENIED", "responseParameters": {}, "defaultResponse": True}
+    return [*found, inherited]
+
+
+def _of_the_gateway(headers: Mapping[str, str]) -> dict[str, str]:
+    return {f"gatewayresponse.header.{name}": value for name, value in headers.items()}

@@ -1,0 +1,60 @@
+"""Where to look, and what for: the stack as CloudFormation knows it, and the template that it should follow.
+
+What a resource should be is read from `deploy/template.yaml` with the stack's own parameters, and is not
+written down a second time; but for the role's permissions, where the template itself is under suspicion.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from triggers_api.errors import StackMissingError
+from triggers_api.ops.outputs import resolved
+from triggers_api.ops.stack import Stack
+from triggers_api.ops.target import Target
+from triggers_api.ops.template import Template
+
+SERVICES = ("lambda", "logs", "dynamodb", "iam", "apigateway")
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A deployed stack.
+
+    The clients are made beforehand: they may be used by several threads, the session that makes them may not.
+    """
+
+    stack: Stack
+    template: Template
+    target: Target
+    clients: Mapping[str, Any]
+
+    @property
+    def outputs(self) -> Mapping[str, str]:
+        """The stack's outputs; behind an emulator `ApiUrl` is the emulator's."""
+        return resolved(self.stack.outputs, self.target)
+
+    def output(self, name: str) -> str:
+        """Return an output that must be there: else `StackMissingError`."""
+        outputs = self.outputs
+        if name not in outputs:
+            raise StackMissingError(
+                f"The stack has no output {name}.",
+                reason=f"its state is {self.stack.status}",
+                hint="See triggers status, and run triggers deploy.",
+            )
+        return outputs[name]
+
+    def expected(self, logical_id: str) -> dict[str, Any]:
+        """Return the properties that a resource should have."""
+        return self.template.resolved(logical_id, {**self.stack.parameters, "Stage": self.stage})
+
+    @property
+    def stage(self) -> str:
+        """The stage that the stack is of."""
+        return self.target.stage.value
+
+    def arn(self, service: str, resource: str, *, regional: bool = True) -> str:
+        """Return the ARN of a resource in the stack's account, and in its region unless it is global."""
+        _, partition, _, region, account, _ = self.stack.id.split(":", 5)
+        return f"arn:{partition}:{service}:{region if regional else ''}:{account}:{resource}"

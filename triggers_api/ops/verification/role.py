@@ -1,0 +1,121 @@
+"""The function's role as IAM has it (requirements, section 10): what it may do, and who may be it.
+
+What it may do is written down here and not read from the template: a check that compares the template with
+itself would not notice a template that was loosened.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from triggers_api.ops.verification.live import Live
+from triggers_api.ops.verification.look import Check, Look, Value
+
+ON_EVENTS = ("PutItem", "GetItem", "UpdateItem", "DeleteItem", "Query")
+INDEX = "status-created_at-index"
+ON_LOGS = ("CreateLogStream", "PutLogEvents")
+
+
+def permissions(live: Live) -> frozenset[str]:
+    """Return all that the role may do, as `action on resource`."""
+    events, keys = (f"table/{live.expected(one)['TableName']}" for one in ("EventsTable", "ApiKeysTable"))
+    log_group = live.expected("TriggersApiLogGroup")["LogGroupName"]
+    return frozenset(
+        [
+            *(
+                f"dynamodb:{action} on {live.arn('dynamodb', resource)}"
+                for action in ON_EVENTS
+                for resource in (events, f"{events}/index/{INDEX}")
+            ),
+            f"dynamodb:GetItem on {live.arn('dynamodb', keys)}",
+            *(f"logs:{action} on {live.arn('logs', f'log-group:{log_group}:*')}" for action in ON_LOGS),
+        ]
+    )
+
+
+def looks(live: Live) -> list[Look]:
+    """Return what to look at. A permissions boundary only narrows: whether there is one is not asked."""
+    iam, name = live.clients["iam"], live.outputs.get("RoleName")
+    policy = live.expected("TriggersApiRole")["Policies"][0]["PolicyName"]
+
+    def role() -> dict[str, str]:
+        return {"RoleName": live.output("RoleName")}
+
+    def names() -> list[str]:
+        pages = iam.get_paginator("list_role_policies").paginate(**role())
+        return [one for page in pages for one in page["PolicyNames"]]
+
+    def documents() -> list[Any]:
+        return [iam.get_role_policy(**role(), PolicyName=one)["PolicyDocument"] for one in names()]
+
+    def attached() -> list[str]:
+        pages = iam.get_paginator("list_attached_role_policies").paginate(**role())
+        return [one["PolicyArn"] for page in pages for one in page["AttachedPolicies"]]
+
+    def trust() -> list[Any]:
+        return [iam.get_role(**role())["Role"]["AssumeRolePolicyDocument"]]
+
+    def look(
+        ask: Callable[[], Any], check: str, expected: Value, seen: Callable[[Any], Value], fix: str
+    ) -> Look:
+        return Look(ask, (Check(f"role: {check}", expected, seen, f"{fix} --role-name {name}"),))
+
+    lambda_ = frozenset({"sts:AssumeRole by Service lambda.amazonaws.com"})
+    return [
+        look(
+            documents,
+            "permissions",
+            permissions(live),
+            _all_grants,
+            f"Undo what is too much or missing: aws iam put-role-policy --policy-name {policy}",
+        ),
+        look(
+            names,
+            "inline policies",
+            frozenset({policy}),
+            frozenset,
+            "aws iam delete-role-policy --policy-name NAME",
+        ),
+        look(
+            attached,
+            "attached policies",
+            frozenset(),
+            frozenset,
+            "aws iam detach-role-policy --policy-arn ARN",
+        ),
+        look(trust, "who may be it", lambda_, _all_grants, "aws iam update-assume-role-policy"),
+    ]
+
+
+def _all_grants(documents: Any) -> Value:
+    return frozenset(grant for document in documents for grant in grants_of(document))
+
+
+def grants_of(document: Mapping[str, Any]) -> list[str]:
+    """Return a policy's grants, one action on one resource each; whatever else a statement says is told too.
+
+    So what is not a plain `Allow` of an action equals no grant that is expected.
+    """
+    return [grant for statement in _listed(document.get("Statement", [])) for grant in _grants(statement)]
+
+
+def _grants(statement: Mapping[str, Any]) -> list[str]:
+    effect = "" if statement.get("Effect") == "Allow" else f"{statement.get('Effect')} "
+    actions = _listed(statement.get("Action", []))
+    actions += [f"all but {one}" for one in _listed(statement.get("NotAction", []))]
+    objects = [f"on {one}" for one in _listed(statement.get("Resource", []))]
+    objects += [f"on all but {one}" for one in _listed(statement.get("NotResource", []))]
+    objects += [f"by {one}" for one in _principals(statement.get("Principal", {}))]
+    objects += [f"by all but {one}" for one in _principals(statement.get("NotPrincipal", {}))]
+    condition = " on a condition" if statement.get("Condition") else ""
+    return [f"{effect}{action} {one}{condition}" for action in actions for one in objects]
+
+
+def _principals(principal: Any) -> list[str]:
+    if not isinstance(principal, Mapping):
+        return [str(principal)]  # "*"
+    return [f"{kind} {one}" for kind, ones in principal.items() for one in _listed(ones)]
+
+
+def _listed(value: Any) -> list[Any]:
+    """Return a list: IAM leaves out the brackets of one."""
+    return list(value) if isinstance(value, list) else [value]
