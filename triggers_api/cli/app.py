@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from triggers_api.cli import deploy, dev, doctor, keys, openapi, stack
+from triggers_api.cli import deploy, dev, doctor, keys, logs, openapi, stack
 from triggers_api.version import VERSION
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("outputs")(stack.outputs)
 app.command("destroy")(stack.destroy)
 app.command("openapi")(openapi.openapi)
 app.add_typer(keys.app, name="keys")
+app.add_typer(logs.app, name="logs")
 
 
 def _version(value: bool) -> None:
