@@ -29,6 +29,7 @@ decides the HTTP status (`api/errors.py`) and the exit code (`cli/exit_codes.py`
         ├── AwsUnavailableError
         ├── TableMissingError
         ├── StackMissingError
+        ├── LogGroupMissingError
         ├── PreflightError
         ├── DeploymentError ── BuildError
         └── ChecksFailedError
@@ -259,6 +260,13 @@ class StackMissingError(OperatorError):
 
     kind = Kind.NOT_FOUND
     code = "STACK_MISSING"
+
+
+class LogGroupMissingError(OperatorError):
+    """A stage has no log group in this account and region."""
+
+    kind = Kind.NOT_FOUND
+    code = "LOG_GROUP_MISSING"
 
 
 class PreflightError(OperatorError):

@@ -1,6 +1,7 @@
 """What AWS and botocore say, in words that say what to do."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import boto3
 import pytest
@@ -167,3 +168,23 @@ def test_all_clients_share_one_session(monkeypatch: pytest.MonkeyPatch) -> None:
     aws = Aws(target(), Setting("eu-west-1", "--region"))
     assert {aws.client(name).meta.region_name for name in ("dynamodb", "sts", "s3")} == {"eu-west-1"}
     assert made == [{"profile_name": None}]
+
+
+def test_credentials_are_read_anew_where_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def key_of(client: Any) -> str:
+        return str(client._request_signer._credentials.access_key)
+
+    aws = Aws(target(), Setting("eu-west-1", "--region"))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "first")
+    assert key_of(aws.client("logs")) == "first"
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "second")
+    assert key_of(aws.client("logs")) == "first"
+    aws.renew()
+    assert key_of(aws.client("logs")) == "second"
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "ExpiredTokenException"])
+def test_credentials_that_have_expired_are_told_from_wrong_ones(code: str) -> None:
+    found = told(refusal(code))
+    assert found.message == "The AWS credentials have expired."
+    assert "aws sso login" in found.hint

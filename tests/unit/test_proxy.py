@@ -1,6 +1,7 @@
 """The edge of Lambda: whatever event comes, Mangum takes it, and the gateway gets an answer."""
 
 import json
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -234,6 +235,12 @@ def test_a_failure_is_logged_under_the_request_id_that_the_client_gets(
     (record,) = caplog.records
     assert answer["headers"]["x-request-id"] == "the-clients-own"
     assert record.__dict__["fields"]["request_id"] == "the-clients-own"
+
+
+def test_a_failure_is_logged_under_lambda_s_own_id_too(caplog: pytest.LogCaptureFixture) -> None:
+    guarded(broken, cors_allow_origin="*")({"path": "/"}, SimpleNamespace(aws_request_id="lambda-s"))
+    (record,) = caplog.records
+    assert record.__dict__["fields"]["lambda_request_id"] == "lambda-s"
 
 
 @pytest.mark.parametrize("name", ["\ud800", "é", "a b", "a:b", "a\r\nb", ""])

@@ -38,6 +38,8 @@ def guarded(handler: Handler, *, cors_allow_origin: str) -> Handler:
         except Exception as error:  # the last resort, as said above
             request_id = accepted_request_id([text.encode() for text in sent])
             fields = {"error": type(error).__name__, "request_id": request_id}
+            if lambda_request_id := getattr(context, "aws_request_id", None):  # ties Lambda's own lines to it
+                fields["lambda_request_id"] = lambda_request_id
             logger.exception("bug", extra={"fields": fields})
             return {
                 "statusCode": 500,

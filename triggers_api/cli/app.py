@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from triggers_api.cli import deploy, dev, doctor, keys, openapi, smoke, stack, verify
+from triggers_api.cli import deploy, dev, doctor, keys, logs, openapi, smoke, stack, verify
 from triggers_api.version import VERSION
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("verify")(verify.verify)
 app.command("destroy")(stack.destroy)
 app.command("openapi")(openapi.openapi)
 app.add_typer(keys.app, name="keys")
+app.add_typer(logs.app, name="logs")
 
 
 def _version(value: bool) -> None:

@@ -44,6 +44,7 @@ BAD_CREDENTIALS = {
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
+EXPIRED = {"ExpiredToken", "ExpiredTokenException"}
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "OptInRequired"}
 # Patient with AWS's throttling, not with a network that is not there.
 _CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 3, "mode": "standard"})
@@ -74,6 +75,10 @@ class Aws:
             profile = None if self.target.profile is None else self.target.profile.value
             self._session = boto3.session.Session(profile_name=profile)
         return self._session.client(service, region_name=self.region.value, config=_CONFIG)  # type: ignore[call-overload] # the stubs know DynamoDB only
+
+    def renew(self) -> None:
+        """Read the credentials anew for the next client: they may have been renewed where they are kept."""
+        self._session = None
 
     def caller(self) -> Place:
         """Ask AWS whose credentials these are, which needs no permission."""
@@ -155,6 +160,12 @@ def explanation(error: Exception, target: Target, region: Setting | None) -> Tri
 
 def _refused(error: ClientError, target: Target, region: Setting | None) -> TriggersError:
     code, said = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+    if code in EXPIRED:
+        return CredentialsError(
+            "The AWS credentials have expired.",
+            reason=f"{code}: {said}",
+            hint="Renew them with aws sso login, or get new temporary ones, or give another --profile.",
+        )
     if code in BAD_CREDENTIALS:
         return CredentialsError(
             "AWS does not take these credentials.", reason=f"{code}: {said}", hint=_GET_CREDENTIALS

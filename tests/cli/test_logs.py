@@ -1,0 +1,389 @@
+"""`triggers logs tail` as an operator runs it, in a pipe and on a terminal; CloudWatch is in memory."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.support.dev_server import TRIGGERS, environment, run
+from tests.support.dynamodb_local import free_port
+from tests.support.fake_logs import FakeLogs, refusal, serving
+from tests.support.terminal import run_on_terminal
+
+LAMBDA_ID = "f8428571-4756-4386-aea1-ec8d9f69a2db"
+START = f"START RequestId: {LAMBDA_ID} Version: $LATEST\n"
+REPORT = f"REPORT RequestId: {LAMBDA_ID}\tDuration: 20.45 ms\tBilled Duration: 21 ms\n"
+ACCESS: dict[str, Any] = {
+    "timestamp": "2026-11-22T10:30:00.000000Z",
+    "level": "INFO",
+    "message": "request",
+    "request_id": "mine.1",
+    "lambda_request_id": LAMBDA_ID,
+    "method": "POST",
+    "route": "/v1/events",
+    "status": 201,
+    "duration_ms": 16.36,
+    "key_id": "2a0e43d37952",
+}
+BUG: dict[str, Any] = {
+    **ACCESS,
+    "level": "ERROR",
+    "message": "bug",
+    "error": "KeyError",
+    "traceback": ["/var/task/a.py:1 in f", "raised builtins.KeyError"],
+}
+AT = "2026-11-22T10:30:00.000000Z"
+MILLISECONDS = 1_795_343_400_000
+COMMON = ("--stage", "dev", "--region", "eu-west-1", "--since", "2026-11-22T10:00:00Z")
+
+
+def is_forever(logs: FakeLogs) -> FakeLogs:
+    """Let all that is written be ingested already: the command has the clock of this machine."""
+    logs.now = 2**53
+    return logs
+
+
+@pytest.fixture
+def logs() -> FakeLogs:
+    return is_forever(FakeLogs())
+
+
+@pytest.fixture
+def url(logs: FakeLogs) -> Iterator[str]:
+    with serving(logs) as url:
+        yield url
+
+
+def write(logs: FakeLogs, *messages: str | dict[str, Any]) -> None:
+    for message in messages:
+        logs.write(message if isinstance(message, str) else json.dumps(message), at=MILLISECONDS)
+
+
+def tail(url: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end; it does not follow."""
+    return run(
+        "logs", "tail", *COMMON, "--no-follow", *arguments, variables={"AWS_ENDPOINT_URL": url, **variables}
+    )
+
+
+class Follower:
+    """The command as it follows, in a process of its own."""
+
+    def __init__(self, url: str, *arguments: str, **variables: str) -> None:
+        self.process = subprocess.Popen(
+            [TRIGGERS, "logs", "tail", *COMMON, *arguments],
+            env=environment(AWS_ENDPOINT_URL=url, **variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no thread has a lock
+        )
+
+    @property
+    def stdout(self) -> IO[str]:
+        assert self.process.stdout
+        return self.process.stdout
+
+    @property
+    def stderr(self) -> IO[str]:
+        assert self.process.stderr
+        return self.process.stderr
+
+    def interrupt(self) -> tuple[int, str, str]:
+        """Press Ctrl-C; return the exit code and the rest of what it says."""
+        self.process.send_signal(signal.SIGINT)
+        out, err = self.process.communicate(timeout=30)
+        return self.process.returncode, out, err
+
+
+@pytest.fixture
+def followers() -> Iterator[list[Follower]]:
+    started: list[Follower] = []
+    yield started
+    for one in started:
+        one.process.kill()
+        one.process.communicate()
+
+
+# What is shown
+
+
+def test_a_pipe_gets_a_line_each_with_its_parts_in_their_order(logs: FakeLogs, url: str) -> None:
+    write(logs, START, ACCESS, BUG, REPORT)
+    done = tail(url)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        f"{AT} INFO     {LAMBDA_ID} START Version: $LATEST",
+        f"{AT} INFO     mine.1 POST /v1/events 201 16.36ms request key_id=2a0e43d37952",
+        f"{AT} ERROR    mine.1 POST /v1/events 201 16.36ms bug key_id=2a0e43d37952 error=KeyError",
+        "    /var/task/a.py:1 in f",
+        "    raised builtins.KeyError",
+        f"{AT} INFO     {LAMBDA_ID} 20.45ms REPORT Duration: 20.45 ms Billed Duration: 21 ms",
+    ]
+
+
+def test_with_json_each_line_is_an_object_with_all_its_parts(logs: FakeLogs, url: str) -> None:
+    write(logs, START, BUG)
+    done = tail(url, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    start, bug = map(json.loads, done.stdout.splitlines())
+    assert start == {
+        "time": AT,
+        "level": "INFO",
+        "request_id": None,
+        "lambda_request_id": LAMBDA_ID,
+        "method": None,
+        "path": None,
+        "status": None,
+        "duration_ms": None,
+        "message": "START Version: $LATEST",
+        "fields": {},
+        "traceback": [],
+        "stream": "2026/11/22/[$LATEST]0a1b",
+        "raw": START.rstrip(),
+    }
+    assert bug.keys() == start.keys()
+    assert {name: bug[name] for name in ("request_id", "method", "path", "status", "duration_ms")} == {
+        "request_id": "mine.1",
+        "method": "POST",
+        "path": "/v1/events",
+        "status": 201,
+        "duration_ms": 16.36,
+    }
+    assert bug["traceback"] == BUG["traceback"]
+    assert bug["fields"] == {"key_id": "2a0e43d37952", "error": "KeyError"}
+    assert json.loads(bug["raw"]) == BUG
+
+
+def test_a_terminal_shows_the_same_with_the_level_in_colour(logs: FakeLogs, url: str) -> None:
+    write(logs, ACCESS, BUG)
+    done = run_on_terminal("logs", "tail", *COMMON, "--no-follow", variables={"AWS_ENDPOINT_URL": url})
+    assert done.code == 0
+    assert f"{AT} \x1b[32mINFO    \x1b[0m mine.1 POST /v1/events 201 16.36ms request" in done.screen
+    assert f"{AT} \x1b[31mERROR   \x1b[0m mine.1 POST" in done.screen
+    assert "\n    raised builtins.KeyError\n" in done.screen
+
+
+@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
+def test_a_terminal_without_colour_gets_no_escape_sequence(
+    logs: FakeLogs, url: str, variables: dict[str, str]
+) -> None:
+    write(logs, BUG)
+    done = run_on_terminal(
+        "logs", "tail", *COMMON, "--no-follow", variables={"AWS_ENDPOINT_URL": url, **variables}
+    )
+    assert f"{AT} ERROR    mine.1 POST /v1/events 201" in done.screen
+    assert "\x1b" not in done.screen
+
+
+def test_a_narrow_terminal_cuts_nothing(logs: FakeLogs, url: str) -> None:
+    write(logs, {"message": "word " * 100 + "end"})
+    done = run_on_terminal(
+        "logs", "tail", *COMMON, "--no-follow", variables={"AWS_ENDPOINT_URL": url}, columns=40
+    )
+    assert "word " * 100 + "end" in done.screen
+
+
+def test_a_pipe_is_neither_coloured_nor_wrapped_nor_cut(logs: FakeLogs, url: str) -> None:
+    write(logs, {"level": "ERROR", "message": "x" * 5000})
+    done = tail(url, TERM="xterm-256color", COLUMNS="40", FORCE_COLOR="1")
+    assert done.stdout == f"{AT} ERROR    {'x' * 5000}\n"
+
+
+@pytest.mark.parametrize("on_terminal", [True, False])
+def test_what_is_logged_moves_no_cursor_and_forges_no_line(
+    logs: FakeLogs, url: str, on_terminal: bool
+) -> None:
+    evil = "\x1b[2J\rforged\nline \x9b1m\u202e\u2028[red]"
+    write(
+        logs, {**BUG, "message": evil, "reason": evil, "traceback": [evil], "request_id": evil, "route": evil}
+    )
+    write(logs, "\x1b[2Jtext\x07")
+    if on_terminal:
+        variables = {"AWS_ENDPOINT_URL": url, "NO_COLOR": "1"}
+        shown = run_on_terminal("logs", "tail", *COMMON, "--no-follow", variables=variables).screen
+    else:
+        shown = tail(url).stdout
+    assert len([line for line in shown.split("\n") if line.startswith(AT)]) == 2
+    assert not any(line.startswith(("forged", "line")) for line in shown.split("\n"))
+    assert all(one.isprintable() or one == "\n" for one in shown)
+    assert "[red]" in shown
+
+
+def test_every_option_chooses(logs: FakeLogs, url: str) -> None:
+    write(logs, START, ACCESS, {**ACCESS, "request_id": "another", "lambda_request_id": "x"}, BUG, REPORT)
+    logs.write("too old", at=MILLISECONDS - 3_600_000)
+    assert len(tail(url).stdout.splitlines()) == 5 + len(BUG["traceback"])
+    assert tail(url, "--request-id", "mine.1", "--json").stdout.count("\n") == 4
+    assert tail(url, "--request-id", LAMBDA_ID, "--json").stdout.count("\n") == 4
+    assert tail(url, "--level", "warning", "--json").stdout.count("\n") == 1
+    assert tail(url, "--filter", "REPORT request", "--json").stdout.count("\n") == 1
+    assert (
+        tail(url, "--request-id", "mine.1", "--level", "INFO", "--filter", "keyerror").stdout.count("bug")
+        == 1
+    )
+
+
+def test_the_log_group_is_the_stage_s_whatever_the_name_of_the_stack(logs: FakeLogs, url: str) -> None:
+    write(logs, ACCESS)
+    assert tail(url, "--stack-name", "something-else", "--json").stdout.count("\n") == 1
+    assert {asked["logGroupName"] for asked in logs.asked} == {"/aws/lambda/triggers-api-dev"}
+
+
+def test_that_there_is_no_such_line_is_said_beside_the_answer(url: str) -> None:
+    done = tail(url, "--json")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "no such line" in done.stderr
+
+
+# Following
+
+
+def test_it_follows_unless_told_not_to_and_a_reader_has_each_line_at_once(
+    logs: FakeLogs, url: str, followers: list[Follower]
+) -> None:
+    write(logs, ACCESS)
+    followers.append(one := Follower(url))
+    assert "mine.1 POST" in one.stdout.readline()
+    write(logs, {**ACCESS, "request_id": "later"})
+    assert "later POST" in one.stdout.readline()
+    code, out, err = one.interrupt()
+    assert (code, out) == (130, "")
+    assert err == (
+        "Following /aws/lambda/triggers-api-dev in eu-west-1 (--region), since 2026-11-22T10:00:00Z. "
+        "Ctrl-C ends it.\n"
+    )
+
+
+def test_with_json_a_follower_s_stdout_is_json_and_nothing_else(
+    logs: FakeLogs, url: str, followers: list[Follower]
+) -> None:
+    write(logs, ACCESS)
+    followers.append(one := Follower(url, "--json"))
+    assert json.loads(one.stdout.readline())["request_id"] == "mine.1"
+    assert one.interrupt()[:2] == (130, "")
+
+
+def test_ctrl_c_while_it_waits_for_the_log_group(logs: FakeLogs, url: str, followers: list[Follower]) -> None:
+    logs.exists = False
+    followers.append(one := Follower(url))
+    assert one.stderr.readline().startswith("Following")
+    assert one.stderr.readline().endswith("in eu-west-1 (--region). Waiting for it.\n")
+    assert one.interrupt() == (130, "", "")
+
+
+def test_a_reader_that_has_seen_enough_ends_it_without_a_word(logs: FakeLogs, url: str) -> None:
+    write(logs, *[ACCESS] * 3000)
+    command = f"{TRIGGERS} logs tail {' '.join(COMMON)} --no-follow | head -3"
+    done = subprocess.run(
+        ["/bin/sh", "-c", command],
+        env=environment(AWS_ENDPOINT_URL=url),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert (len(done.stdout.splitlines()), done.stderr) == (3, "")
+
+
+def test_credentials_that_were_renewed_in_their_file_are_taken_up(
+    logs: FakeLogs, tmp_path: Path, followers: list[Follower]
+) -> None:
+    file = tmp_path / "credentials"
+
+    def give(key: str) -> None:
+        file.write_text(f"[default]\naws_access_key_id={key}\naws_secret_access_key=s\naws_session_token=t\n")
+
+    def check(key: str) -> None:
+        if key == "old" and any("later" in one["message"] for one in logs._events):
+            give("new")
+            raise refusal("ExpiredTokenException", "The security token included in the request is expired")
+
+    give("old")
+    write(logs, ACCESS)
+    variables = {
+        "AWS_SHARED_CREDENTIALS_FILE": str(file),
+        "AWS_ACCESS_KEY_ID": "",
+        "AWS_SECRET_ACCESS_KEY": "",
+    }
+    with serving(logs, check) as url:
+        followers.append(one := Follower(url, **variables))
+        assert "mine.1" in one.stdout.readline()
+        write(logs, {**ACCESS, "request_id": "later"})
+        assert "later" in one.stdout.readline()
+        assert one.interrupt()[0] == 130
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "named"),
+    [
+        (refusal("ExpiredTokenException", "expired"), 4, "CREDENTIALS"),
+        (
+            refusal("AccessDeniedException", "not authorized to perform: logs:FilterLogEvents"),
+            4,
+            "PERMISSION_DENIED",
+        ),
+        (refusal("ResourceNotFoundException"), 1, "LOG_GROUP_MISSING"),
+    ],
+    ids=str,
+)
+def test_with_json_an_error_is_one_too(
+    logs: FakeLogs, url: str, error: ClientError, code: int, named: str
+) -> None:
+    logs.failures.extend([error] * 9)
+    done = tail(url, "--json")
+    assert (done.returncode, done.stderr) == (code, "")
+    assert json.loads(done.stdout)["error"]["code"] == named
+
+
+def test_a_log_group_that_is_not_there_is_three_lines_on_stderr(logs: FakeLogs, url: str) -> None:
+    logs.exists = False
+    done = tail(url)
+    assert (done.returncode, done.stdout) == (1, "")
+    error, why, fix = done.stderr.splitlines()
+    assert error.startswith("error: The stage dev has no log group /aws/lambda/triggers-api-dev")
+    assert why.startswith("  why: it is not deployed there")
+    assert fix.startswith("  fix: Check --stage")
+
+
+def test_a_network_that_is_not_there_is_said_at_once_also_where_it_follows() -> None:
+    variables = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}"}
+    done = run("logs", "tail", *COMMON, variables=variables)
+    assert done.returncode == 1
+    assert "error: AWS cannot be reached in eu-west-1" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--level", "loud"), "DEBUG, INFO, WARNING, ERROR, CRITICAL"),
+        (("--since", "soon"), "30s, 10m, 2h or 3d"),
+        (("--since", "2026-11-22T10:00:00"), "2026-11-22T08:00:00Z"),
+        (("--request-id", "two words"), "X-Request-ID"),
+        (("--stage", "local"), "triggers dev writes its log to its stderr"),
+        (("stray",), "See triggers logs tail --help."),
+    ],
+    ids=str,
+)
+def test_wrong_usage_exits_2_and_names_what_is_right(arguments: tuple[str, ...], named: str) -> None:
+    done = run("logs", "tail", *arguments, variables={"AWS_ENDPOINT_URL": "http://127.0.0.1:9"})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert named in done.stderr
+    assert done.stderr.startswith("error: ")
+
+
+def test_its_help_page_has_every_option_and_an_example() -> None:
+    done = run("logs", "tail", "--help")
+    assert done.returncode == 0
+    assert "Example: triggers logs tail" in done.stdout
+    for option in ("--since", "--follow", "--no-follow", "--request-id", "--level", "--filter", "--json"):
+        assert option in done.stdout

@@ -1,0 +1,215 @@
+"""What a line of the log says: ours, Lambda's in both of its forms, and what nobody foresaw."""
+
+import json
+import logging
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from triggers_api.api.context import RequestContext, current
+from triggers_api.api.logs import JsonFormatter
+from triggers_api.ops.log_lines import LEVELS, LogLine, parse
+
+LAMBDA_ID = "f8428571-4756-4386-aea1-ec8d9f69a2db"
+REPORTED = (
+    "REPORT Duration: 20.45 ms Billed Duration: 21 ms Memory Size: 512 MB Max Memory Used: 96 MB "
+    "Init Duration: 870.12 ms"
+)
+TIMED_OUT = (
+    '{"time":"2026-11-22T10:30:00.123Z","type":"platform.report","record":'
+    f'{{"requestId":"{LAMBDA_ID}","metrics":{{"durationMs":30000.0}},"status":"timeout"}}}}'
+)
+REPORT = (
+    f"REPORT RequestId: {LAMBDA_ID}\tDuration: 20.45 ms\tBilled Duration: 21 ms\tMemory Size: 512 MB\t"
+    "Max Memory Used: 96 MB\tInit Duration: 870.12 ms\t\n"
+)
+
+
+def line(message: str) -> LogLine:
+    return parse(
+        {"timestamp": 1_795_000_000_000, "logStreamName": "a", "message": message, "eventId": "1"},
+    )
+
+
+def ours(error: Exception | None = None, **fields: Any) -> str:
+    """Return a line as the service writes it."""
+    record = logging.LogRecord("triggers_api.access", logging.INFO, "", 0, "request", (), None)
+    record.fields = fields
+    if error:
+        with pytest.raises(type(error)) as caught:
+            raise error
+        record.exc_info = caught.type, caught.value, caught.tb
+    token = current.set(RequestContext("mine.1", LAMBDA_ID))
+    try:
+        return JsonFormatter().format(record)
+    finally:
+        current.reset(token)
+
+
+def test_the_service_s_access_line_is_taken_apart() -> None:
+    found = line(ours(method="POST", route="/v1/events", status=201, duration_ms=16.36, key_id="2a0e"))
+    assert found == LogLine(
+        time=1_795_000_000_000,
+        stream="a",
+        raw=found.raw,
+        message="request",
+        level="INFO",
+        request_id="mine.1",
+        lambda_request_id=LAMBDA_ID,
+        method="POST",
+        path="/v1/events",
+        status=201,
+        duration_ms=16.36,
+        fields={"key_id": "2a0e"},
+    )
+
+
+def test_a_traceback_of_the_service_is_kept_apart_from_its_message() -> None:
+    found = line(ours(ValueError("no")))
+    assert found.message == "request"
+    assert found.traceback[-1] == "raised builtins.ValueError"
+    assert found.traceback[0].endswith(" in ours")
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "phase"),
+    [
+        (f"START RequestId: {LAMBDA_ID} Version: $LATEST\n", "START Version: $LATEST", "start"),
+        (f"END RequestId: {LAMBDA_ID}\n", "END", "end"),
+        (REPORT, REPORTED, "end"),
+    ],
+)
+def test_lambda_s_own_lines_carry_its_id_and_are_info(text: str, message: str, phase: str) -> None:
+    found = line(text)
+    assert (found.lambda_request_id, found.request_id) == (LAMBDA_ID, None)
+    assert (found.message, found.phase, found.level) == (message, phase, "INFO")
+    assert found.raw == text.rstrip("\n")
+
+
+def test_what_has_tabs_has_a_message_without_them() -> None:
+    assert line("INIT_START Runtime Version: 1\tARN: 2\n").message == "INIT_START Runtime Version: 1 ARN: 2"
+
+
+def test_a_report_has_the_duration_of_the_invocation() -> None:
+    assert line(REPORT).duration_ms == 20.45
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"2026-11-22T10:30:00.123Z {LAMBDA_ID} Task timed out after 30.03 seconds\n\n",
+        f"RequestId: {LAMBDA_ID} Error: Runtime exited with error: signal: killed",
+        f"RequestId: {LAMBDA_ID} Process exited before completing request",
+        f"REPORT RequestId: {LAMBDA_ID}\tDuration: 30000.00 ms\tBilled Duration: 30000 ms\tStatus: timeout",
+        f"REPORT RequestId: {LAMBDA_ID}\tDuration: 3.00 ms\tStatus: error\tError Type: Runtime.ExitError",
+        f"[ERROR]\t2026-11-22T10:30:00.123Z\t{LAMBDA_ID}\tsomething broke",
+        TIMED_OUT,
+        f'{{"timestamp":"2026-11-22T10:30:00Z","log_level":"ERROR","errorMessage":"x","requestId":"{LAMBDA_ID}"}}',
+    ],
+)
+def test_a_failure_that_lambda_tells_is_an_error_with_lambda_s_id(text: str) -> None:
+    found = line(text)
+    assert (found.level, found.lambda_request_id) == ("ERROR", LAMBDA_ID)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INIT_REPORT Init Duration: 9999.00 ms\tPhase: init\tStatus: timeout",
+        "INIT_REPORT Init Duration: 870.12 ms\tPhase: invoke\tStatus: error\tError Type: Runtime.Unknown",
+        "[ERROR] Runtime.ImportModuleError: Unable to import module 'triggers_api.main': No module named 'x'",
+        '{"type":"platform.initReport","record":{"status":"failure"}}',
+        '{"type":"platform.fault","record":"RequestId: 1 Error: Runtime exited"}',
+    ],
+)
+def test_an_environment_that_does_not_come_up_is_an_error(text: str) -> None:
+    assert line(text).level == "ERROR"
+
+
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        (
+            "INIT_START Runtime Version: python:3.11.v50\tRuntime Version ARN: arn:aws:lambda:eu-west-1::r:1",
+            "INFO",
+        ),
+        (
+            "LAMBDA_WARNING: Unhandled exception. The most likely cause is an issue in the function code.",
+            "WARNING",
+        ),
+        ("[WARNING]\tslow", "WARNING"),
+        ("somebody printed this", "INFO"),
+        ('{"level":"warn","message":"x"}', "WARNING"),
+        ('{"level":"loud","message":"x"}', "INFO"),
+        ('{"level":7,"message":"x"}', "INFO"),
+        ('{"type":"platform.start","record":{"requestId":"a"}}', "INFO"),
+        ("", "INFO"),
+    ],
+)
+def test_the_level_of_a_line(text: str, level: str) -> None:
+    assert line(text).level == level
+
+
+def test_levels_are_in_order() -> None:
+    warning = line('{"level":"WARNING"}')
+    assert [level for level in LEVELS if warning.is_at_least(level)] == ["DEBUG", "INFO", "WARNING"]
+
+
+def test_the_platform_s_json_lines_say_what_its_text_lines_say() -> None:
+    start = line(f'{{"type":"platform.start","record":{{"requestId":"{LAMBDA_ID}","version":"$LATEST"}}}}')
+    assert (start.lambda_request_id, start.phase, start.message) == (LAMBDA_ID, "start", "platform.start")
+    assert start.fields == {"version": "$LATEST"}
+    report = line(
+        f'{{"type":"platform.report","record":{{"requestId":"{LAMBDA_ID}","metrics":{{"durationMs":20.4}},'
+        '"status":"success"}}'
+    )
+    assert (report.lambda_request_id, report.phase, report.level) == (LAMBDA_ID, "end", "INFO")
+    assert report.duration_ms == 20.4
+
+
+def test_a_traceback_of_python_s_runtime_is_below_its_first_line() -> None:
+    found = line("[ERROR] KeyError: 'x'\nTraceback (most recent call last):\n  File \"/var/a.py\", line 1\n")
+    assert (found.level, found.message) == ("ERROR", "[ERROR] KeyError: 'x'")
+    assert found.traceback == ("Traceback (most recent call last):", '  File "/var/a.py", line 1')
+
+
+def test_what_is_of_another_type_than_ours_is_kept_as_it_is() -> None:
+    found = line('{"message":"x","status":"odd","duration_ms":true,"method":1,"route":null,"request_id":5}')
+    assert (found.status, found.duration_ms, found.method, found.path, found.request_id) == (None,) * 5
+    assert found.fields == {"status": "odd", "duration_ms": True, "method": 1, "request_id": 5}
+
+
+@pytest.mark.parametrize("text", ["[1]", "{", "{}x", '"a"', "{" * 100_000, '{"a":' * 100_000])
+def test_what_is_no_json_object_is_a_line_of_text(text: str) -> None:
+    assert line(text).message == text
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+NAMES = [
+    "level",
+    "message",
+    "request_id",
+    "lambda_request_id",
+    "method",
+    "route",
+    "status",
+    "traceback",
+    "type",
+]
+
+
+@given(
+    st.text()
+    | st.dictionaries(st.sampled_from(NAMES) | st.text(), JSON).map(json.dumps)
+    | st.text().map(lambda rest: f"REPORT RequestId: {rest}")
+    | st.just('{"a":1e999}')
+)
+def test_every_line_can_be_read_and_written_again_as_json(text: str) -> None:
+    found = line(text)
+    assert found.level in LEVELS
+    json.dumps([dict(found.fields), found.status, found.duration_ms, found.traceback], allow_nan=False)

@@ -1,0 +1,542 @@
+"""Following a log on a CloudWatch in memory: each line once, whatever its time and whatever goes wrong."""
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
+from typing import Any
+
+import pytest
+from botocore.exceptions import (
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ReadTimeoutError,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.fake_logs import GROUP, NOW, FakeLogs, FakeLogsAws, refusal
+from triggers_api.cli.exit_codes import EXIT_CODE
+from triggers_api.errors import (
+    AwsUnavailableError,
+    ConfigurationError,
+    CredentialsError,
+    LogGroupMissingError,
+    PermissionDeniedError,
+    TriggersError,
+)
+from triggers_api.ops.log_group import PATIENCE, Notice
+from triggers_api.ops.log_lines import LogLine
+from triggers_api.ops.log_requests import RequestLines
+from triggers_api.ops.log_tail import POLL_SECONDS, TailOptions, make_options, start_of, tail
+from triggers_api.ops.log_window import OVERLAP_SECONDS, Window
+
+MINUTE = 60_000
+EXPIRED = refusal("ExpiredTokenException", "The security token included in the request is expired")
+NO_NETWORK = EndpointConnectionError(endpoint_url="https://logs")
+BUSY = refusal("ThrottlingException", "Rate exceeded")
+
+
+@pytest.fixture
+def logs() -> FakeLogs:
+    return FakeLogs()
+
+
+def following(logs: FakeLogs, aws: FakeLogsAws | None = None, **chosen: Any) -> Iterator[LogLine | Notice]:
+    options = TailOptions(**{"since": NOW - 10 * MINUTE, **chosen})
+    return tail(aws or FakeLogsAws(logs), options, clock=logs.clock, sleep=logs.sleep)
+
+
+def messages(found: Iterator[LogLine | Notice]) -> list[str]:
+    return [one.raw for one in found if isinstance(one, LogLine)]
+
+
+def shown(logs: FakeLogs, **chosen: Any) -> list[str]:
+    """Return the lines that are there."""
+    return messages(following(logs, follow=False, **chosen))
+
+
+def until(logs: FakeLogs, end: int, **chosen: Any) -> list[LogLine | Notice]:
+    """Follow until a time, and return all that was told."""
+
+    class TimeIsUpError(Exception):
+        pass
+
+    def look() -> None:
+        if logs.now > end:
+            raise TimeIsUpError
+
+    logs.before_sleep = look
+    told = []
+    with suppress(TimeIsUpError):
+        for one in following(logs, **chosen):
+            told.append(one)  # noqa: PERF402 - what came before the end is to be kept
+    return told
+
+
+def notices(told: list[LogLine | Notice]) -> list[str]:
+    return [one.message for one in told if isinstance(one, Notice)]
+
+
+def failing(logs: FakeLogs, *failures: Exception | None, **chosen: Any) -> list[LogLine | Notice]:
+    """Follow a log with three lines through failures, and return what was told up to the third line."""
+    logs.failures.extend(failures)
+    for number in range(3):
+        logs.write(f"line {number}", at=NOW - 1, late=number * MINUTE)
+    found, told = 0, []
+    for one in following(logs, **chosen):
+        told.append(one)
+        found += isinstance(one, LogLine)
+        if found == 3:
+            break
+    return told
+
+
+# Each line once
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 8 * MINUTE) | st.just(7 * MINUTE),
+            st.integers(0, OVERLAP_SECONDS * 1000) | st.just(0),
+        ),
+        max_size=80,
+    ),
+    st.integers(1, 30),
+    st.integers(0, 2),
+    st.booleans(),
+)
+def test_each_line_is_shown_once_whenever_it_happened_and_however_late_it_comes(
+    lines: list[tuple[int, int]], page: int, empty_pages: int, with_ids: bool
+) -> None:
+    logs = FakeLogs(page=page, empty_pages=empty_pages, with_ids=with_ids)
+    for number, (after, late) in enumerate(lines):
+        logs.write(str(number), at=NOW + after, late=late)
+    told = until(logs, NOW + 14 * MINUTE)
+    assert sorted(messages(iter(told)), key=int) == [str(number) for number in range(len(lines))]
+
+
+@pytest.mark.parametrize("order", ["in order", "out of order", "late", "equal timestamps"])
+def test_5000_lines_are_each_shown_once(logs: FakeLogs, order: str) -> None:
+    logs.page = 700
+    for number in range(5000):
+        at = {
+            "in order": number * 100,
+            "out of order": (number * 7919) % 5000 * 100,
+            "late": number * 100,
+            "equal timestamps": number // 1000,
+        }[order]
+        late = (number * 37) % (OVERLAP_SECONDS * 1000) if order == "late" else 0
+        logs.write(str(number), at=NOW + at, late=late, stream=f"stream {number % 7}")
+    told = messages(iter(until(logs, NOW + 14 * MINUTE)))
+    assert len(told) == 5000
+    assert set(told) == {str(number) for number in range(5000)}
+
+
+def test_lines_of_a_poll_come_by_their_time_and_then_by_when_they_were_ingested(logs: FakeLogs) -> None:
+    logs.write("third", at=NOW - 5, late=2)
+    logs.write("second", at=NOW - 5, late=1)
+    logs.write("fourth", at=NOW - 5, late=2)
+    logs.write("first", at=NOW - 9, late=9)
+    assert shown(logs) == ["first", "second", "third", "fourth"]
+
+
+def test_a_late_line_is_shown_when_it_arrives(logs: FakeLogs) -> None:
+    logs.write("late", at=NOW - 2000, late=MINUTE)
+    logs.write("at once", at=NOW - 1000)
+    told = [line for line in until(logs, NOW + 2 * MINUTE) if isinstance(line, LogLine)]
+    assert [line.raw for line in told] == ["at once", "late"]
+
+
+def test_lines_from_the_first_millisecond_asked_for_are_shown_and_none_before(logs: FakeLogs) -> None:
+    for before in (1001, 1000, 999):
+        logs.write(str(before), at=NOW - before)
+    assert shown(logs, since=NOW - 1000) == ["1000", "999"]
+    logs.write("old, and late", at=NOW - 1001, late=10_000)
+    assert "old, and late" not in messages(iter(until(logs, NOW + MINUTE, since=NOW - 1000)))
+
+
+@pytest.mark.parametrize("skew", [-20 * MINUTE, 20 * MINUTE], ids=["slow", "fast"])
+def test_a_clock_that_is_wrong_hides_no_line(logs: FakeLogs, skew: int) -> None:
+    for number in range(100):
+        logs.write(str(number), at=NOW + number * 10_000, late=(number * 7919) % (OVERLAP_SECONDS * 1000))
+    clock, logs.before_sleep = logs.clock, None
+    found = tail(
+        FakeLogsAws(logs),
+        TailOptions(since=NOW - 30 * MINUTE),
+        clock=lambda: clock() + skew * 1000,
+        sleep=logs.sleep,
+    )
+    assert len(set(messages(islice(found, 100)))) == 100
+
+
+def test_a_line_from_the_future_hides_no_other(logs: FakeLogs) -> None:
+    logs.write("ahead", at=NOW + 60 * MINUTE, late=-60 * MINUTE)
+    logs.write("now", at=NOW + MINUTE)
+    assert messages(iter(until(logs, NOW + 2 * MINUTE))) == ["ahead", "now"]
+
+
+def test_lines_that_say_the_same_are_each_shown_also_where_they_have_no_id(logs: FakeLogs) -> None:
+    logs.with_ids = False
+    for _ in range(3):
+        logs.write("the same")
+    logs.write("the same", late=1)
+    assert len(messages(iter(until(logs, NOW + MINUTE)))) == 4
+
+
+def test_without_follow_it_ends_after_the_last_page(logs: FakeLogs) -> None:
+    logs.page, logs.empty_pages = 2, 3
+    for number in range(5):
+        logs.write(str(number))
+    assert shown(logs) == ["0", "1", "2", "3", "4"]
+    assert logs.slept == []
+
+
+def test_polls_are_far_enough_apart_for_the_quota(logs: FakeLogs) -> None:
+    until(logs, NOW + MINUTE)
+    assert set(logs.slept) == {POLL_SECONDS}
+    assert POLL_SECONDS >= 1
+
+
+def test_a_page_that_is_not_in_order_is_put_in_order() -> None:
+    events = [{"eventId": str(at), "timestamp": NOW + at, "message": ""} for at in (2, 3, 1)]
+    assert [one["eventId"] for one in Window(NOW).new(events)] == ["1", "2", "3"]
+
+
+def test_the_window_moves_on_and_only_its_events_are_remembered() -> None:
+    window = Window(NOW)
+    most = 0
+    for second in range(3600):
+        now = NOW + second * 1000
+        window.begin(now)
+        event = {"eventId": str(second), "timestamp": now, "message": "", "ingestionTime": now}
+        assert window.new([event, event]) == [event]
+        window.finish()
+        most = max(most, window.remembered)
+    assert most <= OVERLAP_SECONDS + 1
+    assert window.start == NOW + (3599 - OVERLAP_SECONDS) * 1000
+
+
+# What goes wrong
+
+
+def test_throttling_is_survived_however_long_it_takes(logs: FakeLogs) -> None:
+    told = failing(logs, None, *[BUSY] * 50)
+    assert messages(iter(told)) == ["line 0", "line 1", "line 2"]
+    busy, well = notices(told)
+    assert "Rate exceeded" in busy
+    assert well == "CloudWatch Logs answers again."
+    assert max(logs.slept) == 30
+    assert logs.slept[:5] == [POLL_SECONDS, 1, 2, 4, 8]
+
+
+@pytest.mark.parametrize(
+    "error", [BUSY, refusal("ServiceUnavailableException", status=503), refusal("Odd", status=500)]
+)
+def test_without_follow_an_aws_that_is_busy_is_given_some_time_and_no_more(
+    logs: FakeLogs, error: Exception
+) -> None:
+    logs.write("there")
+    logs.failures.extend([error] * PATIENCE)
+    assert shown(logs) == ["there"]
+    logs.failures.extend([error] * (PATIENCE + 1))
+    with pytest.raises(AwsUnavailableError):
+        shown(logs)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NO_NETWORK,
+        ConnectTimeoutError(endpoint_url="https://logs"),
+        ReadTimeoutError(endpoint_url="https://logs"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_network_that_is_away_for_a_while_is_survived_and_said_once(
+    logs: FakeLogs, error: Exception
+) -> None:
+    told = failing(logs, None, *[error] * 20)
+    assert messages(iter(told)) == ["line 0", "line 1", "line 2"]
+    gone, back = notices(told)
+    assert gone.startswith("AWS cannot be reached in eu-west-1")
+    assert back == "CloudWatch Logs answers again."
+
+
+@pytest.mark.parametrize("follow", [True, False])
+def test_a_network_that_was_never_there_ends_it(logs: FakeLogs, follow: bool) -> None:
+    with pytest.raises(AwsUnavailableError):
+        failing(logs, NO_NETWORK, follow=follow)
+
+
+def test_credentials_that_expire_are_read_anew(logs: FakeLogs) -> None:
+    aws = FakeLogsAws(logs)
+    logs.failures.extend([None, EXPIRED, None, None, EXPIRED])
+    logs.write("one", at=NOW - 1)
+    logs.write("two", at=NOW - 1, late=MINUTE)
+    assert messages(islice(following(logs, aws), 2)) == ["one", "two"]
+    assert aws.renewals == 2
+
+
+def test_credentials_that_stay_expired_end_it_and_the_error_says_how_to_renew_them(logs: FakeLogs) -> None:
+    with pytest.raises(CredentialsError) as caught:
+        failing(logs, None, EXPIRED, EXPIRED)
+    assert EXIT_CODE[caught.value.kind] == 4
+    assert caught.value.message == "The AWS credentials have expired."
+    assert "aws sso login" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (
+            refusal("AccessDeniedException", "not authorized to perform: logs:FilterLogEvents"),
+            PermissionDeniedError,
+        ),
+        (NoCredentialsError(), CredentialsError),
+        (refusal("InvalidParameterException"), AwsUnavailableError),
+    ],
+    ids=str,
+)
+def test_what_waiting_does_not_mend_ends_it(
+    logs: FakeLogs, error: Exception, kind: type[TriggersError]
+) -> None:
+    with pytest.raises(kind):
+        failing(logs, None, error)
+
+
+@pytest.mark.parametrize("with_ids", [True, False])
+def test_a_token_that_expired_begins_the_window_again_and_no_line_comes_twice(
+    logs: FakeLogs, with_ids: bool
+) -> None:
+    logs.page, logs.with_ids = 1, with_ids
+    for _ in range(4):
+        logs.write("the same")
+    found = following(logs, follow=False)
+    first = messages(islice(found, 2))
+    logs.forget_tokens()
+    assert len(first + messages(found)) == 4
+
+
+def test_tokens_that_are_never_taken_end_it(logs: FakeLogs) -> None:
+    logs.page = 1
+    logs.write("a")
+    logs.write("b")
+    stale = refusal("InvalidParameterException", "The specified nextToken is invalid.")
+    logs.failures.extend([None, stale] * 9)
+    with pytest.raises(AwsUnavailableError, match="did not do"):
+        shown(logs)
+
+
+def test_a_log_group_that_is_not_there_is_an_error_that_says_what_to_do(logs: FakeLogs) -> None:
+    logs.exists = False
+    with pytest.raises(LogGroupMissingError) as caught:
+        shown(logs)
+    assert EXIT_CODE[caught.value.kind] == 1
+    assert GROUP in caught.value.message
+    assert "deploy the stage" in caught.value.hint
+
+
+def test_a_log_group_that_is_not_there_yet_is_waited_for_which_is_said_once(logs: FakeLogs) -> None:
+    logs.exists = False
+    logs.write("the first", at=NOW + 3 * MINUTE)
+    found = following(logs)
+    waiting = next(found)
+
+    def deploy() -> None:
+        logs.exists = logs.now > NOW + 2 * MINUTE
+
+    logs.before_sleep = deploy
+    there, line = next(found), next(found)
+    assert isinstance(waiting, Notice)
+    assert waiting.message.endswith("Waiting for it.")
+    assert there == Notice(f"The log group {GROUP} is there.")
+    assert isinstance(line, LogLine)
+    assert line.raw == "the first"
+
+
+# What is shown
+
+
+def test_a_level_is_that_level_and_above(logs: FakeLogs) -> None:
+    for level in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
+        logs.write(json.dumps({"level": level, "message": level.lower()}))
+    logs.write("START RequestId: 1 Version: $LATEST")
+    logs.write(
+        "2026-11-22T10:30:00.123Z f8428571-4756-4386-aea1-ec8d9f69a2db Task timed out after 30.03 seconds"
+    )
+    assert len(shown(logs, level="WARNING")) == 4
+    assert [json.loads(one)["level"] for one in shown(logs, level="CRITICAL")] == ["CRITICAL"]
+    assert len(shown(logs, level="DEBUG")) == 7
+
+
+def test_a_text_is_looked_for_in_all_of_the_line_in_capitals_or_not(logs: FakeLogs) -> None:
+    logs.write('{"level":"INFO","message":"store failed","reason":"Throttled"}')
+    logs.write("nothing of it")
+    assert len(shown(logs, text="tHROTTLED")) == 1
+    assert len(shown(logs, text="")) == 2
+    assert shown(logs, text="th.*") == []
+
+
+# One request
+
+
+def ours(request_id: str, lambda_id: str, message: str = "request") -> str:
+    document = {"level": "INFO", "message": message, "request_id": request_id, "lambda_request_id": lambda_id}
+    return json.dumps(document)
+
+
+def invoke(logs: FakeLogs, request_id: str, lambda_id: str, stream: str, at: int, late: int = 0) -> list[str]:
+    """Write what an invocation writes, and return it."""
+    lines = [
+        f"START RequestId: {lambda_id} Version: $LATEST",
+        ours(request_id, lambda_id, "store failed"),
+        f"a print during {lambda_id}",
+        ours(request_id, lambda_id),
+        f"END RequestId: {lambda_id}",
+        f"REPORT RequestId: {lambda_id}\tDuration: 1.00 ms",
+    ]
+    for number, line in enumerate(lines):
+        logs.write(line, at=at + number * 10, late=late, stream=stream)
+    return lines
+
+
+@pytest.fixture
+def interleaved(logs: FakeLogs) -> dict[str, list[str]]:
+    """Write three requests at the same time in three streams, and before and after them two others."""
+    logs.write("INIT_START Runtime Version: python:3.11", at=NOW - 1, stream="a")
+    invoke(logs, "before", "L-before", "a", NOW - 100)
+    found = {name: invoke(logs, name, f"L-{name}", name, NOW) for name in ("a", "b", "c")}
+    invoke(logs, "after", "L-after", "a", NOW + 100)
+    logs.now = NOW + MINUTE
+    return found
+
+
+@pytest.mark.parametrize("page", [1, 2, 5, 100])
+@pytest.mark.parametrize("wanted", ["b", "L-b"], ids=["the client's id", "Lambda's id"])
+def test_all_lines_of_a_request_are_shown_and_no_other(
+    logs: FakeLogs, interleaved: dict[str, list[str]], wanted: str, page: int
+) -> None:
+    logs.page = page
+    assert shown(logs, request_id=wanted) == interleaved["b"]
+
+
+def test_a_line_without_an_id_belongs_to_the_invocation_that_its_stream_is_in(
+    logs: FakeLogs, interleaved: dict[str, list[str]]
+) -> None:
+    logs.write("between two invocations", at=NOW + 70, stream="a")
+    assert shown(logs, request_id="a") == interleaved["a"]
+
+
+def test_a_line_without_an_id_from_before_an_invocation_is_not_the_invocation_s(logs: FakeLogs) -> None:
+    logs.write("START RequestId: L-x Version: $LATEST")
+    logs.write("before it, and late", at=NOW - 50, late=3000)
+    logs.write("during it, and late", at=NOW + 50, late=3000)
+    logs.write(ours("x", "L-x"), at=NOW + 9000)
+    told = messages(iter(until(logs, NOW + MINUTE, request_id="x")))
+    assert told == ["START RequestId: L-x Version: $LATEST", "during it, and late", ours("x", "L-x")]
+
+
+def test_a_line_of_the_service_outside_of_lambda_s_context_is_found_by_its_own_id(logs: FakeLogs) -> None:
+    logs.write('{"message":"bug","request_id":"x"}')
+    logs.write('{"message":"bug","request_id":"y"}')
+    assert shown(logs, request_id="x") == ['{"message":"bug","request_id":"x"}']
+
+
+@pytest.mark.parametrize("late", [0, 5_000, OVERLAP_SECONDS * 1000 - 1000])
+def test_lambda_s_start_is_shown_although_it_came_long_before_the_line_that_tells_whose_it_is(
+    logs: FakeLogs, late: int
+) -> None:
+    start, report = "START RequestId: L-x Version: $LATEST", "REPORT RequestId: L-x\tDuration: 1.00 ms"
+    logs.write(start)
+    invoke(logs, "another", "L-another", "b", NOW)
+    logs.write(ours("x", "L-x"), at=NOW + 1, late=late)
+    logs.write(report, at=NOW + 2)
+    told = messages(iter(until(logs, NOW + 10 * MINUTE, request_id="x")))
+    assert told == ([start, ours("x", "L-x"), report] if not late else [start, report, ours("x", "L-x")])
+
+
+def test_requests_that_share_an_id_are_all_shown(logs: FakeLogs) -> None:
+    again = invoke(logs, "again", "L-1", "a", NOW - 1000)
+    invoke(logs, "other", "L-2", "a", NOW - 500)
+    again += invoke(logs, "again", "L-3", "a", NOW - 100)
+    assert shown(logs, request_id="again") == again
+
+
+def test_an_id_that_is_part_of_another_is_not_mistaken_for_it(logs: FakeLogs) -> None:
+    invoke(logs, "id-10", "L-10", "a", NOW - 1000)
+    expected = invoke(logs, "id-1", "L-1", "a", NOW - 500)
+    assert shown(logs, request_id="id-1") == expected
+    assert shown(logs, request_id="id") == []
+
+
+def test_level_and_text_choose_among_the_lines_of_a_request(
+    logs: FakeLogs, interleaved: dict[str, list[str]]
+) -> None:
+    assert shown(logs, request_id="b", text="report") == [interleaved["b"][-1]]
+    assert shown(logs, request_id="b", level="ERROR") == []
+
+
+def test_what_waits_for_its_request_does_not_pile_up() -> None:
+    requests, most = RequestLines("wanted"), 0
+    for second in range(3600):
+        at, stream = NOW + second * 1000, str(second)
+        start = LogLine(at, stream, "", "START", lambda_request_id=f"a{second}", phase="start")
+        other = LogLine(at, stream, "", "", request_id="x", lambda_request_id=f"b{second}")
+        end = LogLine(at, stream, "", "END", lambda_request_id=f"b{second}", phase="end")
+        same = LogLine(at, stream, "", "", request_id="wanted", lambda_request_id=f"c{second}")
+        assert list(requests.of([start, other, end, same])) == [same]
+        most = max(most, requests.remembered)
+    assert most <= 4 * (OVERLAP_SECONDS + 1)
+
+
+# What is asked for
+
+
+@pytest.mark.parametrize(
+    ("since", "before"),
+    [("30s", 30_000), ("10m", 10 * MINUTE), ("2h", 120 * MINUTE), ("3d", 72 * 60 * MINUTE), ("0s", 0)],
+)
+def test_a_duration_is_counted_from_now(logs: FakeLogs, since: str, before: int) -> None:
+    assert start_of(since, clock=logs.clock) == NOW - before
+
+
+@pytest.mark.parametrize("since", ["2026-11-01T08:00:00Z", "2026-11-01T10:00:00+02:00", "2026-11-01T08:00Z"])
+def test_a_time_may_be_given(logs: FakeLogs, since: str) -> None:
+    assert start_of(since, clock=logs.clock) == 1_793_520_000_000
+
+
+def test_a_time_before_1970_is_the_beginning(logs: FakeLogs) -> None:
+    assert start_of("999999w", clock=logs.clock) == start_of("1960-01-01T00:00:00Z", clock=logs.clock) == 0
+
+
+@pytest.mark.parametrize(
+    ("chosen", "named"),
+    [
+        ({"since": "soon"}, ("--since", "10m", "2h")),
+        ({"since": ""}, ("--since", "10m")),
+        ({"since": "10"}, ("--since", "10m")),
+        ({"since": "2026-11-01T08:00:00"}, ("--since", "UTC")),
+        ({"since": "2999-01-01T00:00:00Z"}, ("--since", "to come")),
+        ({"level": "LOUD"}, ("--level", "DEBUG, INFO, WARNING, ERROR, CRITICAL")),
+        ({"request_id": ""}, ("--request-id", "128")),
+        ({"request_id": "two words"}, ("--request-id", "128")),
+        ({"request_id": "x" * 129}, ("--request-id", "128")),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_is_a_usage_error_that_names_what_can(
+    logs: FakeLogs, chosen: dict[str, str], named: tuple[str, ...]
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        make_options(**{"since": "10m", "follow": True, "clock": logs.clock, **chosen})  # type: ignore[arg-type]
+    said = f"{caught.value.message} {caught.value.reason} {caught.value.hint}"
+    assert all(one in said for one in named)
+    assert EXIT_CODE[caught.value.kind] == 2
+
+
+def test_a_level_may_be_written_small(logs: FakeLogs) -> None:
+    assert make_options(since="10m", follow=True, level="warning", clock=logs.clock).level == "WARNING"
