@@ -15,7 +15,7 @@ from tests.support.sound_stack import LOG_GROUP, SoundStack, refusal
 from tests.support.terminal import run_on_terminal
 from triggers_api.cli import entry
 from triggers_api.cli import verify as command
-from triggers_api.ops.verification import traces
+from triggers_api.ops.verify import traces
 
 OPTIONS = ["--stage", "--region", "--profile", "--stack-name", "--json", "--debug"]
 RECORD = ["check", "passed", "milliseconds", "expected", "saw", "fix", "request_id"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from triggers_api.api.context import RequestContext, current
 from triggers_api.api.logs import JsonFormatter
-from triggers_api.ops.log_lines import LEVELS, LogLine, parse
+from triggers_api.ops.logs.lines import LEVELS, LogLine, parse
 
 LAMBDA_ID = "f8428571-4756-4386-aea1-ec8d9f69a2db"
 REPORTED = (

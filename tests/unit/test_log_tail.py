@@ -26,11 +26,11 @@ from triggers_api.errors import (
     PermissionDeniedError,
     TriggersError,
 )
-from triggers_api.ops.log_group import PATIENCE, Notice
-from triggers_api.ops.log_lines import LogLine
-from triggers_api.ops.log_requests import RequestLines
-from triggers_api.ops.log_tail import POLL_SECONDS, TailOptions, make_options, start_of, tail
-from triggers_api.ops.log_window import OVERLAP_SECONDS, Window
+from triggers_api.ops.logs.group import PATIENCE, Notice
+from triggers_api.ops.logs.lines import LogLine
+from triggers_api.ops.logs.requests import RequestLines
+from triggers_api.ops.logs.tail import POLL_SECONDS, TailOptions, make_options, start_of, tail
+from triggers_api.ops.logs.window import OVERLAP_SECONDS, Window
 
 MINUTE = 60_000
 EXPIRED = refusal("ExpiredTokenException", "The security token included in the request is expired")

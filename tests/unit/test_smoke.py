@@ -18,7 +18,7 @@ from triggers_api.core.events import PendingQuery
 from triggers_api.core.keys import KeyRecord, digest_of, generate
 from triggers_api.errors import ConfigurationError
 from triggers_api.ops.results import Result
-from triggers_api.ops.smoke import SmokeOptions, smoke
+from triggers_api.ops.smoke.smoke import SmokeOptions, smoke
 
 TIMEOUT = 10.0
 

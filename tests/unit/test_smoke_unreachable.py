@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.conftest import Stores
 from tests.support.broken_api import KEY, HealthAlone, Reply, dripping, fixed, hanging, real_api, serving
 from triggers_api.ops.results import Result
-from triggers_api.ops.smoke import SmokeOptions, smoke
+from triggers_api.ops.smoke.smoke import SmokeOptions, smoke
 
 HTML = {"content-type": "text/html; charset=utf-8"}
 JSON = {"content-type": "application/json"}

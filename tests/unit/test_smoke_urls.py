@@ -4,7 +4,7 @@ import pytest
 
 from triggers_api.cli import config
 from triggers_api.errors import ConfigurationError, InvalidKeyError
-from triggers_api.ops.smoke_urls import base_url, is_in_clear, is_loopback, url_of
+from triggers_api.ops.smoke.urls import base_url, is_in_clear, is_loopback, url_of
 
 
 @pytest.mark.parametrize(

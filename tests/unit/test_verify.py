@@ -24,7 +24,7 @@ from tests.support.stubbed_aws import ACCOUNT, REGION
 from tests.support.template import load
 from triggers_api.errors import StackMissingError
 from triggers_api.ops.results import Result
-from triggers_api.ops.verify import verify
+from triggers_api.ops.verify.verify import verify
 
 REFUSED = "request: an unknown key is refused"
 IN_THE_LOGS = "request: its id is in the logs"

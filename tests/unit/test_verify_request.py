@@ -15,8 +15,8 @@ from tests.support.dynamodb_local import free_port
 from tests.support.one_api import OneApi, Reply, Request, unauthorized
 from tests.support.sound_stack import LOG_GROUP, SoundStack, refusal
 from triggers_api.ops.results import Result
-from triggers_api.ops.verification import request as request_module
-from triggers_api.ops.verify import verify
+from triggers_api.ops.verify import request as request_module
+from triggers_api.ops.verify.verify import verify
 
 REFUSED = "request: an unknown key is refused"
 IN_THE_LOGS = "request: its id is in the logs"

@@ -10,7 +10,7 @@ from typing import Any
 
 from triggers_api.cli import console
 from triggers_api.core.times import format_time
-from triggers_api.ops.log_lines import LogLine
+from triggers_api.ops.logs.lines import LogLine
 
 _COLOURS = {"DEBUG": "cyan", "INFO": "green", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "magenta"}
 _LEVEL_COLUMNS = 8

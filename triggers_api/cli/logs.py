@@ -66,9 +66,9 @@ def tail(
     """
     from triggers_api.cli.log_answers import LineWriter
     from triggers_api.ops.aws import Aws, region_of
-    from triggers_api.ops.log_group import Notice
-    from triggers_api.ops.log_tail import make_options
-    from triggers_api.ops.log_tail import tail as lines_of
+    from triggers_api.ops.logs.group import Notice
+    from triggers_api.ops.logs.tail import make_options
+    from triggers_api.ops.logs.tail import tail as lines_of
 
     target = config.resolve(stage=stage, region=region, profile=profile, stack_name=stack_name)
     _refuse_local(target)

@@ -63,9 +63,9 @@ def smoke(
     """
     from triggers_api.cli.check_answers import answer_results, counted
     from triggers_api.cli.junit import check_writable, write_report
-    from triggers_api.ops import smoke_urls
-    from triggers_api.ops.smoke import SmokeOptions, check_timeout
-    from triggers_api.ops.smoke import smoke as results_of
+    from triggers_api.ops.smoke import urls
+    from triggers_api.ops.smoke.smoke import SmokeOptions, check_timeout
+    from triggers_api.ops.smoke.smoke import smoke as results_of
 
     check_timeout(timeout)
     target = config.resolve(
@@ -80,8 +80,8 @@ def smoke(
         )
     if junit is not None:
         check_writable(junit)
-    base = smoke_urls.url_of(target) if url is None else smoke_urls.base_url(url)
-    if smoke_urls.is_in_clear(base):
+    base = urls.url_of(target) if url is None else urls.base_url(url)
+    if urls.is_in_clear(base):
         console.say("warning: http:// sends the key in clear, for everybody on the way to read.")
     options = SmokeOptions(base, None if api_key is None else api_key.value, target, timeout)
     if api_key is None:

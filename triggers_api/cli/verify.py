@@ -27,7 +27,7 @@ def verify(
     """
     from triggers_api.cli.check_answers import answer_results, counted
     from triggers_api.ops.aws import explained
-    from triggers_api.ops.verify import verify as verification
+    from triggers_api.ops.verify.verify import verify as verification
 
     target = config.resolve(stage=stage, region=region, profile=profile, stack_name=stack_name)
     refuse_local(target)

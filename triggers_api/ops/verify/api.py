@@ -8,8 +8,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from triggers_api.ops.verification.live import Live
-from triggers_api.ops.verification.look import Check, Look, Value
+from triggers_api.ops.verify.live import Live
+from triggers_api.ops.verify.look import Check, Look, Value
 
 _ANY = "x-amazon-apigateway-any-method"
 _INTEGRATION = "x-amazon-apigateway-integration"

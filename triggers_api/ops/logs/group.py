@@ -14,7 +14,7 @@ from botocore.exceptions import ConnectionError as NoConnectionError
 
 from triggers_api.errors import LogGroupMissingError, TriggersError
 from triggers_api.ops.aws import EXPIRED, Aws, explanation
-from triggers_api.ops.log_window import Event, Window
+from triggers_api.ops.logs.window import Event, Window
 
 PATIENCE = 6
 """How often a call that AWS has no time for is repeated where nobody follows: about a minute."""

@@ -7,8 +7,8 @@ itself would not notice a template that was loosened.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from triggers_api.ops.verification.live import Live
-from triggers_api.ops.verification.look import Check, Look, Value
+from triggers_api.ops.verify.live import Live
+from triggers_api.ops.verify.look import Check, Look, Value
 
 ON_EVENTS = ("PutItem", "GetItem", "UpdateItem", "DeleteItem", "Query")
 INDEX = "status-created_at-index"

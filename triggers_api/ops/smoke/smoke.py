@@ -17,9 +17,9 @@ from threading import Thread
 
 from triggers_api.core.keys import generate
 from triggers_api.errors import ConfigurationError
-from triggers_api.ops import smoke_keys
 from triggers_api.ops.results import Result
-from triggers_api.ops.smoke_run import CHECKS, Run
+from triggers_api.ops.smoke import keys
+from triggers_api.ops.smoke.run import CHECKS, Run
 from triggers_api.ops.target import Target
 
 TIMEOUT_SECONDS = 30.0
@@ -32,7 +32,7 @@ _BEFORE_AND_AFTER = 2  # health and clean up
 
 @dataclass(frozen=True, slots=True)
 class SmokeOptions:
-    """What to check: `url` as `smoke_urls.base_url` gives it; `timeout` in seconds, for one check.
+    """What to check: `url` as `urls.base_url` gives it; `timeout` in seconds, for one check.
 
     Without a key one is made in the target's stage, and revoked at the end.
     """
@@ -80,10 +80,10 @@ def smoke(options: SmokeOptions) -> Generator[Result]:
     # Known before it is stored: whatever happens, it can be revoked.
     key = generate(options.target.stage.value)
     try:
-        smoke_keys.make(key, options.target, run=options.run)
+        keys.make(key, options.target, run=options.run)
         yield from _results_of(Run(options.url, key, options.timeout, options.run))
     finally:
-        revoked = smoke_keys.revoke(key, options.target)
+        revoked = keys.revoke(key, options.target)
     yield revoked
 
 

@@ -12,8 +12,8 @@ only another line reveals, and a scan costs the same time either way, and no mon
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from triggers_api.ops.log_lines import LogLine
-from triggers_api.ops.log_window import OVERLAP_SECONDS
+from triggers_api.ops.logs.lines import LogLine
+from triggers_api.ops.logs.window import OVERLAP_SECONDS
 
 
 class RequestLines:

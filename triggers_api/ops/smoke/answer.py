@@ -11,7 +11,7 @@ import httpx
 
 from triggers_api.core.ids import parse_event_id
 from triggers_api.core.strict_json import dump_canonical
-from triggers_api.ops.smoke_failures import UnexpectedError, remedy
+from triggers_api.ops.smoke.failures import UnexpectedError, remedy
 
 _CODE = re.compile(r"[A-Z][A-Z_]{1,39}", re.ASCII)
 

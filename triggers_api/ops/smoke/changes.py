@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 from triggers_api.core.times import is_time
-from triggers_api.ops.smoke_client import Check, Visit
+from triggers_api.ops.smoke.client import Check, Visit
 
 
 async def _acknowledge(visit: Visit) -> None:

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
 from triggers_api.core.ids import parse_event_id
-from triggers_api.ops.smoke_client import Made, Visit
-from triggers_api.ops.smoke_failures import UnexpectedError
+from triggers_api.ops.smoke.client import Made, Visit
+from triggers_api.ops.smoke.failures import UnexpectedError
 
 CLEAN_UP = "clean up"
 HOW_TO_DELETE = "Delete them with DELETE /v1/events/ID; what is left expires by itself (EventTtlDays)."

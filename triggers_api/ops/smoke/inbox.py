@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from triggers_api.core.times import is_time
-from triggers_api.ops.smoke_answer import Answer, is_json_equal
-from triggers_api.ops.smoke_client import EVENT_TYPE, PAYLOAD, Check, Visit
+from triggers_api.ops.smoke.answer import Answer, is_json_equal
+from triggers_api.ops.smoke.client import EVENT_TYPE, PAYLOAD, Check, Visit
 
 _TAKEN = "If another consumer acknowledges every event that it sees, it took this one: stop it for a moment."
 _PAGED = 5

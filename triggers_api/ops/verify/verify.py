@@ -13,10 +13,10 @@ from triggers_api.ops.aws import Aws
 from triggers_api.ops.results import Result
 from triggers_api.ops.status import stack_of
 from triggers_api.ops.template import Template
-from triggers_api.ops.verification import api, function, role, tables
-from triggers_api.ops.verification.live import SERVICES, Live
-from triggers_api.ops.verification.look import Check, Look, in_background
-from triggers_api.ops.verification.request import Canary
+from triggers_api.ops.verify import api, function, role, tables
+from triggers_api.ops.verify.live import SERVICES, Live
+from triggers_api.ops.verify.look import Check, Look, in_background
+from triggers_api.ops.verify.request import Canary
 
 COMPLETE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 """The states of requirement 5.4. After `UPDATE_ROLLBACK_COMPLETE` the API works, but not as deployed last."""

@@ -6,8 +6,8 @@ in every answer and not just an echo of who asks.
 
 from uuid import uuid4
 
-from triggers_api.ops.smoke_answer import Answer, is_uuid4
-from triggers_api.ops.smoke_client import Check, Visit
+from triggers_api.ops.smoke.answer import Answer, is_uuid4
+from triggers_api.ops.smoke.client import Check, Visit
 
 _ORIGIN = "https://smoke-test.example"
 _METHODS = {"get", "post", "delete", "options"}

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field, replace
 
 import httpx
 
-from triggers_api.ops import smoke_changes, smoke_door, smoke_headers, smoke_inbox
 from triggers_api.ops.results import Result
-from triggers_api.ops.smoke_cleaning import CLEAN_UP, HOW_TO_DELETE, cleaning, left
-from triggers_api.ops.smoke_client import Check, Made, Visit
-from triggers_api.ops.smoke_failures import UnexpectedError
-from triggers_api.ops.smoke_health import HEALTH, flaw_of_key
-from triggers_api.ops.smoke_urls import is_loopback
+from triggers_api.ops.smoke import changes, door, headers, inbox
+from triggers_api.ops.smoke.cleaning import CLEAN_UP, HOW_TO_DELETE, cleaning, left
+from triggers_api.ops.smoke.client import Check, Made, Visit
+from triggers_api.ops.smoke.failures import UnexpectedError
+from triggers_api.ops.smoke.health import HEALTH, flaw_of_key
+from triggers_api.ops.smoke.urls import is_loopback
 from triggers_api.version import VERSION
 
-CHECKS = (*smoke_inbox.CHECKS, *smoke_changes.CHECKS, *smoke_door.CHECKS, *smoke_headers.CHECKS)
+CHECKS = (*inbox.CHECKS, *changes.CHECKS, *door.CHECKS, *headers.CHECKS)
 
 _AT_A_TIME = 4  # far below what a stage lets through; and each may be a cold start
 _KEY_SECONDS = 10.0

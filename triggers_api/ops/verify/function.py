@@ -5,8 +5,8 @@ from functools import partial
 from typing import Any
 
 from triggers_api.ops.template import FUNCTION
-from triggers_api.ops.verification.live import Live
-from triggers_api.ops.verification.look import Check, Look, Value
+from triggers_api.ops.verify.live import Live
+from triggers_api.ops.verify.look import Check, Look, Value
 
 _ARCHITECTURE = (
     "Deploy it for the other processor with triggers deploy --architecture, and then for this one."

@@ -15,8 +15,8 @@ from typing import Any, NoReturn
 import httpx
 
 from triggers_api.core.ids import parse_event_id
-from triggers_api.ops.smoke_answer import Answer, parsed
-from triggers_api.ops.smoke_failures import UnexpectedError, broken
+from triggers_api.ops.smoke.answer import Answer, parsed
+from triggers_api.ops.smoke.failures import UnexpectedError, broken
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 """Far more than the contract's largest page: what is larger is not ours, and is not read to its end."""

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from triggers_api.ops.verification.live import Live
-from triggers_api.ops.verification.look import Check, Look, Value
+from triggers_api.ops.verify.live import Live
+from triggers_api.ops.verify.look import Check, Look, Value
 
 
 def looks(live: Live, logical_id: str, label: str) -> list[Look]:

@@ -1,8 +1,8 @@
 """Whether there is a Triggers API at all: without a key, so that none is sent to anything else."""
 
 from triggers_api.core.times import is_time
-from triggers_api.ops.smoke_client import Check, Visit
-from triggers_api.ops.smoke_failures import BOUND_KEY, REFUSED_KEY, UnexpectedError, not_our_health
+from triggers_api.ops.smoke.client import Check, Visit
+from triggers_api.ops.smoke.failures import BOUND_KEY, REFUSED_KEY, UnexpectedError, not_our_health
 
 _FIELDS = {"status", "timestamp", "version", "request_id"}
 _ENOUGH = 3

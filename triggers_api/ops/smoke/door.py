@@ -4,7 +4,7 @@ import json
 from uuid import uuid4
 
 from triggers_api.core.keys import generate
-from triggers_api.ops.smoke_client import EVENT_TYPE, Check, Visit
+from triggers_api.ops.smoke.client import EVENT_TYPE, Check, Visit
 
 BODY_LIMIT_BYTES = 409_600
 """400 KiB, by the contract."""

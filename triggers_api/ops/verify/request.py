@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from triggers_api.errors import AwsUnavailableError
-from triggers_api.ops.verification.live import Live
-from triggers_api.ops.verification.look import Check, Look, in_background
-from triggers_api.ops.verification.traces import Traces
+from triggers_api.ops.verify.live import Live
+from triggers_api.ops.verify.look import Check, Look, in_background
+from triggers_api.ops.verify.traces import Traces
 
 if TYPE_CHECKING:
     import httpx

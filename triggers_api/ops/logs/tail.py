@@ -15,10 +15,10 @@ from triggers_api.core.times import Clock, system_clock
 from triggers_api.errors import ConfigurationError
 from triggers_api.ops.aws import Aws
 from triggers_api.ops.keys import seconds_of
-from triggers_api.ops.log_group import LogGroup, Notice
-from triggers_api.ops.log_lines import LEVELS, LogLine, parse
-from triggers_api.ops.log_requests import RequestLines
-from triggers_api.ops.log_window import Window
+from triggers_api.ops.logs.group import LogGroup, Notice
+from triggers_api.ops.logs.lines import LEVELS, LogLine, parse
+from triggers_api.ops.logs.requests import RequestLines
+from triggers_api.ops.logs.window import Window
 
 POLL_SECONDS = 2.0
 """Between two polls: an account may ask five times a second in all, and is not alone."""
