@@ -312,7 +312,7 @@ def test_ctrl_c_once_the_change_set_is_there_takes_it_away(rehearsal: Rehearsal,
 
 def interrupted_at(rehearsal: Rehearsal, stage: str, **expected: str) -> str:
     """Press Ctrl-C when a line of `deploy` tells this, and return what it says of that."""
-    with rehearsal.started("deploy", "--stage", stage, "--yes", "--json") as process:
+    with rehearsal.started("deploy", "--stage", stage, "--yes", "--no-smoke", "--json") as process:
         assert process.stdout is not None
         assert any(expected.items() <= json.loads(text).items() for text in process.stdout)
         process.send_signal(signal.SIGINT)
@@ -334,7 +334,7 @@ def assert_is_made(rehearsal: Rehearsal, stage: str) -> None:
 
 
 def test_whoever_reads_its_notices_may_leave_and_it_goes_on_to_its_end(rehearsal: Rehearsal) -> None:
-    with rehearsal.started("deploy", "--stage", "unread", "--yes") as process:
+    with rehearsal.started("deploy", "--stage", "unread", "--yes", "--no-smoke") as process:
         assert process.stderr is not None
         process.stderr.readline()
         process.stderr.close()

@@ -143,8 +143,8 @@ def test_who_may_do_what_doctor_asks_for_can_deploy_and_destroy(rehearsal: Rehea
     user = rehearsal.as_user(rehearsal.emulator.user("operator", allow(*actions)))
     commands: dict[str, tuple[str, ...]] = {
         "doctor": ("doctor",),
-        "deploy": ("deploy", "--yes"),
-        "deploy again": ("deploy", "--yes"),
+        "deploy": ("deploy", "--yes", "--no-smoke"),
+        "deploy again": ("deploy", "--yes", "--no-smoke"),
         "plan": ("deploy", "--plan", "--parameter", "CorsAllowOrigin=https://shop.example"),
         "status": ("status",),
         "outputs": ("outputs",),

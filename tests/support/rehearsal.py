@@ -164,8 +164,11 @@ class Rehearsal:
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def deploy(self, stage: str, *arguments: str) -> list[dict[str, Any]]:
-        """Deploy a stage, put back what the emulator leaves out, and return what the command told."""
-        told = self.lines("deploy", "--stage", stage, "--yes", *arguments)
+        """Deploy a stage, put back what the emulator leaves out, and return what the command told.
+
+        Until then the API answers nothing: there is no smoke test before.
+        """
+        told = self.lines("deploy", "--stage", stage, "--yes", "--no-smoke", *arguments)
         restore(self.emulator, stack_name(stage))
         return told
 

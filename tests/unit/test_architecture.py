@@ -119,7 +119,7 @@ def test_the_help_page_does_not_wait_for_the_service() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["dev", "openapi", "deploy", "smoke", "verify", "status", "outputs", "destroy", "doctor"] + ["logs tail"],
+    ["dev", "openapi", "deploy", "smoke", "verify", "status", "outputs", "destroy", "doctor", "logs tail"],
 )
 def test_the_help_page_of_a_command_does_not_wait_for_the_service(command: str) -> None:
     imported, printed = imported_by_command(*command.split(), "--help")

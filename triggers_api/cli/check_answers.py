@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from triggers_api.cli import console
 from triggers_api.cli.exit_codes import EXIT_CODE
@@ -25,22 +26,36 @@ def counted(results: Iterable[Result], total: int, what: str) -> list[Result]:
     return found
 
 
-def answer_results(about: Mapping[str, str], results: Sequence[Result], *, as_json: bool) -> None:
+def answer_results(
+    about: Mapping[str, str], results: Sequence[Result], *, as_json: bool, flags: str = ""
+) -> None:
     """Write the results; end the process with 6 where one has not passed.
 
-    `about` says what was looked at; with `as_json` it leads the document.
+    `about` says what was looked at; with `as_json` it leads the document. `flags` lead other commands there.
     """
-    failed = [one for one in results if not one.passed]
     if as_json:
-        shown = [_document(one) for one in results]
-        console.answer_json({**about, "passed": not failed, "checks": shown})
-        if failed:
+        console.answer_json({**about, **document_of(results)})
+        if not all(one.passed for one in results):
             sys.exit(EXIT_CODE[ChecksFailedError.kind])
         return
     rows = [(one.check, "ok" if one.passed else "FAILED", str(one.milliseconds)) for one in results]
     console.answer_table(("CHECK", "RESULT", "MS"), rows)
+    conclude(results, flags=flags, write=console.answer)
+
+
+def document_of(results: Sequence[Result]) -> dict[str, Any]:
+    """Return the results for a program: what does not apply is null."""
+    checks = [
+        {name: None if value == "" else value for name, value in asdict(one).items()} for one in results
+    ]
+    return {"passed": all(one.passed for one in results), "checks": checks}
+
+
+def conclude(results: Sequence[Result], *, flags: str, write: Callable[[str], None]) -> None:
+    """Say that all is well; else explain each failure, and raise `ChecksFailedError`."""
+    failed = [one for one in results if not one.passed]
     for one in failed:
-        _explain(one, console.answer)
+        _explain(one, flags, write)
     if failed:
         first = failed[0]
         raise ChecksFailedError(
@@ -51,16 +66,17 @@ def answer_results(about: Mapping[str, str], results: Sequence[Result], *, as_js
     console.say(f"All {len(results)} checks passed.")
 
 
-def _explain(result: Result, write: Callable[[str], None]) -> None:
+def _explain(result: Result, flags: str, write: Callable[[str], None]) -> None:
     write(f"{result.check}")
     lines = (("expected", result.expected), ("saw", result.saw), ("fix", result.fix))
     for name, text in lines:
         if text:
             write(f"  {name}: {console.printable(text)}")
     if result.request_id:
-        write(f"  logs: triggers logs tail --no-follow --request-id {console.printable(result.request_id)}")
-
-
-def _document(result: Result) -> dict[str, str | int | bool | None]:
-    """Return a result for a program: what does not apply is null."""
-    return {name: None if value == "" else value for name, value in asdict(result).items()}
+        words = [
+            "triggers logs tail",
+            flags,
+            "--no-follow --request-id",
+            console.printable(result.request_id),
+        ]
+        write(f"  logs: {' '.join(word for word in words if word)}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from triggers_api.cli import config, console
-from triggers_api.cli.interrupts import interrupts_told
+from triggers_api.cli.interrupts import OF_A_DEPLOYMENT, OF_A_SMOKE_TEST, interrupts_told
 from triggers_api.cli.options import (
     DebugOption,
     JsonOption,
@@ -20,16 +20,17 @@ from triggers_api.cli.options import (
     StageOption,
     YesOption,
 )
-from triggers_api.errors import ConfigurationError, DeclinedError
+from triggers_api.errors import ChecksFailedError, ConfigurationError, DeclinedError, OperatorError
 from triggers_api.ops.target import Setting, Target
 
 if TYPE_CHECKING:
     from triggers_api.cli.deploy_progress import Reporter
     from triggers_api.ops.aws import Aws
     from triggers_api.ops.deployment import DeployOptions
-    from triggers_api.ops.progress import Progress
+    from triggers_api.ops.progress import Outcome, Progress
 
-_LEFT = "A change set may be left: see the stack in CloudFormation's console."
+_SETTLING_SECONDS = 60.0
+"""A new API, and the role of a new function, are not known everywhere at once."""
 
 
 def deploy(
@@ -57,9 +58,7 @@ def deploy(
             metavar="STACK", help="The stack's name, where a table would be lost.", show_default=False
         ),
     ] = None,
-    no_smoke: Annotated[  # noqa: ARG001 - scripts may say it from the start
-        bool, typer.Option("--no-smoke", help="Do not try the API afterwards.")
-    ] = False,
+    no_smoke: Annotated[bool, typer.Option("--no-smoke", help="Do not try the API afterwards.")] = False,
     stage: StageOption = None,
     region: RegionOption = None,
     profile: ProfileOption = None,
@@ -100,7 +99,9 @@ def deploy(
         disable_rollback=settings.disable_rollback,
     )
     consent = Consent(yes, yes or not settings.confirm_changes, no_input, confirm)
-    _run(options, consent, as_json=as_json)
+    outcome = _run(options, consent, as_json=as_json)
+    if outcome is not None and not no_smoke:
+        _smoke(target, outcome.outputs["ApiUrl"], as_json=as_json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +114,24 @@ class Consent:
     to_losing_a_table: str | None
 
 
-def _run(options: "DeployOptions", consent: Consent, *, as_json: bool) -> None:
-    """Go through the deployment: tell what there is to tell, and ask where there is something to decide."""
+def _run(options: "DeployOptions", consent: Consent, *, as_json: bool) -> "Outcome | None":
+    """Go through the deployment: tell what there is to tell, and ask where there is something to decide.
+
+    Return how it ended; None after a plan.
+    """
     from triggers_api.cli.deploy_progress import reporter
     from triggers_api.ops.deployment import deploy as deployment
+    from triggers_api.ops.progress import Outcome
 
     aws = say_where(options.target, "Plan" if options.plan else "Deploy")
     report = reporter(as_json=as_json, target=options.target)
     today = datetime.now(UTC).date()
-    with interrupts_told(_LEFT), report, closing(deployment(options, aws, today=today)) as progress:
+    outcome: Outcome | None = None
+    with interrupts_told(OF_A_DEPLOYMENT), report, closing(deployment(options, aws, today=today)) as progress:
         try:
             for event in progress:
                 report.tell(event)
+                outcome = event if isinstance(event, Outcome) else None
                 if not options.plan:
                     _decide(event, options.target, consent)
         except KeyboardInterrupt:
@@ -140,6 +147,7 @@ def _run(options: "DeployOptions", consent: Consent, *, as_json: bool) -> None:
             ) from error
     if options.plan:
         console.say("A plan only: nothing was changed.")
+    return outcome
 
 
 def _decide(event: "Progress", target: Target, consent: Consent) -> None:
@@ -160,6 +168,29 @@ def _decide(event: "Progress", target: Target, consent: Consent) -> None:
             )
         else:
             console.confirm("Make these changes?", yes=consent.to_changes, no_input=consent.no_input)
+
+
+def _smoke(target: Target, url: str, *, as_json: bool) -> None:
+    """Try the deployed API; whatever that finds, the stack stays."""
+    from triggers_api.cli.check_answers import conclude, counted, document_of
+    from triggers_api.cli.deploy_progress import flags_of
+    from triggers_api.ops.smoke.smoke import SmokeOptions
+    from triggers_api.ops.smoke.smoke import smoke as results_of
+
+    options = SmokeOptions(url, target=target, settling=_SETTLING_SECONDS)
+    console.say(f"Smoke test of {url}, with a key of its own.")
+    try:
+        with interrupts_told(OF_A_SMOKE_TEST), closing(results_of(options)) as progress:
+            results = counted(progress, options.total, "Smoke test")
+    except OperatorError as error:
+        raise ChecksFailedError(
+            "The stack is deployed, but whether it works could not be tried.",
+            reason=f"{error.message} {error.reason}".rstrip(),
+            hint=f"{error.hint} Then run triggers smoke {flags_of(target)}; --no-smoke leaves it out.",
+        ) from error
+    if as_json:
+        console.answer_line({"event": "smoke", **document_of(results)})
+    conclude(results, flags=flags_of(target), write=console.say)
 
 
 def say_where(target: Target, what: str) -> "Aws":

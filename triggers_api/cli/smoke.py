@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from triggers_api.cli import config, console
-from triggers_api.cli.interrupts import interrupts_told
+from triggers_api.cli.interrupts import OF_A_SMOKE_TEST, interrupts_told
 from triggers_api.cli.options import (
     DataDirOption,
     DebugOption,
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from triggers_api.ops.results import Result
-
-_LEFT = "Events of this run may be left: their sources begin with smoke-."
 
 
 def smoke(
@@ -62,6 +60,7 @@ def smoke(
     Ends with 6 where a check fails. Example: triggers smoke --stage prod
     """
     from triggers_api.cli.check_answers import answer_results, counted
+    from triggers_api.cli.deploy_progress import flags_of
     from triggers_api.cli.junit import check_writable, write_report
     from triggers_api.ops.smoke import urls
     from triggers_api.ops.smoke.smoke import SmokeOptions, check_timeout
@@ -87,11 +86,13 @@ def smoke(
     if api_key is None:
         _say_where(target)
     console.say(f"Checking {base}; the request ids begin with smoke-{options.run}.")
-    with interrupts_told(_LEFT), closing(results_of(options)) as results:
+    with interrupts_told(OF_A_SMOKE_TEST), closing(results_of(options)) as results:
         found = counted(_failures_told(results), options.total, "Checking")
     if junit is not None:
         write_report(junit, found)
-    answer_results({"url": base, "run": f"smoke-{options.run}"}, found, as_json=as_json)
+    # A URL says nothing of the stage whose log is to be read.
+    flags = "" if url is not None and stage is None else flags_of(target)
+    answer_results({"url": base, "run": f"smoke-{options.run}"}, found, as_json=as_json, flags=flags)
 
 
 def _say_where(target: Target) -> None:

@@ -26,6 +26,7 @@ def verify(
     Example: triggers verify --stage prod
     """
     from triggers_api.cli.check_answers import answer_results, counted
+    from triggers_api.cli.deploy_progress import flags_of
     from triggers_api.ops.aws import explained
     from triggers_api.ops.verify.verify import verify as verification
 
@@ -37,4 +38,4 @@ def verify(
     console.say("Looking; one request is sent, and looked for in the logs for at most a minute.")
     results = counted(found.results, found.total, "Verifying")
     about = {"stage": target.stage.value, "stack": target.stack_name.value, "region": aws.region.value}
-    answer_results(about, results, as_json=as_json)
+    answer_results(about, results, as_json=as_json, flags=flags_of(target))

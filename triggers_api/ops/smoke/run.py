@@ -22,6 +22,7 @@ _AT_A_TIME = 4  # far below what a stage lets through; and each may be a cold st
 _KEY_SECONDS = 10.0
 _CLEAN_UP_SECONDS = 15.0  # many requests, where a check has a few
 _PATIENCE_SECONDS = 5.0
+_PAUSE_SECONDS = 1.0
 # Shorter than servers keep a connection: a request on one that is just being closed gets no answer.
 _IDLE_SECONDS = 2.0
 
@@ -30,12 +31,13 @@ Tell = Callable[[Result], None]
 
 @dataclass(slots=True)
 class Run:
-    """The checks against one API. `timeout` is for each, in seconds."""
+    """The checks against one API. `timeout` is for each, in seconds; see `SmokeOptions` for `settling`."""
 
     url: str
     key: str = field(repr=False)
     timeout: float
     name: str
+    settling: float = 0.0
     made: Made = field(default_factory=Made)
 
     async def results(self, tell: Tell) -> None:
@@ -59,7 +61,7 @@ class Run:
                     raise
 
     async def _all(self, http: httpx.AsyncClient, tell: Tell) -> None:
-        result, failure = await self._made(HEALTH, http)
+        result, failure = await self._health(http)
         tell(result)
         if failure is not None and failure.unreachable:
             _tell_not_run(CHECKS, failure.saw, tell)
@@ -77,6 +79,26 @@ class Run:
         async with asyncio.TaskGroup() as group:
             for check in checks:
                 group.create_task(make(check))
+
+    async def _health(self, http: httpx.AsyncClient) -> tuple[Result, UnexpectedError | None]:
+        """Look whether the API is there, and its store too; while it settles, look again."""
+        end = time.monotonic() + self.settling
+        while True:
+            result, failure = await self._made(HEALTH, http)
+            if time.monotonic() + _PAUSE_SECONDS > end:
+                return result, failure
+            if failure is None and await self._store_answers(http):
+                return result, None
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _store_answers(self, http: httpx.AsyncClient) -> bool:
+        """Tell whether the function may reach its tables: a new role needs some seconds to be known."""
+        try:
+            async with asyncio.timeout(min(self.timeout, _KEY_SECONDS)):
+                answer = await self._visit("settling", http).call("GET", "/v1/inbox", params={"limit": 1})
+        except (TimeoutError, UnexpectedError):
+            return False
+        return answer.status < httpx.codes.INTERNAL_SERVER_ERROR
 
     async def _made(
         self, check: Check, http: httpx.AsyncClient, *, at_least: float = 0

@@ -41,6 +41,8 @@ class SmokeOptions:
     key: str | None = field(default=None, repr=False)
     target: Target | None = None
     timeout: float = TIMEOUT_SECONDS
+    settling: float = 0.0
+    """How long, in seconds, an API that was deployed a moment ago may need until it is there."""
     run: str = field(default_factory=lambda: secrets.token_hex(4))
     """All request ids and sources of the run begin with `smoke-` and this."""
 
@@ -74,17 +76,21 @@ def smoke(options: SmokeOptions) -> Generator[Result]:
     checks end, what they made is removed, and the key is revoked.
     """
     if options.key is not None:
-        yield from _results_of(Run(options.url, options.key, options.timeout, options.run))
+        yield from _results_of(_run(options, options.key))
         return
     assert options.target is not None  # noqa: S101 - see SmokeOptions
     # Known before it is stored: whatever happens, it can be revoked.
     key = generate(options.target.stage.value)
     try:
         keys.make(key, options.target, run=options.run)
-        yield from _results_of(Run(options.url, key, options.timeout, options.run))
+        yield from _results_of(_run(options, key))
     finally:
         revoked = keys.revoke(key, options.target)
     yield revoked
+
+
+def _run(options: SmokeOptions, key: str) -> Run:
+    return Run(options.url, key, options.timeout, options.run, settling=options.settling)
 
 
 def _results_of(run: Run) -> Generator[Result]:

@@ -1,0 +1,95 @@
+"""`triggers deploy` tries what it has deployed; the harness puts back what the emulator leaves out."""
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+
+from tests.support.cloudformation_gaps import restoring
+from tests.support.rehearsal import Rehearsal, error_of, said, stack_name
+
+pytestmark = pytest.mark.timeout(600)
+
+STAGE = "tried"
+
+
+def told(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def deployed(rehearsal: Rehearsal) -> subprocess.CompletedProcess[str]:
+    with restoring(rehearsal.emulator, stack_name(STAGE)):
+        return rehearsal.run("deploy", "--stage", STAGE, "--yes", "--json")
+
+
+@pytest.fixture
+def narrow_preflight(rehearsal: Rehearsal, deployed: subprocess.CompletedProcess[str]) -> None:
+    """Take methods from the deployed API's preflight by hand."""
+    gateway = rehearsal.emulator.client("apigateway")
+    api = rehearsal.ask("outputs", "--stage", STAGE)["ApiId"]
+    for resource in gateway.get_resources(restApiId=api, limit=500, embed=["methods"])["items"]:
+        if "OPTIONS" in resource.get("resourceMethods", {}):
+            gateway.put_integration_response(
+                restApiId=api,
+                resourceId=resource["id"],
+                httpMethod="OPTIONS",
+                statusCode="200",
+                responseParameters={"method.response.header.Access-Control-Allow-Methods": "'GET'"},
+            )
+    gateway.create_deployment(restApiId=api, stageName=STAGE)
+
+
+def test_it_waits_until_the_api_is_there_and_all_checks_pass(
+    rehearsal: Rehearsal, deployed: subprocess.CompletedProcess[str]
+) -> None:
+    assert deployed.returncode == 0, said(deployed)
+    *_, outcome, smoke = told(deployed)
+    assert (outcome["event"], outcome["changed"]) == ("outcome", True)
+    assert (smoke["event"], smoke["passed"]) == ("smoke", True)
+    assert len(smoke["checks"]) == 27
+    table = rehearsal.emulator.client("dynamodb").scan(TableName=f"triggers-api-keys-{STAGE}")
+    assert [key["is_active"] for key in table["Items"]] == [{"BOOL": False}]
+
+
+def test_a_failure_ends_with_6_says_where_to_look_and_the_stack_stays(
+    rehearsal: Rehearsal, narrow_preflight: None
+) -> None:
+    before = rehearsal.stack(stack_name(STAGE))
+    done = rehearsal.run("deploy", "--stage", STAGE, "--yes", "--json")
+    assert done.returncode == 6, said(done)
+    *_, outcome, smoke, error = told(done)
+    assert outcome["changed"] is False
+    assert [one["check"] for one in smoke["checks"] if not one["passed"]] == ["CORS preflight"]
+    assert error["error"]["code"] == "CHECKS_FAILED"
+    assert rehearsal.stack(stack_name(STAGE)) == before
+    plain = rehearsal.run("deploy", "--stage", STAGE, "--yes")
+    assert plain.returncode == 6, said(plain)
+    assert "ApiUrl" in plain.stdout
+    assert "CORS preflight\n  expected: " in plain.stderr
+    assert f"logs: triggers logs tail --stage {STAGE} --no-follow --request-id smoke-" in plain.stderr
+
+
+def test_no_smoke_leaves_it_out(rehearsal: Rehearsal, narrow_preflight: None) -> None:
+    done = rehearsal.run("deploy", "--stage", STAGE, "--yes", "--no-smoke", "--json")
+    assert done.returncode == 0, said(done)
+    assert told(done)[-1]["event"] == "outcome"
+
+
+def test_who_may_not_make_a_key_is_told_that_it_is_deployed_and_how_to_try_it(
+    rehearsal: Rehearsal, deployed: subprocess.CompletedProcess[str]
+) -> None:
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    no_writing = {"Effect": "Deny", "Action": "dynamodb:PutItem", "Resource": "*"}
+    user = rehearsal.as_user(rehearsal.emulator.user("reader", everything, no_writing))
+    s3 = rehearsal.emulator.client("s3")
+    for bucket in s3.list_buckets()["Buckets"]:
+        s3.delete_bucket_policy(Bucket=bucket["Name"])  # it asks for https, which the emulator has not
+    done = user.run("deploy", "--stage", STAGE, "--yes", "--json")
+    assert done.returncode == 6, said(done)
+    assert told(done)[-2]["event"] == "outcome"
+    error = error_of(done)
+    assert error["message"].startswith("The stack is deployed, but whether it works could not be tried.")
+    assert "dynamodb:PutItem" in error["message"]
+    assert f"triggers smoke --stage {STAGE}" in error["hint"]
