@@ -59,6 +59,18 @@ def test_the_id_of_each_check_is_in_the_log(rehearsal: Rehearsal, url: str) -> N
         assert (one["request_id"] or "") in lines or one["check"] in silent, one["check"]
 
 
+def test_an_id_that_it_printed_leads_to_all_that_was_logged_of_it(rehearsal: Rehearsal, url: str) -> None:
+    found = rehearsal.ask("smoke", "--stage", "prod", *PATIENT)
+    (request_id,) = (one["request_id"] for one in found["checks"] if one["check"] == "ingest")
+    lines = rehearsal.lines("logs", "tail", "--stage", "prod", "--no-follow", "--request-id", request_id)
+    (ours,) = {one["lambda_request_id"] for one in lines}
+    assert [one["message"].split()[0] for one in lines] == ["START", "request", "END", "REPORT"]
+    logs = rehearsal.emulator.client("logs")
+    pages = logs.get_paginator("filter_log_events").paginate(logGroupName="/aws/lambda/triggers-api-prod")
+    in_all = [event["message"] for page in pages for event in page["events"]]
+    assert len([text for text in in_all if ours in text]) == len(lines)
+
+
 def test_a_given_key_needs_a_url_and_nothing_of_aws(rehearsal: Rehearsal, url: str) -> None:
     key = rehearsal.key("prod")
     outsider = rehearsal.with_variables(AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", TRIGGERS_API_KEY=key)

@@ -4,6 +4,7 @@ The tests go on with one account; each defect is taken out again, and at the end
 """
 
 import json
+import re
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.recordings import GUIDE, recorded
 from tests.support.rehearsal import CHECKOUT, Rehearsal, error_of, said, traces
 
 pytestmark = pytest.mark.timeout(900)
@@ -337,6 +339,10 @@ def test_a_fresh_deployment_passes_every_check(stage: Stage) -> None:
     assert {row.split("\t")[1] for row in rows} == {"ok"}
     assert f"All {len(rows)} checks passed." in done.stderr
     assert done.stderr.startswith("Verify: account 000000000000")
+    in_the_guide = re.findall(
+        r"^ (\w.*?) {2,}ok +\d+$", recorded(GUIDE.read_text(encoding="utf-8"), "verify"), re.MULTILINE
+    )
+    assert [row.split("\t")[0] for row in rows] == in_the_guide
 
 
 def test_it_changes_nothing(stage: Stage) -> None:

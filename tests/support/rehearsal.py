@@ -102,13 +102,16 @@ class Rehearsal:
                 check=False,
             )
 
-    def on_terminal(self, *arguments: str, replies: Sequence[tuple[str, str]] = ()) -> Session:
+    def on_terminal(
+        self, *arguments: str, replies: Sequence[tuple[str, str]] = (), columns: int = 160
+    ) -> Session:
         """Run a command where somebody sits who answers it."""
         with self.places():
             return run_on_terminal(
                 *arguments,
                 variables=self.environment,
                 replies=replies,
+                columns=columns,
                 program=self.triggers,
                 folder=self.work,
                 seconds=_SECONDS,

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import typer
 
+from tests.recordings import recorded
 from triggers_api.cli.app import app
 from triggers_api.cli.exit_codes import EXIT_CODE, INTERRUPTED
+from triggers_api.ops.smoke.run import CHECKS
 from triggers_api.ops.template import Template
 
 ROOT = Path(__file__).parents[2]
@@ -46,6 +48,11 @@ def test_a_parameter_of_the_stack_is_in_the_guide_with_its_default(name: str) ->
     (row,) = (line for line in GUIDE.splitlines() if line.startswith("| `") and f"`{name}`" in line)
     default = Template.load().parameters[name].default
     assert f"`{default}`" in row if default else row.endswith("| none |")
+
+
+def test_the_recorded_smoke_test_made_the_checks_that_there_are() -> None:
+    rows = re.findall(r"^ (\w.*?) +ok +\d+$", recorded(GUIDE, "smoke"), re.MULTILINE)
+    assert sorted(rows) == sorted(["health", *(one.name for one in CHECKS), "clean up", "revoke the key"])
 
 
 def test_every_exit_code_is_in_the_readme() -> None:
