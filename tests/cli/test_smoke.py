@@ -66,7 +66,7 @@ def test_a_failure_exits_6_and_says_what_was_expected_what_came_and_the_request_
     told = done.stdout.partition("\nbad request\n")[2]
     assert "expected: 400 to POST /v1/events" in told
     assert "saw: 422 VALIDATION_ERROR to POST /v1/events" in told
-    assert re.search(r"--request-id smoke-[0-9a-f]{8}-bad-request-1$", told, re.MULTILINE)
+    assert re.search(r"^  request id: smoke-[0-9a-f]{8}-bad-request-1$", told, re.MULTILINE)
     assert "bad request failed: 422" in done.stderr
     assert lines_of(done.stderr)["error"] == f"1 of {CHECKS} checks failed."
 

@@ -378,6 +378,46 @@ def hanging(app: ASGIApp, matches: Matches = lambda _: True, *, after_its_work: 
     return call
 
 
+def late(app: ASGIApp, seconds: float) -> ASGIApp:
+    """Return an API whose ingest begins so late, and is done even if the client has gone: as on Lambda."""
+    at_work: set[asyncio.Task[None]] = set()
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        if (scope["method"], scope["path"]) != ("POST", "/v1/events"):
+            await app(scope, receive, send)
+            return
+        body = await receive()
+
+        async def work() -> None:
+            await asyncio.sleep(seconds)
+            await app(scope, _once(body), send)
+
+        task = asyncio.create_task(work())
+        at_work.add(task)
+        task.add_done_callback(at_work.discard)
+        await asyncio.shield(task)
+
+    return call
+
+
+def _once(message: Message) -> Receive:
+    async def receive() -> Message:
+        return message
+
+    return receive
+
+
+def settling(app: ASGIApp, seconds: float, until_then: ASGIApp) -> ASGIApp:
+    """Return an API that is another one for a while."""
+    began = time.monotonic()
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        one = app if time.monotonic() - began > seconds else until_then
+        await one(scope, receive, send)
+
+    return call
+
+
 def dripping(seconds: float = 0.05) -> ASGIApp:
     """Return a server that answers a byte at a time, without an end."""
 

@@ -1,6 +1,7 @@
 """`triggers smoke` as a program uses it: the product passes, and each defect fails its own check."""
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import replace
 from itertools import islice
@@ -12,7 +13,7 @@ from starlette.types import ASGIApp, Scope
 from tests.conftest import Stores
 from tests.support import broken_api
 from tests.support.api_client import ApiClient
-from tests.support.broken_api import KEY, Ask, Defect, Reply, hanging, real_api, serving
+from tests.support.broken_api import KEY, Ask, Defect, Reply, hanging, late, real_api, serving
 from triggers_api.cli import config
 from triggers_api.core.events import PendingQuery
 from triggers_api.core.keys import KeyRecord, digest_of, generate
@@ -21,6 +22,13 @@ from triggers_api.ops.results import Result
 from triggers_api.ops.smoke.smoke import SmokeOptions, smoke
 
 TIMEOUT = 10.0
+
+
+@pytest.fixture(autouse=True)
+def soon_nothing_comes_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An ingest that nobody answered is waited for as long as API Gateway may take; here 3 seconds."""
+    monkeypatch.setattr("triggers_api.ops.smoke.cleaning.LATEST_SECONDS", 3.0)
+    monkeypatch.setattr("triggers_api.ops.smoke.run._CLEAN_UP_SECONDS", 10.0)
 
 
 def results_of(app: ASGIApp, *, key: str = KEY, timeout: float = TIMEOUT) -> dict[str, Result]:
@@ -221,6 +229,67 @@ def test_who_stops_reading_in_the_middle_leaves_nothing(sqlite_stores: Stores, t
     (record,) = sqlite_stores.keys.list()
     assert isinstance(record, KeyRecord)
     assert not record.is_active
+
+
+def test_an_event_that_comes_when_nobody_waits_for_its_answer_is_removed_too(sqlite_stores: Stores) -> None:
+    with serving(late(real_api(sqlite_stores), 2.0)) as url:
+        results = by_name(smoke(SmokeOptions(url, KEY, timeout=1.0)))
+        assert "ingest" in failed(results)
+        assert results["clean up"].passed
+        time.sleep(2.5)
+        assert pending(sqlite_stores) == []
+
+
+def test_who_interrupts_an_ingest_leaves_no_event_of_it(sqlite_stores: Stores) -> None:
+    with serving(late(real_api(sqlite_stores), 1.5)) as url:
+        with closing(smoke(SmokeOptions(url, KEY, timeout=TIMEOUT))) as results:
+            assert next(results).check == "health"
+            time.sleep(0.5)  # the first ingests are under way
+        time.sleep(2.0)
+        assert pending(sqlite_stores) == []
+
+
+def test_what_an_interrupted_run_could_not_remove_is_told(
+    sqlite_stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("triggers_api.ops.smoke.run._CLEAN_UP_SECONDS", 2.0)
+    told: list[str] = []
+    app = hanging(real_api(sqlite_stores), lambda scope: scope["method"] == "DELETE")
+    with serving(app) as url:
+        options = SmokeOptions(url, KEY, timeout=2.0)
+        with pytest.raises(KeyboardInterrupt), closing(smoke(options, notice=told.append)) as results:
+            _press_ctrl_c_at("ingest", results)
+    assert len(told) == 1
+    assert told[0].startswith("clean up failed: ")
+    assert "left: " in told[0]
+
+
+def test_where_nothing_ends_for_a_while_it_says_what_is_waited_for(
+    sqlite_stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("triggers_api.ops.smoke.smoke._SILENCE_SECONDS", 0.2)
+    told: list[str] = []
+    app = hanging(real_api(sqlite_stores), lambda scope: scope["path"].endswith("/ack"))
+    with serving(app) as url:
+        list(smoke(SmokeOptions(url, KEY, timeout=1.0), notice=told.append))
+    assert any("acknowledge (POST /v1/events/" in one for one in told)
+
+
+@pytest.mark.parametrize(
+    "until_then",
+    [
+        pytest.param(lambda _: broken_api.fixed(Reply(403, {}, b'{"message":"Forbidden"}')), id="a new API"),
+        pytest.param(broken_api.HealthAlone, id="a new role"),
+        pytest.param(broken_api.NoCors, id="a stale origin"),
+    ],
+)
+def test_an_api_that_was_just_deployed_may_need_a_moment(
+    sqlite_stores: Stores, until_then: Callable[[ASGIApp], ASGIApp]
+) -> None:
+    whole = real_api(sqlite_stores)
+    with serving(broken_api.settling(whole, 2.0, until_then(whole))) as url:
+        results = by_name(smoke(SmokeOptions(url, KEY, timeout=TIMEOUT, settling=20.0)))
+    assert failed(results) == set()
 
 
 def test_an_exception_of_the_reader_passes_and_leaves_nothing(sqlite_stores: Stores) -> None:

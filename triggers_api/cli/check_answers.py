@@ -1,7 +1,8 @@
 """How a smoke test, or a look at the live stack, is told: a table, then what was found; or JSON."""
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -12,26 +13,37 @@ from triggers_api.ops.results import Result
 
 
 def counted(results: Iterable[Result], total: int, what: str) -> list[Result]:
-    """Collect results as they come; on a terminal stderr shows how many there are, and the latest."""
-    if not console.terminal_width(sys.stderr):
-        return list(results)
-    from rich.console import Console  # a pipe does without
-    from rich.text import Text
-
+    """Collect results as they come, and tell of a failure at once; a terminal shows how many there are."""
     found: list[Result] = []
-    with Console(stderr=True).status(Text(what)) as status:
+    with _status(what) as show:
         for one in results:
             found.append(one)
-            status.update(Text(f"{what}: {len(found)} of {total}, last {one.check}"))
+            if not one.passed:
+                console.say(f"{one.check} failed: {console.printable(one.saw)}")
+            show(f"{what}: {len(found)} of {total}, last {one.check}")
     return found
 
 
+@contextmanager
+def _status(what: str) -> Iterator[Callable[[str], None]]:
+    """Give what shows a line that changes, on a terminal; what is said meanwhile stands above it."""
+    if not console.terminal_width(sys.stderr):
+        yield lambda _: None
+        return
+    from rich.console import Console  # a pipe does without
+    from rich.text import Text
+
+    with Console(stderr=True).status(Text(what)) as status:
+        yield lambda text: status.update(Text(text))
+
+
 def answer_results(
-    about: Mapping[str, str], results: Sequence[Result], *, as_json: bool, flags: str = ""
+    about: Mapping[str, str], results: Sequence[Result], *, as_json: bool, flags: str | None
 ) -> None:
     """Write the results; end the process with 6 where one has not passed.
 
-    `about` says what was looked at; with `as_json` it leads the document. `flags` lead other commands there.
+    `about` says what was looked at; with `as_json` it leads the document. `flags` lead `logs tail`
+    to its log; None where that is not known, or not on AWS.
     """
     if as_json:
         console.answer_json({**about, **document_of(results)})
@@ -51,7 +63,7 @@ def document_of(results: Sequence[Result]) -> dict[str, Any]:
     return {"passed": all(one.passed for one in results), "checks": checks}
 
 
-def conclude(results: Sequence[Result], *, flags: str, write: Callable[[str], None]) -> None:
+def conclude(results: Sequence[Result], *, flags: str | None, write: Callable[[str], None]) -> None:
     """Say that all is well; else explain each failure, and raise `ChecksFailedError`."""
     failed = [one for one in results if not one.passed]
     for one in failed:
@@ -66,17 +78,13 @@ def conclude(results: Sequence[Result], *, flags: str, write: Callable[[str], No
     console.say(f"All {len(results)} checks passed.")
 
 
-def _explain(result: Result, flags: str, write: Callable[[str], None]) -> None:
+def _explain(result: Result, flags: str | None, write: Callable[[str], None]) -> None:
     write(f"{result.check}")
     lines = (("expected", result.expected), ("saw", result.saw), ("fix", result.fix))
     for name, text in lines:
         if text:
             write(f"  {name}: {console.printable(text)}")
     if result.request_id:
-        words = [
-            "triggers logs tail",
-            flags,
-            "--no-follow --request-id",
-            console.printable(result.request_id),
-        ]
-        write(f"  logs: {' '.join(word for word in words if word)}")
+        name = console.printable(result.request_id)
+        where = f"logs: triggers logs tail {flags} --no-follow --request-id {name}"
+        write(f"  request id: {name}" if flags is None else f"  {where}")

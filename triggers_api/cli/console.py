@@ -31,13 +31,17 @@ def answer(text: str) -> None:
 
 def answer_json(document: Mapping[str, Any]) -> None:
     """Write the answer for a program."""
-    answer(json.dumps(document, indent=2, ensure_ascii=False))
+    answer(json.dumps(document, indent=2, ensure_ascii=not _takes_all_text(sys.stdout)))
 
 
 def answer_line(document: Mapping[str, Any]) -> None:
     """Write one line of an answer that comes bit by bit, for a program."""
-    answer(json.dumps(document, ensure_ascii=False))
+    answer(json.dumps(document, ensure_ascii=not _takes_all_text(sys.stdout)))
     sys.stdout.flush()
+
+
+def _takes_all_text(stream: TextIO) -> bool:
+    return (stream.encoding or "").lower().replace("-", "") == "utf8"
 
 
 def printable(text: str) -> str:

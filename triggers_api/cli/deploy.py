@@ -101,7 +101,7 @@ def deploy(
     consent = Consent(yes, yes or not settings.confirm_changes, no_input, confirm)
     outcome = _run(options, consent, as_json=as_json)
     if outcome is not None and not no_smoke:
-        _smoke(target, outcome.outputs["ApiUrl"], as_json=as_json)
+        _smoke(target, outcome.outputs["ApiUrl"], changed=outcome.changed, as_json=as_json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,17 +170,19 @@ def _decide(event: "Progress", target: Target, consent: Consent) -> None:
             console.confirm("Make these changes?", yes=consent.to_changes, no_input=consent.no_input)
 
 
-def _smoke(target: Target, url: str, *, as_json: bool) -> None:
+def _smoke(target: Target, url: str, *, changed: bool, as_json: bool) -> None:
     """Try the deployed API; whatever that finds, the stack stays."""
     from triggers_api.cli.check_answers import conclude, counted, document_of
     from triggers_api.cli.deploy_progress import flags_of
     from triggers_api.ops.smoke.smoke import SmokeOptions
     from triggers_api.ops.smoke.smoke import smoke as results_of
 
-    options = SmokeOptions(url, target=target, settling=_SETTLING_SECONDS)
-    console.say(f"Smoke test of {url}, with a key of its own.")
+    key = config.api_key(None)
+    settling = _SETTLING_SECONDS if changed else 0
+    options = SmokeOptions(url, None if key is None else key.value, target, settling=settling)
+    console.say(f"Smoke test of {url}, with {'TRIGGERS_API_KEY' if key else 'a key of its own'}.")
     try:
-        with interrupts_told(OF_A_SMOKE_TEST), closing(results_of(options)) as progress:
+        with interrupts_told(OF_A_SMOKE_TEST), closing(results_of(options, notice=console.say)) as progress:
             results = counted(progress, options.total, "Smoke test")
     except OperatorError as error:
         raise ChecksFailedError(

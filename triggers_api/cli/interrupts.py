@@ -19,7 +19,7 @@ def interrupts_told(what_may_be_left: str) -> Iterator[None]:
     """Say at once that a Ctrl-C was heard: taking away what was made for the occasion needs a moment.
 
     A process that is told to end in another way, or whose terminal is gone, tidies up too. A second Ctrl-C is
-    a `SystemExit`, after which nobody tidies up, and the operator is told what may be left.
+    a `SystemExit`, after which little is put in order, and the operator is told what may be left.
     """
     heard = [one for one in _ENDING if signal.getsignal(one) is not signal.SIG_IGN]  # nohup stays in force
 

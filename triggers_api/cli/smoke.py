@@ -1,9 +1,8 @@
 """`triggers smoke`: every call of a live API, checked."""
 
-import sys
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -20,11 +19,6 @@ from triggers_api.cli.options import (
 )
 from triggers_api.errors import ConfigurationError
 from triggers_api.ops.target import Target
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from triggers_api.ops.results import Result
 
 
 def smoke(
@@ -86,13 +80,16 @@ def smoke(
     if api_key is None:
         _say_where(target)
     console.say(f"Checking {base}; the request ids begin with smoke-{options.run}.")
-    with interrupts_told(OF_A_SMOKE_TEST), closing(results_of(options)) as results:
-        found = counted(_failures_told(results), options.total, "Checking")
-    if junit is not None:
-        write_report(junit, found)
-    # A URL says nothing of the stage whose log is to be read.
-    flags = "" if url is not None and stage is None else flags_of(target)
-    answer_results({"url": base, "run": f"smoke-{options.run}"}, found, as_json=as_json, flags=flags)
+    with interrupts_told(OF_A_SMOKE_TEST), closing(results_of(options, notice=console.say)) as results:
+        found = counted(results, options.total, "Checking")
+    # A URL says nothing of the stage whose log is to be read, and the local one is not on AWS.
+    has_log = not target.is_local and (url is None or stage is not None)
+    flags = flags_of(target) if has_log else None
+    try:
+        answer_results({"url": base, "run": f"smoke-{options.run}"}, found, as_json=as_json, flags=flags)
+    finally:
+        if junit is not None:
+            write_report(junit, found)
 
 
 def _say_where(target: Target) -> None:
@@ -108,11 +105,3 @@ def _say_where(target: Target) -> None:
         f"{what}: account {place.account}, region {place.region}, stage {target.stage}, "
         f"stack {target.stack_name}, profile {target.profile or 'default'}, table {target.keys_table}"
     )
-
-
-def _failures_told(results: "Iterable[Result]") -> "Iterator[Result]":
-    """Pass the results on; off a terminal, where no count is shown, tell of a failure at once."""
-    for one in results:
-        if not one.passed and not console.terminal_width(sys.stderr):
-            console.say(f"{one.check} failed: {console.printable(one.saw)}")
-        yield one

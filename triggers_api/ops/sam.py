@@ -150,6 +150,9 @@ def run(
     ) as process:
         try:
             output, errors = process.communicate()
+        except SystemExit:  # told twice to end: at once
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
         except BaseException:
             _stop(process)
             raise

@@ -30,6 +30,7 @@ PAYLOAD: Mapping[str, Any] = {
     "empty": "",
 }
 
+_GRACE_SECONDS = 2.0
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 
 
@@ -51,8 +52,16 @@ class Made:
     """What a run has made, or may have made: to be removed at its end."""
 
     event_ids: set[str] = field(default_factory=set)
-    unanswered: list[str] = field(default_factory=list)
-    """The source of each ingest of which it is not known whether it made an event."""
+    unanswered: list["Asked"] = field(default_factory=list)
+    """Each ingest of which it is not known whether it made an event."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """An ingest that was asked for: the source of its event, and when, on the monotonic clock."""
+
+    source: str
+    asked_at: float = field(default_factory=time.monotonic)
 
 
 class Visit:
@@ -123,13 +132,27 @@ class Visit:
         source = source or self.source
         if body is None:
             body = json.dumps({"source": source, "event_type": event_type, "payload": payload}).encode()
-        self._made.unanswered.append(source)
-        answer = await self.call("POST", "/v1/events", body=body, with_key=with_key, headers=headers)
+        asked = Asked(source)
+        self._made.unanswered.append(asked)
+        call = self.call("POST", "/v1/events", body=body, with_key=with_key, headers=headers)
+        task = asyncio.create_task(call)
+        try:
+            answer = await asyncio.shield(task)
+        except asyncio.CancelledError:  # an answer that is just coming tells what has to be removed
+            await asyncio.wait([task], timeout=_GRACE_SECONDS)
+            if task.done() and task.exception() is None:
+                self._note(task.result(), asked)
+            task.cancel()
+            raise
+        self._note(answer, asked)
+        return answer
+
+    def _note(self, answer: Answer, asked: Asked) -> None:
+        """Note what an ingest has made."""
         if event_id := parse_event_id(answer.text("event_id")):
             self._made.event_ids.add(event_id)
         if event_id or answer.status < httpx.codes.INTERNAL_SERVER_ERROR:
-            self._made.unanswered.remove(source)  # after a 5xx the outcome may be either
-        return answer
+            self._made.unanswered.remove(asked)  # after a 5xx the outcome may be either
 
     async def make(self, *, source: str = "", event_type: str = EVENT_TYPE) -> tuple[str, Answer]:
         """Store an event, and return its id; `UnexpectedError` where the API does not."""

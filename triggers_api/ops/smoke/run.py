@@ -9,7 +9,7 @@ import httpx
 
 from triggers_api.ops.results import Result
 from triggers_api.ops.smoke import changes, door, headers, inbox
-from triggers_api.ops.smoke.cleaning import CLEAN_UP, HOW_TO_DELETE, cleaning, left
+from triggers_api.ops.smoke.cleaning import CLEAN_UP, HOW_TO_DELETE, LATEST_SECONDS, cleaning, left
 from triggers_api.ops.smoke.client import Check, Made, Visit
 from triggers_api.ops.smoke.failures import UnexpectedError
 from triggers_api.ops.smoke.health import HEALTH, flaw_of_key
@@ -20,7 +20,7 @@ CHECKS = (*inbox.CHECKS, *changes.CHECKS, *door.CHECKS, *headers.CHECKS)
 
 _AT_A_TIME = 4  # far below what a stage lets through; and each may be a cold start
 _KEY_SECONDS = 10.0
-_CLEAN_UP_SECONDS = 15.0  # many requests, where a check has a few
+_CLEAN_UP_SECONDS = LATEST_SECONDS + 15.0  # many requests, where a check has a few
 _PATIENCE_SECONDS = 5.0
 _PAUSE_SECONDS = 1.0
 # Shorter than servers keep a connection: a request on one that is just being closed gets no answer.
@@ -29,7 +29,7 @@ _IDLE_SECONDS = 2.0
 Tell = Callable[[Result], None]
 
 
-@dataclass(slots=True)
+@dataclass
 class Run:
     """The checks against one API. `timeout` is for each, in seconds; see `SmokeOptions` for `settling`."""
 
@@ -39,6 +39,14 @@ class Run:
     name: str
     settling: float = 0.0
     made: Made = field(default_factory=Made)
+    _settled_at: float = 0.0
+    at_work: dict[str, Visit] = field(default_factory=dict)
+    """The checks that are under way, by their names."""
+
+    @property
+    def waiting_for(self) -> str:
+        """Say which checks are under way, and for what each waits."""
+        return ", ".join(f"{name} ({visit.waiting_for or 'a pause'})" for name, visit in self.at_work.items())
 
     async def results(self, tell: Tell) -> None:
         """Make all checks and tell each result; when it ends, however it does, what was made is removed."""
@@ -49,6 +57,7 @@ class Run:
             limits=httpx.Limits(keepalive_expiry=_IDLE_SECONDS),
             trust_env=not is_loopback(self.url),  # no proxy stands before this machine
         )
+        self._settled_at = time.monotonic() + self.settling
         async with client as http:
             try:
                 await self._all(http, tell)
@@ -74,7 +83,11 @@ class Run:
 
         async def make(check: Check) -> None:
             async with places:
-                tell((await self._made(check, http))[0])
+                result, _ = await self._made(check, http)
+                while not result.passed and time.monotonic() < self._settled_at:
+                    await asyncio.sleep(_PAUSE_SECONDS)
+                    result, _ = await self._made(check, http)
+                tell(result)
 
         async with asyncio.TaskGroup() as group:
             for check in checks:
@@ -82,10 +95,9 @@ class Run:
 
     async def _health(self, http: httpx.AsyncClient) -> tuple[Result, UnexpectedError | None]:
         """Look whether the API is there, and its store too; while it settles, look again."""
-        end = time.monotonic() + self.settling
         while True:
             result, failure = await self._made(HEALTH, http)
-            if time.monotonic() + _PAUSE_SECONDS > end:
+            if time.monotonic() > self._settled_at:
                 return result, failure
             if failure is None and await self._store_answers(http):
                 return result, None
@@ -105,7 +117,7 @@ class Run:
     ) -> tuple[Result, UnexpectedError | None]:
         """Make one check within its bound, in seconds; return what went wrong too."""
         bound = max(self.timeout, at_least)
-        visit = self._visit(check.name, http)
+        visit = self.at_work[check.name] = self._visit(check.name, http)
         began = time.monotonic()
         failure: UnexpectedError | None = None
         try:
@@ -115,10 +127,13 @@ class Run:
             failure = _too_late(check, visit, bound)
         except UnexpectedError as error:
             failure = error
+        finally:
+            del self.at_work[check.name]
         milliseconds = round((time.monotonic() - began) * 1000)
         if failure is None:
             return Result(check.name, True, milliseconds, check.expected, request_id=visit.request_id), None
-        request_id = failure.request_id or visit.request_id
+        # What never reached the API is in no log.
+        request_id = "" if failure.unreachable else failure.request_id or visit.request_id
         result = Result(
             check.name, False, milliseconds, failure.expected, failure.saw, failure.fix, request_id
         )
@@ -135,7 +150,7 @@ class Run:
     async def _clean_up(self, http: httpx.AsyncClient) -> Result:
         check = Check(CLEAN_UP, "every event removed that was made", cleaning(self.made))
         result, _ = await self._made(check, http, at_least=_CLEAN_UP_SECONDS)
-        if events := left(self.made):
+        if not result.passed and (events := left(self.made)):
             saw = f"{events} ({result.saw})"
             return replace(result, expected=check.expected, saw=saw, fix=HOW_TO_DELETE)
         return result

@@ -9,16 +9,17 @@ reading waits until what was made is removed, which is bounded too.
 
 import asyncio
 import secrets
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread
 
 from triggers_api.core.keys import generate
 from triggers_api.errors import ConfigurationError
 from triggers_api.ops.results import Result
 from triggers_api.ops.smoke import keys
+from triggers_api.ops.smoke.cleaning import CLEAN_UP
 from triggers_api.ops.smoke.run import CHECKS, Run
 from triggers_api.ops.target import Target
 
@@ -27,6 +28,7 @@ TIMEOUT_SECONDS = 30.0
 MAX_TIMEOUT_SECONDS = 55.0
 """Nothing is heard of a check that hangs until its end, and nobody should wait a minute for a word."""
 
+_SILENCE_SECONDS = 20.0
 _BEFORE_AND_AFTER = 2  # health and clean up
 
 
@@ -69,23 +71,29 @@ def check_timeout(seconds: float) -> None:
         )
 
 
-def smoke(options: SmokeOptions) -> Generator[Result]:
+def smoke(options: SmokeOptions, *, notice: Callable[[str], None] | None = None) -> Generator[Result]:
     """Give the result of each check as it ends, the clean-up last.
 
-    `OperatorError` where no key can be made. Close the iterator, or let an exception pass through it, and the
-    checks end, what they made is removed, and the key is revoked.
+    `notice` is told what is waited for where no check has ended for a while; and, where the iterator was
+    closed before its end, what could not be removed. `OperatorError` where no key can be made. Close the
+    iterator, or let an exception pass through it, and the checks end, what they made is removed, and the key
+    is revoked.
     """
+    say = notice or _to_nobody
     if options.key is not None:
-        yield from _results_of(_run(options, options.key))
+        yield from _results_of(_run(options, options.key), say)
         return
     assert options.target is not None  # noqa: S101 - see SmokeOptions
     # Known before it is stored: whatever happens, it can be revoked.
     key = generate(options.target.stage.value)
+    revoked: Result | None = None
     try:
         keys.make(key, options.target, run=options.run)
-        yield from _results_of(_run(options, key))
-    finally:
+        yield from _results_of(_run(options, key), say)
         revoked = keys.revoke(key, options.target)
+    finally:
+        if revoked is None:
+            _tell_failure(keys.revoke(key, options.target), say)
     yield revoked
 
 
@@ -93,15 +101,14 @@ def _run(options: SmokeOptions, key: str) -> Run:
     return Run(options.url, key, options.timeout, options.run, settling=options.settling)
 
 
-def _results_of(run: Run) -> Generator[Result]:
+def _results_of(run: Run, say: Callable[[str], None]) -> Generator[Result]:
     results: SimpleQueue[Result | None] = SimpleQueue()
     loop = asyncio.new_event_loop()
     task = loop.create_task(run.results(results.put))
 
     def work() -> None:
         try:
-            with suppress(asyncio.CancelledError):
-                loop.run_until_complete(task)
+            loop.run_until_complete(asyncio.wait([task]))  # its error is for whoever reads the results
         finally:
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.close()
@@ -110,10 +117,39 @@ def _results_of(run: Run) -> Generator[Result]:
     thread = Thread(target=work, name="smoke", daemon=True)  # a second Ctrl-C ends the process at once
     thread.start()
     try:
-        while (result := results.get()) is not None:
+        while (result := _next(results, run, say)) is not None:
             yield result
-    finally:
-        with suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(task.cancel)
-        thread.join()
+    except SystemExit:  # told twice to end: at once
+        raise
+    except BaseException:
+        _stop(loop, task, thread)
+        while (result := results.get()) is not None:
+            if result.check == CLEAN_UP:
+                _tell_failure(result, say)
+        raise
+    thread.join()
     task.result()
+
+
+def _next(results: SimpleQueue[Result | None], run: Run, say: Callable[[str], None]) -> Result | None:
+    while True:
+        try:
+            return results.get(timeout=_SILENCE_SECONDS)
+        except Empty:
+            say(f"Still waiting: {run.waiting_for or 'the API is not there yet'}.")
+
+
+def _stop(loop: asyncio.AbstractEventLoop, task: "asyncio.Task[None]", thread: Thread) -> None:
+    """End the checks, and wait until what they made is removed."""
+    with suppress(RuntimeError):  # the loop has ended
+        loop.call_soon_threadsafe(task.cancel)
+    thread.join()
+
+
+def _tell_failure(result: Result, say: Callable[[str], None]) -> None:
+    if not result.passed:
+        say(f"{result.check} failed: {result.saw} {result.fix}".rstrip())
+
+
+def _to_nobody(_: str) -> None:
+    """Tell nobody: whoever reads the results alone."""
