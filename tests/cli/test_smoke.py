@@ -1,9 +1,11 @@
 """`triggers smoke` as an operator runs it: what goes where, and how it ends."""
 
 import json
+import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,6 +84,24 @@ def test_json_is_one_document_whatever_came(server: DevServer, broken: str) -> N
         assert {tuple(one) for one in found["checks"]} == {tuple(FIELDS)}
         ids = [one["request_id"] for one in found["checks"] if one["check"] != "request id made"]
         assert all(one.startswith(found["run"]) for one in ids)
+
+
+def test_a_pipe_in_the_place_of_the_report_is_not_waited_for(broken: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    done = run("smoke", "--url", broken, "--junit", str(tmp_path / "pipe"), variables=WITH_KEY)
+    assert done.returncode == 2
+    assert "it is not a file" in done.stderr
+
+
+def test_where_there_is_no_room_for_the_answer_it_says_so(server: DevServer) -> None:
+    command = 'exec "$@" >/dev/full'
+    done = run(
+        *("-c", command, "sh", sys.executable, "-m", "triggers_api", "smoke", "--url", server.url),
+        program=("/bin/sh",),
+        variables=WITH_KEY,
+    )
+    assert done.returncode == 1
+    assert lines_of(done.stderr)["error"] == "The answer could not be written."
 
 
 def test_a_junit_report_is_written_also_where_checks_fail(broken: str, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The product itself on loopback, whole or with one defect: a wrapper that changes what it hears or says."""
 
 import asyncio
+import gzip
 import json
 import socket
 import threading
@@ -223,6 +224,37 @@ class FirstPageEmpty(Defect):
             following = {**page["pagination"], "next_cursor": "begin"}
             return reply.saying({**page, "events": [], "pagination": following})
         return await ask(with_query(scope, lambda query: {k: v for k, v in query.items() if k != "cursor"}))
+
+
+class CursorTooLong(Defect):
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        reply = await ask(scope)
+        if not is_inbox(scope) or reply.status != 200:
+            return reply
+        body = json.loads(reply.body)
+        if "next_cursor" in body["pagination"]:
+            body["pagination"]["next_cursor"] = "x" * 70_000
+        return reply.saying(body)
+
+
+class EventIdRenamed(Defect):
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        reply = await ask(scope)
+        if reply.status != 201:
+            return reply
+        body = json.loads(reply.body)
+        return reply.saying({"id": body.pop("event_id"), **body})
+
+
+class Gzipped(Defect):
+    """Answers the inbox in an encoding that nobody asked for, and that grows to far more than it shows."""
+
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        reply = await ask(scope)
+        if not is_inbox(scope):
+            return reply
+        body = gzip.compress(gzip.compress(b" " * 20_000_000))
+        return replace(reply, headers={**reply.headers, "content-encoding": "gzip, gzip"}, body=body)
 
 
 class LimitIgnored(Defect):

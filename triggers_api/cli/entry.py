@@ -3,6 +3,7 @@
 Nothing is imported here that `--version` could do without.
 """
 
+import errno
 import io
 import os
 import sys
@@ -69,14 +70,27 @@ def _run() -> NoReturn:
         give_up_on_stdout()
         sys.exit(EXIT_CODE[LocalEnvironmentError.kind])
     except Exception as error:  # noqa: BLE001 - the last resort: a bug, or a machine that nobody thought of
-        problem = TriggersError(
-            "Something went wrong that this program does not know.",
-            reason=type(error).__name__,
-            hint="Run it again with --debug, and report what it prints.",
-        )
+        problem = _unforeseen(error)
         problem.__cause__ = error
         _end(problem, as_json=as_json, debug=debug)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _unforeseen(error: Exception) -> TriggersError:
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EIO}:
+        from triggers_api.cli.console import give_up_on_stdout  # Python would try once more at its end
+
+        give_up_on_stdout()
+        return LocalEnvironmentError(
+            "The answer could not be written.",
+            reason=(error.strerror or str(error)).lower(),
+            hint="Make room where it goes.",
+        )
+    return TriggersError(
+        "Something went wrong that this program does not know.",
+        reason=type(error).__name__,
+        hint="Run it again with --debug, and report what it prints.",
+    )
 
 
 def _survive_any_text() -> None:

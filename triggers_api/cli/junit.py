@@ -11,18 +11,24 @@ from triggers_api.ops.results import Result
 
 def check_writable(path: Path) -> None:
     """Return where a report can be written, and leave what is there; else `ConfigurationError`."""
+    is_new = not path.exists()
+    if not (is_new or path.is_file() or path.is_dir()):  # to open a pipe would be to wait for its reader
+        raise _unwritable(path, "it is not a file")
     try:
-        is_new = not path.exists()
         with path.open("ab"):
             pass
-        if is_new:
+        if is_new and not path.is_symlink():
             path.unlink()
     except OSError as error:
-        raise ConfigurationError(
-            f"--junit: {path} cannot be written.",
-            reason=(error.strerror or str(error)).lower(),
-            hint="Give the path of a file in a folder that is there.",
-        ) from error
+        raise _unwritable(path, (error.strerror or str(error)).lower()) from error
+
+
+def _unwritable(path: Path, reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"--junit: {path} cannot be written.",
+        reason=reason,
+        hint="Give the path of a file in a folder that is there.",
+    )
 
 
 def write_report(path: Path, results: Sequence[Result]) -> None:

@@ -13,6 +13,7 @@ from triggers_api.core.ids import parse_event_id
 from triggers_api.core.strict_json import dump_canonical
 from triggers_api.ops.smoke.failures import UnexpectedError, remedy
 
+_CURSOR = 8192  # far more than one of ours, and few enough for a query
 _CODE = re.compile(r"[A-Z][A-Z_]{1,39}", re.ASCII)
 
 
@@ -47,7 +48,7 @@ class Answer:
     def next_cursor(self) -> str:
         """Where the next page begins; empty at the end."""
         cursor = self.nested("pagination").get("next_cursor")
-        return cursor if isinstance(cursor, str) and cursor.isascii() else ""
+        return cursor if isinstance(cursor, str) and cursor.isascii() and len(cursor) <= _CURSOR else ""
 
     @property
     def code(self) -> str:

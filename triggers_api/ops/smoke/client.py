@@ -15,8 +15,11 @@ from typing import Any, NoReturn
 import httpx
 
 from triggers_api.core.ids import parse_event_id
+from triggers_api.errors import ConfigurationError
 from triggers_api.ops.smoke.answer import Answer, parsed
 from triggers_api.ops.smoke.failures import UnexpectedError, broken
+from triggers_api.ops.smoke.urls import is_loopback
+from triggers_api.version import VERSION
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 """Far more than the contract's largest page: what is larger is not ours, and is not read to its end."""
@@ -31,6 +34,7 @@ PAYLOAD: Mapping[str, Any] = {
 }
 
 _GRACE_SECONDS = 2.0
+_IDLE_SECONDS = 2.0
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 
 
@@ -62,6 +66,33 @@ class Asked:
 
     source: str
     asked_at: float = field(default_factory=time.monotonic)
+
+
+def make_client(url: str) -> httpx.AsyncClient:
+    """Return a client for an API; `ConfigurationError` where the environment's settings allow none."""
+    settings: dict[str, Any] = {
+        # Shorter than servers keep a connection: a request on one that is just being closed gets no answer.
+        "limits": httpx.Limits(keepalive_expiry=_IDLE_SECONDS),
+    }
+    try:
+        if is_loopback(url):  # no proxy stands before this machine
+            settings = {"transport": httpx.AsyncHTTPTransport(**settings)}
+        return httpx.AsyncClient(
+            base_url=url,
+            headers={
+                "User-Agent": f"triggers-smoke/{VERSION}",
+                "Accept-Encoding": "identity",  # an answer has no more bytes than it shows
+            },
+            timeout=None,  # noqa: S113 - what is bounded is a check as a whole
+            **settings,
+        )
+    except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
+        # Its text may hold a proxy's password.
+        raise ConfigurationError(
+            "The settings of proxies or certificates in the environment cannot be used.",
+            reason=type(error).__name__,
+            hint="Check ALL_PROXY, HTTPS_PROXY, HTTP_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
+        ) from error
 
 
 class Visit:
@@ -109,7 +140,7 @@ class Visit:
         try:
             async with self._http.stream(method, path, headers=sent, params=params, content=body) as response:
                 content = await _read(response)
-        except (httpx.HTTPError, UnicodeError) as error:  # the latter: of a host that no name server knows
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # the last: an unknown host
             self._waiting.remove(wanted)
             raise broken(error, wanted, self.request_id) from error
         self._waiting.remove(wanted)
@@ -151,8 +182,9 @@ class Visit:
         """Note what an ingest has made."""
         if event_id := parse_event_id(answer.text("event_id")):
             self._made.event_ids.add(event_id)
-        if event_id or answer.status < httpx.codes.INTERNAL_SERVER_ERROR:
-            self._made.unanswered.remove(asked)  # after a 5xx the outcome may be either
+        # After a 5xx, or a success that names no event, the outcome may be either.
+        if event_id or httpx.codes.is_client_error(answer.status) or httpx.codes.is_redirect(answer.status):
+            self._made.unanswered.remove(asked)
 
     async def make(self, *, source: str = "", event_type: str = EVENT_TYPE) -> tuple[str, Answer]:
         """Store an event, and return its id; `UnexpectedError` where the API does not."""
@@ -205,7 +237,9 @@ class Visit:
 async def _read(response: httpx.Response) -> bytes:
     chunks: list[bytes] = []
     size = 0
-    async for chunk in response.aiter_bytes():
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise httpx.DecodingError("an answer in an encoding that was not asked for")
+    async for chunk in response.aiter_raw():
         size += len(chunk)
         if size > MAX_ANSWER_BYTES:
             raise httpx.DecodingError(f"an answer of more than {MAX_ANSWER_BYTES} bytes")

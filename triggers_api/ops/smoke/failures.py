@@ -46,7 +46,10 @@ def broken(error: Exception, request: str, request_id: str) -> UnexpectedError:
     elif isinstance(error, httpx.ConnectError):
         refused = any(isinstance(one, ConnectionRefusedError) for one in causes)
         saw = "the connection is refused" if refused else "no connection can be made"
-        fix = "Check host and port, and that the API runs: `triggers dev` here, `triggers status` on AWS."
+        fix = (
+            "Check host and port, and that the API runs: `triggers dev` here, `triggers status` on AWS; "
+            "and the variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY, where they are set."
+        )
     elif isinstance(error, httpx.DecodingError):
         saw, fix = "an answer that cannot be read", "Check that the URL is the API's."
     else:

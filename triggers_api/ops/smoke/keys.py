@@ -15,7 +15,7 @@ LIFETIME_SECONDS = 15 * 60
 _CHECK = "revoke the key"
 
 
-def make(key: str, target: Target, *, run: str) -> None:
+def make(key: str, target: Target, run: str) -> None:
     """Store the key in the target's stage; `OperatorError` where that may not or cannot be done."""
     with way_out("Or give a key with --key or TRIGGERS_API_KEY."), opened(target) as keys:
         keys.create(name=f"smoke {run}", source=None, own_key=key, expires_in=LIFETIME_SECONDS)

@@ -13,8 +13,6 @@ from triggers_api.ops.smoke.cleaning import CLEAN_UP, HOW_TO_DELETE, LATEST_SECO
 from triggers_api.ops.smoke.client import Check, Made, Visit
 from triggers_api.ops.smoke.failures import UnexpectedError
 from triggers_api.ops.smoke.health import HEALTH, flaw_of_key
-from triggers_api.ops.smoke.urls import is_loopback
-from triggers_api.version import VERSION
 
 CHECKS = (*inbox.CHECKS, *changes.CHECKS, *door.CHECKS, *headers.CHECKS)
 
@@ -23,8 +21,6 @@ _KEY_SECONDS = 10.0
 _CLEAN_UP_SECONDS = LATEST_SECONDS + 15.0  # many requests, where a check has a few
 _PATIENCE_SECONDS = 5.0
 _PAUSE_SECONDS = 1.0
-# Shorter than servers keep a connection: a request on one that is just being closed gets no answer.
-_IDLE_SECONDS = 2.0
 
 Tell = Callable[[Result], None]
 
@@ -33,7 +29,7 @@ Tell = Callable[[Result], None]
 class Run:
     """The checks against one API. `timeout` is for each, in seconds; see `SmokeOptions` for `settling`."""
 
-    url: str
+    client: httpx.AsyncClient
     key: str = field(repr=False)
     timeout: float
     name: str
@@ -50,15 +46,8 @@ class Run:
 
     async def results(self, tell: Tell) -> None:
         """Make all checks and tell each result; when it ends, however it does, what was made is removed."""
-        client = httpx.AsyncClient(
-            base_url=self.url,
-            headers={"User-Agent": f"triggers-smoke/{VERSION}"},
-            timeout=None,  # noqa: S113 - what is bounded is a check as a whole
-            limits=httpx.Limits(keepalive_expiry=_IDLE_SECONDS),
-            trust_env=not is_loopback(self.url),  # no proxy stands before this machine
-        )
         self._settled_at = time.monotonic() + self.settling
-        async with client as http:
+        async with self.client as http:
             try:
                 await self._all(http, tell)
             finally:
@@ -127,6 +116,9 @@ class Run:
             failure = _too_late(check, visit, bound)
         except UnexpectedError as error:
             failure = error
+        except Exception as error:  # noqa: BLE001 - one check must not take the others with it
+            saw = f"{type(error).__name__}, which this program does not know"
+            failure = UnexpectedError(check.expected, saw, "Report it, with what the API answered.")
         finally:
             del self.at_work[check.name]
         milliseconds = round((time.monotonic() - began) * 1000)

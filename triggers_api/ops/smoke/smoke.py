@@ -10,16 +10,26 @@ reading waits until what was made is removed, which is bounded too.
 import asyncio
 import secrets
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Thread
+from typing import ParamSpec, TypeVar
+
+import httpx
 
 from triggers_api.core.keys import generate
-from triggers_api.errors import ConfigurationError
+from triggers_api.errors import (
+    ConfigurationError,
+    CredentialsError,
+    PermissionDeniedError,
+    TableMissingError,
+)
 from triggers_api.ops.results import Result
 from triggers_api.ops.smoke import keys
 from triggers_api.ops.smoke.cleaning import CLEAN_UP
+from triggers_api.ops.smoke.client import make_client
 from triggers_api.ops.smoke.run import CHECKS, Run
 from triggers_api.ops.target import Target
 
@@ -29,6 +39,10 @@ MAX_TIMEOUT_SECONDS = 55.0
 """Nothing is heard of a check that hangs until its end, and nobody should wait a minute for a word."""
 
 _SILENCE_SECONDS = 20.0
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_NOT_STORED = (CredentialsError, PermissionDeniedError, TableMissingError)
 _BEFORE_AND_AFTER = 2  # health and clean up
 
 
@@ -80,25 +94,32 @@ def smoke(options: SmokeOptions, *, notice: Callable[[str], None] | None = None)
     is revoked.
     """
     say = notice or _to_nobody
+    client = make_client(options.url)
     if options.key is not None:
-        yield from _results_of(_run(options, options.key), say)
+        yield from _results_of(_run(options, client, options.key), say)
         return
     assert options.target is not None  # noqa: S101 - see SmokeOptions
     # Known before it is stored: whatever happens, it can be revoked.
     key = generate(options.target.stage.value)
-    revoked: Result | None = None
     try:
-        keys.make(key, options.target, run=options.run)
-        yield from _results_of(_run(options, key), say)
-        revoked = keys.revoke(key, options.target)
-    finally:
-        if revoked is None:
-            _tell_failure(keys.revoke(key, options.target), say)
-    yield revoked
+        _to_its_end(keys.make, key, options.target, options.run)
+        yield from _results_of(_run(options, client, key), say)
+    except _NOT_STORED:
+        raise
+    except BaseException:
+        _tell_failure(_to_its_end(keys.revoke, key, options.target), say)
+        raise
+    yield _to_its_end(keys.revoke, key, options.target)
 
 
-def _run(options: SmokeOptions, key: str) -> Run:
-    return Run(options.url, key, options.timeout, options.run, settling=options.settling)
+def _to_its_end(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Make a call that a Ctrl-C does not end half done: it waits, and is heard after."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(call, *args, **kwargs).result()
+
+
+def _run(options: SmokeOptions, client: httpx.AsyncClient, key: str) -> Run:
+    return Run(client, key, options.timeout, options.run, settling=options.settling)
 
 
 def _results_of(run: Run, say: Callable[[str], None]) -> Generator[Result]:
