@@ -508,6 +508,17 @@ def test_lambda_s_start_is_shown_although_it_came_long_before_the_line_that_tell
     assert told == ([start, ours("x", "L-x"), report] if not late else [start, report, ours("x", "L-x")])
 
 
+def test_lambda_s_start_waits_for_a_line_that_a_busy_log_shows_as_late_as_can_be(logs: FakeLogs) -> None:
+    for second in range(400):
+        logs.write(ours("another", "L-another"), at=NOW + second * 1000, stream="b")
+    for late in range(200, SWEEP_SECONDS):  # whenever the next look at all five minutes is
+        at = NOW + 30_000
+        logs.write(f"START RequestId: L-{late} Version: $LATEST", at=at, stream=str(late))
+        logs.write(ours("x", f"L-{late}"), at=at + 1, late=late * 1000, stream=str(late))
+    told = messages(iter(until(logs, NOW + 8 * MINUTE, request_id="x")))
+    assert len(told) == 2 * (SWEEP_SECONDS - 200)
+
+
 def test_requests_that_share_an_id_are_all_shown(logs: FakeLogs) -> None:
     again = invoke(logs, "again", "L-1", "a", NOW - 1000)
     invoke(logs, "other", "L-2", "a", NOW - 500)

@@ -105,8 +105,8 @@ def tail(
 ) -> Iterator[LogLine | Notice]:
     """Yield the lines that are there, and where `follow` is set, those that come, without end.
 
-    Each line once, those of a poll by their time; one that CloudWatch shows late, when it shows it. Raises
-    `LogGroupMissingError`, `CredentialsError`, `PermissionDeniedError` or `AwsUnavailableError`.
+    Each line once, those of a poll by their time; one that CloudWatch shows late, within a minute of that.
+    Raises `LogGroupMissingError`, `CredentialsError`, `PermissionDeniedError` or `AwsUnavailableError`.
     """
     group = LogGroup(aws, follow=options.follow, sleep=sleep)
     window = Window(options.since)

@@ -99,9 +99,9 @@ def _of_the_variables(wanted: Mapping[str, Any], update: Callable[..., str]) -> 
 def _state(found: Mapping[str, Any]) -> str:
     """Return the function's state and how its last update ended, with Lambda's codes for the reasons."""
     told = []
-    for name in ("State", "LastUpdateStatus"):
-        code = found.get(f"{name}ReasonCode")
-        told.append(f"{found.get(name)} ({code})" if code else str(found.get(name)))
+    for name, good in (("State", "Active"), ("LastUpdateStatus", "Successful")):
+        status, code = str(found.get(name)), found.get(f"{name}ReasonCode")
+        told.append(f"{status} ({code})" if code and status != good else status)
     return ", last update ".join(told)
 
 
