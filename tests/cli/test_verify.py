@@ -11,11 +11,12 @@ import pytest
 from tests.support import fake_aws, one_api
 from tests.support.dev_server import run
 from tests.support.dynamodb_local import free_port
-from tests.support.sound_stack import LOG_GROUP, SoundStack, refusal
+from tests.support.sound_stack import LOG_GROUP, SoundStack, logged, refusal
 from tests.support.terminal import run_on_terminal
 from triggers_api.cli import entry
 from triggers_api.cli import verify as command
 from triggers_api.ops.verify import traces
+from triggers_api.version import VERSION
 
 OPTIONS = ["--stage", "--region", "--profile", "--stack-name", "--json", "--debug"]
 RECORD = ["check", "passed", "milliseconds", "expected", "saw", "fix", "request_id"]
@@ -114,7 +115,7 @@ def operator(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     with one_api.running() as api:
         stack = SoundStack(api.url)
         stack.answers["logs.FilterLogEvents"] = lambda _: {
-            "events": [{"message": one.headers["x-request-id"]} for one in api.asked]
+            "events": logged(*(one.headers["x-request-id"] for one in api.asked))
         }
         monkeypatch.setenv("NO_PROXY", "*")
         monkeypatch.setattr(command, "say_where", lambda _target, _what: stack)
@@ -131,6 +132,13 @@ def test_a_sound_stack_ends_with_0_and_a_row_for_each_check(operator: Operator) 
     assert done.stderr.splitlines()[-1] == f"All {len(rows)} checks passed."
 
 
+def test_it_says_with_which_version_it_compares_and_what_comes_first_after_an_upgrade(
+    operator: Operator,
+) -> None:
+    (said,) = (line for line in operator.verifies("--json").stderr.splitlines() if VERSION in line)
+    assert "triggers deploy comes first" in said
+
+
 def test_a_defect_ends_with_6_and_is_told_below_the_table_and_in_the_error(operator: Operator) -> None:
     operator.stack.log_groups[0]["retentionInDays"] = 3
     done = operator.verifies()
@@ -142,14 +150,14 @@ def test_a_defect_ends_with_6_and_is_told_below_the_table_and_in_the_error(opera
     assert done.stdout.count("FAILED") == 1
     lines = done.stderr.splitlines()[-3:]
     assert [line.partition(":")[0].strip() for line in lines] == ["error", "why", "fix"]
-    assert lines[0] == "error: 1 of 43 checks failed."
+    assert lines[0] == "error: 1 of 47 checks failed."
 
 
 def test_what_fails_about_the_request_comes_with_the_way_to_its_lines(operator: Operator) -> None:
     operator.stack.answers["logs.FilterLogEvents"] = refusal("AccessDeniedException", "logs:FilterLogEvents")
     done = operator.verifies()
     assert done.code == 6
-    assert "  logs: triggers logs tail --no-follow --request-id verify-" in done.stdout
+    assert "  logs: triggers logs tail --stage dev --no-follow --request-id verify-" in done.stdout
 
 
 @pytest.mark.parametrize("days", [14, 3])

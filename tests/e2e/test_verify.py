@@ -80,11 +80,16 @@ def configured(stage: Stage, **changes: Any) -> Iterator[None]:
     """Change the function's configuration."""
     functions, name = stage.client("lambda"), stage.outputs["FunctionName"]
     before = functions.get_function_configuration(FunctionName=name)
-    functions.update_function_configuration(FunctionName=name, **changes)
+
+    def update(**settings: Any) -> None:
+        functions.update_function_configuration(FunctionName=name, **settings)
+        functions.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
+
+    update(**changes)
     try:
         yield
     finally:
-        functions.update_function_configuration(FunctionName=name, **{key: before[key] for key in changes})
+        update(**{key: before[key] for key in changes})
 
 
 @contextmanager
@@ -277,6 +282,20 @@ def throttled_without_cors(stage: Stage) -> Iterator[None]:
         gateway.put_gateway_response(**asked, **kept)
 
 
+@contextmanager
+def throttled_as_success(stage: Stage) -> Iterator[None]:
+    gateway = stage.client("apigateway")
+    asked = {"restApiId": stage.outputs["ApiId"], "responseType": "THROTTLED"}
+    before = gateway.get_gateway_response(**asked)
+    kept = {name: before[name] for name in ("responseParameters", "responseTemplates")}
+    templates = {"application/json": "oops"}
+    gateway.put_gateway_response(**asked, **{**kept, "responseTemplates": templates}, statusCode="200")
+    try:
+        yield
+    finally:
+        gateway.put_gateway_response(**asked, **kept)
+
+
 Defect = Callable[[Stage], AbstractContextManager[None]]
 
 DEFECTS: dict[str, tuple[Defect, set[str], str]] = {
@@ -323,6 +342,11 @@ DEFECTS: dict[str, tuple[Defect, set[str], str]] = {
     "a second stage": (second_stage, {"api: stages"}, "too much: Stage"),
     "another throttling": (more_at_once, {"api: throttling"}, "5000 at once"),
     "another origin in the preflight": (another_origin, {"api: preflight"}, "https://elsewhere.example"),
+    "a throttle that is a success": (
+        throttled_as_success,
+        {"api: gateway responses"},
+        "THROTTLED status: 200",
+    ),
     "no CORS at 429": (throttled_without_cors, {"api: gateway responses"}, "missing: THROTTLED"),
 }
 """What puts each in, all the checks that it breaks, and what the first of them must have seen."""

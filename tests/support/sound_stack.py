@@ -17,6 +17,7 @@ from botocore.response import StreamingBody
 from botocore.validate import validate_parameters
 
 from tests.support.stubbed_aws import ACCOUNT, AT, NAME, REGION, described, make_target
+from tests.support.template import load
 from triggers_api.ops.aws import Aws
 from triggers_api.ops.target import Setting
 
@@ -179,6 +180,14 @@ class SoundStack(Aws):
         return {"contentType": "application/json", "body": StreamingBody(io.BytesIO(body), len(body))}
 
 
+def logged(*messages: str) -> list[dict[str, Any]]:
+    """Return lines of the log as `FilterLogEvents` has them."""
+    return [
+        {"eventId": f"{number:056d}", "timestamp": 1_795_000_000_000 + number, "message": message}
+        for number, message in enumerate(messages)
+    ]
+
+
 def _stack(api_url: str, parameters: Mapping[str, str]) -> dict[str, Any]:
     outputs = {"ApiUrl": api_url, "ApiId": API, "FunctionName": FUNCTION, "RoleName": ROLE}
     found: dict[str, Any] = described(
@@ -209,6 +218,7 @@ def _function() -> dict[str, Any]:
             }
         },
         "State": "Active",
+        "LastUpdateStatus": "Successful",
         "Architectures": ["arm64"],
         "LoggingConfig": {"LogFormat": "Text", "LogGroup": LOG_GROUP},
     }
@@ -325,6 +335,14 @@ def _gateway_responses() -> list[dict[str, Any]]:
         "Access-Control-Expose-Headers": "'X-Request-ID'",
         "X-Request-ID": "context.requestId",
     }
+    written = load()["Resources"]["TriggersApi"]["Properties"]["GatewayResponses"]
+    # The gateway says a status of its own, too.
+    statuses = {
+        "DEFAULT_5XX": "503",
+        "THROTTLED": "429",
+        "REQUEST_TOO_LARGE": "413",
+        "MISSING_AUTHENTICATION_TOKEN": "404",
+    }
     later = {**headers, "Retry-After": "'1'"}
     ours = {
         "DEFAULT_4XX": headers,
@@ -334,7 +352,13 @@ def _gateway_responses() -> list[dict[str, Any]]:
         "MISSING_AUTHENTICATION_TOKEN": headers,
     }
     found = [
-        {"responseType": kind, "responseParameters": _of_the_gateway(names), "defaultResponse": False}
+        {
+            "responseType": kind,
+            "responseParameters": _of_the_gateway(names),
+            "responseTemplates": dict(written[kind]["ResponseTemplates"]),
+            "defaultResponse": False,
+        }
+        | ({"statusCode": statuses[kind]} if kind in statuses else {})
         for kind, names in ours.items()
     ]
     inherited = {"responseType": "ACCESS_DENIED", "responseParameters": {}, "defaultResponse": True}

@@ -169,6 +169,12 @@ def test_the_platform_s_json_lines_say_what_its_text_lines_say() -> None:
     assert report.duration_ms == 20.4
 
 
+@pytest.mark.parametrize("status", ['{"a":1}', '["timeout"]', "null", "1"])
+def test_a_status_of_another_kind_is_no_failure_of_the_reader(status: str) -> None:
+    found = line(f'{{"type":"platform.report","record":{{"status":{status}}}}}')
+    assert (found.message, found.level) == ("platform.report", "INFO")
+
+
 def test_a_traceback_of_python_s_runtime_is_below_its_first_line() -> None:
     found = line("[ERROR] KeyError: 'x'\nTraceback (most recent call last):\n  File \"/var/a.py\", line 1\n")
     assert (found.level, found.message) == ("ERROR", "[ERROR] KeyError: 'x'")

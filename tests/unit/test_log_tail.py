@@ -30,7 +30,13 @@ from triggers_api.ops.logs.group import PATIENCE, Notice
 from triggers_api.ops.logs.lines import LogLine
 from triggers_api.ops.logs.requests import RequestLines
 from triggers_api.ops.logs.tail import POLL_SECONDS, TailOptions, make_options, start_of, tail
-from triggers_api.ops.logs.window import OVERLAP_SECONDS, Window
+from triggers_api.ops.logs.window import (
+    OVERLAP_SECONDS,
+    REACH_SECONDS,
+    SWEEP_EVERY_SECONDS,
+    SWEEP_SECONDS,
+    Window,
+)
 
 MINUTE = 60_000
 EXPIRED = refusal("ExpiredTokenException", "The security token included in the request is expired")
@@ -101,7 +107,7 @@ def failing(logs: FakeLogs, *failures: Exception | None, **chosen: Any) -> list[
     st.lists(
         st.tuples(
             st.integers(0, 8 * MINUTE) | st.just(7 * MINUTE),
-            st.integers(0, OVERLAP_SECONDS * 1000) | st.just(0),
+            st.integers(0, SWEEP_SECONDS * 1000) | st.just(0),
         ),
         max_size=80,
     ),
@@ -115,7 +121,7 @@ def test_each_line_is_shown_once_whenever_it_happened_and_however_late_it_comes(
     logs = FakeLogs(page=page, empty_pages=empty_pages, with_ids=with_ids)
     for number, (after, late) in enumerate(lines):
         logs.write(str(number), at=NOW + after, late=late)
-    told = until(logs, NOW + 14 * MINUTE)
+    told = until(logs, NOW + 15 * MINUTE)
     assert sorted(messages(iter(told)), key=int) == [str(number) for number in range(len(lines))]
 
 
@@ -129,9 +135,9 @@ def test_5000_lines_are_each_shown_once(logs: FakeLogs, order: str) -> None:
             "late": number * 100,
             "equal timestamps": number // 1000,
         }[order]
-        late = (number * 37) % (OVERLAP_SECONDS * 1000) if order == "late" else 0
+        late = (number * 37) % (SWEEP_SECONDS * 1000) if order == "late" else 0
         logs.write(str(number), at=NOW + at, late=late, stream=f"stream {number % 7}")
-    told = messages(iter(until(logs, NOW + 14 * MINUTE)))
+    told = messages(iter(until(logs, NOW + 15 * MINUTE)))
     assert len(told) == 5000
     assert set(told) == {str(number) for number in range(5000)}
 
@@ -162,7 +168,7 @@ def test_lines_from_the_first_millisecond_asked_for_are_shown_and_none_before(lo
 @pytest.mark.parametrize("skew", [-20 * MINUTE, 20 * MINUTE], ids=["slow", "fast"])
 def test_a_clock_that_is_wrong_hides_no_line(logs: FakeLogs, skew: int) -> None:
     for number in range(100):
-        logs.write(str(number), at=NOW + number * 10_000, late=(number * 7919) % (OVERLAP_SECONDS * 1000))
+        logs.write(str(number), at=NOW + number * 10_000, late=(number * 7919) % (SWEEP_SECONDS * 1000))
     clock, logs.before_sleep = logs.clock, None
     found = tail(
         FakeLogsAws(logs),
@@ -216,8 +222,51 @@ def test_the_window_moves_on_and_only_its_events_are_remembered() -> None:
         assert window.new([event, event]) == [event]
         window.finish()
         most = max(most, window.remembered)
-    assert most <= OVERLAP_SECONDS + 1
+    assert most <= SWEEP_SECONDS + SWEEP_EVERY_SECONDS + 1
+    window.begin(NOW + 3600 * 1000)
+    assert window.start >= NOW + (3600 - SWEEP_SECONDS - SWEEP_EVERY_SECONDS) * 1000
+    window.finish()
+    window.begin(NOW + 3601 * 1000)
     assert window.start == NOW + (3599 - OVERLAP_SECONDS) * 1000
+
+
+@pytest.mark.parametrize("late", [5, 29, 31, 120, 299])
+def test_a_late_line_is_shown_within_a_minute_of_its_arrival(logs: FakeLogs, late: int) -> None:
+    """Other lines come all the time, so that the window moves on."""
+    for second in range(900):
+        logs.write("in time", at=NOW + second * 1000)
+    logs.write("late", at=NOW + 400_000, late=late * 1000)
+    arrived = NOW + 400_000 + late * 1000
+    soon = 2 if late < OVERLAP_SECONDS else SWEEP_EVERY_SECONDS + 2
+    told = until(logs, arrived + (soon + 1) * 1000)
+    assert messages(iter(told)).count("late") == 1
+
+
+def test_a_poll_reads_half_a_minute_again_and_one_in_a_minute_five(logs: FakeLogs) -> None:
+    for second in range(20 * 60):
+        logs.write(str(second), at=NOW + second * 1000)
+    assert len(messages(iter(until(logs, NOW + 20 * MINUTE)))) == 20 * 60
+    polls = [NOW + POLL_SECONDS * 1000 * number for number in range(len(logs.asked))]
+    back = [(at - one["startTime"]) / 1000 for at, one in zip(polls, logs.asked, strict=True)]
+    back = back[len(back) // 2 :]  # at first all there is was asked for
+    far = [seconds for seconds in back if seconds > OVERLAP_SECONDS + 5]
+    assert min(far) >= SWEEP_SECONDS
+    assert max(far) <= SWEEP_SECONDS + SWEEP_EVERY_SECONDS + 5
+    assert len(far) <= len(back) * POLL_SECONDS / SWEEP_EVERY_SECONDS + 1
+
+
+def test_a_clock_that_is_set_back_ends_no_sweeps() -> None:
+    window = Window(NOW)
+    for now in (NOW + 100_000, NOW - 60 * MINUTE, NOW - 60 * MINUTE + 2000):
+        window.begin(now)
+        window.new([{"eventId": str(now), "timestamp": NOW + 400_000, "message": ""}])
+        window.finish()
+    started = set()
+    for second in range(0, 120, 2):
+        window.begin(NOW - 59 * MINUTE + second * 1000)
+        started.add(window.start)
+        window.finish()
+    assert len(started) == 2
 
 
 # What goes wrong
@@ -389,6 +438,12 @@ def ours(request_id: str, lambda_id: str, message: str = "request") -> str:
     return json.dumps(document)
 
 
+def test_an_end_of_nothing_is_a_line_like_others(logs: FakeLogs) -> None:
+    logs.write('{"type":"platform.report","record":{"requestId":""}}')
+    logs.write(ours("x", "L-x"))
+    assert shown(logs, request_id="x") == [ours("x", "L-x")]
+
+
 def invoke(logs: FakeLogs, request_id: str, lambda_id: str, stream: str, at: int, late: int = 0) -> list[str]:
     """Write what an invocation writes, and return it."""
     lines = [
@@ -446,7 +501,7 @@ def test_a_line_of_the_service_outside_of_lambda_s_context_is_found_by_its_own_i
     assert shown(logs, request_id="x") == ['{"message":"bug","request_id":"x"}']
 
 
-@pytest.mark.parametrize("late", [0, 5_000, OVERLAP_SECONDS * 1000 - 1000])
+@pytest.mark.parametrize("late", [0, 5_000, SWEEP_SECONDS * 1000 - 1000])
 def test_lambda_s_start_is_shown_although_it_came_long_before_the_line_that_tells_whose_it_is(
     logs: FakeLogs, late: int
 ) -> None:
@@ -457,6 +512,17 @@ def test_lambda_s_start_is_shown_although_it_came_long_before_the_line_that_tell
     logs.write(report, at=NOW + 2)
     told = messages(iter(until(logs, NOW + 10 * MINUTE, request_id="x")))
     assert told == ([start, ours("x", "L-x"), report] if not late else [start, report, ours("x", "L-x")])
+
+
+def test_lambda_s_start_waits_for_a_line_that_a_busy_log_shows_as_late_as_can_be(logs: FakeLogs) -> None:
+    for second in range(400):
+        logs.write(ours("another", "L-another"), at=NOW + second * 1000, stream="b")
+    for late in range(200, SWEEP_SECONDS):  # whenever the next look at all five minutes is
+        at = NOW + 30_000
+        logs.write(f"START RequestId: L-{late} Version: $LATEST", at=at, stream=str(late))
+        logs.write(ours("x", f"L-{late}"), at=at + 1, late=late * 1000, stream=str(late))
+    told = messages(iter(until(logs, NOW + 8 * MINUTE, request_id="x")))
+    assert len(told) == 2 * (SWEEP_SECONDS - 200)
 
 
 def test_requests_that_share_an_id_are_all_shown(logs: FakeLogs) -> None:
@@ -490,7 +556,7 @@ def test_what_waits_for_its_request_does_not_pile_up() -> None:
         same = LogLine(at, stream, "", "", request_id="wanted", lambda_request_id=f"c{second}")
         assert list(requests.of([start, other, end, same])) == [same]
         most = max(most, requests.remembered)
-    assert most <= 4 * (OVERLAP_SECONDS + 1)
+    assert most <= 4 * (REACH_SECONDS + 1)
 
 
 # What is asked for

@@ -1,10 +1,17 @@
 """What `triggers verify` finds in a stack as AWS describes it: each defect by the check that is its own."""
 
+import io
+import json
+import re
+import shlex
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
+from botocore.response import StreamingBody
 
 from tests.support import one_api
 from tests.support.one_api import OneApi
@@ -17,13 +24,16 @@ from tests.support.sound_stack import (
     LOG_GROUP,
     POLICY,
     ROLE,
+    TRUST,
     SoundStack,
+    logged,
     refusal,
 )
 from tests.support.stubbed_aws import ACCOUNT, REGION
 from tests.support.template import load
 from triggers_api.errors import StackMissingError
 from triggers_api.ops.results import Result
+from triggers_api.ops.target import Setting
 from triggers_api.ops.verify.verify import verify
 
 REFUSED = "request: an unknown key is refused"
@@ -32,6 +42,7 @@ NOT_IN_THE_LOGS = "request: key and payload are not in the logs"
 OF_THE_REQUEST = {REFUSED, IN_THE_LOGS, NOT_IN_THE_LOGS}
 CHECKS = [
     "stack: state",
+    "function: state",
     "function: handler",
     "function: runtime",
     "function: architecture",
@@ -39,6 +50,7 @@ CHECKS = [
     "function: timeout",
     "function: role",
     "function: log group",
+    "function: log format",
     "function: STAGE",
     "function: DYNAMODB_TABLE_EVENTS",
     "function: DYNAMODB_TABLE_KEYS",
@@ -52,6 +64,7 @@ CHECKS = [
         f"{table}: {check}"
         for table in ("events table", "keys table")
         for check in (
+            "state",
             "key",
             "index",
             "billing",
@@ -92,7 +105,7 @@ def aws(api: OneApi) -> SoundStack:
     """Give a sound stack, whose function logs each request by its id."""
     aws = SoundStack(api.url)
     aws.answers["logs.FilterLogEvents"] = lambda _: {
-        "events": [{"message": f'{{"request_id":"{one.headers["x-request-id"]}"}}'} for one in api.asked]
+        "events": logged(*(f'{{"request_id":"{one.headers["x-request-id"]}"}}' for one in api.asked))
     }
     return aws
 
@@ -232,6 +245,28 @@ DEFECTS: dict[str, tuple[Change, str, str]] = {
         "function: architecture",
         "missing: arm64; too much: x86_64",
     ),
+    "a function that failed": (
+        lambda aws: aws.function.update(State="Failed", StateReasonCode="InvalidImage"),
+        "function: state",
+        "Failed (InvalidImage), last update Successful",
+    ),
+    "an update that failed": (
+        lambda aws: aws.function.update(
+            LastUpdateStatus="Failed", LastUpdateStatusReasonCode="InsufficientRolePermissions"
+        ),
+        "function: state",
+        "Active, last update Failed (InsufficientRolePermissions)",
+    ),
+    "a function that sleeps": (
+        lambda aws: aws.function.update(State="Inactive", StateReasonCode="Idle"),
+        "function: state",
+        "Inactive (Idle), last update Successful",
+    ),
+    "another format of the log": (
+        lambda aws: aws.function.update(LoggingConfig={"LogFormat": "JSON", "LogGroup": LOG_GROUP}),
+        "function: log format",
+        "JSON",
+    ),
     "less memory": (lambda aws: aws.function.update(MemorySize=128), "function: memory", "128 MB"),
     "less time": (lambda aws: aws.function.update(Timeout=3), "function: timeout", "3 s"),
     "another role": (
@@ -265,6 +300,16 @@ DEFECTS: dict[str, tuple[Change, str, str]] = {
         lambda aws: aws.log_groups.pop(0),
         "log group: retention",
         f"there is no log group {LOG_GROUP}",
+    ),
+    "a table whose key of KMS is away": (
+        lambda aws: aws.tables[EVENTS].update(TableStatus="INACCESSIBLE_ENCRYPTION_CREDENTIALS"),
+        "events table: state",
+        "INACCESSIBLE_ENCRYPTION_CREDENTIALS",
+    ),
+    "a table that is being made": (
+        lambda aws: aws.tables[KEYS].update(TableStatus="CREATING"),
+        "keys table: state",
+        "CREATING",
     ),
     "another key": (
         lambda aws: aws.tables[KEYS]["KeySchema"][0].update(AttributeName="id"),
@@ -458,6 +503,31 @@ DEFECTS: dict[str, tuple[Change, str, str]] = {
         "api: gateway responses",
         "missing: DEFAULT_5XX Access-Control-Allow-Origin: 'https://shop.example'",
     ),
+    "a gateway response that is a success": (
+        lambda aws: aws.gateway_responses[2].update(statusCode="200"),
+        "api: gateway responses",
+        "missing: THROTTLED status: 429; too much: THROTTLED status: 200",
+    ),
+    "a status for whatever was wrong": (
+        lambda aws: aws.gateway_responses[0].update(statusCode="200"),
+        "api: gateway responses",
+        "missing: DEFAULT_4XX status: that of the error; too much: DEFAULT_4XX status: 200",
+    ),
+    "a gateway response of another shape": (
+        lambda aws: aws.gateway_responses[3].update(responseTemplates={"application/json": "oops"}),
+        "api: gateway responses",
+        "too much: REQUEST_TOO_LARGE application/json: oops",
+    ),
+    "a gateway response for others too": (
+        lambda aws: aws.gateway_responses[3]["responseTemplates"].update({"text/html": "<p>"}),
+        "api: gateway responses",
+        "too much: REQUEST_TOO_LARGE text/html: <p>",
+    ),
+    "a path that is not known, as AWS has it": (
+        lambda aws: aws.gateway_responses[4].update(statusCode="403"),
+        "api: gateway responses",
+        "missing: MISSING_AUTHENTICATION_TOKEN status: 404; too much: ",
+    ),
 }
 
 
@@ -480,8 +550,11 @@ def test_without_the_preflight_neither_route_nor_cors_is_right(aws: SoundStack) 
 def test_variables_that_lambda_cannot_decrypt_have_not_passed(aws: SoundStack) -> None:
     aws.function["Environment"] = {"Error": {"ErrorCode": "AccessDeniedException", "Message": "kms"}}
     found = failed(aws)
-    assert found.keys() == {one for one in CHECKS if one.partition(": ")[2].isupper()}
-    assert {one.saw for one in found.values()} == {"it cannot be told: kms"}
+    of_variables = {one for one in CHECKS if one.partition(": ")[2].isupper()}
+    assert found.keys() == of_variables | {"function: other variables"}
+    for one in found.values():
+        assert one.saw == "it cannot be told: Lambda cannot decrypt the function's variables. (kms)"
+        assert "KMS" in one.fix
 
 
 def test_what_somebody_put_into_a_variable_of_his_own_is_not_told(aws: SoundStack) -> None:
@@ -505,14 +578,41 @@ def test_the_fix_of_a_setting_is_the_command_that_puts_it_back(aws: SoundStack) 
     aws.log_groups[0]["retentionInDays"] = 1
     variables(aws)["AUTH_MODE"] = "local"
     found = failed(aws)
-    update = f"aws lambda update-function-configuration --function-name {FUNCTION}"
+    update = f"aws lambda update-function-configuration --region {REGION} --function-name {FUNCTION}"
     assert found["function: memory"].fix == f"{update} --memory-size 1024"
     assert found["log group: retention"].fix == (
-        f"aws logs put-retention-policy --log-group-name {LOG_GROUP} --retention-in-days 14"
+        f"aws logs put-retention-policy --region {REGION} --log-group-name {LOG_GROUP} --retention-in-days 14"
     )
     of_variables = found["function: AUTH_MODE"].fix
     assert of_variables.startswith(f"{update} --environment 'Variables={{STAGE=dev,")
     assert ",AUTH_MODE=aws," in of_variables
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"profile": Setting("two words", "--profile")}, f" --region {REGION} --profile 'two words' --"),
+        ({"endpoint_url": "http://localhost:1"}, f" --region {REGION} --endpoint-url http://localhost:1 --"),
+        # It is of the commands that ask DynamoDB alone; this one does not go there.
+        ({"dynamodb_endpoint_url": "http://localhost:2"}, f" --region {REGION} --"),
+    ],
+    ids=["profile", "emulator", "emulator of DynamoDB"],
+)
+def test_every_command_of_a_fix_goes_where_was_looked_and_not_to_the_stage_of_that_name_elsewhere(
+    api: OneApi, change: dict[str, Any], place: str
+) -> None:
+    aws = SoundStack(api.url)
+    aws.target = replace(aws.target, **change)
+    for defect, check, _ in DEFECTS.values():
+        if not check.startswith(("stack: ", "events table: key", "keys table: key")):
+            with suppress(KeyError, IndexError):  # an earlier one took away what this one changes
+                defect(aws)
+    services = set()
+    for one in failed(aws).values():
+        for service, rest in re.findall(r"\baws (\w+) [a-z-]+(.*?)(?=\baws |$)", one.fix):
+            services.add(service)
+            assert rest.startswith(place)
+    assert services == {"lambda", "logs", "dynamodb", "iam", "apigateway"}
 
 
 def test_the_fix_of_an_api_names_it(aws: SoundStack) -> None:
@@ -522,9 +622,37 @@ def test_the_fix_of_an_api_names_it(aws: SoundStack) -> None:
     assert "path=/*/*/throttling/burstLimit,value=75" in fix
 
 
+def test_a_missing_index_comes_back_with_one_command_that_has_all_of_it(aws: SoundStack) -> None:
+    del aws.tables[EVENTS]["GlobalSecondaryIndexes"]
+    command = failed(aws)["events table: index"].fix.rpartition("make what is missing with ")[2]
+    words = shlex.split(command)
+    assert words[:3] == ["aws", "dynamodb", "update-table"]
+    assert "AttributeName=status,AttributeType=S" in words
+    ((made,),) = [json.loads(words[-1])]
+    assert made["Create"]["IndexName"] == INDEX
+    assert made["Create"]["Projection"] == {"ProjectionType": "ALL"}
+
+
+def test_the_fix_of_the_trust_has_the_whole_document(aws: SoundStack) -> None:
+    aws.trust["Statement"][0]["Principal"] = {"AWS": "*"}
+    words = shlex.split(failed(aws)["role: who may be it"].fix)
+    assert json.loads(words[-1]) == TRUST
+
+
+def test_protection_that_somebody_has_switched_on_is_left_on(api: OneApi) -> None:
+    aws = SoundStack(api.url, DeletionProtection="false")
+    assert [one for one in results_of(aws).values() if "protection" in one.check + one.fix] == []
+
+
+@pytest.mark.parametrize("status", ["ACTIVE", "UPDATING"])
+def test_a_table_that_is_changed_is_in_use(aws: SoundStack, status: str) -> None:
+    aws.tables[KEYS]["TableStatus"] = status
+    assert failed(aws) == {}
+
+
 # --- What cannot be asked
 
-OF_A_TABLE = ("key", "index", "billing", "encryption", "deletion protection")
+OF_A_TABLE = ("state", "key", "index", "billing", "encryption", "deletion protection")
 RESTS_ON = {
     "lambda.GetFunctionConfiguration": {one for one in CHECKS if one.startswith("function: ")},
     "logs.DescribeLogGroups": {"log group: retention"},
@@ -558,6 +686,27 @@ def test_what_may_not_be_asked_has_not_passed_and_the_rest_is_checked(
             f"(not authorized to perform: {operation})"
         )
         assert "--profile" in one.fix
+
+
+def test_an_answer_that_lacks_a_field_fails_the_checks_of_that_field_and_no_other(aws: SoundStack) -> None:
+    del aws.function["MemorySize"]
+    del aws.tables[EVENTS]["AttributeDefinitions"]
+    found = failed(aws)
+    assert found.keys() == {"function: memory", "events table: key", "events table: index"}
+    for one in found.values():
+        assert one.saw == "it cannot be told: the answer is not understood (KeyError)"
+
+
+@pytest.mark.parametrize("body", ["[" * 200_000, "no JSON", "[]"], ids=["deep", "text", "a list"])
+def test_an_export_that_cannot_be_read_has_not_passed_and_the_rest_is_checked(
+    aws: SoundStack, body: str
+) -> None:
+    stream = body.encode()
+    aws.answers["apigateway.GetExport"] = lambda _: {"body": StreamingBody(io.BytesIO(stream), len(stream))}
+    found = failed(aws)
+    assert found.keys() == {"api: routes", "api: preflight"}
+    for one in found.values():
+        assert one.saw.startswith("it cannot be told: the answer is not understood (")
 
 
 def test_a_service_that_throttles_says_so(aws: SoundStack) -> None:

@@ -9,11 +9,12 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from tests.support import one_api
 from tests.support.dynamodb_local import free_port
 from tests.support.one_api import OneApi, Reply, Request, unauthorized
-from tests.support.sound_stack import LOG_GROUP, SoundStack, refusal
+from tests.support.sound_stack import LOG_GROUP, SoundStack, logged
 from triggers_api.ops.results import Result
 from triggers_api.ops.verify import request as request_module
 from triggers_api.ops.verify.verify import verify
@@ -21,6 +22,13 @@ from triggers_api.ops.verify.verify import verify
 REFUSED = "request: an unknown key is refused"
 IN_THE_LOGS = "request: its id is in the logs"
 NOT_IN_THE_LOGS = "request: key and payload are not in the logs"
+
+
+THROTTLED = ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow"}}, "FilterLogEvents")
+BROKEN = ClientError(
+    {"Error": {"Code": "Odd", "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": 500}},  # type: ignore[typeddict-item]
+    "FilterLogEvents",
+)
 
 
 class Logs:
@@ -33,6 +41,7 @@ class Logs:
         self.pages = 1
         self.asked: list[Mapping[str, Any]] = []
         self.throttled_until = 0.0
+        self.trouble: Exception = THROTTLED
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -44,11 +53,11 @@ class Logs:
         """Answer as CloudWatch does: all but the last page are empty."""
         self.asked.append(asked)
         if self.now < self.throttled_until:
-            return refusal("ThrottlingException")(asked)
+            raise self.trouble
         page = int(asked.get("nextToken", "1"))
         if page < self.pages:
             return {"events": [], "nextToken": str(page + 1)}
-        return {"events": [{"message": line} for at, line in self.lines if at <= self.now]}
+        return {"events": logged(*(line for at, line in self.lines if at <= self.now))}
 
 
 @pytest.fixture(autouse=True)
@@ -181,6 +190,7 @@ ANSWERS: dict[str, tuple[Any, str]] = {
         plain(401, b'{"error":{"code":"<b>","request_id":"x"}}'),
         "401 with no type, which is no error",
     ),
+    "JSON without a bottom": (plain(401, b"[" * 200_000), "401 with no type, which is no error"),
     "no UTF-8": (plain(401, b"\xff"), "401 with no type, which is no error"),
 }
 
@@ -206,18 +216,33 @@ def test_where_the_service_did_not_answer_the_logs_are_not_searched_for_long(api
 def test_an_api_that_is_not_there_fails_and_nothing_is_looked_for(logs: Logs) -> None:
     results = results_of(f"http://127.0.0.1:{free_port()}", logs)
     assert passed(results) == set()
-    assert "cannot be reached" in results[REFUSED].saw
-    assert "ConnectError" in results[REFUSED].saw
-    assert "network" in results[REFUSED].fix
+    assert "the connection is refused" in results[REFUSED].saw
+    assert "triggers status" in results[REFUSED].fix
     assert "the request was not answered" in results[IN_THE_LOGS].saw
     assert logs.asked == []
 
 
-@pytest.mark.parametrize("url", ["http://", "http://host.invalid", "https://127.0.0.1:1", "::"])
-def test_an_address_that_is_none_fails_in_words(logs: Logs, url: str) -> None:
+@pytest.mark.parametrize(
+    ("url", "saw"),
+    [
+        ("http://", "the connection broke (UnsupportedProtocol)"),
+        ("http://host.invalid", "the host is unknown"),
+        (f"http://{'x' * 64}.example", "the host is unknown"),
+        ("https://127.0.0.1:1", "the connection is refused"),
+        ("::", "the connection broke ("),
+    ],
+)
+def test_an_address_that_is_none_fails_in_words(logs: Logs, url: str, saw: str) -> None:
     result = results_of(url, logs)[REFUSED]
     assert not result.passed
-    assert "cannot be reached" in result.saw
+    assert f"{url} has not answered. ({saw}" in result.saw
+    assert result.fix
+
+
+def test_a_server_without_tls_is_told_from_one_that_is_not_there(api: OneApi, logs: Logs) -> None:
+    result = results_of(api.url.replace("http:", "https:"), logs)[REFUSED]
+    assert "TLS failed: " in result.saw
+    assert "certificate" in result.fix
 
 
 def test_an_answer_that_drips_is_not_waited_for(
@@ -277,15 +302,60 @@ def test_pages_are_followed_through_empty_ones(api: OneApi, logs: Logs) -> None:
     assert [one.get("nextToken") for one in logs.asked[:7]] == [None, "2", "3", "4", "5", "6", "7"]
 
 
-def test_a_while_of_throttling_is_survived(api: OneApi, logs: Logs) -> None:
-    logs.throttled_until = 20
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        THROTTLED,
+        BROKEN,
+        ReadTimeoutError(endpoint_url="https://logs"),
+        ConnectionClosedError(endpoint_url="https://logs"),
+    ],
+    ids=["throttling", "5xx", "time-out", "dropped connection"],
+)
+def test_a_while_of_trouble_is_survived(api: OneApi, logs: Logs, trouble: Exception) -> None:
+    logs.throttled_until, logs.trouble = 20, trouble
     assert passed(results_of(api.url, logs)) == {REFUSED, IN_THE_LOGS, NOT_IN_THE_LOGS}
+
+
+def test_a_token_that_went_stale_begins_the_search_again(api: OneApi, logs: Logs) -> None:
+    logs.pages = 3
+    stale = ClientError(
+        {"Error": {"Code": "InvalidParameterException", "Message": "stale"}}, "FilterLogEvents"
+    )
+
+    def once_stale(asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        if asked.get("nextToken") == "3" and len(logs.asked) == 2:
+            logs.asked.append(asked)
+            raise stale
+        return logs.filter(asked)
+
+    aws = SoundStack(api.url)
+    aws.answers["logs.FilterLogEvents"] = once_stale
+    found = {one.check: one for one in verify(aws, sleep=logs.sleep, monotonic=logs.monotonic).results}
+    assert passed(found) >= {REFUSED, IN_THE_LOGS, NOT_IN_THE_LOGS}
+    assert [one.get("nextToken") for one in logs.asked[:4]] == [None, "2", "3", None]
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_trouble_that_does_not_pass_is_told_when_the_time_is_up(
+    api: OneApi, logs: Logs, is_answered: bool
+) -> None:
+    if not is_answered:
+        api.answer = plain(503, b"")
+    logs.throttled_until = 1000
+    results = results_of(api.url, logs)
+    for name in (IN_THE_LOGS, NOT_IN_THE_LOGS):
+        assert not results[name].passed
+        assert results[name].saw.startswith("it cannot be told: ")
+        assert "ThrottlingException: slow" in results[name].saw
+        assert "again" in results[name].fix
+    assert logs.now <= 65
 
 
 def test_a_log_group_that_cannot_be_read_to_its_end_in_time_proves_nothing(api: OneApi, logs: Logs) -> None:
     def endless(asked: Mapping[str, Any]) -> Mapping[str, Any]:
         logs.now += 1
-        events = [{"message": access_line(one)} for one in api.asked]
+        events = logged(*(access_line(one) for one in api.asked))
         return {"events": events, "nextToken": str(logs.now)}
 
     aws = SoundStack(api.url)

@@ -8,12 +8,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from triggers_api.core.ids import REQUEST_ID
 from triggers_api.version import VERSION
 
 EXAMPLE_EVENT_ID = "01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34"
 _TIME = "2024-11-27T08:15:30.123456Z"
 _TIME_PATTERN = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$"
-REQUEST_ID_PATTERN = "^[A-Za-z0-9._:-]{1,128}$"
+REQUEST_ID_PATTERN = f"^{REQUEST_ID.pattern}$"
 
 EventId = Annotated[str, Field(json_schema_extra={"format": "uuid"}, examples=[EXAMPLE_EVENT_ID])]
 Time = Annotated[str, Field(pattern=_TIME_PATTERN, examples=[_TIME])]

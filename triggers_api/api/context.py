@@ -4,12 +4,11 @@ A context variable, so that every line logged on the request's behalf carries it
 thread.
 """
 
-import re
 from contextvars import ContextVar
 from dataclasses import dataclass
 from uuid import uuid4
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
+from triggers_api.core.ids import REQUEST_ID
 
 
 @dataclass(slots=True)
@@ -46,6 +45,6 @@ def new_request_id() -> str:
 
 def accepted_request_id(values: list[bytes]) -> str:
     """Return the client's id where it sent one that the contract takes, else a new one."""
-    if len(values) == 1 and _REQUEST_ID.fullmatch(text := values[0].decode("latin-1")):
+    if len(values) == 1 and REQUEST_ID.fullmatch(text := values[0].decode("latin-1")):
         return text
     return new_request_id()

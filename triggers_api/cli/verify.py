@@ -10,6 +10,7 @@ from triggers_api.cli.options import (
     StackNameOption,
     StageOption,
 )
+from triggers_api.version import VERSION
 
 
 def verify(
@@ -36,6 +37,10 @@ def verify(
     with explained(target, aws.region):
         found = verification(aws)
     console.say("Looking; one request is sent, and looked for in the logs for at most a minute.")
+    console.say(
+        f"It is compared with the template of version {VERSION}: "
+        "after an upgrade, triggers deploy comes first."
+    )
     results = counted(found.results, found.total, "Verifying")
     about = {"stage": target.stage.value, "stack": target.stack_name.value, "region": aws.region.value}
     answer_results(about, results, as_json=as_json, flags=flags_of(target))

@@ -1,4 +1,4 @@
-"""Event ids: UUIDv7 whose timestamp *is* the event's `created_at`.
+"""Event ids: UUIDv7 whose timestamp *is* the event's `created_at`; and what the id of a request may be.
 
 The table's key is (`event_id`, `created_at`). Because the one can be computed from the other, every read,
 acknowledgement and delete addresses its item directly, in one call.
@@ -13,6 +13,9 @@ import threading
 from uuid import UUID
 
 from triggers_api.core.times import Clock, format_time, system_clock
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
+"""What a client may call its request; to any other text the service prefers an id of its own."""
 
 _CANONICAL = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _VARIANT = 0b10 << 62

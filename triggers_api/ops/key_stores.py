@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from triggers_api.core.keys import KeyRecord
 from triggers_api.ops.keys import Keys
-from triggers_api.ops.target import Target
+from triggers_api.ops.target import Target, aws_command
 
 
 def lookup_command(target: Target, record: KeyRecord) -> str:
@@ -18,13 +18,9 @@ def lookup_command(target: Target, record: KeyRecord) -> str:
         return shlex.join(["sqlite3", str(target.sqlite_folder / FILE_NAME), query])
     from triggers_api.ops.aws import region_of  # botocore, where it is needed
 
-    words = ["aws", "dynamodb", "get-item", "--consistent-read", "--region", region_of(target).value]
-    if target.profile is not None:
-        words += ["--profile", target.profile.value]
-    if target.dynamodb_endpoint_url:
-        words += ["--endpoint-url", target.dynamodb_endpoint_url]
     key = f'{{"api_key": {{"S": "{record.digest}"}}}}'
-    return shlex.join([*words, "--table-name", target.keys_table, "--key", key])
+    words = ("dynamodb", "get-item", "--consistent-read", "--table-name", target.keys_table, "--key", key)
+    return aws_command(target, region_of(target).value, *words, endpoint_url=target.dynamodb_endpoint_url)
 
 
 @contextmanager

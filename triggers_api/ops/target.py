@@ -1,5 +1,6 @@
 """Which stage a command works on, and where it is; every part with the place where it was said."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,3 +69,17 @@ class Target:
                 f"{self.data_dir.origin}: the user of {self.data_dir.value!r} is not known here.",
                 hint="Correct it.",
             ) from error
+
+
+def aws_command(target: Target, region: str, *words: str, endpoint_url: str | None = None) -> str:
+    """Return a command of AWS's own tool that works where the target is, whatever the shell's own place is.
+
+    The names of a stage are the same in every region and account: without a place, it may change another's.
+    `endpoint_url` is of the one service, where that is not AWS's.
+    """
+    more = ["--region", region]
+    if target.profile is not None:
+        more += ["--profile", target.profile.value]
+    if endpoint := endpoint_url or target.endpoint_url:
+        more += ["--endpoint-url", endpoint]
+    return shlex.join(["aws", *words[:2], *more, *words[2:]])

@@ -17,7 +17,7 @@ from triggers_api.ops.aws import EXPIRED, Aws, explanation
 from triggers_api.ops.logs.window import Event, Window
 
 PATIENCE = 6
-"""How often a call that AWS has no time for is repeated where nobody follows: about a minute."""
+"""How often a call that may yet go through is repeated where nobody follows: about a minute."""
 
 _PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 _RESTARTS = 3
@@ -55,14 +55,15 @@ class _StaleTokenError(Exception):
 class LogGroup:
     """The log group of a stage.
 
-    Where it is followed, only what waiting does not mend is raised. A network that never worked is no trouble
-    that passes, but a wrong setting.
+    Where it is followed, only what waiting does not mend is raised; else waiting has an end (`PATIENCE`). A
+    network that never worked is no trouble that passes, but a wrong setting: `client` is one of an account
+    that has answered.
     """
 
-    def __init__(self, aws: Aws, *, follow: bool, sleep: Callable[[float], None]) -> None:
-        self._aws, self._follow, self._sleep = aws, follow, sleep
-        self._client: Any = None
-        self._answered = self._in_trouble = self._missing = self._renewed = False
+    def __init__(self, aws: Aws, *, follow: bool, sleep: Callable[[float], None], client: Any = None) -> None:
+        self._aws, self._follow, self._sleep, self._client = aws, follow, sleep, client
+        self._answered = client is not None
+        self._in_trouble = self._missing = self._renewed = False
 
     def scan(self, window: Window, *, now: int) -> Iterator[list[Event] | Notice]:
         """Yield the new events from the window's start on, page by page, and move the window on at the end.
@@ -129,8 +130,8 @@ class LogGroup:
             return 0
         if token is not None and code in _STALE:
             raise _StaleTokenError(error) from error
-        passing = isinstance(error, _NETWORK) and self._follow and self._answered
-        if passing or (_is_busy(error) and (self._follow or attempt < PATIENCE)):
+        passing = _is_busy(error) or (isinstance(error, _NETWORK) and self._answered)
+        if passing and (self._follow or attempt < PATIENCE):
             return _PAUSES[min(attempt, len(_PAUSES) - 1)]
         raise self._explained(error) from error
 

@@ -100,7 +100,7 @@ def _of_platform(document: dict[str, Any], where: dict[str, Any]) -> LogLine:
     kind, record = document["type"], document.get("record")
     record = record if isinstance(record, dict) else {"record": record}
     metrics = record.get("metrics")
-    failed = kind == "platform.fault" or record.get("status") in {"timeout", "error", "failure"}
+    failed = kind == "platform.fault" or str(record.get("status")) in {"timeout", "error", "failure"}
     return LogLine(
         **where,
         level="ERROR" if failed else "INFO",

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from triggers_api.ops.logs.lines import LogLine
-from triggers_api.ops.logs.window import OVERLAP_SECONDS
+from triggers_api.ops.logs.window import REACH_SECONDS
 
 
 class RequestLines:
@@ -62,7 +62,8 @@ class RequestLines:
         if line.phase == "start" and line.lambda_request_id:
             self._running[line.stream] = line.lambda_request_id, line.time
         elif line.phase == "end":
-            if self._running.get(line.stream, ("", 0))[0] == line.lambda_request_id:
+            running = self._running.get(line.stream)
+            if running and running[0] == line.lambda_request_id:
                 del self._running[line.stream]
         elif line.request_id is None and line.lambda_request_id is None and line.stream in self._running:
             lambda_id, since = self._running[line.stream]
@@ -73,7 +74,7 @@ class RequestLines:
     def _forget(self, lines: list[LogLine]) -> None:
         """Forget what is older than any line that may still come: the window holds no older one."""
         self._newest = max([self._newest, *(line.time for line in lines)])
-        oldest = self._newest - OVERLAP_SECONDS * 1000
+        oldest = self._newest - REACH_SECONDS * 1000
         self._waiting = {name: held for name, held in self._waiting.items() if held[-1].time >= oldest}
         self._ours = {name: time for name, time in self._ours.items() if time >= oldest}
         self._others = {name: time for name, time in self._others.items() if time >= oldest}

@@ -5,12 +5,12 @@ decided here, where it is exact. While it follows, only what no waiting mends en
 that is away for a while, credentials that were renewed, and a log group that is not there yet do not.
 """
 
-import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from triggers_api.core.ids import REQUEST_ID
 from triggers_api.core.times import Clock, system_clock
 from triggers_api.errors import ConfigurationError
 from triggers_api.ops.aws import Aws
@@ -22,8 +22,6 @@ from triggers_api.ops.logs.window import Window
 
 POLL_SECONDS = 2.0
 """Between two polls: an account may ask five times a second in all, and is not alone."""
-
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ def make_options(
     clock: Clock = system_clock,
 ) -> TailOptions:
     """Return what was asked for on a command line; `ConfigurationError` names the option that is wrong."""
-    if request_id is not None and not _REQUEST_ID.fullmatch(request_id):
+    if request_id is not None and not REQUEST_ID.fullmatch(request_id):
         raise ConfigurationError(
             "--request-id: that cannot be the id of a request.",
             reason="an id has 1 to 128 of A-Z a-z 0-9 . _ : -; to any other, the service prefers its own",
@@ -107,8 +105,8 @@ def tail(
 ) -> Iterator[LogLine | Notice]:
     """Yield the lines that are there, and where `follow` is set, those that come, without end.
 
-    Each line once, those of a poll by their time; one that CloudWatch shows late, when it shows it. Raises
-    `LogGroupMissingError`, `CredentialsError`, `PermissionDeniedError` or `AwsUnavailableError`.
+    Each line once, those of a poll by their time; one that CloudWatch shows late, within a minute of that.
+    Raises `LogGroupMissingError`, `CredentialsError`, `PermissionDeniedError` or `AwsUnavailableError`.
     """
     group = LogGroup(aws, follow=options.follow, sleep=sleep)
     window = Window(options.since)

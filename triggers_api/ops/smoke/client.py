@@ -6,7 +6,6 @@ not followed, for they would carry the key to another place.
 
 import asyncio
 import json
-import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from typing import Any, NoReturn
 
 import httpx
 
-from triggers_api.core.ids import parse_event_id
+from triggers_api.core.ids import REQUEST_ID, parse_event_id
 from triggers_api.errors import ConfigurationError
 from triggers_api.ops.smoke.answer import Answer, parsed
 from triggers_api.ops.smoke.failures import UnexpectedError, broken
@@ -35,7 +34,6 @@ PAYLOAD: Mapping[str, Any] = {
 
 _GRACE_SECONDS = 2.0
 _IDLE_SECONDS = 2.0
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +143,7 @@ class Visit:
             raise broken(error, wanted, self.request_id) from error
         self._waiting.remove(wanted)
         told = response.headers.get("X-Request-ID", "")
-        if _REQUEST_ID.fullmatch(told) and self._key not in told:
+        if REQUEST_ID.fullmatch(told) and self._key not in told:
             self.request_id = told
         return Answer(wanted, response.status_code, response.headers, parsed(content), self.request_id)
 

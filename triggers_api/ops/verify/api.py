@@ -21,6 +21,8 @@ _CORS = {
 }
 _PATHS = ("/", "/{proxy+}")
 _PREFLIGHT = "the gateway itself"
+_OWN_STATUS = {"THROTTLED": 429, "REQUEST_TOO_LARGE": 413}
+"""API Gateway's status for a kind of response that has no other; the two DEFAULT have none of their own."""
 
 
 def looks(live: Live) -> list[Look]:
@@ -45,10 +47,10 @@ def looks(live: Live) -> list[Look]:
         pages = gateway.get_paginator("get_gateway_responses").paginate(restApiId=live.output("ApiId"))
         return {one["responseType"]: one for page in pages for one in page.get("items", [])}
 
-    deploy_again = (
-        f"aws apigateway create-deployment --rest-api-id {api} --stage-name {live.stage}, where it is an "
-        "earlier state; else undo what was changed by hand."
+    deployment = live.command(
+        "apigateway", "create-deployment", "--rest-api-id", api, "--stage-name", live.stage
     )
+    deploy_again = f"{deployment}, where it is an earlier state; else undo what was changed by hand."
     return [
         Look(stages, _checks_of_the_stages(live, wanted, api)),
         Look(
@@ -65,9 +67,10 @@ def looks(live: Live) -> list[Look]:
             (
                 Check(
                     "api: gateway responses",
-                    frozenset(_wanted_headers(wanted["GatewayResponses"])),
-                    lambda found: _headers(found, wanted["GatewayResponses"]),
-                    f"aws apigateway put-gateway-response --rest-api-id {api}, then create-deployment.",
+                    frozenset(_wanted_responses(wanted["GatewayResponses"])),
+                    lambda found: frozenset(_responses(found, wanted["GatewayResponses"])),
+                    f"Undo what was changed by hand, in API Gateway: gateway responses of the API {api}. "
+                    f"Then {deployment}",
                 ),
             ),
         ),
@@ -76,6 +79,11 @@ def looks(live: Live) -> list[Look]:
 
 def _checks_of_the_stages(live: Live, wanted: Mapping[str, Any], api: str) -> tuple[Check, ...]:
     (limits,) = wanted["MethodSettings"]
+
+    def command(operation: str, stage: str, *words: str) -> str:
+        where = ("--rest-api-id", api, "--stage-name", stage)
+        return live.command("apigateway", operation, *where, *words)
+
     rate, burst = float(limits["ThrottlingRateLimit"]), int(limits["ThrottlingBurstLimit"])
 
     def throttling(stages: Any) -> Value:
@@ -91,15 +99,19 @@ def _checks_of_the_stages(live: Live, wanted: Mapping[str, Any], api: str) -> tu
             "api: stages",
             frozenset({live.stage}),
             lambda stages: frozenset(one["stageName"] for one in stages),
-            f"aws apigateway delete-stage --rest-api-id {api} --stage-name NAME takes one away.",
+            f"{command('delete-stage', 'NAME')} takes one away.",
         ),
         Check(
             "api: throttling",
             frozenset({_limit("*/*", rate, burst)}),  # as API Gateway writes all methods of all paths
             throttling,
-            f"aws apigateway update-stage --rest-api-id {api} --stage-name {live.stage} --patch-operations "
-            f"'op=replace,path=/*/*/throttling/rateLimit,value={rate:g}' "
-            f"'op=replace,path=/*/*/throttling/burstLimit,value={burst}'",
+            command(
+                "update-stage",
+                live.stage,
+                "--patch-operations",
+                f"op=replace,path=/*/*/throttling/rateLimit,value={rate:g}",
+                f"op=replace,path=/*/*/throttling/burstLimit,value={burst}",
+            ),
         ),
     )
 
@@ -147,15 +159,26 @@ def _preflight(paths: Mapping[str, Any]) -> Value:
     )
 
 
-def _wanted_headers(wanted: Mapping[str, Any]) -> Iterator[str]:
+def _wanted_responses(wanted: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the template says of each gateway response: its status, its headers, its bodies."""
     for kind, response in wanted.items():
+        yield _status(kind, response.get("StatusCode"))
         for name, value in response["ResponseParameters"]["Headers"].items():
             yield f"{kind} {name}: {value}"
+        for media_type, body in response["ResponseTemplates"].items():
+            yield f"{kind} {media_type}: {body}"
 
 
-def _headers(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Value:
-    return frozenset(
-        f"{kind} {name.removeprefix('gatewayresponse.header.')}: {value}"
-        for kind in wanted
-        for name, value in found.get(kind, {}).get("responseParameters", {}).items()
-    )
+def _responses(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
+    for kind in wanted:
+        response = found.get(kind, {})
+        yield _status(kind, response.get("statusCode"))
+        for name, value in response.get("responseParameters", {}).items():
+            yield f"{kind} {name.removeprefix('gatewayresponse.header.')}: {value}"
+        for media_type, body in response.get("responseTemplates", {}).items():
+            yield f"{kind} {media_type}: {body}"
+
+
+def _status(kind: str, given: object) -> str:
+    """Return the status of a kind of response; where none is given, the gateway's own."""
+    return f"{kind} status: {given or _OWN_STATUS.get(kind, 'that of the error')}"

@@ -4,12 +4,18 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from triggers_api.errors import AwsUnavailableError
 from triggers_api.ops.template import FUNCTION
 from triggers_api.ops.verify.live import Live
 from triggers_api.ops.verify.look import Check, Look, Value
 
 _ARCHITECTURE = (
     "Deploy it for the other processor with triggers deploy --architecture, and then for this one."
+)
+_READY = "Active, last update Successful"
+_NOT_READY = (
+    "Where it is Pending or InProgress, wait; where it is Inactive, verify again: an idle function turns "
+    "away the request that wakes it. Where it Failed, mend the cause, and change the function once more."
 )
 
 
@@ -20,18 +26,28 @@ def looks(live: Live) -> list[Look]:
     def ask() -> Any:
         return live.clients["lambda"].get_function_configuration(FunctionName=live.output("FunctionName"))
 
-    update = f"aws lambda update-function-configuration --function-name {live.outputs.get('FunctionName')}"
-    checks = (*_of_the_settings(live, wanted, update), *_of_the_variables(wanted, update))
+    def command(operation: str, *words: str) -> str:
+        return live.command(
+            "lambda", operation, "--function-name", live.outputs.get("FunctionName", "NAME"), *words
+        )
+
+    update = partial(command, "update-function-configuration")
+    state = Check(
+        "function: state", _READY, _state, f"{_NOT_READY} {command('get-function-configuration')} says why."
+    )
+    checks = (state, *_of_the_settings(live, wanted, update), *_of_the_variables(wanted, update))
     return [Look(ask, checks), _log_group(live)]
 
 
-def _of_the_settings(live: Live, wanted: Mapping[str, Any], update: str) -> tuple[Check, ...]:
+def _of_the_settings(live: Live, wanted: Mapping[str, Any], update: Callable[..., str]) -> tuple[Check, ...]:
     handler, runtime, log_group = wanted["Handler"], wanted["Runtime"], wanted["LoggingConfig"]["LogGroup"]
+    log_format = wanted["LoggingConfig"].get("LogFormat", "Text")
+    logging = update("--logging-config", f"LogFormat={log_format},LogGroup={log_group}")
     memory, timeout = wanted["MemorySize"], wanted["Timeout"]
     role = live.arn("iam", f"role/{live.outputs.get('RoleName')}", regional=False)
     return (
-        Check("function: handler", handler, _text("Handler"), f"{update} --handler {handler}"),
-        Check("function: runtime", runtime, _text("Runtime"), f"{update} --runtime {runtime}"),
+        Check("function: handler", handler, _text("Handler"), update("--handler", handler)),
+        Check("function: runtime", runtime, _text("Runtime"), update("--runtime", runtime)),
         Check(
             "function: architecture",
             frozenset(wanted["Architectures"]),
@@ -42,28 +58,35 @@ def _of_the_settings(live: Live, wanted: Mapping[str, Any], update: str) -> tupl
             "function: memory",
             f"{memory} MB",
             lambda found: f"{found['MemorySize']} MB",
-            f"{update} --memory-size {memory}",
+            update("--memory-size", str(memory)),
         ),
         Check(
             "function: timeout",
             f"{timeout} s",
             lambda found: f"{found['Timeout']} s",
-            f"{update} --timeout {timeout}",
+            update("--timeout", str(timeout)),
         ),
-        Check("function: role", role, _text("Role"), f"{update} --role {role}"),
+        Check("function: role", role, _text("Role"), update("--role", role)),
         Check(
             "function: log group",
             log_group,
             lambda found: str(found.get("LoggingConfig", {}).get("LogGroup")),
-            f"{update} --logging-config LogGroup={log_group}",
+            logging,
+        ),
+        Check(
+            "function: log format",
+            log_format,
+            lambda found: str(found.get("LoggingConfig", {}).get("LogFormat", "Text")),
+            logging,
         ),
     )
 
 
-def _of_the_variables(wanted: Mapping[str, Any], update: str) -> tuple[Check, ...]:
+def _of_the_variables(wanted: Mapping[str, Any], update: Callable[..., str]) -> tuple[Check, ...]:
     variables: dict[str, str] = wanted["Environment"]["Variables"]
     # AWS's command replaces them all.
-    fix = f"{update} --environment 'Variables={{{','.join(f'{k}={v}' for k, v in variables.items())}}}'"
+    listed = ",".join(f"{name}={value}" for name, value in variables.items())
+    fix = update("--environment", f"Variables={{{listed}}}")
     known = [
         Check(f"function: {name}", value, partial(_variable, name), fix) for name, value in variables.items()
     ]
@@ -73,20 +96,39 @@ def _of_the_variables(wanted: Mapping[str, Any], update: str) -> tuple[Check, ..
     return (*known, others)
 
 
+def _state(found: Mapping[str, Any]) -> str:
+    """Return the function's state and how its last update ended, with Lambda's codes for the reasons."""
+    told = []
+    for name, good in (("State", "Active"), ("LastUpdateStatus", "Successful")):
+        status, code = str(found.get(name)), found.get(f"{name}ReasonCode")
+        told.append(f"{status} ({code})" if code and status != good else status)
+    return ", last update ".join(told)
+
+
 def _text(name: str) -> Callable[[Mapping[str, Any]], str]:
     return lambda found: str(found.get(name))
 
 
 def _variable(name: str, found: Mapping[str, Any]) -> str:
-    environment = found.get("Environment", {})
-    if "Error" in environment:  # Lambda cannot decrypt them for whoever asks
-        return f"it cannot be told: {environment['Error'].get('Message')}"
-    return str(environment.get("Variables", {}).get(name, "not set"))
+    return str(_variables(found).get(name, "not set"))
 
 
 def _other_variables(known: frozenset[str], found: Mapping[str, Any]) -> Value:
     """Return names only: what somebody has put there may be secret."""
-    return frozenset(found.get("Environment", {}).get("Variables", {})) - known
+    return frozenset(_variables(found)) - known
+
+
+def _variables(found: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the function's variables; `AwsUnavailableError` where Lambda cannot decrypt them."""
+    environment = found.get("Environment", {})
+    if "Error" in environment:
+        raise AwsUnavailableError(
+            "Lambda cannot decrypt the function's variables.",
+            reason=str(environment["Error"].get("Message")),
+            hint="Let whoever asks use the function's key of KMS, or do without it: no variable is secret.",
+        )
+    variables: Mapping[str, str] = environment.get("Variables", {})
+    return variables
 
 
 def _log_group(live: Live) -> Look:
@@ -103,5 +145,6 @@ def _log_group(live: Live) -> Look:
             return f"there is no log group {name}"
         return f"{name}, {f'{kept[0]} days' if kept[0] else 'for ever'}"
 
-    fix = f"aws logs put-retention-policy --log-group-name {name} --retention-in-days {days}"
+    words = ("put-retention-policy", "--log-group-name", name, "--retention-in-days", str(days))
+    fix = live.command("logs", *words)
     return Look(ask, (Check("log group: retention", f"{name}, {days} days", seen, fix),))

@@ -11,7 +11,7 @@ from typing import Any
 from triggers_api.errors import StackMissingError
 from triggers_api.ops.outputs import resolved
 from triggers_api.ops.stack import Stack
-from triggers_api.ops.target import Target
+from triggers_api.ops.target import Target, aws_command
 from triggers_api.ops.template import Template
 
 SERVICES = ("lambda", "logs", "dynamodb", "iam", "apigateway")
@@ -53,6 +53,10 @@ class Live:
     def stage(self) -> str:
         """The stage that the stack is of."""
         return self.target.stage.value
+
+    def command(self, *words: str) -> str:
+        """Return a command of AWS's own tool for the stack's account and region."""
+        return aws_command(self.target, self.stack.id.split(":")[3], *words)
 
     def arn(self, service: str, resource: str, *, regional: bool = True) -> str:
         """Return the ARN of a resource in the stack's account, and in its region unless it is global."""

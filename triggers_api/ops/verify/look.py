@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from triggers_api.errors import TriggersError
+from triggers_api.errors import LogGroupMissingError, TriggersError
 from triggers_api.ops.aws import Aws, explanation
 from triggers_api.ops.results import Result
 
@@ -25,6 +25,9 @@ _NOT_THERE = {"ResourceNotFoundException", "NoSuchEntity", "NotFoundException", 
 _MADE_ANEW = (
     "What was deleted by hand comes back with a new stack: triggers destroy, then triggers deploy "
     "(with --adopt where tables are left)."
+)
+_NOT_UNDERSTOOD = (
+    "Verify again; if it stays so, look at the resource itself, and report it as an error of this program."
 )
 
 
@@ -51,17 +54,21 @@ class Look:
         started = time.perf_counter()
         try:
             answer = self.ask()
-        except (TriggersError, ClientError, BotoCoreError, OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other looks go on
             saw, fix = _cannot_tell(error, aws)
             return [self._result(one, started, passed=False, saw=saw, fix=fix) for one in self.checks]
-        found = []
-        for check in self.checks:
+        return [self._checked(one, answer, started, aws) for one in self.checks]
+
+    def _checked(self, check: Check, answer: Any, started: float, aws: Aws) -> Result:
+        try:
             seen = check.seen(answer)
-            passed = seen == check.expected
-            saw = text_of(seen) if passed else _difference(check.expected, seen)
-            fix = "" if passed else check.fix
-            found.append(self._result(check, started, passed=passed, saw=saw, fix=fix))
-        return found
+        except Exception as error:  # noqa: BLE001 - an answer may lack anything
+            saw, fix = _cannot_tell(error, aws)
+            return self._result(check, started, passed=False, saw=saw, fix=fix)
+        if seen == check.expected:
+            return self._result(check, started, passed=True, saw=text_of(seen), fix="")
+        saw = _difference(check.expected, seen)
+        return self._result(check, started, passed=False, saw=saw, fix=check.fix)
 
     def _result(self, check: Check, started: float, *, passed: bool, saw: str, fix: str) -> Result:
         milliseconds = round((time.perf_counter() - started) * 1000)
@@ -96,8 +103,17 @@ def _difference(expected: Value, seen: Value) -> str:
 
 def _cannot_tell(error: Exception, aws: Aws) -> tuple[str, str]:
     """Return why there is no answer, and what to do about it."""
-    if isinstance(error, ClientError) and error.response["Error"]["Code"] in _NOT_THERE:
+    if isinstance(error, LogGroupMissingError) or _code(error) in _NOT_THERE:
         return "it is not there", _MADE_ANEW
-    told = error if isinstance(error, TriggersError) else explanation(error, aws.target, aws.region)
+    if isinstance(error, TriggersError):
+        told = error
+    elif isinstance(error, ClientError | BotoCoreError | OSError):
+        told = explanation(error, aws.target, aws.region)
+    else:  # its text may be a part of the answer
+        return f"it cannot be told: the answer is not understood ({type(error).__name__})", _NOT_UNDERSTOOD
     why = f"{told.message} ({told.reason})" if told.reason else told.message
     return f"it cannot be told: {why}", told.hint
+
+
+def _code(error: Exception) -> str:
+    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else ""

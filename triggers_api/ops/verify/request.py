@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from triggers_api.errors import AwsUnavailableError
+from triggers_api.ops.aws import Aws
 from triggers_api.ops.verify.live import Live
 from triggers_api.ops.verify.look import Check, Look, in_background
 from triggers_api.ops.verify.traces import Traces
@@ -40,11 +41,12 @@ class Canary:
     def __init__(
         self,
         live: Live,
+        aws: Aws,
         *,
         sleep: Callable[[float], None],
         monotonic: Callable[[], float],
     ) -> None:
-        self._live, self._sleep, self._monotonic = live, sleep, monotonic
+        self._live, self._aws, self._sleep, self._monotonic = live, aws, sleep, monotonic
         self.request_id = f"verify-{uuid4()}"
         self._secrets = {"the key": secrets.token_hex(24), "the payload": secrets.token_hex(24)}
         self._since: float | None = None
@@ -70,6 +72,8 @@ class Canary:
         """Send it, and return what the answer is; nothing of its body but an error's code."""
         import httpx  # heavy, and only this needs it
 
+        from triggers_api.ops.smoke.failures import broken
+
         url = self._live.output("ApiUrl")
         started = time.time()
         # httpx bounds each read, and this the whole.
@@ -82,12 +86,9 @@ class Canary:
                 reason="it is too slow, or hangs",
                 hint=f"Try again. {_SEE_LOGS}",
             ) from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise AwsUnavailableError(
-                f"{url} cannot be reached.",
-                reason=f"{type(error).__name__}: {error}",
-                hint="Check the network, and the variables of the proxy where there is one.",
-            ) from error
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # the last: of a host's name
+            why = broken(error, "POST /v1/events", self.request_id)
+            raise AwsUnavailableError(f"{url} has not answered.", reason=why.saw, hint=why.fix) from error
         self._since = _began(answer, started) - _EARLIER
         told = _told(answer, self.request_id)
         self._answered = told.endswith("with the request's id")
@@ -114,14 +115,16 @@ class Canary:
                 hint="See what came of the request.",
             )
         traces = Traces(
+            self._aws,
             self._live.clients["logs"],
-            self._live.expected("TriggersApiLogGroup")["LogGroupName"],
             since=self._since,
             mark=self._mark,
             secrets=self._secrets,
+            sleep=self._sleep,
+            monotonic=self._monotonic,
         )
         seconds = SEARCH_SECONDS if self._answered else _SEARCH_SECONDS_WITHOUT_ANSWER
-        traces.search(seconds, sleep=self._sleep, monotonic=self._monotonic)
+        traces.search(seconds)
         return traces
 
     def _told_presence(self, traces: Traces) -> str:
@@ -154,7 +157,7 @@ def _told(answer: "httpx.Response", request_id: str) -> str:
     try:
         error = answer.json()["error"]
         code, ids = error["code"], {error["request_id"], answer.headers.get("X-Request-ID")}
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         code, ids = None, set()
     if not (isinstance(code, str) and _CODE.fullmatch(code)):
         kind = answer.headers.get("Content-Type", "no type")

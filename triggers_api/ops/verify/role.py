@@ -4,6 +4,7 @@ What it may do is written down here and not read from the template: a check that
 itself would not notice a template that was loosened.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -34,8 +35,9 @@ def permissions(live: Live) -> frozenset[str]:
 
 def looks(live: Live) -> list[Look]:
     """Return what to look at. A permissions boundary only narrows: whether there is one is not asked."""
-    iam, name = live.clients["iam"], live.outputs.get("RoleName")
-    policy = live.expected("TriggersApiRole")["Policies"][0]["PolicyName"]
+    iam, name = live.clients["iam"], live.outputs.get("RoleName", "ROLE")
+    wanted = live.expected("TriggersApiRole")
+    policy = wanted["Policies"][0]["PolicyName"]
 
     def role() -> dict[str, str]:
         return {"RoleName": live.output("RoleName")}
@@ -57,7 +59,10 @@ def looks(live: Live) -> list[Look]:
     def look(
         ask: Callable[[], Any], check: str, expected: Value, seen: Callable[[Any], Value], fix: str
     ) -> Look:
-        return Look(ask, (Check(f"role: {check}", expected, seen, f"{fix} --role-name {name}"),))
+        return Look(ask, (Check(f"role: {check}", expected, seen, fix),))
+
+    def command(operation: str, *words: str) -> str:
+        return live.command("iam", operation, "--role-name", name, *words)
 
     lambda_ = frozenset({"sts:AssumeRole by Service lambda.amazonaws.com"})
     return [
@@ -66,23 +71,35 @@ def looks(live: Live) -> list[Look]:
             "permissions",
             permissions(live),
             _all_grants,
-            f"Undo what is too much or missing: aws iam put-role-policy --policy-name {policy}",
+            f"In IAM, take out of the role {name} what is too much, and put into its policy {policy} what is "
+            "missing.",
         ),
         look(
             names,
             "inline policies",
             frozenset({policy}),
             frozenset,
-            "aws iam delete-role-policy --policy-name NAME",
+            f"{command('delete-role-policy', '--policy-name', 'NAME')} takes away what is too much; a policy "
+            f"{policy} that is missing is put back with what the check of the permissions expects.",
         ),
         look(
             attached,
             "attached policies",
             frozenset(),
             frozenset,
-            "aws iam detach-role-policy --policy-arn ARN",
+            command("detach-role-policy", "--policy-arn", "ARN"),
         ),
-        look(trust, "who may be it", lambda_, _all_grants, "aws iam update-assume-role-policy"),
+        look(
+            trust,
+            "who may be it",
+            lambda_,
+            _all_grants,
+            command(
+                "update-assume-role-policy",
+                "--policy-document",
+                json.dumps(wanted["AssumeRolePolicyDocument"]),
+            ),
+        ),
     ]
 
 

@@ -1,10 +1,13 @@
 """The two tables as DynamoDB has them (requirements, section 9)."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from triggers_api.ops.verify.live import Live
 from triggers_api.ops.verify.look import Check, Look, Value
+
+_IN_USE = "ACTIVE, or UPDATING"
 
 
 def looks(live: Live, logical_id: str, label: str) -> list[Look]:
@@ -17,11 +20,14 @@ def looks(live: Live, logical_id: str, label: str) -> list[Look]:
     ttl_wanted = (
         f"Enabled=true,AttributeName={ttl['AttributeName']}" if ttl else "Enabled=false,AttributeName=NAME"
     )
-    update = f"aws dynamodb update-table --table-name {name}"
+
+    def command(operation: str, *words: str) -> str:
+        return live.command("dynamodb", operation, "--table-name", name, *words)
+
     return [
         Look(
             lambda: dynamodb.describe_table(TableName=name)["Table"],
-            _checks_of_the_table(wanted, label, update),
+            _checks_of_the_table(wanted, label, command),
         ),
         Look(
             lambda: dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"],
@@ -30,8 +36,7 @@ def looks(live: Live, logical_id: str, label: str) -> list[Look]:
                     f"{label}: time to live",
                     f"on {ttl['AttributeName']}" if ttl else "off",
                     _time_to_live,
-                    f"aws dynamodb update-time-to-live --table-name {name} --time-to-live-specification "
-                    f"{ttl_wanted}",
+                    command("update-time-to-live", "--time-to-live-specification", ttl_wanted),
                 ),
             ),
         ),
@@ -42,18 +47,34 @@ def looks(live: Live, logical_id: str, label: str) -> list[Look]:
                     f"{label}: point-in-time recovery",
                     _switch(recovery),
                     _point_in_time_recovery,
-                    f"aws dynamodb update-continuous-backups --table-name {name} "
-                    "--point-in-time-recovery-specification "
-                    f"PointInTimeRecoveryEnabled={str(recovery).lower()}",
+                    command(
+                        "update-continuous-backups",
+                        "--point-in-time-recovery-specification",
+                        f"PointInTimeRecoveryEnabled={str(recovery).lower()}",
+                    ),
                 ),
             ),
         ),
     ]
 
 
-def _checks_of_the_table(wanted: Mapping[str, Any], label: str, update: str) -> tuple[Check, ...]:
-    protected = _is_on(wanted["DeletionProtectionEnabled"])
+def _checks_of_the_table(
+    wanted: Mapping[str, Any], label: str, command: Callable[..., str]
+) -> tuple[Check, ...]:
+    protection = Check(
+        f"{label}: deletion protection",
+        "on",
+        lambda table: _switch(table.get("DeletionProtectionEnabled", False)),
+        command("update-table", "--deletion-protection-enabled"),
+    )
     return (
+        Check(
+            f"{label}: state",
+            _IN_USE,
+            _state,
+            f"{command('describe-table')} tells more. Where its key of KMS is why, let DynamoDB use the key; "
+            "a table that is being made or restored needs time.",
+        ),
         Check(
             f"{label}: key",
             _key(wanted["KeySchema"], wanted),
@@ -64,27 +85,48 @@ def _checks_of_the_table(wanted: Mapping[str, Any], label: str, update: str) -> 
             f"{label}: index",
             _indexes(wanted),
             _indexes,
-            f"{update} --global-secondary-index-updates; without its index the inbox cannot be read.",
+            _fix_of_the_indexes(wanted, command),
         ),
         Check(
             f"{label}: billing",
             wanted["BillingMode"],
             lambda table: str(table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")),
-            f"{update} --billing-mode {wanted['BillingMode']}",
+            command("update-table", "--billing-mode", wanted["BillingMode"]),
         ),
         Check(
             f"{label}: encryption",
             "with the AWS managed key, or one of the account",
             _encryption,
-            f"{update} --sse-specification Enabled=true",
+            command("update-table", "--sse-specification", "Enabled=true"),
         ),
-        Check(
-            f"{label}: deletion protection",
-            _switch(protected),
-            lambda table: _switch(table.get("DeletionProtectionEnabled", False)),
-            f"{update} --{'' if protected else 'no-'}deletion-protection-enabled",
-        ),
+        # Where the parameter is off, protection that somebody has switched on is no fault.
+        *([protection] if _is_on(wanted["DeletionProtectionEnabled"]) else []),
     )
+
+
+def _fix_of_the_indexes(wanted: Mapping[str, Any], command: Callable[..., str]) -> str:
+    """Return how to put the indexes back: DynamoDB takes one change of them at a time."""
+    delete = json.dumps([{"Delete": {"IndexName": "NAME"}}])
+    steps = [f"take away what is too much with {_update_of_indexes(command, delete)}"]
+    for index in wanted.get("GlobalSecondaryIndexes", []):
+        types = [
+            f"AttributeName={one['AttributeName']},AttributeType={one['AttributeType']}"
+            for one in wanted["AttributeDefinitions"]
+        ]
+        create = _update_of_indexes(
+            command, json.dumps([{"Create": index}]), "--attribute-definitions", *types
+        )
+        steps.append(f"make what is missing with {create}")
+    return f"One that is being made needs time. Else {', and '.join(steps)}"
+
+
+def _update_of_indexes(command: Callable[..., str], change: str, *more: str) -> str:
+    return command("update-table", *more, "--global-secondary-index-updates", change)
+
+
+def _state(table: Mapping[str, Any]) -> str:
+    status = str(table.get("TableStatus"))
+    return _IN_USE if status in {"ACTIVE", "UPDATING"} else status
 
 
 def _key(schema: Any, table: Mapping[str, Any]) -> str:

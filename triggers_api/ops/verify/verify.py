@@ -39,7 +39,7 @@ def verify(
     """Find the stack, and return its verification, which begins with its first result.
 
     `StackMissingError` where there is none; what AWS raises then is for `explained`. Once the stack is found
-    nothing is raised: what cannot be told is a check that has not passed.
+    nothing is raised, whatever an answer is or lacks: what cannot be told is a check that has not passed.
     """
     stack = stack_of(aws)
     clients = {service: aws.client(service) for service in SERVICES}
@@ -51,7 +51,7 @@ def verify(
         tables.looks(live, "ApiKeysTable", "keys table"),
         role.looks(live),
         api.looks(live),
-        Canary(live, sleep=sleep, monotonic=monotonic).looks(),
+        Canary(live, aws, sleep=sleep, monotonic=monotonic).looks(),
     )
     total = sum(len(look.checks) for chain in chains for look in chain)
     return Verification(total, _side_by_side(chains, aws))
