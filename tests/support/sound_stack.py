@@ -291,7 +291,13 @@ def _role(trust: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _stage() -> dict[str, Any]:
-    limits = {"throttlingRateLimit": 50.0, "throttlingBurstLimit": 75, "metricsEnabled": False}
+    limits: dict[str, Any] = {"throttlingRateLimit": 50.0, "throttlingBurstLimit": 75}
+    limits |= {
+        "metricsEnabled": False,
+        "dataTraceEnabled": False,
+        "loggingLevel": "OFF",
+        "cachingEnabled": False,
+    }
     return {"stageName": "dev", "deploymentId": "d1", "methodSettings": {"*/*": limits}}
 
 

@@ -79,6 +79,7 @@ CHECKS = [
     "role: attached policies",
     "role: who may be it",
     "api: stages",
+    "api: no requests logged, no answers cached",
     "api: throttling",
     "api: routes",
     "api: preflight",
@@ -457,6 +458,21 @@ DEFECTS: dict[str, tuple[Change, str, str]] = {
         "api: stages",
         "too much: Stage",
     ),
+    "a data trace": (
+        lambda aws: aws.stages[0]["methodSettings"]["*/*"].update(dataTraceEnabled=True),
+        "api: no requests logged, no answers cached",
+        "too much: */*: dataTraceEnabled True",
+    ),
+    "the gateway's log": (
+        lambda aws: aws.stages[0]["methodSettings"]["*/*"].update(loggingLevel="INFO"),
+        "api: no requests logged, no answers cached",
+        "loggingLevel INFO",
+    ),
+    "a cache": (
+        lambda aws: aws.stages[0]["methodSettings"]["*/*"].update(cachingEnabled=True),
+        "api: no requests logged, no answers cached",
+        "cachingEnabled True",
+    ),
     "other limits": (
         lambda aws: aws.stages[0]["methodSettings"]["*/*"].update(throttlingRateLimit=10000.0),
         "api: throttling",
@@ -667,7 +683,7 @@ RESTS_ON = {
     "iam.GetRolePolicy": {"role: permissions"},
     "iam.ListRolePolicies": {"role: permissions", "role: inline policies"},
     "iam.ListAttachedRolePolicies": {"role: attached policies"},
-    "apigateway.GetStages": {"api: stages", "api: throttling"},
+    "apigateway.GetStages": {"api: stages", "api: no requests logged, no answers cached", "api: throttling"},
     "apigateway.GetExport": {"api: routes", "api: preflight"},
     "apigateway.GetGatewayResponses": {"api: gateway responses"},
 }
@@ -722,7 +738,11 @@ def test_a_service_that_is_not_reached_says_so(aws: SoundStack) -> None:
 
     aws.answers["apigateway.GetStages"] = unreachable
     found = failed(aws)
-    assert found.keys() == {"api: stages", "api: throttling"}
+    assert found.keys() == {
+        "api: stages",
+        "api: no requests logged, no answers cached",
+        "api: throttling",
+    }
     for one in found.values():
         assert "cannot be reached in eu-west-1" in one.saw
         assert "network" in one.fix

@@ -21,6 +21,7 @@ _CORS = {
 }
 _PATHS = ("/", "/{proxy+}")
 _PREFLIGHT = "the gateway itself"
+_RECORDING = {"dataTraceEnabled", "loggingLevel", "cachingEnabled"}
 _OWN_STATUS = {"THROTTLED": 429, "REQUEST_TOO_LARGE": 413}
 """API Gateway's status for a kind of response that has no other; the two DEFAULT have none of their own."""
 
@@ -94,12 +95,30 @@ def _checks_of_the_stages(live: Live, wanted: Mapping[str, Any], api: str) -> tu
             for method, one in stage.get("methodSettings", {}).items()
         )
 
+    def recorded(stages: Any) -> Value:
+        """Return what the gateway itself writes down of requests, or keeps of answers."""
+        found = [one for one in stages if one["stageName"] == live.stage]
+        return frozenset(
+            f"{method}: {name} {value}"
+            for stage in found
+            for method, one in stage.get("methodSettings", {}).items()
+            for name, value in one.items()
+            if name in _RECORDING and value not in {False, "OFF"}
+        )
+
     return (
         Check(
             "api: stages",
             frozenset({live.stage}),
             lambda stages: frozenset(one["stageName"] for one in stages),
             f"{command('delete-stage', 'NAME')} takes one away.",
+        ),
+        Check(
+            "api: no requests logged, no answers cached",
+            frozenset(),
+            recorded,
+            "Undo what was changed by hand, in API Gateway: the stage's logs (a data trace holds keys and "
+            f"payloads) and its cache. {command('get-stage', live.stage)} shows them.",
         ),
         Check(
             "api: throttling",
