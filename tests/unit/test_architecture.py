@@ -135,8 +135,27 @@ def test_the_lambda_imports_neither_the_commands_nor_the_other_store() -> None:
     imported = imported_by_main(**TABLES, **lambda_)
     assert "triggers_api.store.dynamodb_events" in imported
     assert not roots(imported) & {"typer", "rich", "click", "uvicorn", "sqlite3", "platformdirs", "httpx"}
+    assert not roots(imported) & {"boto3", "s3transfer"}
     unwanted = ("triggers_api.cli", "triggers_api.ops", "triggers_api.store.sqlite")
     assert not [name for name in imported if name.startswith(unwanted)]
+
+
+def test_the_garbage_collector_works_and_leaves_what_was_imported_alone() -> None:
+    done = run("-c", "import gc, triggers_api.main; print(gc.isenabled(), gc.get_freeze_count())")
+    enabled, frozen = done.stdout.split()
+    assert enabled == "True"
+    assert int(frozen) > 50_000
+
+
+def test_models_are_built_when_they_are_first_used() -> None:
+    program = """
+import triggers_api.main
+from fastapi.openapi.models import Link
+from triggers_api.api.schemas import InboxQuery
+print(Link.__pydantic_complete__, InboxQuery.__pydantic_complete__)
+print(InboxQuery.model_validate({"limit": "7"}).limit, InboxQuery.__pydantic_complete__)
+"""
+    assert run("-c", program).stdout.splitlines() == ["False False", "7 True"]
 
 
 def test_the_local_service_does_not_wait_for_boto3() -> None:
