@@ -124,6 +124,12 @@ def test_the_help_page_of_a_command_does_not_wait_for_the_service(command: str) 
     assert not roots(imported) & SERVICE
 
 
+def test_a_command_does_not_wait_for_the_others() -> None:
+    imported, _ = imported_by_command("keys", "list", "--help")
+    commands = {"dev", "doctor", "deploy", "stack", "openapi", "keys"}
+    assert {name for name in commands if f"triggers_api.cli.{name}" in imported} == {"keys"}
+
+
 def test_the_version_waits_for_neither_the_service_nor_rich() -> None:
     imported, printed = imported_by_command("--version")
     assert printed == f"triggers {VERSION}\n"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import typer
 
-from triggers_api.cli.app import app
+from triggers_api.cli.app import make_app
 from triggers_api.cli.exit_codes import EXIT_CODE, INTERRUPTED
 from triggers_api.ops.template import Template
 
@@ -25,7 +25,7 @@ def commands(found: Any, words: str) -> Iterator[tuple[str, Any]]:
         yield words, found
 
 
-COMMANDS = dict(commands(typer.main.get_command(app), "triggers"))
+COMMANDS = dict(commands(typer.main.get_command(make_app()), "triggers"))
 
 
 @pytest.mark.parametrize("words", COMMANDS)
