@@ -2,7 +2,21 @@
 
 `app` is for an ASGI server, `handler` for Lambda. Importing this module opens no file and makes no call; a
 setting that is wrong ends the process here, with one line that names the variable.
+
+Two things are done before the imports, for a faster cold start. Both could be left out, and nothing else
+would change; a test notices where they do nothing any more.
 """
+
+import gc
+
+# Nearly all that is made here stays: to look through it again and again was more than a tenth of the time.
+gc.disable()
+
+from pydantic import BaseModel
+
+# FastAPI defines some forty models of OpenAPI, of which no request needs one. Each is built at its first use
+# now, unless it says otherwise, as ours are: 8 % fewer instructions.
+BaseModel.model_config["defer_build"] = True
 
 import asyncio
 import importlib.util
@@ -86,3 +100,6 @@ logs.configure(settings.log_level, in_lambda=settings.in_lambda)
 set_event_loop()
 app = create_app(service, cors_allow_origin=settings.cors_allow_origin, docs_assets=docs_assets())
 handler = guarded(Mangum(app, lifespan="off"), cors_allow_origin=settings.cors_allow_origin)
+
+gc.freeze()  # the collector leaves all that is there alone, for good
+gc.enable()

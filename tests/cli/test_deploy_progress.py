@@ -1,6 +1,7 @@
 """The table of a deployment on terminals of several widths: nothing in it is cut."""
 
 import io
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -9,8 +10,8 @@ from rich.console import Console
 from tests.support.stubbed_aws import make_target
 from triggers_api.cli import console
 from triggers_api.cli.deploy import say_what_goes_on
-from triggers_api.cli.deploy_progress import JsonReporter, resource_table
-from triggers_api.ops.progress import Progress, Step
+from triggers_api.cli.deploy_progress import JsonReporter, TextReporter, resource_table
+from triggers_api.ops.progress import Built, Progress, Step
 from triggers_api.ops.stack import StackEvent
 
 AT = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
@@ -62,6 +63,32 @@ def test_who_presses_ctrl_c_is_told_what_cloudformation_does(capsys: pytest.Capt
         assert "cancel-update-stack --stack-name triggers-api-dev --region eu-west-1" in found
     done = stopped_after(APPLY, MADE, FINAL, capsys=capsys)
     assert done == "What is above was done; the rest was not.\n"
+
+
+@pytest.mark.parametrize(
+    ("deployed", "expected"),
+    [
+        (None, "The artifact: 5.6 MB zipped.\n"),
+        (5_760_000, "The artifact: 5.6 MB zipped, 0.2 MB less than what is deployed.\n"),
+        (5_440_000, "The artifact: 5.6 MB zipped, 0.2 MB more than what is deployed.\n"),
+        (5_601_000, "The artifact: 5.6 MB zipped, as is what is deployed.\n"),
+    ],
+)
+def test_the_size_of_the_artifact_is_shown_against_what_is_deployed(
+    deployed: int | None, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    TextReporter(make_target()).tell(Built(5_600_000, deployed, "3.11.7"))
+    assert capsys.readouterr() == ("", expected)
+
+
+def test_a_program_gets_the_sizes_of_the_artifact_in_bytes(capsys: pytest.CaptureFixture[str]) -> None:
+    JsonReporter().tell(Built(5_600_000, None, None))
+    assert json.loads(capsys.readouterr().out) == {
+        "event": "artifact",
+        "zipped_bytes": 5_600_000,
+        "deployed_bytes": None,
+        "compiled_by": None,
+    }
 
 
 ROWS = [("Add", IDS[1], "AWS::Lambda::Permission", "-")]

@@ -1,19 +1,27 @@
-"""The artifact as it is built: the same bytes each time, for its target, and no more than it needs."""
+"""The artifact as it is built: the same bytes each time, for its target, with what it needs and no more."""
 
+import importlib.util
+import json
 import os
 import re
+import shutil
 import stat
 import struct
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.conftest import REGION, Tables
 from tests.support.rehearsal import CHECKOUT
+from triggers_api.core.keys import KeyRecord, digest_of
 from triggers_api.errors import BuildError
-from triggers_api.ops.build import build
+from triggers_api.ops.build import Artifact, build
+from triggers_api.store.dynamodb import DynamoDB
+from triggers_api.store.dynamodb_keys import DynamoKeyStore
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -40,29 +48,150 @@ OF_THE_OPERATOR = {
     "click",
 }
 OF_THE_SERVICE = {"fastapi", "mangum", "pydantic", "pydantic_core", "starlette", "triggers_api"}
-STARTS = """
+OWN = f"python{sys.version_info.major}.{sys.version_info.minor}", "x86_64"
+"""The target whose Python runs the tests, so that it can be compiled for on any machine, and started."""
+MAX_ZIPPED_BYTES = 7_000_000
+START = """
 import sys
 artifact, stdlib, dynamic = sys.argv[1:]
 sys.path = [artifact, stdlib, dynamic]
 import triggers_api.main
+"""
+LOOKS_AROUND = """
+import gc, json
 assert triggers_api.__file__.startswith(artifact)
 assert callable(triggers_api.main.handler)
+assert gc.isenabled()
 elsewhere = {
     one for one in sys.modules.values()
     if (path := getattr(one, "__file__", None)) and not path.startswith((artifact, stdlib, dynamic))
 }
 assert not elsewhere, elsewhere
+print(json.dumps(sorted(sys.modules)))
+"""
+LAMBDA = {
+    "AUTH_MODE": "aws",
+    "DYNAMODB_TABLE_EVENTS": "triggers-api-events-prod",
+    "DYNAMODB_TABLE_KEYS": "triggers-api-keys-prod",
+    "AWS_REGION": REGION,
+    "AWS_LAMBDA_FUNCTION_NAME": "rehearsal",
+}
+KEY = "rehearsal-key-0123456789"
+CALLS = """
+import json, os
+key = os.environ["KEY"]
+def call(method, path, body=None, **headers):
+    event = {
+        "httpMethod": method,
+        "path": path.partition("?")[0],
+        "headers": {"X-API-Key": key, **headers},
+        "body": body and json.dumps(body),
+    }
+    answer = triggers_api.main.handler(event, None)
+    return answer["statusCode"], json.loads(answer["body"])
+event = {"source": "s", "event_type": "t", "payload": {"a": "b" * 5000}}
+once = {"Idempotency-Key": "once"}
+statuses = {}
+statuses["ingest"], stored = call("POST", "/v1/events", event)
+statuses["ingest once"], first = call("POST", "/v1/events", event, **once)
+statuses["ingest again"], again = call("POST", "/v1/events", event, **once)
+assert again["event_id"] == first["event_id"]
+path = "/v1/events/" + stored["event_id"]
+statuses["get"], found = call("GET", path)
+assert found["payload"] == event["payload"]
+statuses["inbox"], page = call("GET", "/v1/inbox")
+assert [one["event_id"] for one in page["events"]] == [stored["event_id"], first["event_id"]]
+statuses["ack"], _ = call("POST", path + "/ack")
+statuses["ack again"], _ = call("POST", path + "/ack")
+statuses["delete"], _ = call("DELETE", path)
+statuses["get deleted"], _ = call("GET", path)
+statuses["wrong field"], _ = call("POST", "/v1/events", {**event, "source": 1})
+key = key + "x"
+statuses["wrong key"], _ = call("GET", "/v1/inbox")
+statuses["document"], document = call("GET", "/openapi.json")
+assert "/v1/events" in document["paths"]
+print(json.dumps(statuses))
+"""
+
+STATUSES = {
+    "ingest": 201,
+    "ingest once": 201,
+    "ingest again": 201,
+    "get": 200,
+    "inbox": 200,
+    "ack": 200,
+    "ack again": 409,
+    "delete": 200,
+    "get deleted": 404,
+    "wrong field": 400,
+    "wrong key": 401,
+    "document": 200,
+}
+ENDPOINTS = {
+    "us-east-1": "https://dynamodb.us-east-1.amazonaws.com",
+    "eu-central-1": "https://dynamodb.eu-central-1.amazonaws.com",
+    "us-gov-west-1": "https://dynamodb.us-gov-west-1.amazonaws.com",
+    "cn-north-1": "https://dynamodb.cn-north-1.amazonaws.com.cn",
+}
+ADDRESSES = """
+import json, os
+from botocore.config import Config
+from triggers_api.store.dynamodb import make_client
+def url(region):
+    client, _ = make_client(region=region, endpoint_url=None, config=Config())
+    return client.meta.endpoint_url
+print(json.dumps({region: url(region) for region in os.environ["REGIONS"].split()}))
 """
 
 
 @pytest.fixture(scope="module")
-def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Path]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], tuple[Path, Artifact]]:
+    """Every target's artifact, as this machine makes it: compiled where it has the Python for it."""
     folder = tmp_path_factory.mktemp("artifacts")
     made = {}
     for runtime, architecture in TARGETS:
-        made[runtime, architecture] = folder / f"{runtime}-{architecture}"
-        build(made[runtime, architecture], runtime=runtime, architecture=architecture)
+        path = folder / f"{runtime}-{architecture}"
+        made[runtime, architecture] = path, build(path, runtime=runtime, architecture=architecture)
     return made
+
+
+@pytest.fixture(scope="module")
+def artifacts(made: dict[tuple[str, str], tuple[Path, Artifact]]) -> dict[tuple[str, str], Path]:
+    return {target: path for target, (path, _) in made.items()}
+
+
+@pytest.fixture(scope="module")
+def of_sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The artifact for the tests' own Python, as a machine makes it that lacks that Python."""
+    folder = tmp_path_factory.mktemp("of-sources") / "artifact"
+    with pytest.MonkeyPatch.context() as machine:
+        machine.setattr("triggers_api.ops.build.find_interpreter", lambda *_: None)
+        build(folder, runtime=OWN[0], architecture=OWN[1])
+    return folder
+
+
+@pytest.fixture(params=["compiled", "of sources"])
+def startable(request: pytest.FixtureRequest, artifacts: dict[tuple[str, str], Path]) -> Path:
+    """An artifact that the tests' own Python can start, in both forms."""
+    found: Path = artifacts[OWN] if request.param == "compiled" else request.getfixturevalue("of_sources")
+    return found
+
+
+def run_alone(artifact: Path, then: str, **variables: str) -> Any:
+    """Start an artifact with nothing but the standard library beside it, and return what it prints last."""
+    paths = sysconfig.get_path("stdlib"), sysconfig.get_config_var("DESTSHARED")
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", START + then, str(artifact), *paths],
+        cwd=artifact.parent,
+        env={**LAMBDA, **variables},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 @pytest.fixture(params=TARGETS, ids="-".join)
@@ -141,13 +270,13 @@ def test_the_dependencies_are_those_that_are_locked(artifact: Path) -> None:
 
 
 def test_it_holds_the_service_and_nothing_of_the_operators(artifact: Path) -> None:
-    names = {path.name.removesuffix(".py") for path in artifact.iterdir()}
+    names = {path.name.partition(".")[0] for path in artifact.iterdir()}
     assert names >= OF_THE_SERVICE
     assert not names & (OF_THE_OPERATOR | {"bin", "tests", ".lock"})
     package = artifact / "triggers_api"
     assert {path.name for path in package.iterdir() if path.is_dir()} == {"api", "core", "store"}
-    assert not (package / "__main__.py").exists()
-    assert list(artifact.rglob("__pycache__")) == []
+    assert list(package.glob("__main__.*")) == []
+    assert [path.parent.name for path in artifact.glob("*/__pycache__") if path.parent.name != "anyio"] == []
     for name in ("INSTALLER", "RECORD", "REQUESTED", "direct_url.json"):
         assert list(artifact.glob(f"*.dist-info/{name}")) == []
 
@@ -160,31 +289,69 @@ def test_nothing_in_it_tells_where_it_was_built(artifact: Path) -> None:
             assert [one for one in paths if len(one) > len("/root") and one in data] == [], path
 
 
-def test_it_starts_with_nothing_but_the_standard_library_beside_it(
-    artifacts: dict[tuple[str, str], Path], tmp_path: Path
-) -> None:
-    if sys.version_info[:2] != (3, 11):
-        pytest.skip("the artifact of the tests' own Python is for 3.11")
-    paths = sysconfig.get_path("stdlib"), sysconfig.get_config_var("DESTSHARED")
+def test_it_starts_with_nothing_but_the_standard_library_beside_it(startable: Path) -> None:
+    assert "triggers_api.main" in run_alone(startable, LOOKS_AROUND)
+
+
+def test_it_makes_every_call_of_the_service(startable: Path, tables: Tables) -> None:
+    keys = DynamoKeyStore(DynamoDB(region=REGION, endpoint_url=tables.endpoint_url), tables.keys)
+    assert keys.add(KeyRecord(digest_of(KEY), is_active=True, created_at="2026-01-01T00:00:00.000000Z"))
     variables = {
-        "AUTH_MODE": "aws",
-        "DYNAMODB_TABLE_EVENTS": "triggers-api-events-prod",
-        "DYNAMODB_TABLE_KEYS": "triggers-api-keys-prod",
-        "AWS_REGION": "us-east-1",
-        "AWS_LAMBDA_FUNCTION_NAME": "rehearsal",
+        "KEY": KEY,
+        "DYNAMODB_ENDPOINT_URL": tables.endpoint_url,
+        "DYNAMODB_TABLE_EVENTS": tables.events,
+        "DYNAMODB_TABLE_KEYS": tables.keys,
     }
-    artifact = artifacts["python3.11", "x86_64"]
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", "-B", "-c", STARTS, str(artifact), *paths],
-        cwd=tmp_path,
-        env=variables,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    assert run_alone(startable, CALLS, **variables) == STATUSES
+
+
+def test_it_knows_where_dynamodb_is_in_every_partition(startable: Path) -> None:
+    assert run_alone(startable, ADDRESSES, REGIONS=" ".join(ENDPOINTS)) == ENDPOINTS
+
+
+def test_bytecode_imports_what_the_sources_do(
+    artifacts: dict[tuple[str, str], Path], of_sources: Path
+) -> None:
+    """A library may read its own sources, and import more where there are none."""
+    assert run_alone(artifacts[OWN], LOOKS_AROUND) == run_alone(of_sources, LOOKS_AROUND)
+
+
+def test_it_holds_bytecode_where_this_machine_has_the_python_for_it(
+    made: dict[tuple[str, str], tuple[Path, Artifact]], target: tuple[str, str]
+) -> None:
+    folder, artifact = made[target]
+    version = target[0].removeprefix("python")
+    sources = {path.relative_to(folder).as_posix() for path in folder.rglob("*.py")}
+    compiled = list(folder.rglob("*.pyc"))
+    if artifact.compiled_by is None:
+        assert target != OWN
+        assert compiled == []
+        assert artifact.lacks == (
+            f"No Python {version} here to compile for it: cold starts take longer.",
+            f"Install one, e.g. uv python install {version}.",
+        )
+        return
+    assert artifact.compiled_by.startswith(f"{version}.")
+    assert artifact.lacks is None
+    assert sources == {"anyio/__init__.py", "anyio/abc/__init__.py"}
+    heads = {path.read_bytes()[:8] for path in compiled}
+    assert len(heads) == 1
+    (head,) = heads
+    assert head[4:] == b"\x01\x00\x00\x00", "a hash that is not checked, and no time"
+    assert (head[:4] == importlib.util.MAGIC_NUMBER) is (target[0] == OWN[0])
+
+
+def test_it_is_small(made: dict[tuple[str, str], tuple[Path, Artifact]], target: tuple[str, str]) -> None:
+    _, artifact = made[target]
+    assert artifact.zipped_bytes <= MAX_ZIPPED_BYTES
+
+
+def test_its_size_is_that_of_its_zip(
+    made: dict[tuple[str, str], tuple[Path, Artifact]], tmp_path: Path
+) -> None:
+    folder, artifact = made[OWN]
+    packed = Path(shutil.make_archive(str(tmp_path / "artifact"), "zip", folder))
+    assert artifact.zipped_bytes == pytest.approx(packed.stat().st_size, rel=0.01)
 
 
 def test_a_folder_that_is_not_empty_is_refused_and_left_as_it_was(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def test_deploy_writes_json_lines_of_which_the_last_has_the_outputs(
     assert (end["changed"], end["status"]) == (True, "CREATE_COMPLETE")
     assert end["outputs"].keys() == OUTPUTS
     order = list(dict.fromkeys(one["event"] for one in told))
-    assert order == ["step", "finding", "change_set", "resource", "outcome"]
+    assert order == ["step", "finding", "artifact", "change_set", "resource", "outcome"]
     assert [one["step"] for one in told if one["event"] == "step"] == [
         "preflight",
         "build",

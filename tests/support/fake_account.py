@@ -70,6 +70,8 @@ class FakeAccount(Aws):
         """Whether the change sets of SAM come to nothing."""
         self.reasons: dict[str, str] = {}
         """What `DescribeEvents` says of a change set, or of an operation."""
+        self.code_size = 0
+        """The bytes of the function's code; nothing for no function."""
         self.done: list[str] = []
         self.ends: dict[str, FakeStack] = {}
         self._deployments = self._stacks = 0
@@ -105,7 +107,7 @@ class FakeAccount(Aws):
             "logs": _Logs,
             "s3": _Nothing,
             "apigateway": _Nothing,
-            "lambda": _Nothing,
+            "lambda": _Lambda,
         }[service](self)
 
     def allow(self, operation: str) -> None:
@@ -138,6 +140,19 @@ class _Nothing:
             return {}
 
         return refuse
+
+
+class _Lambda(_Nothing):
+    def get_function_configuration(self, FunctionName: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
+        self._account.allow("get_function_configuration")
+        if not self._account.code_size:
+            raise self.exceptions.ResourceNotFoundException(FunctionName)
+        return {
+            "Runtime": "python3.11",
+            "MemorySize": 512,
+            "CodeSize": self._account.code_size,
+            "LastModified": "2026-11-22T10:30:00.000+0000",
+        }
 
 
 class _Logs(_Nothing):

@@ -127,6 +127,13 @@ def test_the_help_page_of_a_command_does_not_wait_for_the_service(command: str) 
     assert not roots(imported) & SERVICE
 
 
+def test_a_command_does_not_wait_for_the_others() -> None:
+    program = "import sys; from triggers_api.cli.app import make_app; make_app('keys'); print(*sys.modules)"
+    imported = run("-c", program).stdout.split()
+    commands = {"dev", "doctor", "deploy", "stack", "openapi", "keys"}
+    assert {name for name in commands if f"triggers_api.cli.{name}" in imported} == {"keys"}
+
+
 def test_the_version_waits_for_neither_the_service_nor_rich() -> None:
     imported, printed = imported_by_command("--version")
     assert printed == f"triggers {VERSION}\n"
@@ -138,8 +145,27 @@ def test_the_lambda_imports_neither_the_commands_nor_the_other_store() -> None:
     imported = imported_by_main(**TABLES, **lambda_)
     assert "triggers_api.store.dynamodb_events" in imported
     assert not roots(imported) & {"typer", "rich", "click", "uvicorn", "sqlite3", "platformdirs", "httpx"}
+    assert not roots(imported) & {"boto3", "s3transfer"}
     unwanted = ("triggers_api.cli", "triggers_api.ops", "triggers_api.store.sqlite")
     assert not [name for name in imported if name.startswith(unwanted)]
+
+
+def test_the_garbage_collector_works_and_leaves_what_was_imported_alone() -> None:
+    done = run("-c", "import gc, triggers_api.main; print(gc.isenabled(), gc.get_freeze_count())")
+    enabled, frozen = done.stdout.split()
+    assert enabled == "True"
+    assert int(frozen) > 50_000
+
+
+def test_models_are_built_when_they_are_first_used() -> None:
+    program = """
+import triggers_api.main
+from fastapi.openapi.models import Link
+from triggers_api.api.schemas import InboxQuery
+print(Link.__pydantic_complete__, InboxQuery.__pydantic_complete__)
+print(InboxQuery.model_validate({"limit": "7"}).limit, InboxQuery.__pydantic_complete__)
+"""
+    assert run("-c", program).stdout.splitlines() == ["False False", "7 True"]
 
 
 def test_the_local_service_does_not_wait_for_boto3() -> None:

@@ -23,9 +23,10 @@ from triggers_api.errors import (
     PreflightError,
     TriggersError,
 )
+from triggers_api.ops.build import Artifact
 from triggers_api.ops.checks import Finding, State
 from triggers_api.ops.deployment import DeployOptions, check_given, deploy
-from triggers_api.ops.progress import Obstacle, Outcome, Progress, Proposal, Step
+from triggers_api.ops.progress import Built, Obstacle, Outcome, Progress, Proposal, Step
 from triggers_api.ops.stack import StackEvent
 from triggers_api.ops.target import Setting
 from triggers_api.ops.template import Template
@@ -423,6 +424,52 @@ def test_an_artifact_that_cannot_be_built_changes_nothing(
     assert "python3.11 on x86_64" in error.message
     assert not sam.was_asked("build")
     assert account.done == []
+
+
+def built(
+    account: FakeAccount, monkeypatch: pytest.MonkeyPatch, compiled_by: str | None = "3.11.7"
+) -> list[Progress]:
+    """Deploy with a builder that needs no network, and return what was told of the artifact."""
+
+    def builder(folder: Path, *, runtime: str, architecture: str) -> Artifact:
+        folder.mkdir()
+        return Artifact(runtime, 5_600_000, compiled_by)
+
+    monkeypatch.setattr("triggers_api.ops.deployment.build", builder)
+    events = told(account, use_container=False)
+    return [one for one in events if isinstance(one, Built) or getattr(one, "check", "") == "bytecode"]
+
+
+def test_the_size_of_the_artifact_is_told(account: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert built(account, monkeypatch) == [Built(5_600_000, None, "3.11.7")]
+
+
+def test_the_size_of_what_is_deployed_is_told_beside_it(
+    account: FakeAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.has_stack("UPDATE_COMPLETE").outputs = {**OUTPUTS, "FunctionName": "triggers-api-dev"}
+    account.code_size = 6_000_000
+    assert built(account, monkeypatch) == [Built(5_600_000, 6_000_000, "3.11.7")]
+
+
+@pytest.mark.parametrize("failing", ["", "get_function_configuration"])
+def test_where_nobody_tells_what_is_deployed_it_deploys_all_the_same(
+    account: FakeAccount, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    account.has_stack("UPDATE_COMPLETE").outputs = {**OUTPUTS, "FunctionName": "triggers-api-dev"}
+    account.failing = failing
+    assert built(account, monkeypatch) == [Built(5_600_000, None, "3.11.7")]
+    assert account.done[-1] == "execute"
+
+
+def test_without_a_python_to_compile_it_the_artifact_is_deployed_with_a_warning(
+    account: FakeAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = "No Python 3.11 here to compile for it: cold starts take longer."
+    assert built(account, monkeypatch, compiled_by=None) == [
+        Built(5_600_000, None, None),
+        Finding("bytecode", State.WARNING, message, "Install one, e.g. uv python install 3.11."),
+    ]
 
 
 def test_without_room_for_the_build_it_says_where_room_is_needed(

@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from tests.recordings import recorded
-from triggers_api.cli.app import app
+from triggers_api.cli.app import make_app
 from triggers_api.cli.exit_codes import EXIT_CODE, INTERRUPTED
 from triggers_api.ops.smoke.run import CHECKS
 from triggers_api.ops.template import Template
@@ -27,7 +27,7 @@ def commands(found: Any, words: str) -> Iterator[tuple[str, Any]]:
         yield words, found
 
 
-COMMANDS = dict(commands(typer.main.get_command(app), "triggers"))
+COMMANDS = dict(commands(typer.main.get_command(make_app()), "triggers"))
 
 
 @pytest.mark.parametrize("words", COMMANDS)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from triggers_api.cli import console
 from triggers_api.cli.config import YOUR_ANSWER
 from triggers_api.ops.checks import Finding, State
-from triggers_api.ops.progress import Obstacle, Outcome, Progress, Proposal, Step
+from triggers_api.ops.progress import Built, Obstacle, Outcome, Progress, Proposal, Step
 from triggers_api.ops.stack import ChangeSet, StackEvent
 from triggers_api.ops.target import Target
 
@@ -101,6 +101,8 @@ class TextReporter:
             # One that failed is the error that ends the command.
             if event.state in {State.WARNING, State.UNKNOWN}:
                 console.say(f"{event.state}: {event.message} {event.fix}".rstrip())
+        elif isinstance(event, Built):
+            console.say(size_of(event))
         elif isinstance(event, Obstacle):
             console.say(event.message)
         elif isinstance(event, Proposal):
@@ -150,6 +152,17 @@ class TextReporter:
         console.answer_table(("NAME", "VALUE"), list(outcome.outputs.items()))
         for line in next_steps(self._target, outcome):
             console.say(line)
+
+
+def size_of(artifact: Built) -> str:
+    """Return how large the artifact is, and against what is deployed; a MB is a million bytes."""
+    size = f"The artifact: {artifact.zipped_bytes / 1e6:.1f} MB zipped"
+    if artifact.deployed_bytes is None:
+        return f"{size}."
+    difference = round((artifact.zipped_bytes - artifact.deployed_bytes) / 1e6, 1)
+    if not difference:
+        return f"{size}, as is what is deployed."
+    return f"{size}, {abs(difference)} MB {'more' if difference > 0 else 'less'} than what is deployed."
 
 
 def next_steps(target: Target, outcome: Outcome) -> list[str]:
@@ -206,6 +219,12 @@ _DOCUMENTS: dict[type, Callable[[Any], dict[str, Any]]] = {
         "state": event.state,
         "message": event.message,
         "fix": event.fix,
+    },
+    Built: lambda event: {
+        "event": "artifact",
+        "zipped_bytes": event.zipped_bytes,
+        "deployed_bytes": event.deployed_bytes,
+        "compiled_by": event.compiled_by,
     },
     Obstacle: lambda event: {
         "event": "obstacle",

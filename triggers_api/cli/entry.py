@@ -38,11 +38,12 @@ def _run() -> NoReturn:
 
     import typer
 
-    from triggers_api.cli.app import app
+    from triggers_api.cli.app import make_app
 
     # The service's log is for whoever runs the service; a command says what matters itself.
     logging.getLogger().addHandler(logging.NullHandler())
     arguments = sys.argv[1:]
+    app = make_app(*arguments[:1])
     as_json = "--json" in arguments
     # Typer's own copy of Click's UsageError, which has no public name.
     usage_error: Any = typer.BadParameter.__base__

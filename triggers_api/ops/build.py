@@ -1,9 +1,10 @@
 """The artifact: what Lambda unpacks, made without the target's Python and without Docker.
 
-It holds the service (not the CLI) and its locked dependencies. The same sources give the same bytes, whatever
-machine builds: dependencies are pinned by hash, wheels only, chosen by uv for the target's Python and
-processor; and what an installer writes about itself and its machine is taken out. So "nothing to change" is
-true when nothing changed.
+It holds the service (not the CLI) and what that reads of its locked dependencies, compiled where this machine
+has the target's Python (`bytecode` and `trimming` say more). The same sources and the same such Python, or
+none, give the same bytes, whatever machine builds: dependencies are pinned by hash, wheels only, chosen by uv
+for the target's Python and processor; and what an installer writes about itself and its machine is taken out.
+So "nothing to change" is true when nothing changed.
 
 Only the standard library is imported: `sam build` runs this module through `deploy/Makefile`, in whatever
 Python there is.
@@ -15,11 +16,16 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from triggers_api.errors import BuildError, TriggersError
+from triggers_api.ops.bytecode import compile_sources, find_interpreter
 from triggers_api.ops.paths import DEPLOY, PACKAGE
 from triggers_api.ops.scratch import scratch_folder
+from triggers_api.ops.trimming import trim
 
 RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
 ARCHITECTURES = ("x86_64", "arm64")
@@ -32,7 +38,27 @@ _TIME = 315_532_800
 """1980-01-01 UTC, the earliest time that a zip file can hold."""
 
 
-def build(folder: Path, *, runtime: str, architecture: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """What was built. `compiled_by` is the version of the Python that compiled it; None: it holds sources."""
+
+    runtime: str
+    zipped_bytes: int
+    compiled_by: str | None
+
+    @property
+    def lacks(self) -> tuple[str, str] | None:
+        """What keeps it from a fast start, and how to mend that; None for nothing."""
+        if self.compiled_by:
+            return None
+        version = self.runtime.removeprefix("python")
+        return (
+            f"No Python {version} here to compile for it: cold starts take longer.",
+            f"Install one, e.g. uv python install {version}.",
+        )
+
+
+def build(folder: Path, *, runtime: str, architecture: str) -> Artifact:
     """Fill a folder, which may exist and must be empty, with the artifact.
 
     `BuildError` where it is not empty, where uv is missing, or where a dependency cannot be had.
@@ -44,7 +70,12 @@ def build(folder: Path, *, runtime: str, architecture: str) -> None:
         )
     copy_service(folder / PACKAGE.name)
     _install_dependencies(folder, runtime=runtime, architecture=architecture)
+    trim(folder)
+    interpreter = find_interpreter(runtime, find_uv())
+    if interpreter:
+        compile_sources(folder, interpreter)
     _make_uniform(folder)
+    return Artifact(runtime, _zipped_bytes(folder), interpreter.version if interpreter else None)
 
 
 def copy_service(folder: Path) -> None:
@@ -111,6 +142,15 @@ def _make_uniform(folder: Path) -> None:
         os.utime(path, (_TIME, _TIME))
 
 
+def _zipped_bytes(folder: Path) -> int:
+    """Return the size of the folder as a zip file, packed as SAM packs it."""
+    with tempfile.TemporaryFile() as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+            for path in sorted(folder.rglob("*")):
+                packed.write(path, path.relative_to(folder))
+        return file.seek(0, os.SEEK_END)
+
+
 def main() -> None:
     """Build from the command line of `deploy/Makefile`."""
     parser = argparse.ArgumentParser(prog="python -m triggers_api.ops.build", description=main.__doc__)
@@ -119,13 +159,15 @@ def main() -> None:
     parser.add_argument("--architecture", choices=ARCHITECTURES, default=ARCHITECTURES[0])
     given = parser.parse_args()
     try:
-        build(given.folder, runtime=given.runtime, architecture=given.architecture)
+        artifact = build(given.folder, runtime=given.runtime, architecture=given.architecture)
     except TriggersError as error:
         sys.exit(f"error: {error.message}\n  why: {error.reason}\n  fix: {error.hint}")
     except OSError as error:
         sys.exit(
             f"error: The artifact cannot be built here.\n  why: {error}\n  fix: Make room, and try again."
         )
+    if artifact.lacks:
+        sys.stderr.write("warning: {} {}\n".format(*artifact.lacks))
 
 
 if __name__ == "__main__":

@@ -25,17 +25,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 from triggers_api.errors import DeploymentError, PreflightError
 from triggers_api.ops import adoption, artifacts, checks, sam
 from triggers_api.ops.aws import Aws, explanation
-from triggers_api.ops.build import build, copy_service, find_uv
+from triggers_api.ops.build import Artifact, build, copy_service, find_uv
 from triggers_api.ops.checks import FAILED_CREATE, Finding, State
 from triggers_api.ops.cloudformation import CloudFormation
 from triggers_api.ops.failures import followed
 from triggers_api.ops.outputs import resolved
 from triggers_api.ops.paths import DEPLOY, PACKAGE
 from triggers_api.ops.pending import Pending, pending
-from triggers_api.ops.progress import Obstacle, Outcome, Progress, Proposal, Step
+from triggers_api.ops.progress import Built, Obstacle, Outcome, Progress, Proposal, Step
 from triggers_api.ops.scratch import no_room, scratch_folder
 from triggers_api.ops.stack import Stack
-from triggers_api.ops.status import missing
+from triggers_api.ops.status import code_size, missing
 from triggers_api.ops.target import Setting, Target
 from triggers_api.ops.template import Template
 
@@ -103,7 +103,7 @@ class _Deployment:
         tables = adoption.as_they_are(self._aws, kept, self._template.properties_of(kept))
         with scratch_folder() as folder:
             yield Step("build", f"Building for {parameters['Runtime']} on {parameters['Architecture']}.")
-            built = self._build(folder, tool, parameters)
+            built = yield from self._build(folder, tool, parameters, stack)
             if not self._options.plan:
                 if kept:
                     yield from self._adopt(kept, tables, parameters)
@@ -177,12 +177,18 @@ class _Deployment:
             yield Step("tidy", message)
             self._cloudformation.remove_empty(stack.id)
 
-    def _build(self, folder: Path, tool: sam.Sam, parameters: Mapping[str, str]) -> Path:
+    def _build(
+        self, folder: Path, tool: sam.Sam, parameters: Mapping[str, str], stack: Stack | None
+    ) -> Generator[Progress, None, Path]:
         """Make the artifact and the template that names it, and let SAM take both in."""
         try:
-            template = self._prepare(folder, parameters)
+            template, artifact = self._prepare(folder, parameters)
         except OSError as error:
             raise no_room(error) from error
+        if artifact is not None:
+            yield Built(artifact.zipped_bytes, code_size(self._aws, stack), artifact.compiled_by)
+            if artifact.lacks:
+                yield Finding("bytecode", State.WARNING, *artifact.lacks)
         return tool.build(
             template,
             folder / "built",
@@ -190,21 +196,21 @@ class _Deployment:
             use_container=self._options.use_container,
         )
 
-    def _prepare(self, folder: Path, parameters: Mapping[str, str]) -> Path:
-        """Make the artifact and the template that names it, and return the template."""
-        code, method = folder / "code", None
+    def _prepare(self, folder: Path, parameters: Mapping[str, str]) -> tuple[Path, Artifact | None]:
+        """Make the template, and the artifact that it names unless that is SAM's to make; return both."""
+        code, method, artifact = folder / "code", None, None
         if self._options.use_container:
             copy_service(code / PACKAGE.name)
             shutil.copy(DEPLOY / "requirements.txt", code)
             method = parameters["Runtime"]
         else:
-            build(code, runtime=parameters["Runtime"], architecture=parameters["Architecture"])
+            artifact = build(code, runtime=parameters["Runtime"], architecture=parameters["Architecture"])
         template = folder / "template.yaml"
         copy = self._template.handed_to_sam(
             code=code, cors_allow_origin=parameters["CorsAllowOrigin"], build_method=method
         )
         template.write_text(copy, encoding="utf-8")
-        return template
+        return template, artifact
 
     def _adopt(
         self, kept: Mapping[str, str], tables: Mapping[str, Mapping[str, Any]], parameters: Mapping[str, str]

@@ -16,6 +16,19 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Built:
+    """The artifact is there, with its size as a zip file.
+
+    `deployed_bytes` is the size of the one it comes after; None where there is none, or Lambda does not tell.
+    `compiled_by` is the version of the Python that compiled it; None where it holds sources.
+    """
+
+    zipped_bytes: int
+    deployed_bytes: int | None
+    compiled_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Obstacle:
     """A stack without use is in the way: going on deletes it."""
 
@@ -41,4 +54,4 @@ class Outcome:
     first: bool = False
 
 
-Progress = Step | Finding | Obstacle | Proposal | StackEvent | Outcome
+Progress = Step | Finding | Built | Obstacle | Proposal | StackEvent | Outcome

@@ -75,6 +75,18 @@ def status_of(aws: Aws) -> Status:
     return _read(aws, stack_of(aws))
 
 
+def code_size(aws: Aws, stack: Stack | None) -> int | None:
+    """Return the size of a stack's function's code, zipped, in bytes; None where nobody tells."""
+    if stack is None or "FunctionName" not in stack.outputs:
+        return None
+    try:
+        with explained(aws.target, aws.region):
+            found = _function(aws, stack.outputs["FunctionName"])
+    except OperatorError:
+        return None
+    return None if found is None else found.code_size
+
+
 def missing(aws: Aws, stack: Stack) -> Iterator[Finding]:
     """Say what of a stack somebody has deleted by hand: CloudFormation does not look, and makes none anew."""
     try:

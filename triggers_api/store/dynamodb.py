@@ -7,7 +7,6 @@ them, and all else, within the request's deadline.
 import logging
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
@@ -99,14 +98,13 @@ def make_client(
     Without credentials an endpoint of one's own gets some that satisfy an emulator. `ConfigurationError`
     where the environment names a profile that is not there, or half of the credentials.
     """
-    core = botocore.session.Session(profile=profile)
-    session = boto3.session.Session(botocore_session=core)
+    session = botocore.session.Session(profile=profile)
     try:
         if endpoint_url and session.get_credentials() is None:
             # DynamoDB Local asks for a signature, and takes any.
-            core.set_credentials("local", "local")
-        client = session.client("dynamodb", region_name=region, endpoint_url=endpoint_url, config=config)
-        return client, core.get_config_variable("ca_bundle") or True
+            session.set_credentials("local", "local")
+        client: Any = session.create_client("dynamodb", region, endpoint_url=endpoint_url, config=config)
+        return client, session.get_config_variable("ca_bundle") or True
     except (BotoCoreError, OSError, ValueError) as error:
         raise ConfigurationError(
             "The AWS settings of this environment cannot be used.",

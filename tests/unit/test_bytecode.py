@@ -1,0 +1,137 @@
+"""Bytecode for Lambda's Python: who compiles it, and what it then is."""
+
+import importlib.util
+import marshal
+import os
+import platform
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from triggers_api.errors import BuildError
+from triggers_api.ops.bytecode import Interpreter, compile_sources, find_interpreter
+
+OWN = f"python{sys.version_info.major}.{sys.version_info.minor}"
+OTHER = "python3.99"
+HERE = Interpreter(sys.executable, platform.python_version())
+READS_ITS_SOURCE = "anyio/__init__.py"
+
+
+def program(path: Path, says: str, code: int = 0) -> str:
+    """Make a program that says something and ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\nprintf '%s\\n' {says}\nexit {code}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.fixture
+def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that is all of PATH, but for the shell's tools."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.defpath}")
+    return folder
+
+
+@pytest.fixture
+def uv(tmp_path: Path) -> str:
+    """A uv that knows no Python."""
+    return program(tmp_path / "uv", "", 2)
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
+    folder = tmp_path / "artifact"
+    for name, text in {
+        "package/__init__.py": "",
+        "package/module.py": "NAMES = {'a', 'b', 'c'}\n\ndef fails():\n    raise KeyError\n",
+        READS_ITS_SOURCE: "import sys\n",
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def loaded(path: Path) -> types.CodeType:
+    code = marshal.loads(path.read_bytes()[16:])
+    assert isinstance(code, types.CodeType)
+    return code
+
+
+def test_the_python_that_runs_compiles_for_its_own_version(uv: str) -> None:
+    found = find_interpreter(OWN, uv)
+    assert found is not None
+    assert found.version == platform.python_version()
+
+
+def test_another_version_is_looked_for_on_path(on_path: Path, uv: str) -> None:
+    program(on_path / OTHER, "cpython-399 3.99.7 /real/python3.99")
+    assert find_interpreter(OTHER, uv) == Interpreter("/real/python3.99", "3.99.7")
+
+
+def test_a_launcher_without_a_python_behind_it_is_passed_over(on_path: Path, tmp_path: Path) -> None:
+    program(on_path / OTHER, "no such version", 127)
+    known = program(tmp_path / "elsewhere" / OTHER, "cpython-399 3.99.7 /real/python3.99")
+    assert find_interpreter(OTHER, program(tmp_path / "uv", known)) == Interpreter(
+        "/real/python3.99", "3.99.7"
+    )
+
+
+@pytest.mark.parametrize("tag", ["pypy399-pp73", "cpython-398"])
+def test_one_that_makes_other_bytecode_is_passed_over(on_path: Path, uv: str, tag: str) -> None:
+    program(on_path / OTHER, f"{tag} 3.99.7 /real/python3.99")
+    assert find_interpreter(OTHER, uv) is None
+
+
+def test_where_nobody_has_it_there_is_none(on_path: Path, uv: str) -> None:
+    assert find_interpreter(OTHER, uv) is None
+
+
+def test_every_source_becomes_bytecode_but_one_that_is_read_keeps_it_beside(sources: Path) -> None:
+    compile_sources(sources, HERE)
+    cached = importlib.util.cache_from_source(READS_ITS_SOURCE)
+    expected = {"package/__init__.pyc", "package/module.pyc", READS_ITS_SOURCE, cached}
+    assert files(sources).keys() == expected
+
+
+def test_an_error_names_the_source_where_lambda_would_have_it(sources: Path) -> None:
+    compile_sources(sources, HERE)
+    code = loaded(sources / "package" / "module.pyc")
+    assert code.co_filename == "/var/task/package/module.py"
+    names: dict[str, types.FunctionType] = {}
+    exec(code, names)
+    assert names["fails"].__code__.co_firstlineno == 3
+
+
+def test_two_folders_with_the_same_sources_get_the_same_bytes(sources: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again-in-a-folder-with-a-longer-name"
+    for name, data in files(sources).items():
+        (again / name).parent.mkdir(parents=True, exist_ok=True)
+        (again / name).write_bytes(data)
+        os.utime(again / name, (1, 1))
+    compile_sources(sources, HERE)
+    compile_sources(again, HERE)
+    assert files(again) == files(sources)
+
+
+def test_a_source_that_is_no_python_is_named(sources: Path) -> None:
+    (sources / "package" / "module.py").write_text("def")
+    with pytest.raises(BuildError, match="cannot compile") as caught:
+        compile_sources(sources, HERE)
+    assert "/var/task/package/module.py" in caught.value.reason
+    assert (sources / "package" / "module.py").exists()
+
+
+def test_a_python_that_is_gone_is_named(sources: Path) -> None:
+    with pytest.raises(BuildError, match=r"Python 3\.99\.7 cannot compile") as caught:
+        compile_sources(sources, Interpreter("/gone/python3.99", "3.99.7"))
+    assert "/gone/python3.99 does not run" in caught.value.reason
