@@ -1,8 +1,8 @@
 """The FastAPI application, over any store.
 
 FastAPI wraps an endpoint into five layers of middleware, two exit stacks and the solving of its dependencies.
-They took a fifth of a request's CPU, for what this service does in one place of its own, the boundary, or not
-at all. So the app has that one layer, and its routes call their endpoint.
+They took a quarter of a request's CPU, for what this service does in one place of its own, the boundary, or
+not at all. So the app has that one layer, and its routes call their endpoint.
 """
 
 from pathlib import Path
