@@ -10,6 +10,7 @@ from tests.api.conftest import door_of
 from tests.api.driver import Api, with_keys
 from tests.conftest import Stores
 from tests.support.clock import FakeClock
+from triggers_api.api import routes
 from triggers_api.core.keys import LOCAL_KEY, KeyRecord, KeyStore, digest_of, generate
 from triggers_api.core.times import format_time
 from triggers_api.errors import CorruptRecordError, StoreUnavailableError
@@ -113,6 +114,11 @@ def test_every_bad_key_gets_the_same_answer_to_the_byte(api: Api, clock: FakeClo
     assert expected.headers["www-authenticate"]
     assert answers == dict.fromkeys(answers, expected)
     assert api.inbox().status == 200
+
+
+def test_every_route_but_health_asks_for_a_key_and_is_tested_here() -> None:
+    served = {(method, path.replace("{event_id}", NOWHERE)) for method, path, _ in routes.ROUTES}
+    assert served == {*ROUTES, ("GET", "/v1/health")}
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)

@@ -1,4 +1,7 @@
-"""What an operation costs: calls to DynamoDB are latency and money, so their number is part of the design."""
+"""What an operation costs: calls and units of DynamoDB are latency and money, and so part of the design."""
+
+import json
+from typing import Any
 
 import boto3
 import pytest
@@ -8,6 +11,7 @@ from tests.contract.test_event_store import NOW, ack, add, claim, event, page, w
 from tests.support.faulty_proxy import FaultyProxy
 from triggers_api.core.events import EventStore, PendingQuery
 from triggers_api.store.dynamodb_events import MAX_READS_PER_PAGE
+from triggers_api.store.dynamodb_items import item_of
 
 
 def test_every_operation_is_one_call(proxied: EventStore, proxy: FaultyProxy) -> None:
@@ -52,6 +56,27 @@ def test_a_page_stops_at_its_bound_on_work_and_the_next_one_goes_on(
     assert first.events == ()
     assert first.next is not None
     assert walk(proxied, limit=5, source="a") == ([wanted], 2)
+
+
+def test_an_event_that_just_fits_into_a_kilobyte_costs_one_unit_in_the_table_and_one_in_the_index(
+    tables: Tables,
+) -> None:
+    assert units_of(tables, '{"text":"short"}') == 2
+
+
+@pytest.mark.parametrize("payload_bytes", [800, 900, 1000, 1100, 2000, 4000])
+def test_an_event_that_compresses_to_a_kilobyte_costs_no_more(tables: Tables, payload_bytes: int) -> None:
+    lines = [{"sku": f"SKU-{n:05}", "quantity": n, "gift": False} for n in range(payload_bytes // 48)]
+    assert units_of(tables, json.dumps({"lines": lines, "note": ""})) == 2
+
+
+def units_of(tables: Tables, payload: str) -> float:
+    """Return what DynamoDB bills for the put of an event, of a source and a type as they are in real life."""
+    dynamodb: Any = boto3.client("dynamodb", endpoint_url=tables.endpoint_url, region_name=REGION)
+    put = dynamodb.put_item(
+        TableName=tables.events, Item=item_of(event(payload=payload)), ReturnConsumedCapacity="INDEXES"
+    )
+    return float(put["ConsumedCapacity"]["CapacityUnits"])
 
 
 def test_an_item_is_as_the_requirements_say(proxied: EventStore, tables: Tables) -> None:

@@ -25,6 +25,7 @@ class FaultyProxy:
         self._plan: deque[Fault] = deque()
         self._forever: Fault = "none"
         self.requests = 0
+        self.targets: set[str] = set()
         self.over = threading.Event()
         proxy = self
 
@@ -47,6 +48,7 @@ class FaultyProxy:
 
     def _serve(self, request: BaseHTTPRequestHandler) -> None:
         self.requests += 1
+        self.targets.add(request.path)
         fault = self._plan.popleft() if self._plan else self._forever
         body = request.rfile.read(int(request.headers["Content-Length"]))
         request.close_connection = True

@@ -141,9 +141,15 @@ def test_the_base_path_of_a_custom_domain_is_taken_off(path: str, proxy: str | N
     "value", ["a:b:c", "host:port", "[::1]", ":", "a:99999999999999999999", "\ud800", "é", ""]
 )
 def test_a_host_header_that_mangum_cannot_parse_is_dropped(value: str) -> None:
-    headers = {"Host": value, "X-Forwarded-Port": value, "X-Forwarded-Proto": value, "x-other": "kept"}
+    headers = {"Host": value, "X-Forwarded-Port": value, "X-Forwarded-Proto": value, "X-API-Key": "kept"}
     for event in ({"headers": headers}, {"multiValueHeaders": {n: [v] for n, v in headers.items()}}):
-        assert arrived(event).headers == {b"x-other": b"kept"}
+        assert arrived(event).headers == {b"x-api-key": b"kept"}
+
+
+def test_a_header_that_the_service_does_not_read_is_dropped() -> None:
+    read = ["Content-Type", "Idempotency-Key", "X-API-Key", "X-Request-ID"]
+    headers = dict.fromkeys([*read, "Accept", "CloudFront-Viewer-Country", "X-Amzn-Trace-Id"], "x")
+    assert set(arrived({"headers": headers}).headers) == {name.lower().encode() for name in read}
 
 
 def test_a_header_whose_values_http_cannot_carry_arrives_empty() -> None:
@@ -245,7 +251,8 @@ def test_a_failure_is_logged_under_lambda_s_own_id_too(caplog: pytest.LogCapture
 
 @pytest.mark.parametrize("name", ["\ud800", "é", "a b", "a:b", "a\r\nb", ""])
 def test_a_header_name_that_http_does_not_know_is_dropped(name: str) -> None:
-    assert normalised({"headers": {name: "x", "X-Kept": "y"}})["multiValueHeaders"] == {"x-kept": ["y"]}
+    headers = {name: "x", "X-API-Key": "y"}
+    assert normalised({"headers": headers})["multiValueHeaders"] == {"x-api-key": ["y"]}
 
 
 def test_each_failure_has_a_request_id_of_its_own() -> None:

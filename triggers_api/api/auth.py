@@ -35,13 +35,13 @@ class Authenticator:
         """Return the record of a key that is known to be good without a look-up."""
         if self._accept_local_key and hmac.compare_digest(key.encode(), LOCAL_KEY.encode()):
             return KeyRecord(digest_of(key), is_active=True)
-        if not is_well_formed(key):
-            raise refused()
         now = self._clock()
         with self._lock:
             looked_up_at, record = self._remembered.get(digest_of(key), (0, None))
         # A clock that was set back makes the age negative: then it says nothing, and we look again.
         if record is None or not 0 <= now - looked_up_at < self._cache_microseconds:
+            if not is_well_formed(key):
+                raise refused()
             return None
         if not record.admits(format_time(now)):
             raise refused()

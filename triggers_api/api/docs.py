@@ -31,10 +31,11 @@ def docs_routes(assets: Path | None) -> tuple[Route, ...]:
     async def openapi(request: Request) -> Response:
         return Response(json.dumps(request.app.openapi()), media_type="application/json")
 
-    async def docs() -> Response:
+    async def docs(_: Request) -> Response:
         return page
 
-    async def asset(name: str) -> Response:
+    async def asset(request: Request) -> Response:
+        name = request.path_params["name"]
         if assets is None or name not in _ASSETS:
             raise NotFoundError("There is no such path.")
         return Response((assets / name).read_bytes(), media_type=_ASSETS[name])

@@ -17,6 +17,8 @@ from triggers_api.core.times import format_time
 
 ROOT = "triggers_api"
 
+_encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
+
 
 class _Formatter(logging.Formatter):
     def _record(self, record: logging.LogRecord) -> dict[str, Any]:
@@ -40,7 +42,7 @@ class JsonFormatter(_Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one line: JSON escapes every line break."""
-        return json.dumps(self._record(record), separators=(",", ":"), default=str)
+        return _encode(self._record(record))
 
 
 class TextFormatter(_Formatter):

@@ -1,4 +1,4 @@
-"""The outermost layer of the app: request id, deadline, CORS, the last resort for errors, the access line.
+"""The one layer of the app: request id, deadline, CORS, the answer to every error, the access line.
 
 One pure ASGI class rather than five stacked ones, and none of Starlette's `BaseHTTPMiddleware`: each layer
 costs every request (a stack of two cost 0.7 ms of CPU), and all of this is about the response's head.
@@ -7,17 +7,19 @@ costs every request (a stack of two cost 0.7 ms of CPU), and all of this is abou
 import logging
 import time
 from asyncio import CancelledError
+from http import HTTPStatus
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from triggers_api.api.context import RequestContext, accepted_request_id, current
-from triggers_api.api.errors import error_response
+from triggers_api.api.errors import error_response, status_of
 from triggers_api.core import deadline
 from triggers_api.core.strict_json import dump
-from triggers_api.errors import StoreUnavailableError, TriggersError
+from triggers_api.errors import Kind, NotFoundError, StoreUnavailableError, TriggersError
 
 logger = logging.getLogger("triggers_api.access")
 
@@ -75,17 +77,27 @@ class RequestBoundary:
                 stopping = StoreUnavailableError("The service is stopping.")
                 await error_response(stopping, context.request_id)(scope, receive, send_with_head)
         except Exception as error:  # the last resort: whatever it is, the client gets an answer
-            logger.exception("bug", extra={"fields": {"error": type(error).__name__}})
+            problem = _problem(error)
             if status:
                 raise  # a part of the answer is out: the server must cut the connection
-            await error_response(_bug(error), context.request_id)(scope, receive, send_with_head)
+            await error_response(problem, context.request_id)(scope, receive, send_with_head)
         finally:
             _log_access(scope, context, status, time.perf_counter() - started)
             current.reset(token)
 
 
-def _bug(error: Exception) -> TriggersError:
-    return error if isinstance(error, TriggersError) else TriggersError("An unexpected error occurred.")
+def _problem(error: Exception) -> TriggersError:
+    """Return the error that the client is told, and log what it is not told."""
+    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.NOT_FOUND:  # of the router
+        return NotFoundError("There is no such path.")
+    if not isinstance(error, TriggersError):
+        logger.error("bug", exc_info=error, extra={"fields": {"error": type(error).__name__}})
+        return TriggersError("An unexpected error occurred.")
+    if error.kind is Kind.UNAVAILABLE:
+        logger.warning("unavailable", extra={"fields": {"reason": error.message}})
+    elif status_of(error) == HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("bug", exc_info=error, extra={"fields": {"reason": error.message}})
+    return error
 
 
 def _preflight(request_id: str) -> Response:

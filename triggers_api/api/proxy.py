@@ -10,8 +10,7 @@ own words, after authentication.
 import base64
 import binascii
 import logging
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from triggers_api.api.context import accepted_request_id
@@ -21,9 +20,8 @@ logger = logging.getLogger("triggers_api.proxy")
 
 Handler = Callable[[Any, Any], dict[str, Any]]
 
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)  # RFC 9110, 5.6.2
 _NOT_UTF8 = b"\xff"
-_UNUSED_HEADERS = {"host", "x-forwarded-port", "x-forwarded-proto"}  # Mangum parses them, and nobody asks
+_USED_HEADERS = {"content-type", "idempotency-key", "x-api-key", "x-request-id"}
 
 
 def guarded(handler: Handler, *, cors_allow_origin: str) -> Handler:
@@ -73,7 +71,7 @@ def normalised(event: Any) -> dict[str, Any]:
     }
 
 
-def _path(event: Mapping[str, Any]) -> str:
+def _path(event: dict[str, Any]) -> str:
     """Return the path without the base path of a custom domain's mapping, which `path` includes."""
     path = _text(event.get("path")) or "/"
     proxy = _mapping(event.get("pathParameters")).get("proxy")
@@ -82,30 +80,30 @@ def _path(event: Mapping[str, Any]) -> str:
     return path
 
 
-def _headers(event: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return the headers, one value each.
+def _headers(event: dict[str, Any]) -> dict[str, list[str]]:
+    """Return the headers that the service reads, one value each.
 
-    A value that HTTP could not carry becomes an empty one, and so does a repeated idempotency key, which
-    Mangum would join into one key: the app refuses both. To leave them out would be to ignore what was asked.
+    The gateway adds a score of its own, each of which would be parsed and encoded twice more. A value that
+    HTTP could not carry becomes an empty one, and so does a repeated idempotency key, which Mangum would join
+    into one key: the app refuses both. To leave them out would be to ignore what was asked.
     """
-    single, multi = _lowered(event.get("headers")), _lowered(event.get("multiValueHeaders"))
     headers: dict[str, list[str]] = {}
-    for name, texts in {**single, **multi}.items():
-        if _NAME.fullmatch(name) and name not in _UNUSED_HEADERS:
-            usable = all(text.isprintable() or text.isascii() for text in texts)
-            repeated = len(texts) > 1 and name == "idempotency-key"
-            headers[name] = [", ".join(texts) if usable and not repeated else ""]
+    for name, texts in (_used(event.get("multiValueHeaders")) or _used(event.get("headers"))).items():
+        usable = all(text.isprintable() or text.isascii() for text in texts)
+        repeated = len(texts) > 1 and name == "idempotency-key"
+        headers[name] = [", ".join(texts) if usable and not repeated else ""]
     return headers
 
 
-def _lowered(value: Any) -> dict[str, list[str]]:
+def _used(value: Any) -> dict[str, list[str]]:
     headers: dict[str, list[str]] = {}
-    for name, texts in _lists(value).items():
-        headers.setdefault(name.lower(), []).extend(texts)
+    for name, texts in _mapping(value).items():
+        if isinstance(name, str) and (lowered := name.lower()) in _USED_HEADERS:
+            headers.setdefault(lowered, []).extend(_texts(texts))
     return headers
 
 
-def _query(event: Mapping[str, Any]) -> dict[bytes, list[bytes]]:
+def _query(event: dict[str, Any]) -> dict[bytes, list[bytes]]:
     single, multi = event.get("queryStringParameters"), event.get("multiValueQueryStringParameters")
     # Bytes, because a lone surrogate has no UTF-8: so it comes out as a percent-encoded byte that is none.
     return {
@@ -114,7 +112,7 @@ def _query(event: Mapping[str, Any]) -> dict[bytes, list[bytes]]:
     }
 
 
-def _body(event: Mapping[str, Any]) -> bytes:
+def _body(event: dict[str, Any]) -> bytes:
     body = event.get("body")
     if body is None:
         return b""
@@ -129,15 +127,15 @@ def _body(event: Mapping[str, Any]) -> bytes:
 
 
 def _lists(value: Any) -> dict[str, list[str]]:
-    return {
-        name: [text for text in (texts if isinstance(texts, list) else [texts]) if isinstance(text, str)]
-        for name, texts in _mapping(value).items()
-        if isinstance(name, str)
-    }
+    return {name: _texts(texts) for name, texts in _mapping(value).items() if isinstance(name, str)}
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+def _texts(value: Any) -> list[str]:
+    return [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _text(value: Any) -> str:

@@ -2,10 +2,9 @@
 
 import re
 import time
-from contextlib import aclosing
 from urllib.parse import parse_qsl
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from triggers_api.api.schemas import InboxQuery, IngestRequest, invalid_field, validated
 from triggers_api.core import deadline, ids, strict_json
@@ -75,13 +74,15 @@ async def _body(request: Request) -> bytes:
     chunks: list[bytes] = []
     size = 0
     began = time.monotonic()
-    async with aclosing(request.stream()) as stream:
-        async for chunk in stream:
-            size += len(chunk)
-            if size <= MAX_BODY_BYTES:
-                chunks.append(chunk)
-            elif size > _MAX_DRAINED_BYTES:
-                break
+    more = True
+    while more and size <= _MAX_DRAINED_BYTES:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk, more = message.get("body", b""), message.get("more_body", False)
+        size += len(chunk)
+        if size <= MAX_BODY_BYTES:
+            chunks.append(chunk)
     deadline.extend(time.monotonic() - began)
     if size > MAX_BODY_BYTES:
         raise PayloadTooLargeError(

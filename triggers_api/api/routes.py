@@ -6,32 +6,31 @@ process serves many (`triggers dev`), `Service.run` sends blocking calls to work
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
 
-from fastapi import Depends, Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from triggers_api.api.context import here
 from triggers_api.api.requests import read_event_id, read_inbox_query, read_submission
-from triggers_api.api.service import Service, authenticated, service_of
-from triggers_api.core.keys import KeyRecord
+from triggers_api.api.service import let_in, service_of
 from triggers_api.core.strict_json import dump
 from triggers_api.core.times import format_time
 from triggers_api.version import VERSION
 
-Key = Annotated[KeyRecord, Depends(authenticated)]
-Route = tuple[str, str, Callable[..., Awaitable[Response]]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+Route = tuple[str, str, Endpoint]
 """Method, path, endpoint."""
 
-Parts = Annotated[Service, Depends(service_of)]
 
-
-async def health(service: Parts) -> Response:
+async def health(request: Request) -> Response:
     """Say that the service runs; touches no table."""
+    service = service_of(request)
     return _answer(200, status="healthy", timestamp=format_time(service.clock()), version=VERSION)
 
 
-async def ingest_event(request: Request, key: Key, service: Parts) -> Response:
+async def ingest_event(request: Request) -> Response:
     """Keep an event."""
+    service, key = await let_in(request)
     submission = await read_submission(request)
     context = here()
     context.source = submission.source
@@ -49,16 +48,18 @@ async def ingest_event(request: Request, key: Key, service: Parts) -> Response:
     return response
 
 
-async def get_event(request: Request, key: Key, service: Parts) -> Response:
+async def get_event(request: Request) -> Response:
     """Return one event."""
+    service, key = await let_in(request)
     event_id = here().event_id = read_event_id(request)
     event = await service.run(service.inbox.get, key, event_id)
     here().source = event.source
     return _json(200, f'{event.to_json()[:-1]},"request_id":{dump(here().request_id)}}}')
 
 
-async def list_inbox(request: Request, key: Key, service: Parts) -> Response:
+async def list_inbox(request: Request) -> Response:
     """Return pending events, oldest first."""
+    service, key = await let_in(request)
     query = read_inbox_query(request)
     context = here()
     context.source = query.source or key.source
@@ -79,8 +80,9 @@ async def list_inbox(request: Request, key: Key, service: Parts) -> Response:
     )
 
 
-async def acknowledge_event(request: Request, key: Key, service: Parts) -> Response:
+async def acknowledge_event(request: Request) -> Response:
     """Acknowledge a pending event, once."""
+    service, key = await let_in(request)
     event_id = here().event_id = read_event_id(request)
     at = await service.run(service.inbox.acknowledge, key, event_id)
     return _answer(
@@ -88,8 +90,9 @@ async def acknowledge_event(request: Request, key: Key, service: Parts) -> Respo
     )
 
 
-async def delete_event(request: Request, key: Key, service: Parts) -> Response:
+async def delete_event(request: Request) -> Response:
     """Delete an event; one that is not there is deleted already."""
+    service, key = await let_in(request)
     event_id = here().event_id = read_event_id(request)
     await service.run(service.inbox.delete, key, event_id)
     return _answer(200, event_id=event_id, message="Event deleted.")

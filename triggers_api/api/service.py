@@ -7,7 +7,7 @@ from typing import ParamSpec, TypeVar
 
 import anyio
 import anyio.to_thread
-from fastapi import Request
+from starlette.requests import Request
 
 from triggers_api.api.auth import Authenticator, refused
 from triggers_api.api.context import here
@@ -41,24 +41,24 @@ class Service:
             raise DeadlineExceededError("The request's time is up.") from None
 
 
-async def service_of(request: Request) -> Service:
+def service_of(request: Request) -> Service:
     """Return the service of the app that serves this request."""
     found: Service = request.app.state.service
     return found
 
 
-async def authenticated(request: Request) -> KeyRecord:
-    """Return the record of the request's key; `UnauthorizedError` without a good one.
+async def let_in(request: Request) -> tuple[Service, KeyRecord]:
+    """Return the service, and the record of the request's key; `UnauthorizedError` without a good one.
 
-    A dependency, and solved before an endpoint looks at anything else: authentication precedes validation.
+    Endpoints call it before they look at anything else: authentication precedes validation.
     """
     keys = request.headers.getlist("x-api-key")
     if len(keys) != 1:
         raise refused()
-    parts: Service = request.app.state.service
-    record = parts.authenticator.recall(keys[0])
+    service = service_of(request)
+    record = service.authenticator.recall(keys[0])
     if record is None:
-        record = await parts.run(parts.authenticator.look_up, keys[0])
+        record = await service.run(service.authenticator.look_up, keys[0])
     context = here()
     context.key_id, context.source = record.id, record.source
-    return record
+    return service, record

@@ -62,10 +62,11 @@ class Inbox:
         if key.source is not None and submission.source != key.source:
             raise ForbiddenError("This key is bound to another source than the event's.")
         event_id = self._ids.new()
+        created_at = _created_at(event_id)
         now = seconds(self._clock())
         event = Event(
             event_id=event_id,
-            created_at=_created_at(event_id),
+            created_at=created_at,
             source=submission.source,
             event_type=submission.event_type,
             payload=dump(submission.payload),
@@ -73,7 +74,9 @@ class Inbox:
             expires_at=now + self._ttl,
         )
         stored_id = self._store.add(event, _claim(key, submission, event_id, now), now=now)
-        return Receipt(stored_id, _created_at(stored_id), replayed=stored_id != event_id)
+        if stored_id != event_id:
+            return Receipt(stored_id, _created_at(stored_id), replayed=True)
+        return Receipt(event_id, created_at, replayed=False)
 
     def get(self, key: KeyRecord, event_id: str) -> Event:
         """Return an event; `NotFoundError` where there is none for this key."""

@@ -1,7 +1,7 @@
 """Events as items of a table.
 
-A payload is JSON text, compressed over 1 KiB where that is smaller: DynamoDB bills each started kilobyte, in
-the table and in the index, and an item may have 400 KB.
+A payload is JSON text, compressed in an item of over 1 KiB where that is smaller: DynamoDB bills each started
+kilobyte, in the table and again in the index, and an item may have 400 KB.
 """
 
 import zlib
@@ -14,22 +14,25 @@ from triggers_api.core.events import PENDING, Event, checked
 from triggers_api.errors import CorruptRecordError
 from triggers_api.store.calls import logger
 
-_COMPRESS_OVER_BYTES = 1024
+_BILLED_BYTES = 1024
 _MAX_INFLATED_BYTES = 8 * 409_600  # a body's numbers may grow fourfold when written out: 1e15
 
 
 def item_of(event: Event) -> dict[str, Any]:
     """Return the item of a new event."""
-    return {
+    item = {
         "event_id": {"S": event.event_id},
         "created_at": {"S": event.created_at},
         "source": {"S": event.source},
         "event_type": {"S": event.event_type},
-        "payload": _packed(event.payload),
+        "payload": {"S": event.payload},
         "metadata": {"S": event.metadata},
         "status": {"S": PENDING},
         "ttl": {"N": str(event.expires_at)},
     }
+    if _size(item) > _BILLED_BYTES:
+        item["payload"] = _packed(event.payload)
+    return item
 
 
 def event_of(item: dict[str, Any]) -> Event:
@@ -57,13 +60,15 @@ def readable_events(items: list[dict[str, Any]]) -> Iterator[Event]:
             logger.exception("event left out", extra={"fields": fields})
 
 
+def _size(item: dict[str, Any]) -> int:
+    """Return the bytes of names and values, which are what is billed; of a number it is even less."""
+    return sum(len(name) + len(text.encode()) for name, kind in item.items() for text in kind.values())
+
+
 def _packed(text: str) -> dict[str, Any]:
     data = text.encode()
-    if len(data) > _COMPRESS_OVER_BYTES:
-        compressed = zlib.compress(data)
-        if len(compressed) < len(data):
-            return {"B": compressed}
-    return {"S": text}
+    compressed = zlib.compress(data)
+    return {"B": compressed} if len(compressed) < len(data) else {"S": text}
 
 
 def _unpacked(attribute: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ name.
 
 import io
 import ssl
+from functools import cache
 from http import HTTPStatus
 from http.client import HTTPResponse
 from socket import socket
@@ -45,36 +46,49 @@ class Transport:
         # Without TLS on the way there is nobody to trust: to read the bundle takes 22 ms of CPU.
         secured = any(url.startswith("https:") for url in (endpoint_url, proxy) if url)
         context = ssl.create_default_context(cafile=get_cert_path(ca_bundle)) if secured else None
-        self._pool = (
+        self._manager = (
             urllib3.ProxyManager(proxy, maxsize=_CONNECTIONS, ssl_context=context)
             if proxy
             else urllib3.PoolManager(maxsize=_CONNECTIONS, ssl_context=context)
         )
-        self._pool.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+        self._manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+        # DynamoDB has one address for all calls: taking it apart for each of them costs 4 % of a call's CPU.
+        self._place = cache(self._find_place)
 
     def send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         """Send one attempt. The errors come out as botocore's, which decides whether to try again."""
         left = deadline.remaining()
+        body: Any = request.body
+        headers: Any = request.headers
         try:
-            reply = self._pool.urlopen(
+            pool, target = self._place(request.url)
+            reply = pool.urlopen(
                 request.method,
-                request.url,
-                body=request.body,
-                headers=request.headers,
+                target,
+                body=body,
+                headers=headers,
                 timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, left), read=min(READ_SECONDS, left)),
                 retries=False,
                 redirect=False,
+                assert_same_host=False,  # the pool is that host's
                 preload_content=False,
                 decode_content=False,
             )
             # With it the service may ask botocore to sleep for longer than a request has.
             reply.headers.discard("x-amz-retry-after")
-            headers: Any = reply.headers
-            response = AWSResponse(request.url, reply.status, headers, reply)
+            found: Any = reply.headers
+            response = AWSResponse(request.url, reply.status, found, reply)
             _check(response)
         except (urllib3.exceptions.HTTPError, OSError, _NotDynamoDBError) as error:
             raise HTTPClientError(error=error) from error
         return response
+
+    def _find_place(self, url: str) -> tuple[urllib3.HTTPConnectionPool, str]:
+        """Return the connections to a URL's host, and how to ask there for the URL (RFC 9112, 3.2)."""
+        pool = self._manager.connection_from_url(url)
+        parts = urlsplit(url)
+        through_proxy = pool.proxy is not None and parts.scheme == "http"
+        return pool, url if through_proxy else parts.path or "/"
 
 
 def _check(response: AWSResponse) -> None:

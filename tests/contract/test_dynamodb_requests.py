@@ -1,0 +1,92 @@
+"""What is sent to DynamoDB is what botocore itself would send; only less is done for it."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from tests.conftest import REGION, Tables
+from tests.contract.test_event_store import NOW, ack, add, page
+from tests.support.faulty_proxy import FaultyProxy
+from triggers_api.store.dynamodb import DynamoDB, make_client
+from triggers_api.store.dynamodb_events import DynamoEventStore
+
+REGIONS = ["us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1"]
+ENVIRONMENTS: list[dict[str, str]] = [
+    {},
+    {"AWS_USE_FIPS_ENDPOINT": "true"},
+    {"AWS_USE_DUALSTACK_ENDPOINT": "true"},
+    {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"},
+    {"AWS_ENDPOINT_URL_DYNAMODB": "https://dynamodb.example.com/behind/a/path"},
+]
+
+
+class _EmptyAnswer:
+    def stream(self) -> Iterator[bytes]:
+        yield b"{}"
+
+
+def sent_by(client: Any) -> tuple[str, str, bytes]:
+    """Return the URL, the scope of the signature and the body that a client would send."""
+    seen: list[AWSPreparedRequest] = []
+
+    def answer(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        seen.append(request)
+        raw: Any = _EmptyAnswer()
+        headers: Any = {}
+        return AWSResponse(request.url, 200, headers, raw)
+
+    client.meta.events.register("before-send.dynamodb", answer)
+    item = {"Put": {"TableName": "events", "Item": {"event_id": {"S": "a"}, "payload": {"B": b"\x00\xff"}}}}
+    client.transact_write_items(TransactItems=[item], ClientRequestToken="token")
+    (request,) = seen
+    scope = re.search(r"Credential=[^/]+/\d+/([^,]+)", str(request.headers["Authorization"]))
+    assert scope
+    assert isinstance(request.body, bytes)
+    return request.url, scope[1], request.body
+
+
+@pytest.mark.parametrize("region", REGIONS)
+@pytest.mark.parametrize("environment", ENVIRONMENTS, ids=str)
+def test_the_endpoint_the_signature_and_the_body_are_those_of_botocores_own_client(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], region: str
+) -> None:
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        **environment,
+    }.items():
+        monkeypatch.setenv(name, value)
+    ours, _ = make_client(region=region, endpoint_url=None, config=Config(parameter_validation=False))
+    assert sent_by(ours) == sent_by(boto3.session.Session().client("dynamodb", region_name=region))
+
+
+def test_a_store_behind_an_http_proxy_is_asked_in_the_form_that_proxies_take(
+    tables: Tables, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", proxy.url)
+    store = DynamoEventStore(DynamoDB(region=REGION, endpoint_url=tables.endpoint_url), tables.events)
+    added = add(store)
+    ack(store, added.event_id)
+    assert page(store).events == ()
+    assert proxy.requests == 3
+    assert proxy.targets == {f"{tables.endpoint_url}/"}
+
+
+def test_a_store_without_a_proxy_is_asked_for_the_root(proxied: DynamoEventStore, proxy: FaultyProxy) -> None:
+    assert proxied.get(add(proxied).event_id, NOW) is not None
+    assert proxy.targets == {"/"}
+
+
+@pytest.mark.parametrize("key", [{"event_id": {"S": "a"}}, {}], ids=str)
+def test_what_dynamodb_calls_malformed_is_a_bug_and_no_outage(tables: Tables, key: dict[str, Any]) -> None:
+    dynamodb = DynamoDB(region=REGION, endpoint_url=tables.endpoint_url)
+    with pytest.raises(ClientError):
+        dynamodb.call("get_item", TableName=tables.events, Key=key)
