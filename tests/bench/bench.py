@@ -1,0 +1,80 @@
+"""What every measurement works with: the two subjects, built, and tables for each on one DynamoDB Local."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from tests.bench.subjects import ENTRIES, Subject, build_baseline, build_product, lambda_variables
+from tests.support import dynamodb_local
+from tests.support.rehearsal import REGION
+from triggers_api.core.keys import KeyRecord, digest_of, generate
+from triggers_api.ops.tables import create_missing_tables
+from triggers_api.store.dynamodb import DynamoDB
+from triggers_api.store.dynamodb_keys import DynamoKeyStore
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A bench that is set up. `quick`: fewer runs, smaller backlogs."""
+
+    product: Subject
+    baseline: Subject
+    dynamodb_url: str
+    folder: Path
+    """For what a measurement writes."""
+    quick: bool
+
+    def rounds(self, full: int, quick: int) -> int:
+        """Return how often a measurement is repeated."""
+        return quick if self.quick else full
+
+
+@contextmanager
+def set_up(folder: Path, *, quick: bool) -> Iterator[Bench]:
+    """Build both artifacts, start DynamoDB Local, make tables and keys."""
+    product, baseline = build_product(folder / "product"), build_baseline(folder / "baseline")
+    with dynamodb_local.running() as url:
+        yield Bench(product_subject(product, url), baseline_subject(baseline, url), url, folder, quick)
+
+
+def product_subject(artifact: Path, url: str) -> Subject:
+    """Return the product over tables of its own."""
+    tables = make_tables(url, "product")
+    key = generate("prod")
+    store = DynamoKeyStore(DynamoDB(region=REGION, endpoint_url=url), tables["keys"])
+    store.add(KeyRecord(digest_of(key), is_active=True))
+    variables = lambda_variables(endpoint_url=url, **tables)
+    entry = str(ENTRIES / "product_without_store.py")
+    return Subject("product", artifact, "triggers_api.main", entry, key, variables)
+
+
+def baseline_subject(artifact: Path, url: str) -> Subject:
+    """Return the baseline over tables of its own; it keeps keys in clear."""
+    tables = make_tables(url, "baseline")
+    key = generate("prod")
+    client(url).put_item(TableName=tables["keys"], Item={"api_key": {"S": key}, "is_active": {"BOOL": True}})
+    variables = lambda_variables(endpoint_url=url, **tables)
+    entry = str(ENTRIES / "baseline_without_store.py")
+    return Subject("baseline", artifact, "src.main", entry, key, variables)
+
+
+def make_tables(url: str, stage: str) -> dict[str, str]:
+    """Make both tables as the stack does, and return their names."""
+    names = {kind: f"triggers-api-{kind}-{stage}" for kind in ("events", "keys")}
+    create_missing_tables(endpoint_url=url, region=REGION, **names)
+    return names
+
+
+def client(url: str) -> Any:
+    """Return a client of DynamoDB Local."""
+    return boto3.client(
+        "dynamodb",
+        endpoint_url=url,
+        region_name=REGION,
+        aws_access_key_id="bench",
+        aws_secret_access_key="bench",
+    )
