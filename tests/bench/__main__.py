@@ -4,13 +4,14 @@ import argparse
 import json
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from tests.bench import function_measures, store_measures
+from tests.bench import function_measures, inbox_pages, local_server, start_up, store_measures
 from tests.bench.bench import Bench, set_up
 from tests.bench.report import as_json, show, worse_than_limits
 from tests.bench.samples import Row, Tick
@@ -22,6 +23,10 @@ STEPS: dict[str, Measure] = {
     "warm ingest": function_measures.warm_ingest,
     "warm ingest without the store": function_measures.warm_ingest_without_store,
     "calls and units": store_measures.calls_and_units,
+    "inbox pages, SQLite": inbox_pages.sqlite_pages,
+    "inbox pages, DynamoDB Local": inbox_pages.dynamodb_pages,
+    "start-up of the command line": start_up.command_line,
+    "triggers dev": local_server.throughput,
 }
 
 
@@ -50,13 +55,14 @@ def measure(folder: Path, console: Console, *, quick: bool) -> list[Row]:
     """Take every step; a bar on a terminal shows how far it is, a line for each step elsewhere."""
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     rows: list[Row] = []
+    began = time.monotonic()
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
         task = progress.add_task("building", total=len(STEPS) + 1)
 
         def begin(done: int, name: str) -> None:
             progress.update(task, completed=done, description=name)
             if not console.is_terminal:
-                console.print(f"{name} ...", soft_wrap=True)
+                console.print(f"{name} ({time.monotonic() - began:.0f} s)", soft_wrap=True)
 
         begin(0, "building both artifacts")
         with set_up(folder, quick=quick) as bench:

@@ -1,6 +1,7 @@
 """What every measurement works with: the two subjects, built, and tables for each on one DynamoDB Local."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import boto3
 
 from tests.bench.subjects import ENTRIES, Subject, build_baseline, build_product, lambda_variables
+from tests.bench.tls import in_front_of, make_certificate, trust
 from tests.support import dynamodb_local
 from tests.support.rehearsal import REGION
 from triggers_api.core.keys import KeyRecord, digest_of, generate
@@ -24,6 +26,7 @@ class Bench:
     product: Subject
     baseline: Subject
     dynamodb_url: str
+    """Without TLS, which the subjects have in between."""
     folder: Path
     """For what a measurement writes."""
     quick: bool
@@ -36,28 +39,42 @@ class Bench:
 @contextmanager
 def set_up(folder: Path, *, quick: bool) -> Iterator[Bench]:
     """Build both artifacts, start DynamoDB Local, make tables and keys."""
-    product, baseline = build_product(folder / "product"), build_baseline(folder / "baseline")
-    with dynamodb_local.running() as url:
-        yield Bench(product_subject(product, url), baseline_subject(baseline, url), url, folder, quick)
+    certificate = make_certificate(folder)
+    with (
+        ThreadPoolExecutor() as pool,
+        dynamodb_local.running() as url,
+        in_front_of(url, certificate) as tls_url,
+    ):
+        building = pool.submit(build_baseline, folder / "baseline")
+        product, baseline = build_product(folder / "product"), building.result()
+        for artifact in (product, baseline):
+            trust(artifact, certificate)
+        yield Bench(
+            product_subject(product, url, tls_url),
+            baseline_subject(baseline, url, tls_url),
+            url,
+            folder,
+            quick,
+        )
 
 
-def product_subject(artifact: Path, url: str) -> Subject:
-    """Return the product over tables of its own."""
+def product_subject(artifact: Path, url: str, tls_url: str) -> Subject:
+    """Return the product over tables of its own, which it reaches through TLS."""
     tables = make_tables(url, "product")
     key = generate("prod")
     store = DynamoKeyStore(DynamoDB(region=REGION, endpoint_url=url), tables["keys"])
     store.add(KeyRecord(digest_of(key), is_active=True))
-    variables = lambda_variables(endpoint_url=url, **tables)
+    variables = lambda_variables(endpoint_url=tls_url, **tables)
     entry = str(ENTRIES / "product_without_store.py")
     return Subject("product", artifact, "triggers_api.main", entry, key, variables)
 
 
-def baseline_subject(artifact: Path, url: str) -> Subject:
+def baseline_subject(artifact: Path, url: str, tls_url: str) -> Subject:
     """Return the baseline over tables of its own; it keeps keys in clear."""
     tables = make_tables(url, "baseline")
     key = generate("prod")
     client(url).put_item(TableName=tables["keys"], Item={"api_key": {"S": key}, "is_active": {"BOOL": True}})
-    variables = lambda_variables(endpoint_url=url, **tables)
+    variables = lambda_variables(endpoint_url=tls_url, **tables)
     entry = str(ENTRIES / "baseline_without_store.py")
     return Subject("baseline", artifact, "src.main", entry, key, variables)
 

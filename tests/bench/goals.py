@@ -32,7 +32,9 @@ GOALS = {
     "calls: delete": Goal(product=1),
     "write units": Goal(ratio=0.40),
     "inbox page, SQLite": Goal(ratio=1.5),
+    "inbox page, SQLite, middle": Goal(ratio=1.5),
     "inbox page, DynamoDB Local": Goal(ratio=1.5),
+    "inbox page, DynamoDB Local, middle": Goal(ratio=1.5),
     # OPERATOR, section 2
     "start-up: --version": Goal(ratio=4),
     "start-up: no AWS": Goal(ratio=8),

@@ -50,6 +50,11 @@ class Row:
         return self.product.median / self.beside.median if self.beside and self.beside.median else None
 
 
+def part(tick: Tick, number: int, parts: int) -> Tick:
+    """Return what tells of one of some equal parts of a measurement, counted from 0."""
+    return lambda done: tick((number + done) / parts)
+
+
 def interleaved(
     rounds: int, subjects: Mapping[str, Callable[[], float]], tick: Tick
 ) -> dict[str, list[float]]:

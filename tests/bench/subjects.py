@@ -79,7 +79,8 @@ def build_baseline(folder: Path) -> Path:
     constraints = folder / "constraints.txt"
     constraints.write_text("".join(f"{name}=={version}\n" for name, version in locked.items()))
     own = {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": REGION, "PIP_CONSTRAINT": str(constraints)}
-    path = os.pathsep.join([str(sam_folder()), os.environ["PATH"]])
+    # The last: SAM looks for the Python of the runtime on PATH, and the one that runs here is that.
+    path = os.pathsep.join([str(sam_folder()), os.environ["PATH"], str(Path(sys.base_prefix, "bin"))])
     command = ["sam", "build", "--template-file", str(folder / "template.yaml"), "--no-cached"]
     done = subprocess.run(
         [*command, "--build-dir", str(folder / "build")],
