@@ -73,10 +73,17 @@ def baseline_subject(artifact: Path, url: str, tls_url: str) -> Subject:
     """Return the baseline over tables of its own; it keeps keys in clear."""
     tables = make_tables(url, "baseline")
     key = generate("prod")
-    client(url).put_item(TableName=tables["keys"], Item={"api_key": {"S": key}, "is_active": {"BOOL": True}})
+    keep_in_clear(url, tables["keys"], key)
     variables = lambda_variables(endpoint_url=tls_url, **tables)
     entry = str(ENTRIES / "baseline_without_store.py")
     return Subject("baseline", artifact, "src.main", entry, key, variables)
+
+
+def keep_in_clear(url: str, table: str, key: str) -> None:
+    """Put a key into a table as the baseline looks it up."""
+    dynamodb = client(url)
+    dynamodb.put_item(TableName=table, Item={"api_key": {"S": key}, "is_active": {"BOOL": True}})
+    dynamodb.close()
 
 
 def make_tables(url: str, stage: str) -> dict[str, str]:
