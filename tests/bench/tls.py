@@ -45,11 +45,12 @@ def make_certificate(folder: Path) -> Path:
 
 
 def trust(artifact: Path, certificate: Path) -> None:
-    """Add the certificate to the authorities that an artifact's botocore ships."""
+    """Add the certificate to the authorities that an artifact's botocore ships; it must ship some."""
     text = certificate.read_text(encoding="ascii")
     begins = text.index("-----BEGIN CERTIFICATE-----")
-    with (artifact / "botocore" / "cacert.pem").open("a", encoding="ascii") as authorities:
-        authorities.write(f"\n{text[begins:]}")
+    authorities = artifact / "botocore" / "cacert.pem"
+    known = authorities.read_text(encoding="utf-8")
+    authorities.write_text(f"{known}\n{text[begins:]}", encoding="utf-8")
 
 
 @contextmanager
