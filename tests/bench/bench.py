@@ -14,7 +14,7 @@ from tests.bench.tls import in_front_of, make_certificate, trust
 from tests.support import dynamodb_local
 from tests.support.rehearsal import REGION
 from triggers_api.core.keys import KeyRecord, digest_of, generate
-from triggers_api.ops.tables import create_missing_tables
+from triggers_api.ops.tables import events_table, keys_table
 from triggers_api.store.dynamodb import DynamoDB
 from triggers_api.store.dynamodb_keys import DynamoKeyStore
 
@@ -87,9 +87,14 @@ def keep_in_clear(url: str, table: str, key: str) -> None:
 
 
 def make_tables(url: str, stage: str) -> dict[str, str]:
-    """Make both tables as the stack does, and return their names."""
+    """Make both tables as the stack does, and return their names; a busy machine has time for it."""
     names = {kind: f"triggers-api-{kind}-{stage}" for kind in ("events", "keys")}
-    create_missing_tables(endpoint_url=url, region=REGION, **names)
+    dynamodb = client(url)
+    for definition in (events_table(names["events"]), keys_table(names["keys"])):
+        dynamodb.create_table(**definition)
+        waiter = dynamodb.get_waiter("table_exists")
+        waiter.wait(TableName=definition["TableName"], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    dynamodb.close()
     return names
 
 
