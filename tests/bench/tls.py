@@ -63,7 +63,11 @@ def in_front_of(target: str, certificate: Path) -> Iterator[str]:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         up_reader, up_writer = await asyncio.open_connection(upstream.hostname, upstream.port)
-        await asyncio.gather(_pass_on(reader, up_writer), _pass_on(up_reader, writer))
+        try:
+            await asyncio.gather(_pass_on(reader, up_writer), _pass_on(up_reader, writer))
+        finally:
+            writer.transport.abort()
+            up_writer.transport.abort()
 
     server = loop.run_until_complete(asyncio.start_server(serve, HOST, 0, ssl=context))
     thread = threading.Thread(target=loop.run_forever)
@@ -74,10 +78,17 @@ def in_front_of(target: str, certificate: Path) -> Iterator[str]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         server.close()
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
-        loop.run_until_complete(asyncio.sleep(0))
+        loop.run_until_complete(_end_tasks())
         loop.close()
+
+
+async def _end_tasks() -> None:
+    """End the connections that are left, and give their transports a moment to close."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.sleep(0.1)
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
