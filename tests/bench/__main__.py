@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from tests.bench import function_measures, inbox_pages, local_server, start_up, store_measures
 from tests.bench.bench import Bench, set_up
+from tests.bench.goals import not_measured
 from tests.bench.report import as_json, show, worse_than_limits
 from tests.bench.samples import Row, Tick
 
@@ -45,10 +46,10 @@ def main() -> int:
     show(rows, out)
     if given.json:
         given.json.write_text(json.dumps(as_json(rows, quick=given.quick), indent=2) + "\n", encoding="utf-8")
-    worse = worse_than_limits(rows)
-    for line in worse:
-        errors.print(f"worse than its limit: {line}", style="red", soft_wrap=True)
-    return 1 if worse else 0
+    problems = [*worse_than_limits(rows), *not_measured(rows)]
+    for line in problems:
+        errors.print(line, style="red", soft_wrap=True)
+    return 1 if problems else 0
 
 
 def measure(folder: Path, console: Console, *, quick: bool) -> list[Row]:

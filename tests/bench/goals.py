@@ -50,3 +50,9 @@ def met(row: Row) -> bool | None:
         return None
     by_ratio = goal.ratio is None or (row.ratio is not None and row.ratio <= goal.ratio)
     return by_ratio and (goal.product is None or row.product.median <= goal.product)
+
+
+def not_measured(rows: list[Row]) -> list[str]:
+    """Return one line for each goal that no row answers: a goal is never dropped in silence."""
+    measured = {row.key for row in rows}
+    return [f"{key}: not measured; the goal is {goal}" for key, goal in GOALS.items() if key not in measured]

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.rehearsal import CHECKOUT, REGION, sam_folder
+from tests.support.tool_env import tool
 from triggers_api.ops.build import build
 
 BASELINE = Path(__file__).with_name("baseline")
 ENTRIES = Path(__file__).with_name("entries")
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 ARCHITECTURE = "arm64" if os.uname().machine in {"aarch64", "arm64"} else "x86_64"
+
+PIP = "pip==25.3"
 
 _FUNCTION = "TriggersApiFunction"
 
@@ -79,11 +82,12 @@ def build_baseline(folder: Path) -> Path:
     constraints = folder / "constraints.txt"
     constraints.write_text("".join(f"{name}=={version}\n" for name, version in locked.items()))
     own = {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": REGION, "PIP_CONSTRAINT": str(constraints)}
-    # The last: SAM looks for the Python of the runtime on PATH, and the one that runs here is that.
-    path = os.pathsep.join([str(sam_folder()), os.environ["PATH"], str(Path(sys.base_prefix, "bin"))])
-    command = ["sam", "build", "--template-file", str(folder / "template.yaml"), "--no-cached"]
+    # SAM takes the runtime's Python, and its pip, from PATH: this is the Python that runs here, with pip.
+    path = os.pathsep.join([str(tool(PIP, "pip").parent), os.environ["PATH"]])
+    command = [str(sam_folder() / "sam"), "build", "--no-cached"]
+    command += ["--template-file", str(folder / "template.yaml"), "--build-dir", str(folder / "build")]
     done = subprocess.run(
-        [*command, "--build-dir", str(folder / "build")],
+        command,
         cwd=folder,
         env={**os.environ, **own, "PATH": path},
         stdin=subprocess.DEVNULL,

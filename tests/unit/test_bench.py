@@ -1,19 +1,22 @@
 """The bench's own rules: figures, goals, limits, and the process that it measures."""
 
 import io
+import tomllib
 from functools import partial
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from tests.bench.goals import GOALS, Goal, met
+from tests.bench.goals import GOALS, Goal, met, not_measured
 from tests.bench.lambda_requests import KILOBYTE, ingest, kilobyte_body
 from tests.bench.processes import Function
-from tests.bench.report import as_json, show, worse_than_limits
+from tests.bench.report import LIMITS, as_json, show, worse_than_limits
 from tests.bench.samples import Row, Sample, interleaved
+from tests.bench.store_measures import OPERATIONS
 from tests.bench.subjects import Subject
 
+STRUCTURAL = {"write units", "zipped artifact", "files", "modules"}
 HANDLER = """
 calls = []
 def handler(event, context):
@@ -88,6 +91,16 @@ def test_a_figure_over_its_limit_is_named_and_so_is_one_that_was_not_measured(tm
         "calls: get: 2 is over the limit of 1",
         "modules: not measured; the limit is 5",
     ]
+
+
+def test_a_goal_that_was_not_measured_is_named() -> None:
+    rows = [row(key, 1, 1) for key in GOALS if key != "peak memory"]
+    assert not_measured(rows) == ["peak memory: not measured; the goal is ≤ 0.85x"]
+
+
+def test_every_limit_is_of_a_figure_that_does_not_depend_on_the_machine() -> None:
+    limits = tomllib.loads(LIMITS.read_text(encoding="utf-8"))["limits"]
+    assert limits.keys() == {*(f"calls: {name}" for name in OPERATIONS), *STRUCTURAL}
 
 
 def test_the_table_off_a_terminal_has_every_figure_on_one_line_each() -> None:
