@@ -4,6 +4,7 @@ Both are what AWS's own engine answers, DynamoDB Local: it bills a write for the
 """
 
 import json
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -46,10 +47,7 @@ def calls_and_units(bench: Bench, _: Tick) -> list[Row]:
 
 
 def _through(wire: Wire, subject: Subject) -> Subject:
-    variables = {**subject.variables, "DYNAMODB_ENDPOINT_URL": wire.url}
-    return Subject(
-        subject.name, subject.artifact, subject.entry, subject.without_store, subject.key, variables
-    )
+    return replace(subject, variables={**subject.variables, "DYNAMODB_ENDPOINT_URL": wire.url})
 
 
 def _walk(subject: Subject, wire: Wire) -> tuple[dict[str, int], float]:
