@@ -1,0 +1,58 @@
+"""What the bench must show: the table of issue 6, as data. A goal that is out of reach stays as it is."""
+
+from dataclasses import dataclass
+
+from tests.bench.samples import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """`ratio`: at most this, product to what stands beside it. `product`: at most this, in the row's unit."""
+
+    ratio: float | None = None
+    product: float | None = None
+
+    def __str__(self) -> str:
+        parts = [f"≤ {self.ratio:g}x"] if self.ratio is not None else []
+        parts += [f"≤ {self.product:g}"] if self.product is not None else []
+        return ", ".join(parts)
+
+
+GOALS = {
+    "cold start": Goal(ratio=0.36),
+    "zipped artifact": Goal(ratio=0.34, product=7.0),
+    "peak memory": Goal(ratio=0.85),
+    "warm ingest": Goal(ratio=0.35),
+    "warm ingest without store": Goal(ratio=0.20),
+    "warm ingest without store, to bare": Goal(ratio=2.0),
+    "calls: ingest": Goal(product=1),
+    "calls: get": Goal(product=1),
+    "calls: inbox": Goal(product=1),
+    "calls: ack": Goal(product=1),
+    "calls: delete": Goal(product=1),
+    "write units": Goal(ratio=0.40),
+    "inbox page, SQLite": Goal(ratio=1.5),
+    "inbox page, SQLite, middle": Goal(ratio=1.5),
+    "inbox page, DynamoDB Local": Goal(ratio=1.5),
+    "inbox page, DynamoDB Local, middle": Goal(ratio=1.5),
+    # OPERATOR, section 2
+    "start-up: --version": Goal(ratio=4),
+    "start-up: no AWS": Goal(ratio=8),
+    "start-up: --help": Goal(ratio=15),
+}
+"""By the key of the row. What has no goal is reported only."""
+
+
+def met(row: Row) -> bool | None:
+    """Tell whether a row reaches its goal by the figures of this run; None where it has none."""
+    goal = GOALS.get(row.key)
+    if goal is None:
+        return None
+    by_ratio = goal.ratio is None or (row.ratio is not None and row.ratio <= goal.ratio)
+    return by_ratio and (goal.product is None or row.product.median <= goal.product)
+
+
+def not_measured(rows: list[Row]) -> list[str]:
+    """Return one line for each goal that no row answers: a goal is never dropped in silence."""
+    measured = {row.key for row in rows}
+    return [f"{key}: not measured; the goal is {goal}" for key, goal in GOALS.items() if key not in measured]

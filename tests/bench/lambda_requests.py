@@ -1,0 +1,51 @@
+"""The requests that are sent: REST-proxy events, as API Gateway makes them."""
+
+import json
+from typing import Any
+
+from tests.api.lambda_events import rest_event
+from tests.support.dynamodb_local import npm_package
+
+WEBHOOKS = "@octokit/webhooks-examples@7.6.1"
+KILOBYTE = 1024
+
+
+def body_of(payload: dict[str, Any]) -> bytes:
+    """Return the body of an ingest, written as a producer writes it: compact, UTF-8."""
+    body = {"source": "shop", "event_type": "order.paid", "payload": payload}
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def kilobyte_body() -> bytes:
+    """Return a body of 1 KiB: an order of a few lines, with a text that fills it up."""
+    payload = {
+        "order_id": "ord_20240117_4711",
+        "paid": True,
+        "amount": 129.95,
+        "currency": "EUR",
+        "customer": {"id": 90817, "email": "jane@example.com", "country": "NL", "tags": ["new", "vat"]},
+        "lines": [
+            {"sku": f"SKU-{n:05}", "quantity": n, "price": 9.5 * n, "gift": False} for n in range(1, 9)
+        ],
+        "note": "",
+    }
+    payload["note"] = "x" * (KILOBYTE - len(body_of(payload)))
+    return body_of(payload)
+
+
+def github_body() -> bytes:
+    """Return an ingest of a real payload of about 10 KB: the published webhook that is nearest to it."""
+    samples = json.loads((npm_package(WEBHOOKS) / "api.github.com" / "index.json").read_bytes())
+    bodies = [body_of(example) for sample in samples for example in sample["examples"]]
+    return min(bodies, key=lambda body: abs(len(body) - 10_000))
+
+
+def ingest(key: str, body: bytes) -> dict[str, Any]:
+    """Return the request that posts an event."""
+    headers = [("Content-Type", "application/json"), ("X-API-Key", key)]
+    return rest_event("POST", "/v1/events", headers=headers, body=body)
+
+
+def call(key: str, method: str, path: str, query: str = "") -> dict[str, Any]:
+    """Return any other request."""
+    return rest_event(method, path, query=query, headers=[("X-API-Key", key)])
