@@ -201,6 +201,10 @@ class DynamoEventStore:
             "Limit": limit,
         }
         if after is not None:
+            # The start key alone says all. DynamoDB Local, though, reads from the beginning to find it: with
+            # 100,000 pending, a page from the middle took 80 ms, and takes 6 with the range.
+            arguments["KeyConditionExpression"] += " AND created_at >= :after"
+            values[":after"] = {"S": after.created_at}
             arguments["ExclusiveStartKey"] = {
                 "event_id": {"S": after.event_id},
                 "created_at": {"S": after.created_at},
