@@ -20,6 +20,8 @@ from triggers_api.store.sqlite import Database
 from triggers_api.store.sqlite_events import SqliteEventStore
 from triggers_api.store.sqlite_keys import SqliteKeyStore
 
+pytest_plugins = ["tests.support.promises"]
+
 REGION = "us-east-1"
 
 

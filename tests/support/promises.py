@@ -1,0 +1,137 @@
+"""What is promised, and what was tried of it: `pytest --promises`.
+
+A test that covers one of the twelve invariants says so (`@pytest.mark.promise(1, 4)`), and tells by the
+fixture `tried` how many cases it went through where that is not one. The table at the end of a run is made of
+that, and of nothing else. `--long` asks for the long form of the tests that have one.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import HealthCheck, settings
+from rich.console import Console
+from rich.table import Table
+
+INVARIANTS = {
+    1: "A 201 is sent only after the store has the event",
+    2: "One request, or one idempotency key, makes one event",
+    3: "An event is acknowledged once, and nothing goes back",
+    4: "A 4xx leaves nothing behind; a retry settles a 503",
+    5: "Paging gives every matching pending event once, in order",
+    6: "The payload that comes out is JSON-equal to the one that went in",
+    7: "A key bound to a source neither sees nor touches another's events",
+    8: "A revoked key stops working within the stated bound",
+    9: "Any request gets a well-formed answer; client input never makes a 500",
+    10: "Every request is answered within 15 s, whatever the store does",
+    11: "No key and no payload in a log or an error, no key in a table",
+    12: "In doubt about a key: 503, never entry",
+}
+"""What holds, always. The numbers are those of DEPLOYMENT.md, "What is promised"."""
+
+Tried = Callable[[int], None]
+
+_form = {"long": False}
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the tests of one invariant."""
+
+    tests: int = 0
+    cases: int = 0
+    failures: int = 0
+    skipped: int = 0
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("triggers", "Triggers API")
+    group.addoption(
+        "--promises", action="store_true", help="only the tests of what is promised, and a table of them"
+    )
+    group.addoption("--long", action="store_true", help="the long form of the tests that have one")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    _form["long"] = config.getoption("long")
+    config.addinivalue_line("markers", "promise(*numbers): the invariants that the test covers")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        numbers = {number for mark in item.iter_markers("promise") for number in mark.args}
+        if unknown := numbers - INVARIANTS.keys():
+            raise pytest.UsageError(f"{item.nodeid}: there is no promise {min(unknown)}")
+        # On the item, for xdist carries to the reports what is there, and not the marks.
+        item.user_properties += [("promise", number) for number in sorted(numbers)]
+    if config.getoption("promises"):
+        chosen = [item for item in items if item.get_closest_marker("promise")]
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = chosen
+
+
+@pytest.fixture
+def tried(request: pytest.FixtureRequest) -> Tried:
+    """Tell how many cases a test has tried, once or several times."""
+    return lambda cases: request.node.user_properties.append(("cases", cases))
+
+
+def examples(quick: int, *, long: int) -> settings:
+    """Return Hypothesis's settings for a test: how many examples it tries in CI, and in the long form."""
+    return settings(
+        max_examples=long if _form["long"] else quick,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+
+
+@pytest.fixture(scope="session")
+def long_form(request: pytest.FixtureRequest) -> bool:
+    """Whether the long form was asked for."""
+    return bool(request.config.getoption("long"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if not (config.getoption("promises") or os.environ.get("CI")):
+        return
+    reports = [
+        report
+        for outcome in ("passed", "failed", "error", "skipped")
+        for report in terminalreporter.stats.get(outcome, [])
+        if isinstance(report, pytest.TestReport)
+    ]
+    console = Console(width=110, force_terminal=False)
+    with console.capture() as capture:
+        console.print(table_of(tallies(reports)))
+    terminalreporter.section("what is promised")
+    terminalreporter.write(capture.get())
+
+
+def tallies(reports: list[pytest.TestReport]) -> dict[int, Tally]:
+    """Return what each invariant's tests came to; a test that says nothing of cases has tried one."""
+    found = {number: Tally() for number in INVARIANTS}
+    for report in reports:
+        cases = sum(int(str(value)) for name, value in report.user_properties if name == "cases")
+        for name, number in report.user_properties:
+            if name != "promise":
+                continue
+            tally = found[int(str(number))]
+            if report.skipped:
+                tally.skipped += 1
+            elif report.when == "call" or report.failed:
+                tally.tests += 1
+                tally.cases += cases or 1
+                tally.failures += report.failed
+    return found
+
+
+def table_of(found: dict[int, Tally]) -> Table:
+    """Return the table that is printed."""
+    table = Table("", "what is promised", box=None, pad_edge=False)
+    for name in ("tests", "cases", "failures", "skipped"):
+        table.add_column(name, justify="right")
+    for number, tally in found.items():
+        counts = (tally.tests, tally.cases, tally.failures, tally.skipped)
+        table.add_row(str(number), INVARIANTS[number], *(f"{count:,}" for count in counts))
+    return table

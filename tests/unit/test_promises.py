@@ -1,0 +1,88 @@
+"""The table of promises tells what ran, and nothing else."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.promises import INVARIANTS
+
+TESTS = """
+import pytest
+
+@pytest.mark.promise(1, 4)
+def test_of_two_promises(tried):
+    tried(40)
+    tried(2)
+
+@pytest.mark.promise(4)
+def test_that_fails(tried):
+    tried(3)
+    raise AssertionError
+
+@pytest.mark.promise(4)
+def test_that_is_skipped():
+    pytest.skip("no machine for it")
+
+@pytest.mark.promise(5)
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_of_several_rows(number):
+    pass
+
+@pytest.mark.promise(6)
+def test_whose_fixture_fails(nobody_has_it):
+    pass
+
+def test_of_nothing_promised():
+    raise AssertionError
+"""
+
+
+def run(folder: Path, text: str, *options: str) -> tuple[int, str]:
+    test = folder / "test_some.py"
+    test.write_text(text, encoding="utf-8")
+    (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-p", "tests.support.promises", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, "--rootdir", str(folder), "-c", str(folder / "pytest.ini"), *options, str(test)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def row(output: str, number: int) -> list[int]:
+    (line,) = re.findall(rf"^{number} +{INVARIANTS[number]} .*$", output, re.MULTILINE)
+    return [int(count) for count in line.split()[-4:]]
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_the_table_counts_tests_cases_failures_and_what_was_skipped(tmp_path: Path, workers: str) -> None:
+    code, output = run(tmp_path, TESTS, "--promises", "-n", workers)
+    assert code == 1
+    assert "nothing_promised" not in output, "it is not selected"
+    assert row(output, 1) == [1, 42, 0, 0]
+    assert row(output, 4) == [2, 45, 1, 1]
+    assert row(output, 5) == [3, 3, 0, 0]
+    assert row(output, 6) == [1, 1, 1, 0], "what cannot even begin has failed"
+    assert row(output, 2) == [0, 0, 0, 0], "nothing ran, and the table says so"
+
+
+def test_a_promise_that_nobody_made_is_refused(tmp_path: Path) -> None:
+    code, output = run(tmp_path, "import pytest\n@pytest.mark.promise(13)\ndef test_it(): pass\n", "-n0")
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert "there is no promise 13" in output
+
+
+def test_the_long_form_tries_more_examples(tmp_path: Path) -> None:
+    text = (
+        "import pytest\nfrom hypothesis import given, strategies as st\n"
+        "from tests.support.promises import examples\n"
+        "@pytest.mark.promise(6)\n@examples(5, long=50)\n@given(number=st.integers())\n"
+        "def test_it(number, tried):\n    tried(1)\n"
+    )
+    assert row(run(tmp_path, text, "--promises", "-n0")[1], 6) == [1, 5, 0, 0]
+    assert row(run(tmp_path, text, "--promises", "--long", "-n0")[1], 6) == [1, 50, 0, 0]
