@@ -8,7 +8,6 @@ us-east-1. boto3 ignores `AWS_REGION`, so it is resolved here once and handed on
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -200,10 +199,13 @@ def _toml(folder: Path) -> dict[str, Any]:
 def _parsed(path: Path) -> dict[str, Any]:
     try:
         is_pipe = path.is_fifo()  # to read it would be to wait
-        content = {} if is_pipe else tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        text = "" if is_pipe else path.read_text(encoding="utf-8-sig")
+        import tomllib  # where there is a file: most commands find none
+
+        content = tomllib.loads(text)
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, or not TOML
         raise ConfigurationError(
             f"{path} cannot be read.", reason=str(error), hint="Correct the file."
         ) from error
