@@ -18,6 +18,9 @@ from triggers_api.errors import CorruptRecordError
 LOCAL_KEY = "test-api-key-12345"
 """The well-known key of `AUTH_MODE=local` (requirements, section 1.4); it opens nothing on AWS."""
 
+DEFAULT_AUTH_CACHE_SECONDS = 30
+"""How long a warm process trusts a key that it has looked up, unless it is set otherwise."""
+
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _FORM = re.compile(r"[A-Za-z0-9_-]{16,128}", re.ASCII)
 _GENERATED = re.compile(r"(trg_[a-z0-9-]+_[A-Za-z0-9_-]{43})_([0-9A-Za-z]{6})", re.ASCII)
