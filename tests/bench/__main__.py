@@ -51,7 +51,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="triggers-bench-") as folder:
         rows = measure(Path(folder), errors, quick=given.quick)
     out = Console(width=None if sys.stdout.isatty() else 200)
-    show(rows, out)
+    show(rows, out, quick=given.quick)
     if given.json:
         given.json.write_text(json.dumps(as_json(rows, quick=given.quick), indent=2) + "\n", encoding="utf-8")
     problems = [*worse_than_limits(rows), *not_measured(rows)]

@@ -13,7 +13,8 @@ from tests.bench.bench import Bench
 from tests.bench.lambda_requests import ingest, kilobyte_body
 from tests.bench.processes import Function
 from tests.bench.samples import Row, Sample, Tick, interleaved, part
-from tests.bench.subjects import ENTRIES, Subject, number_of_files, zipped_bytes
+from tests.bench.subjects import ENTRIES, Subject, number_of_files
+from triggers_api.ops.build import zipped_bytes
 
 _WARM_UP = 50
 _BATCH = 50
@@ -25,10 +26,7 @@ _PROCESSES = 3
 def artifact(bench: Bench, _: Tick) -> list[Row]:
     """Return the size of the artifacts, zipped, and the number of their files."""
     subjects = {"product": bench.product, "baseline": bench.baseline}
-    zipped = {
-        name: Sample.of([zipped_bytes(one.artifact, bench.folder / f"{name}.zip")], scale=1e-6)
-        for name, one in subjects.items()
-    }
+    zipped = {name: Sample.of([zipped_bytes(one.artifact)], scale=1e-6) for name, one in subjects.items()}
     files = {name: Sample.of([number_of_files(one.artifact)]) for name, one in subjects.items()}
     return [
         Row("zipped artifact", "zipped artifact", "MB", zipped["product"], zipped["baseline"]),

@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,14 +123,6 @@ def installed_versions(artifact: Path) -> dict[str, str]:
     """Return the distributions in an artifact, by the name that a lock gives them."""
     pairs = (folder.name.removesuffix(".dist-info").split("-") for folder in artifact.glob("*.dist-info"))
     return {name.replace("_", "-").lower(): version for name, version in pairs}
-
-
-def zipped_bytes(artifact: Path, into: Path) -> int:
-    """Zip an artifact as SAM does, deflated, and return its size."""
-    with zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(artifact.rglob("*")):
-            archive.write(path, path.relative_to(artifact))
-    return into.stat().st_size
 
 
 def number_of_files(artifact: Path) -> int:

@@ -1,6 +1,7 @@
 """The bench's own rules: figures, goals, limits, and the process that it measures."""
 
 import io
+import json
 import tomllib
 from functools import partial
 from pathlib import Path
@@ -112,16 +113,36 @@ def test_every_limit_is_of_a_figure_that_does_not_depend_on_the_machine() -> Non
 def test_the_table_off_a_terminal_has_every_figure_on_one_line_each() -> None:
     out = io.StringIO()
     rows = [row("zipped artifact", 6.5, 20), row("files", 2626)]
-    show(rows, Console(file=out, width=200))
+    show(rows, Console(file=out, width=200), quick=False)
     _, zipped, files = out.getvalue().splitlines()
     assert " ".join(zipped.split()) == "zipped artifact, ms 6.50 20 0.33x ≤ 0.34x, ≤ 7 met"
     assert files.split() == ["files,", "ms", "2,626"]
 
 
 def test_the_file_has_what_the_table_has() -> None:
-    (found,) = as_json([row("zipped artifact", 6.5, 20)], quick=True)["rows"]
+    (found,) = as_json([row("zipped artifact", 6.5, 20)], quick=False)["rows"]
     assert found["product"] == {"median": 6.5, "quartiles": [6.5, 6.5], "runs": 1}
     assert (found["ratio"], found["goal"], found["met"]) == (0.325, str(GOALS["zipped artifact"]), True)
+
+
+def test_a_quick_run_meets_and_misses_no_goal() -> None:
+    out = io.StringIO()
+    rows = [row("zipped artifact", 6.5, 20)]
+    show(rows, Console(file=out, width=200), quick=True)
+    assert out.getvalue().splitlines()[1].rstrip().endswith("≤ 0.34x, ≤ 7")
+    assert as_json(rows, quick=True)["rows"][0]["met"] is None
+
+
+def test_no_limit_is_so_wide_that_the_baseline_would_stay_within_it() -> None:
+    figures = {
+        one["key"]: one
+        for one in json.loads(LIMITS.with_name("figures.json").read_text(encoding="utf-8"))["rows"]
+    }
+    for key, limit in tomllib.loads(LIMITS.read_text(encoding="utf-8"))["limits"].items():
+        product, baseline = figures[key]["product"]["median"], figures[key]["baseline"]
+        assert product <= limit, key
+        if baseline and baseline["median"] > product:
+            assert limit < baseline["median"], key
 
 
 def test_a_kilobyte_is_one() -> None:
