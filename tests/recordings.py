@@ -24,10 +24,16 @@ def recorded(guide: str, name: str) -> str:
 
 def with_recording(guide: str, name: str, text: str) -> str:
     """Return a document with a recording in its place."""
-    mark = MARK.format(name)
-    before, found, rest = guide.partition(mark)
-    assert found, f"the guide has no place for the recording {name}"
-    return f"{before}{mark}\n```text\n{text}```\n{END}{rest.partition(END)[2]}"
+    return with_text(guide, MARK.format(name), f"```text\n{text}```\n", END)
+
+
+def with_text(guide: str, mark: str, text: str, end: str) -> str:
+    """Return a document with a text, of whole lines, between two marks of it."""
+    before, begins, rest = guide.partition(mark)
+    _, ends, after = rest.partition(end)
+    assert begins, f"the guide has no place for {mark}"
+    assert ends, f"the guide has no end of {mark}"
+    return f"{before}{mark}\n{text}{end}{after}"
 
 
 def record(rehearsal: Rehearsal) -> dict[str, str]:

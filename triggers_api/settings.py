@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from triggers_api.core.keys import DEFAULT_AUTH_CACHE_SECONDS
 from triggers_api.errors import ConfigurationError
 
-DEFAULT_AUTH_CACHE_SECONDS = 30
 AUTH_MODES = ("local", "aws")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 

@@ -1,11 +1,12 @@
 """When the service or its store fails: one shape, no cause told, a retry invited where it helps."""
 
 import asyncio
-from typing import Any
+import gc
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.api.driver import Api, Door, with_events
+from tests.api.driver import Answer, Api, Door, with_events
 from tests.conftest import Stores
 from tests.support.clock import FakeClock
 from triggers_api.core.events import Event, EventStore, IdempotencyClaim, Page, PendingQuery
@@ -13,9 +14,13 @@ from triggers_api.errors import (
     ConfigurationError,
     CorruptRecordError,
     DeadlineExceededError,
+    MethodNotAllowedError,
     StoreUnavailableError,
     ValidationError,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CANARY = "canary-93b1"
 EVENT = "/v1/events/01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34"
@@ -196,3 +201,51 @@ def test_a_client_that_goes_away_in_the_middle_of_its_body_leaves_nothing(local_
     assert waiting == []
     assert not any(message.get("status") == 201 for message in sent)
     assert local_api.pending() == []
+
+
+def test_a_refused_request_leaves_nothing_behind_that_the_garbage_collector_must_find(
+    sqlite_stores: Stores, clock: FakeClock
+) -> None:
+    """An error that its own traceback leads to holds the request's body until then."""
+    api = Api(sqlite_stores, clock, door="lambda")
+    refused: dict[str, Callable[[], Answer]] = {
+        "no such event": lambda: api.get(EVENT),
+        "not JSON": lambda: api.post("/v1/events", body=b"{"),
+        "wrong field": lambda: api.ingest(metadata={"other": CANARY}),
+        "too large": lambda: api.post("/v1/events", body=b" " * 410_000),
+        "no key": lambda: api.get("/v1/inbox", key=None),
+        "no such path": lambda: api.get("/v1/nothing"),
+        "wrong method": lambda: api.call("PUT", "/v1/events"),
+    }
+    found = {}
+    for name, send in refused.items():
+        assert send().status >= 400
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(10):
+                send()
+            found[name] = [one for one in garbage() if isinstance(one, BaseException)]
+        finally:
+            gc.enable()
+    assert found == {name: [] for name in refused}
+
+
+def garbage() -> list[object]:
+    """Return what only the garbage collector frees."""
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        gc.collect()
+        return list(gc.garbage)
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+
+
+def test_an_error_that_is_made_wrong_is_a_bug_and_answered_in_the_same_shape(
+    sqlite_stores: Stores, clock: FakeClock
+) -> None:
+    events = FailingEvents(sqlite_stores.events)
+    api = Api(with_events(sqlite_stores, events), clock, door="lambda")
+    events.failure = MethodNotAllowedError("without the methods that are allowed")
+    assert api.get(EVENT).refusal == (500, "INTERNAL_ERROR")

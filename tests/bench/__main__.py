@@ -11,7 +11,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from tests.bench import function_measures, inbox_pages, local_server, start_up, store_measures
+from tests.bench import (
+    consumer_measures,
+    function_measures,
+    inbox_pages,
+    local_server,
+    start_up,
+    store_measures,
+)
 from tests.bench.bench import Bench, set_up
 from tests.bench.goals import not_measured
 from tests.bench.report import as_json, show, worse_than_limits
@@ -23,6 +30,7 @@ STEPS: dict[str, Measure] = {
     "cold start": function_measures.cold_start,
     "warm ingest": function_measures.warm_ingest,
     "warm ingest without the store": function_measures.warm_ingest_without_store,
+    "warm polls and acks": consumer_measures.polls_and_acks,
     "calls and units": store_measures.calls_and_units,
     "inbox pages, SQLite": inbox_pages.sqlite_pages,
     "inbox pages, DynamoDB Local": inbox_pages.dynamodb_pages,
@@ -43,7 +51,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="triggers-bench-") as folder:
         rows = measure(Path(folder), errors, quick=given.quick)
     out = Console(width=None if sys.stdout.isatty() else 200)
-    show(rows, out)
+    show(rows, out, quick=given.quick)
     if given.json:
         given.json.write_text(json.dumps(as_json(rows, quick=given.quick), indent=2) + "\n", encoding="utf-8")
     problems = [*worse_than_limits(rows), *not_measured(rows)]

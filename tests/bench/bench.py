@@ -58,23 +58,23 @@ def set_up(folder: Path, *, quick: bool) -> Iterator[Bench]:
         )
 
 
-def product_subject(artifact: Path, url: str, tls_url: str) -> Subject:
-    """Return the product over tables of its own, which it reaches through TLS."""
-    tables = make_tables(url, "product")
+def product_subject(artifact: Path, url: str, through: str, stage: str = "product") -> Subject:
+    """Return the product over tables of its own, which it reaches through a URL of its own."""
+    tables = make_tables(url, stage)
     key = generate("prod")
     store = DynamoKeyStore(DynamoDB(region=REGION, endpoint_url=url), tables["keys"])
     store.add(KeyRecord(digest_of(key), is_active=True))
-    variables = lambda_variables(endpoint_url=tls_url, **tables)
+    variables = lambda_variables(endpoint_url=through, **tables)
     entry = str(ENTRIES / "product_without_store.py")
     return Subject("product", artifact, "triggers_api.main", entry, key, variables)
 
 
-def baseline_subject(artifact: Path, url: str, tls_url: str) -> Subject:
+def baseline_subject(artifact: Path, url: str, through: str, stage: str = "baseline") -> Subject:
     """Return the baseline over tables of its own; it keeps keys in clear."""
-    tables = make_tables(url, "baseline")
+    tables = make_tables(url, stage)
     key = generate("prod")
     keep_in_clear(url, tables["keys"], key)
-    variables = lambda_variables(endpoint_url=tls_url, **tables)
+    variables = lambda_variables(endpoint_url=through, **tables)
     entry = str(ENTRIES / "baseline_without_store.py")
     return Subject("baseline", artifact, "src.main", entry, key, variables)
 

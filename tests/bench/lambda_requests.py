@@ -40,9 +40,11 @@ def github_body() -> bytes:
     return min(bodies, key=lambda body: abs(len(body) - 10_000))
 
 
-def ingest(key: str, body: bytes) -> dict[str, Any]:
+def ingest(key: str, body: bytes, *, idempotency_key: str | None = None) -> dict[str, Any]:
     """Return the request that posts an event."""
     headers = [("Content-Type", "application/json"), ("X-API-Key", key)]
+    if idempotency_key is not None:
+        headers.append(("Idempotency-Key", idempotency_key))
     return rest_event("POST", "/v1/events", headers=headers, body=body)
 
 

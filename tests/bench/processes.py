@@ -22,6 +22,8 @@ class Reply:
     status: int
     body: str
     cpu_each: float
+    cpu_imported: float
+    """From the start of the process to the end of the handler's import."""
     cpu_so_far: float
     """From the start of the process to the end of this request."""
     modules: int
@@ -57,6 +59,11 @@ class Function:
         self._process.communicate()
         self._replies.close()
         self._output.close()
+
+    @property
+    def log_bytes(self) -> int:
+        """What the process has written so far."""
+        return os.fstat(self._output.fileno()).st_size
 
     def call(
         self, event: dict[str, Any], *, expected: int, times: int = 1, with_memory: bool = False

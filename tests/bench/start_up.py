@@ -40,7 +40,9 @@ def command_line(bench: Bench, tick: Tick) -> list[Row]:
 def cpu_seconds(command: tuple[str, ...]) -> float:
     """Run a command, its output thrown away; return the CPU that it used, user and system."""
     nowhere = [(os.POSIX_SPAWN_OPEN, descriptor, os.devnull, os.O_RDWR, 0) for descriptor in (0, 1, 2)]
-    pid = os.posix_spawn(command[0], command, environment(), file_actions=nowhere)
+    # As installed: bytecode is written, and found the next time, whatever this shell says of it.
+    variables = environment(PYTHONDONTWRITEBYTECODE="")
+    pid = os.posix_spawn(command[0], command, variables, file_actions=nowhere)
     _, status, usage = os.wait4(pid, 0)
     if code := os.waitstatus_to_exitcode(status):
         raise RuntimeError(f"{' '.join(command)} ended with {code}")

@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +77,7 @@ def build_baseline(folder: Path) -> Path:
     # SAM takes relative paths from where the template is, and JSON text is YAML.
     template = template.replace("CodeUri: .", f"CodeUri: {json.dumps(str(BASELINE))}")
     (folder / "template.yaml").write_text(template, encoding="utf-8")
-    locked = locked_versions()
+    locked = baseline_versions()
     constraints = folder / "constraints.txt"
     constraints.write_text("".join(f"{name}=={version}\n" for name, version in locked.items()))
     own = {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": REGION, "PIP_CONSTRAINT": str(constraints)}
@@ -99,9 +98,19 @@ def build_baseline(folder: Path) -> Path:
     artifact = folder / "build" / _FUNCTION
     if done.returncode:
         raise RuntimeError(f"sam build failed: {done.stdout}{done.stderr}")
-    if others := installed_versions(artifact).items() - locked.items():
+    installed = {name: version for name, version in installed_versions(artifact).items() if name in locked}
+    if others := installed.items() - locked.items():
         raise RuntimeError(f"the baseline was built with other versions: {sorted(others)}")
     return artifact
+
+
+def baseline_versions() -> dict[str, str]:
+    """Return what the baseline is built from: the product's versions, and the boto3 of the same botocore.
+
+    The two are released together, under one number. What else boto3 needs (s3transfer) follows from it.
+    """
+    locked = locked_versions()
+    return {**locked, "boto3": locked["botocore"]}
 
 
 def locked_versions() -> dict[str, str]:
@@ -114,14 +123,6 @@ def installed_versions(artifact: Path) -> dict[str, str]:
     """Return the distributions in an artifact, by the name that a lock gives them."""
     pairs = (folder.name.removesuffix(".dist-info").split("-") for folder in artifact.glob("*.dist-info"))
     return {name.replace("_", "-").lower(): version for name, version in pairs}
-
-
-def zipped_bytes(artifact: Path, into: Path) -> int:
-    """Zip an artifact as SAM does, deflated, and return its size."""
-    with zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(artifact.rglob("*")):
-            archive.write(path, path.relative_to(artifact))
-    return into.stat().st_size
 
 
 def number_of_files(artifact: Path) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.conftest import REGION, Tables
+from tests.conftest import REGION, Stores, Tables
 from tests.contract.test_event_store import NOW, ack, add, claim, event, page, walk
 from tests.support.faulty_proxy import FaultyProxy
 from triggers_api.core.events import EventStore, PendingQuery
@@ -68,6 +68,20 @@ def test_an_event_that_just_fits_into_a_kilobyte_costs_one_unit_in_the_table_and
 def test_an_event_that_compresses_to_a_kilobyte_costs_no_more(tables: Tables, payload_bytes: int) -> None:
     lines = [{"sku": f"SKU-{n:05}", "quantity": n, "gift": False} for n in range(payload_bytes // 48)]
     assert units_of(tables, json.dumps({"lines": lines, "note": ""})) == 2
+
+
+@pytest.mark.parametrize("payload_bytes", range(700, 901, 20))
+def test_an_acknowledgement_costs_one_unit_in_the_table_and_two_in_the_index(
+    dynamodb_stores: Stores, tables: Tables, payload_bytes: int
+) -> None:
+    """It makes an item longer: one that just fitted into a kilobyte before does so after it, too."""
+    dynamodb: Any = boto3.client("dynamodb", endpoint_url=tables.endpoint_url, region_name=REGION)
+    added = add(dynamodb_stores.events, payload=json.dumps({"text": "words of " * (payload_bytes // 9)}))
+    ack(dynamodb_stores.events, added.event_id)
+    (item,) = dynamodb.scan(TableName=tables.events)["Items"]
+    assert item["status"] == {"S": "acknowledged"}
+    same = dynamodb.put_item(TableName=tables.events, Item=item, ReturnConsumedCapacity="INDEXES")
+    assert same["ConsumedCapacity"]["Table"]["CapacityUnits"] == 1
 
 
 def units_of(tables: Tables, payload: str) -> float:

@@ -16,7 +16,7 @@ from tests.support.faulty_proxy import FaultyProxy
 from triggers_api.store.dynamodb import DynamoDB, make_client
 from triggers_api.store.dynamodb_events import DynamoEventStore
 
-REGIONS = ["us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1"]
+REGIONS = ["us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1", "us-iso-east-1"]
 ENVIRONMENTS: list[dict[str, str]] = [
     {},
     {"AWS_USE_FIPS_ENDPOINT": "true"},

@@ -11,7 +11,7 @@ import pytest
 
 from tests.bench.bench import keep_in_clear, make_tables
 from tests.bench.local_server import uvicorn
-from tests.bench.subjects import BASELINE, lambda_variables
+from tests.bench.subjects import BASELINE, baseline_versions, lambda_variables, locked_versions
 from tests.conftest import REGION
 from tests.support.rehearsal import CHECKOUT
 from triggers_api.core.keys import KeyRecord, digest_of, generate
@@ -158,9 +158,12 @@ def test_an_event_that_never_was_is_404(api: Api) -> None:
     assert api.call("POST", f"/v1/events/{uuid4()}/ack").status_code == 404
 
 
-def test_the_baseline_asks_for_what_the_product_is_locked_to() -> None:
-    locked = (CHECKOUT / "deploy" / "requirements.txt").read_text(encoding="utf-8")
+def test_the_baseline_is_built_from_the_versions_that_the_product_is_locked_to() -> None:
     asked = Path(BASELINE, "requirements.txt").read_text(encoding="utf-8").split()
-    assert asked
-    for requirement in asked:
-        assert f"\n{requirement.partition('>')[0]}==" in locked
+    names = {requirement.partition(">")[0] for requirement in asked}
+    assert names == {"boto3", "fastapi", "mangum", "pydantic"}
+    locked, versions = locked_versions(), baseline_versions()
+    assert {name: versions[name] for name in names - {"boto3"}} == {
+        name: locked[name] for name in names - {"boto3"}
+    }
+    assert versions["boto3"] == locked["botocore"], "boto3 and botocore are released together"

@@ -9,7 +9,6 @@ import stat
 import struct
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,8 @@ from tests.conftest import REGION, Tables
 from tests.support.rehearsal import CHECKOUT
 from triggers_api.core.keys import KeyRecord, digest_of
 from triggers_api.errors import BuildError
-from triggers_api.ops.build import Artifact, build
+from triggers_api.ops.build import Artifact, build, find_uv
+from triggers_api.ops.bytecode import find_interpreter
 from triggers_api.store.dynamodb import DynamoDB
 from triggers_api.store.dynamodb_keys import DynamoKeyStore
 
@@ -51,6 +51,10 @@ OF_THE_SERVICE = {"fastapi", "mangum", "pydantic", "pydantic_core", "starlette",
 OWN = f"python{sys.version_info.major}.{sys.version_info.minor}", "x86_64"
 """The target whose Python runs the tests, so that it can be compiled for on any machine, and started."""
 MAX_ZIPPED_BYTES = 7_000_000
+TELLS_PATHS = """
+import sysconfig
+print(sysconfig.get_path("stdlib"), sysconfig.get_config_var("DESTSHARED"), sep="\\n")
+"""
 START = """
 import sys
 artifact, stdlib, dynamic = sys.argv[1:]
@@ -177,11 +181,11 @@ def startable(request: pytest.FixtureRequest, artifacts: dict[tuple[str, str], P
     return found
 
 
-def run_alone(artifact: Path, then: str, **variables: str) -> Any:
+def run_alone(artifact: Path, then: str, python: str = sys.executable, **variables: str) -> Any:
     """Start an artifact with nothing but the standard library beside it, and return what it prints last."""
-    paths = sysconfig.get_path("stdlib"), sysconfig.get_config_var("DESTSHARED")
+    paths = subprocess.check_output([python, "-I", "-S", "-c", TELLS_PATHS], text=True).splitlines()
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-B", "-c", START + then, str(artifact), *paths],
+        [python, "-I", "-S", "-B", "-c", START + then, str(artifact), *paths],
         cwd=artifact.parent,
         env={**LAMBDA, **variables},
         stdin=subprocess.DEVNULL,
@@ -291,6 +295,16 @@ def test_nothing_in_it_tells_where_it_was_built(artifact: Path) -> None:
 
 def test_it_starts_with_nothing_but_the_standard_library_beside_it(startable: Path) -> None:
     assert "triggers_api.main" in run_alone(startable, LOOKS_AROUND)
+
+
+def test_what_is_compiled_starts_in_the_python_that_it_is_compiled_for(
+    artifact: Path, target: tuple[str, str]
+) -> None:
+    """In each that this machine has, which is one at least: the one that runs the tests."""
+    runtime, architecture = target
+    interpreter = find_interpreter(runtime, find_uv())
+    if interpreter and architecture == OWN[1]:
+        assert "triggers_api.main" in run_alone(artifact, LOOKS_AROUND, interpreter.executable)
 
 
 def test_it_makes_every_call_of_the_service(startable: Path, tables: Tables) -> None:

@@ -1,6 +1,7 @@
 """The bench's own rules: figures, goals, limits, and the process that it measures."""
 
 import io
+import json
 import tomllib
 from functools import partial
 from pathlib import Path
@@ -13,15 +14,21 @@ from tests.bench.lambda_requests import KILOBYTE, ingest, kilobyte_body
 from tests.bench.processes import Function
 from tests.bench.report import LIMITS, as_json, show, worse_than_limits
 from tests.bench.samples import Row, Sample, interleaved
-from tests.bench.store_measures import OPERATIONS
+from tests.bench.store_measures import FIRST, OPERATIONS, PLACES, READS, WRITES
 from tests.bench.subjects import Subject
 
-STRUCTURAL = {"write units", "zipped artifact", "files", "modules"}
+STRUCTURAL = {
+    *(f"calls: {name}" for name in (*OPERATIONS, FIRST)),
+    *(f"write units: {name}" for name in WRITES),
+    *(f"read units: {name}" for name in READS),
+    *(f"stored bytes: {place}" for place in PLACES),
+    *("write units", "zipped artifact", "files", "modules", "log bytes"),
+}
 HANDLER = """
 calls = []
 def handler(event, context):
     calls.append(event)
-    print("a line of the log")
+    print("a line of the log", flush=True)
     if event["path"] == "/end":
         raise SystemExit("it cannot go on")
     return {"statusCode": 201, "body": f"{len(calls)} {context.aws_request_id[:4]}"}
@@ -100,22 +107,42 @@ def test_a_goal_that_was_not_measured_is_named() -> None:
 
 def test_every_limit_is_of_a_figure_that_does_not_depend_on_the_machine() -> None:
     limits = tomllib.loads(LIMITS.read_text(encoding="utf-8"))["limits"]
-    assert limits.keys() == {*(f"calls: {name}" for name in OPERATIONS), *STRUCTURAL}
+    assert limits.keys() == STRUCTURAL
 
 
 def test_the_table_off_a_terminal_has_every_figure_on_one_line_each() -> None:
     out = io.StringIO()
     rows = [row("zipped artifact", 6.5, 20), row("files", 2626)]
-    show(rows, Console(file=out, width=200))
+    show(rows, Console(file=out, width=200), quick=False)
     _, zipped, files = out.getvalue().splitlines()
     assert " ".join(zipped.split()) == "zipped artifact, ms 6.50 20 0.33x ≤ 0.34x, ≤ 7 met"
     assert files.split() == ["files,", "ms", "2,626"]
 
 
 def test_the_file_has_what_the_table_has() -> None:
-    (found,) = as_json([row("zipped artifact", 6.5, 20)], quick=True)["rows"]
+    (found,) = as_json([row("zipped artifact", 6.5, 20)], quick=False)["rows"]
     assert found["product"] == {"median": 6.5, "quartiles": [6.5, 6.5], "runs": 1}
     assert (found["ratio"], found["goal"], found["met"]) == (0.325, str(GOALS["zipped artifact"]), True)
+
+
+def test_a_quick_run_meets_and_misses_no_goal() -> None:
+    out = io.StringIO()
+    rows = [row("zipped artifact", 6.5, 20)]
+    show(rows, Console(file=out, width=200), quick=True)
+    assert out.getvalue().splitlines()[1].rstrip().endswith("≤ 0.34x, ≤ 7")
+    assert as_json(rows, quick=True)["rows"][0]["met"] is None
+
+
+def test_no_limit_is_so_wide_that_the_baseline_would_stay_within_it() -> None:
+    figures = {
+        one["key"]: one
+        for one in json.loads(LIMITS.with_name("figures.json").read_text(encoding="utf-8"))["rows"]
+    }
+    for key, limit in tomllib.loads(LIMITS.read_text(encoding="utf-8"))["limits"].items():
+        product, baseline = figures[key]["product"]["median"], figures[key]["baseline"]
+        assert product <= limit, key
+        if baseline and baseline["median"] > product:
+            assert limit < baseline["median"], key
 
 
 def test_a_kilobyte_is_one() -> None:
@@ -124,15 +151,29 @@ def test_a_kilobyte_is_one() -> None:
     assert ingest("key", body)["body"] == body.decode()
 
 
+def test_an_ingest_has_an_idempotency_key_where_it_is_asked_for() -> None:
+    assert "Idempotency-Key" not in ingest("key", b"{}")["headers"]
+    assert ingest("key", b"{}", idempotency_key="order-4711")["headers"]["Idempotency-Key"] == "order-4711"
+
+
 def test_a_process_keeps_its_state_and_its_log_to_itself(function: Subject) -> None:
     with Function(function) as process:
         first = process.call({"path": "/"}, expected=201)
         last = process.call({"path": "/"}, expected=201, times=9, with_memory=True)
     assert (first.body, last.body) == ("1 8f1f", "10 8f1f")
-    assert 0 < first.cpu_so_far <= last.cpu_so_far
+    assert 0 < first.cpu_imported <= first.cpu_so_far <= last.cpu_so_far
+    assert first.cpu_imported == last.cpu_imported
     assert first.peak_bytes == 0
     assert 1_000_000 < last.peak_bytes < 100_000_000
     assert first.modules == last.modules
+
+
+def test_what_a_process_logs_is_counted_in_bytes(function: Subject) -> None:
+    with Function(function) as process:
+        process.call({"path": "/"}, expected=201)
+        before = process.log_bytes
+        process.call({"path": "/"}, expected=201, times=3)
+        assert process.log_bytes - before == 3 * len("a line of the log\n")
 
 
 def test_a_process_sees_the_artifact_and_the_standard_library_only(function: Subject) -> None:

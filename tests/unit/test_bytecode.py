@@ -74,13 +74,13 @@ def test_the_python_that_runs_compiles_for_its_own_version(uv: str) -> None:
 
 
 def test_another_version_is_looked_for_on_path(on_path: Path, uv: str) -> None:
-    program(on_path / OTHER, "cpython-399 3.99.7 /real/python3.99")
+    program(on_path / OTHER, "cpython-399 final 3.99.7 /real/python3.99")
     assert find_interpreter(OTHER, uv) == Interpreter("/real/python3.99", "3.99.7")
 
 
 def test_a_launcher_without_a_python_behind_it_is_passed_over(on_path: Path, tmp_path: Path) -> None:
     program(on_path / OTHER, "no such version", 127)
-    known = program(tmp_path / "elsewhere" / OTHER, "cpython-399 3.99.7 /real/python3.99")
+    known = program(tmp_path / "elsewhere" / OTHER, "cpython-399 final 3.99.7 /real/python3.99")
     assert find_interpreter(OTHER, program(tmp_path / "uv", known)) == Interpreter(
         "/real/python3.99", "3.99.7"
     )
@@ -88,7 +88,37 @@ def test_a_launcher_without_a_python_behind_it_is_passed_over(on_path: Path, tmp
 
 @pytest.mark.parametrize("tag", ["pypy399-pp73", "cpython-398"])
 def test_one_that_makes_other_bytecode_is_passed_over(on_path: Path, uv: str, tag: str) -> None:
-    program(on_path / OTHER, f"{tag} 3.99.7 /real/python3.99")
+    program(on_path / OTHER, f"{tag} final 3.99.7 /real/python3.99")
+    assert find_interpreter(OTHER, uv) is None
+
+
+def test_one_that_is_not_released_is_passed_over_for_its_bytecode_may_still_change(
+    on_path: Path, uv: str
+) -> None:
+    program(on_path / OTHER, "cpython-399 candidate 3.99.0rc2 /real/python3.99")
+    assert find_interpreter(OTHER, uv) is None
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "",
+        "echo Welcome to my Python; echo cpython-399; echo final; echo 3.99.7; echo /real",
+        "printf '\\377'",
+    ],
+    ids=["silent", "with a banner", "not UTF-8"],
+)
+def test_what_does_not_answer_as_a_python_does_is_passed_over(on_path: Path, uv: str, script: str) -> None:
+    path = Path(program(on_path / OTHER, ""))
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    assert find_interpreter(OTHER, uv) is None
+
+
+def test_what_does_not_answer_at_all_is_passed_over(
+    on_path: Path, uv: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("triggers_api.ops.bytecode._ANSWER_SECONDS", 0.2)
+    Path(program(on_path / OTHER, "")).write_text("#!/bin/sh\nexec sleep 60\n")
     assert find_interpreter(OTHER, uv) is None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from starlette.routing import Match, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from triggers_api.api.docs import docs_routes
 from triggers_api.api.middleware import RequestBoundary
@@ -21,6 +21,8 @@ from triggers_api.version import VERSION
 
 
 class _App(FastAPI):
+    """FastAPI without its layers. Its routes are `_Route`s: FastAPI's own need what the layers make."""
+
     def __init__(self, service: Service, *, cors_allow_origin: str) -> None:
         super().__init__(
             title="Triggers API",
@@ -31,12 +33,14 @@ class _App(FastAPI):
             redirect_slashes=False,
         )
         self.state.service = service
-        self._boundary = RequestBoundary(self.router, cors_allow_origin=cors_allow_origin)
+        self._cors_allow_origin = cors_allow_origin
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve, with nothing but the boundary between the server and the routes."""
-        scope["app"] = self
-        await self._boundary(scope, receive, send)
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return what is between the server and the routes: the boundary, and what was added around it."""
+        app: ASGIApp = RequestBoundary(self.router, cors_allow_origin=self._cors_allow_origin)
+        for layer, arguments, options in reversed(self.user_middleware):
+            app = layer(app, *arguments, **options)
+        return app
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document, made when it is first asked for: a cold start has no time for it."""

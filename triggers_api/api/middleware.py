@@ -77,13 +77,22 @@ class RequestBoundary:
                 stopping = StoreUnavailableError("The service is stopping.")
                 await error_response(stopping, context.request_id)(scope, receive, send_with_head)
         except Exception as error:  # the last resort: whatever it is, the client gets an answer
-            problem = _problem(error)
+            # No name for what was raised: a frame that its own traceback leads to would keep the body alive.
+            answer = _answer_to(error, context.request_id)
             if status:
                 raise  # a part of the answer is out: the server must cut the connection
-            await error_response(problem, context.request_id)(scope, receive, send_with_head)
+            await answer(scope, receive, send_with_head)
         finally:
             _log_access(scope, context, status, time.perf_counter() - started)
             current.reset(token)
+
+
+def _answer_to(error: Exception, request_id: str) -> Response:
+    """Return the answer to whatever was raised, also where an error of ours is itself made wrong."""
+    try:
+        return error_response(_problem(error), request_id)
+    except Exception as another:  # noqa: BLE001 - as above
+        return error_response(_problem(another), request_id)
 
 
 def _problem(error: Exception) -> TriggersError:

@@ -88,7 +88,8 @@ def _headers(event: dict[str, Any]) -> dict[str, list[str]]:
     into one key: the app refuses both. To leave them out would be to ignore what was asked.
     """
     headers: dict[str, list[str]] = {}
-    for name, texts in (_used(event.get("multiValueHeaders")) or _used(event.get("headers"))).items():
+    given = _used(event.get("headers")) | _used(event.get("multiValueHeaders"))
+    for name, texts in given.items():
         usable = all(text.isprintable() or text.isascii() for text in texts)
         repeated = len(texts) > 1 and name == "idempotency-key"
         headers[name] = [", ".join(texts) if usable and not repeated else ""]

@@ -8,7 +8,6 @@ us-east-1. boto3 ignores `AWS_REGION`, so it is resolved here once and handed on
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +21,13 @@ FILE = "triggers.toml"
 YOUR_ANSWER = "your answer"
 DEFAULT_STAGE = "prod"
 
-_STAGE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,18}[a-z0-9])?", re.ASCII)
-_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+", re.ASCII)
-_ANY_REGION = re.compile(r"[A-Za-z0-9-]+", re.ASCII)
-_URL = re.compile(r"https?://[^\s/?#:@][^\s?#@]*", re.ASCII)
+# Texts: Python compiles those that a command line needs, and they are most of what this module would cost.
+_STAGE = r"[a-z0-9](?:[a-z0-9-]{0,18}[a-z0-9])?"
+_REGION = r"[a-z]{2,}(-[a-z]+)+-\d+"
+_ANY_REGION = r"[A-Za-z0-9-]+"
+_URL = r"https?://[^\s/?#:@][^\s?#@]*"
 _ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "DYNAMODB_ENDPOINT_URL")
-_STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}", re.ASCII)
+_STACK_NAME = r"[A-Za-z][A-Za-z0-9-]{0,127}"
 _OF_A_STAGE = {
     "region": str,
     "profile": str,
@@ -164,8 +164,8 @@ def _in_file(table: Mapping[str, Any], name: str) -> Setting | None:
     return Setting(table[name], FILE) if name in table else None
 
 
-def _require(setting: Setting, form: re.Pattern[str], expected: str) -> None:
-    if not form.fullmatch(setting.value):
+def _require(setting: Setting, form: str, expected: str) -> None:
+    if not re.fullmatch(form, setting.value, re.ASCII):
         raise ConfigurationError(
             f"{setting.origin}: {setting.value!r} is not {expected}.", hint="Correct it."
         )
@@ -200,10 +200,13 @@ def _toml(folder: Path) -> dict[str, Any]:
 def _parsed(path: Path) -> dict[str, Any]:
     try:
         is_pipe = path.is_fifo()  # to read it would be to wait
-        content = {} if is_pipe else tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        text = "" if is_pipe else path.read_text(encoding="utf-8-sig")
+        import tomllib  # where there is a file: most commands find none
+
+        content = tomllib.loads(text)
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, or not TOML
         raise ConfigurationError(
             f"{path} cannot be read.", reason=str(error), hint="Correct the file."
         ) from error

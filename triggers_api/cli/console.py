@@ -4,7 +4,6 @@ On a terminal an answer may be a table or a panel. In a pipe it is plain lines, 
 cut: a table is tab-separated. With `--json` stdout is one JSON document and nothing else, errors too.
 """
 
-import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,17 +30,20 @@ def answer(text: str) -> None:
 
 def answer_json(document: Mapping[str, Any]) -> None:
     """Write the answer for a program."""
-    answer(json.dumps(document, indent=2, ensure_ascii=not _takes_all_text(sys.stdout)))
+    answer(_json(document, indent=2))
 
 
 def answer_line(document: Mapping[str, Any]) -> None:
     """Write one line of an answer that comes bit by bit, for a program."""
-    answer(json.dumps(document, ensure_ascii=not _takes_all_text(sys.stdout)))
+    answer(_json(document))
     sys.stdout.flush()
 
 
-def _takes_all_text(stream: TextIO) -> bool:
-    return (stream.encoding or "").lower().replace("-", "") == "utf8"
+def _json(document: Mapping[str, Any], *, indent: int | None = None) -> str:
+    import json  # most answers are for people
+
+    takes_all_text = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    return json.dumps(document, indent=indent, ensure_ascii=not takes_all_text)
 
 
 def printable(text: str) -> str:

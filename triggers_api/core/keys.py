@@ -7,7 +7,6 @@ finds a leaked key. An operator's own key is taken when it is 16 to 128 characte
 
 import hashlib
 import re
-import secrets
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,9 @@ from triggers_api.errors import CorruptRecordError
 
 LOCAL_KEY = "test-api-key-12345"
 """The well-known key of `AUTH_MODE=local` (requirements, section 1.4); it opens nothing on AWS."""
+
+DEFAULT_AUTH_CACHE_SECONDS = 30
+"""How long a warm process trusts a key that it has looked up, unless it is set otherwise."""
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _FORM = re.compile(r"[A-Za-z0-9_-]{16,128}", re.ASCII)
@@ -158,6 +160,8 @@ def is_well_formed(key: str) -> bool:
 
 def generate(stage: str) -> str:
     """Return a new key of 256 random bits for a stage."""
+    import secrets  # noqa: PLC0415 - neither the Lambda nor most commands make keys
+
     body = f"{GENERATED_PREFIX}{stage}_{secrets.token_urlsafe(32)}"
     return f"{body}_{_checksum(body)}"
 

@@ -75,7 +75,7 @@ def build(folder: Path, *, runtime: str, architecture: str) -> Artifact:
     if interpreter:
         compile_sources(folder, interpreter)
     _make_uniform(folder)
-    return Artifact(runtime, _zipped_bytes(folder), interpreter.version if interpreter else None)
+    return Artifact(runtime, zipped_bytes(folder), interpreter.version if interpreter else None)
 
 
 def copy_service(folder: Path) -> None:
@@ -142,7 +142,7 @@ def _make_uniform(folder: Path) -> None:
         os.utime(path, (_TIME, _TIME))
 
 
-def _zipped_bytes(folder: Path) -> int:
+def zipped_bytes(folder: Path) -> int:
     """Return the size of the folder as a zip file, packed as SAM packs it."""
     with tempfile.TemporaryFile() as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:

@@ -5,8 +5,9 @@ half of its time. The form is the sourceless one (`module.pyc` in the place of `
 slower and makes the artifact a fifth smaller than both. What a log line shows of an error, file and line, is
 in the bytecode; it names the sources where Lambda would have them.
 
-Any interpreter of the same minor version will do, whatever its processor; none is downloaded for it, as a
-deployment should not surprise. Another patch release may compile to other bytes.
+Any released interpreter of the same minor version will do, whatever its processor: before a release the form
+of bytecode still changes, and a function with another form and no sources could not even start. None is
+downloaded for it, as a deployment should not surprise. Another patch release may compile to other bytes.
 """
 
 import shutil
@@ -24,7 +25,8 @@ TASK_ROOT = "/var/task/"
 
 _TELLS_ITSELF = """
 import platform, sys
-print(sys.implementation.cache_tag, platform.python_version(), sys.executable, sep="\\n")
+kind = sys.implementation.cache_tag, sys.version_info.releaselevel
+print(*kind, platform.python_version(), sys.executable, sep="\\n")
 """
 # Unchecked: beside a source it is valid whatever the source's time is, and no time of the build is in it.
 _COMPILES = """
@@ -39,6 +41,8 @@ for line in sys.stdin.read().split("\\n"):
 """
 _READ_THEIR_SOURCE = ("anyio/__init__.py", "anyio/abc/__init__.py")
 """Modules that find out by their own source what to import later, and import all at once without it (3 %)."""
+_ANSWER_SECONDS = 30
+_COMPILE_SECONDS = 300
 _ISOLATED = ("-I", "-S")  # nothing of this machine's settings, nor of its packages
 
 
@@ -66,7 +70,7 @@ def compile_sources(folder: Path, interpreter: Interpreter) -> None:
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.py"))
     lines = [f"{name}\t{'keep' if name in _READ_THEIR_SOURCE else ''}" for name in names]
     command = [interpreter.executable, *_ISOLATED, "-c", _COMPILES, str(folder.absolute()), TASK_ROOT]
-    done = _run(command, given="\n".join(lines))
+    done = _run(command, given="\n".join(lines), seconds=_COMPILE_SECONDS)
     if done is None or done.returncode:
         raise BuildError(
             f"Python {interpreter.version} cannot compile the artifact.",
@@ -89,12 +93,12 @@ def _candidates(runtime: str, uv: str) -> Iterator[str]:
 
 
 def _asked(executable: str, runtime: str) -> Interpreter | None:
-    """Return the interpreter where it is of the runtime's version; what is on PATH may be a mere launcher."""
+    """Return the interpreter where it is of the runtime's version; what is on PATH may be anything."""
     done = _run([executable, *_ISOLATED, "-c", _TELLS_ITSELF])
-    if done is None or done.returncode:
-        return None
-    tag, version, itself = done.stdout.splitlines()
-    return Interpreter(itself, version) if tag == _cache_tag(runtime) else None
+    match done.stdout.splitlines() if done and not done.returncode else []:
+        case [tag, "final", version, itself] if tag == _cache_tag(runtime):
+            return Interpreter(itself, version)
+    return None
 
 
 def _cache_tag(runtime: str) -> str:
@@ -102,12 +106,24 @@ def _cache_tag(runtime: str) -> str:
     return "cpython-" + runtime.removeprefix("python").replace(".", "")
 
 
-def _run(command: Sequence[str], given: str = "") -> subprocess.CompletedProcess[str] | None:
-    """Run a program where no stray file of an operator's folder decides what it does; None if it is none."""
+def _run(
+    command: Sequence[str], given: str = "", seconds: float | None = None
+) -> subprocess.CompletedProcess[str] | None:
+    """Run a program where no stray file of an operator's folder decides what it does.
+
+    None where it is no program, or does not end in time.
+    """
     with scratch_folder() as empty:
         try:
             return subprocess.run(  # noqa: S603 - no shell, and nothing of a stranger in it
-                command, cwd=empty, input=given, capture_output=True, text=True, check=False
+                command,
+                cwd=empty,
+                input=given,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                check=False,
+                timeout=seconds or _ANSWER_SECONDS,
             )
-        except OSError:
+        except (OSError, subprocess.TimeoutExpired):
             return None

@@ -15,15 +15,14 @@ from triggers_api.errors import (
     KeyStateError,
 )
 from triggers_api.ops.target import LOCAL
-from triggers_api.settings import DEFAULT_AUTH_CACHE_SECONDS
 
 MAX_NAME = 100
-REFUSED_WITHIN_SECONDS = DEFAULT_AUTH_CACHE_SECONDS
+REFUSED_WITHIN_SECONDS = keys.DEFAULT_AUTH_CACHE_SECONDS
 """How long a warm process may still let a revoked key in, unless the service is set otherwise."""
 
-_DURATION = re.compile(r"(\d{1,6})([smhdw])", re.ASCII)
+_DURATION = r"(\d{1,6})([smhdw])"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_ID = re.compile(r"[0-9a-f]{4,12}", re.ASCII)
+_ID = r"[0-9a-f]{4,12}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Shown:
 
 def seconds_of(duration: str) -> int:
     """Return the seconds of `90d`, `24h`, `30m`, `45s` or `2w`; `ConfigurationError` for another text."""
-    match = _DURATION.fullmatch(duration)
+    match = re.fullmatch(_DURATION, duration, re.ASCII)
     if match is None:
         raise ConfigurationError(
             f"{duration!r} is not a duration.", hint="Write a number and s, m, h, d or w: 45s, 24h, 90d."
@@ -137,7 +136,7 @@ class Keys:
         try:
             record = self._find(named)
         except KeyNotFoundError:
-            if _ID.fullmatch(named):
+            if re.fullmatch(_ID, named, re.ASCII):
                 raise
             return Shown(None, "unknown: no key with this value was ever made here", admitted=False)
         state = state_of(record, self.now)
@@ -213,7 +212,7 @@ class Keys:
         return record
 
     def _digest(self, named: str) -> str:
-        return self._digest_with_id(named) if _ID.fullmatch(named) else _digest_of(named)
+        return self._digest_with_id(named) if re.fullmatch(_ID, named, re.ASCII) else _digest_of(named)
 
     def _digest_with_id(self, named: str) -> str:
         """Return the digest of the one key with this id, readable or damaged."""
@@ -243,7 +242,7 @@ def _later(now: int, seconds: int) -> str:
 
 def _typing_error(named: str) -> str | None:
     """Say why a text can be no key, id or digest; a key that an operator chose may be as it likes."""
-    if _ID.fullmatch(named) or keys.is_digest(named):
+    if re.fullmatch(_ID, named, re.ASCII) or keys.is_digest(named):
         return None
     if keys.is_well_formed(named) and not named.startswith(keys.GENERATED_PREFIX):
         return None
@@ -262,7 +261,7 @@ def _digest_of(named: str) -> str:
 
 def is_id(named: str) -> bool:
     """Tell whether a text is an id or the beginning of one; keys are longer."""
-    return _ID.fullmatch(named) is not None
+    return re.fullmatch(_ID, named, re.ASCII) is not None
 
 
 def _unknown() -> KeyNotFoundError:

@@ -97,13 +97,14 @@ class DynamoDB:
 class _OneEndpoint(Loader):
     """botocore's data, without the rules by which it derives a call's endpoint from its parameters.
 
-    Where a service has no such rules, botocore takes the endpoint of the region, once. It is the same one for
-    all that we call, and the rules cost 8 to 12 % of a call's CPU.
+    Where a service has no such rules, botocore takes the endpoint of the region, once. It serves all that we
+    call, whatever account's it is, and the rules cost 8 to 12 % of a call's CPU. Other services, which a
+    profile's credentials may come from, keep theirs.
     """
 
     def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
         """Load a file, or say that there is none, as botocore's own does."""
-        if type_name == "endpoint-rule-set-1":
+        if (service_name, type_name) == ("dynamodb", "endpoint-rule-set-1"):
             raise UnknownServiceError(service_name=service_name, known_service_names="")
         return super().load_service_model(service_name, type_name, api_version)
 
@@ -118,7 +119,9 @@ def make_client(
     """
     session = botocore.session.Session(profile=profile)
     try:
-        if not session.get_config_variable("use_fips_endpoint"):  # of those only the rules know all names
+        # Of these two kinds of endpoint only the rules know all names.
+        special = ("use_fips_endpoint", "use_dualstack_endpoint")
+        if not any(session.get_config_variable(name) for name in special):
             session.register_component("data_loader", _OneEndpoint())
         if endpoint_url and session.get_credentials() is None:
             # DynamoDB Local asks for a signature, and takes any.

@@ -1,7 +1,8 @@
 """Events as items of a table.
 
-A payload is JSON text, compressed in an item of over 1 KiB where that is smaller: DynamoDB bills each started
-kilobyte, in the table and again in the index, and an item may have 400 KB.
+A payload is JSON text, compressed where the item is over 1 KiB, or will be once it is acknowledged, and where
+that is smaller: DynamoDB bills each started kilobyte, in the table and again in the index, and an item may
+have 400 KB.
 """
 
 import zlib
@@ -15,6 +16,9 @@ from triggers_api.errors import CorruptRecordError
 from triggers_api.store.calls import logger
 
 _BILLED_BYTES = 1024
+_ADDED_BY_AN_ACK = 72
+"""Bytes: a longer status, and the names and values of `acknowledged_at` and `ack_nonce`."""
+
 _MAX_INFLATED_BYTES = 8 * 409_600  # a body's numbers may grow fourfold when written out: 1e15
 
 
@@ -30,7 +34,7 @@ def item_of(event: Event) -> dict[str, Any]:
         "status": {"S": PENDING},
         "ttl": {"N": str(event.expires_at)},
     }
-    if _size(item) > _BILLED_BYTES:
+    if _size(item) + _ADDED_BY_AN_ACK > _BILLED_BYTES:
         item["payload"] = _packed(event.payload)
     return item
 

@@ -1,0 +1,70 @@
+"""Compute what the service costs into DEPLOYMENT.md: `python -m tests.bench.costs tests/bench/figures.json`.
+
+What stands there between two marks is computed from figures of the bench and from prices, and is never edited
+by hand.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from tests.bench.cost_inputs import PRICES, InputError, load_figures, load_prices
+from tests.bench.cost_model import Kept, Service, Size
+from tests.bench.cost_tables import choices, million_events, time
+from tests.recordings import GUIDE, with_text
+from triggers_api.ops.template import Template
+
+MARK = "<!-- computed: {} -->"
+END = "<!-- end of the computation -->"
+
+
+def computed(figures: Path, prices: Path = PRICES) -> dict[str, str]:
+    """Return what stands at each mark; `InputError` where a file cannot be used."""
+    of, inputs = load_figures(figures), load_prices(prices)
+    product, baseline = (Service(of[name], *inputs) for name in ("product", "baseline"))
+    size, kept = defaults()
+    return {
+        "a million events": million_events(product, baseline, size, kept),
+        "time": time(product, baseline),
+        "choices": choices(product, size, kept),
+    }
+
+
+def defaults() -> tuple[Size, Kept]:
+    """Return what the template gives a function, and for how long it keeps things."""
+    value = {name: one.default for name, one in Template.load().parameters.items()}
+    size = Size(int(value["MemorySize"]), value["Architecture"])
+    return size, Kept(int(value["EventTtlDays"]), int(value["LogRetentionDays"]))
+
+
+def with_costs(guide: str, texts: dict[str, str]) -> str:
+    """Return a document with each text at its mark."""
+    for name, text in texts.items():
+        guide = with_text(guide, MARK.format(name), text, END)
+    return guide
+
+
+def main() -> int:
+    """Write the tables; 1 where figures or prices cannot be used."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.costs", description=(__doc__ or "").partition(":")[0]
+    )
+    parser.add_argument(
+        "figures", type=Path, metavar="FIGURES.json", help="of `python -m tests.bench --json`"
+    )
+    parser.add_argument(
+        "--prices", type=Path, default=PRICES, metavar="FILE", help="in the form of prices.toml"
+    )
+    given = parser.parse_args()
+    try:
+        texts = computed(given.figures, given.prices)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 1
+    GUIDE.write_text(with_costs(GUIDE.read_text(encoding="utf-8"), texts), encoding="utf-8")
+    print("\n".join(texts.values()), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
