@@ -5,7 +5,6 @@ random bits, and a CRC-32 in base 62 by which a typing error is told without a l
 finds a leaked key. An operator's own key is taken when it is 16 to 128 characters of `[A-Za-z0-9_-]`.
 """
 
-import hashlib
 import re
 import zlib
 from collections.abc import Iterator, Mapping
@@ -22,13 +21,14 @@ DEFAULT_AUTH_CACHE_SECONDS = 30
 """How long a warm process trusts a key that it has looked up, unless it is set otherwise."""
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_FORM = re.compile(r"[A-Za-z0-9_-]{16,128}", re.ASCII)
-_GENERATED = re.compile(r"(trg_[a-z0-9-]+_[A-Za-z0-9_-]{43})_([0-9A-Za-z]{6})", re.ASCII)
-_NAME = re.compile(r"[^\ud800-\udfff]+", re.DOTALL)  # a text that has a UTF-8
+# Patterns are texts here: most processes use few of them, and Python keeps those that it has compiled.
+_FORM = r"[A-Za-z0-9_-]{16,128}"
+_GENERATED = r"(trg_[a-z0-9-]+_[A-Za-z0-9_-]{43})_([0-9A-Za-z]{6})"
+_NAME = r"[^\ud800-\udfff]+"  # a text that has a UTF-8
 GENERATED_PREFIX = "trg_"
 _RANDOM_CHARACTERS = 43
 _SHOWN_ONLY = {"created_at", "name", "prefix", "revoked_at"}
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+_DIGEST = r"sha256:[0-9a-f]{64}"
 _MIN_DIFFERENT = 8
 _ID_CHARACTERS = 12
 
@@ -52,7 +52,9 @@ class KeyRecord:
             raise CorruptRecordError("The record of a key is damaged: it is not stored under a digest.")
         if not isinstance(self.is_active, bool):
             raise self._damaged("is_active is not a boolean")
-        if self.source is not None and not (isinstance(self.source, str) and _NAME.fullmatch(self.source)):
+        if self.source is not None and not (
+            isinstance(self.source, str) and re.fullmatch(_NAME, self.source)
+        ):
             raise self._damaged("source is not a name")
         if self.expires_at is not None and not (
             isinstance(self.expires_at, str) and is_time(self.expires_at)
@@ -117,10 +119,10 @@ def flaw_of(key: str) -> str | None:
     """
     generated = key.startswith(GENERATED_PREFIX)
     flaws = (
-        (not _FORM.fullmatch(key), "a key is 16 to 128 characters of A-Z, a-z, 0-9, _ and -"),
+        (not re.fullmatch(_FORM, key), "a key is 16 to 128 characters of A-Z, a-z, 0-9, _ and -"),
         (key.startswith("-"), "it begins with -, and would be taken for an option"),
         (
-            generated and not (_GENERATED.fullmatch(key) and is_well_formed(key)),
+            generated and not (re.fullmatch(_GENERATED, key) and is_well_formed(key)),
             "it looks like a generated key with a typing error, or with a part missing",
         ),
         (len(set(key)) < _MIN_DIFFERENT, f"it has fewer than {_MIN_DIFFERENT} different characters"),
@@ -135,26 +137,28 @@ def flaw_of(key: str) -> str | None:
 
 def prefix_of(key: str) -> str:
     """Return what may be shown of a key, for its owner to recognise: of what is secret, four characters."""
-    generated = _GENERATED.fullmatch(key)
+    generated = re.fullmatch(_GENERATED, key)
     public = len(generated[1]) - _RANDOM_CHARACTERS if generated else 0
     return key[: public + 4]
 
 
 def digest_of(key: str) -> str:
     """Return what is stored of a key: `sha256:` and 64 hexadecimal digits."""
+    import hashlib  # noqa: PLC0415 - it loads OpenSSL, which most commands do without
+
     return "sha256:" + hashlib.sha256(key.encode()).hexdigest()
 
 
 def is_digest(text: str) -> bool:
     """Tell whether a text has the form that `digest_of` gives."""
-    return _DIGEST.fullmatch(text) is not None
+    return re.fullmatch(_DIGEST, text) is not None
 
 
 def is_well_formed(key: str) -> bool:
     """Tell whether a text can be a key at all; a generated key's checksum must be right."""
-    if not _FORM.fullmatch(key):
+    if not re.fullmatch(_FORM, key):
         return False
-    generated = _GENERATED.fullmatch(key)
+    generated = re.fullmatch(_GENERATED, key)
     return generated is None or _checksum(generated[1]) == generated[2]
 
 
