@@ -3,8 +3,8 @@
 Its four phases: the document's examples, each boundary of each schema, random requests, and chains of them
 (what one answer says, the id of an event for instance, goes into the next). All of its checks are on but one:
 `positive_data_acceptance` asks that what fits the schema be accepted, while the contract answers 400 to a
-cursor that it did not make and 422 to an idempotency key that came with another request. And a query may hold
-parameters of other people's (`allow-extra-parameters`): the service ignores them, as caches and trackers expect.
+cursor that it did not make and 422 to an idempotency key that came with another request. And a query
+may hold parameters that nobody knows (`allow-extra-parameters`): the service ignores them, as is usual.
 """
 
 from collections import Counter
