@@ -40,6 +40,7 @@ METHODS = st.sampled_from(["GET", "POST", "DELETE", "OPTIONS", "PUT", "HEAD"])
 NAMES = st.sampled_from(["X-API-Key", "x-api-key", "Content-Type", "Idempotency-Key", "X-Request-ID", "Host"])
 PARAMETERS = st.sampled_from(["limit", "cursor", "source", "event_type", "other"])
 BODIES = st.sampled_from([BODY, BODY[:-1], base64.b64encode(BODY.encode()).decode(), "null", "[" * 50_000])
+CROWDS = st.sampled_from([dict.fromkeys(map(str, range(5000)), [KEY]), {"limit": ["1"] * 5000}])
 VALUES = st.just(KEY) | WILD_TEXTS | WILD
 
 
@@ -57,9 +58,9 @@ PARTS: dict[str, st.SearchStrategy[Any]] = {
     "httpMethod": METHODS | METHODS | WILD,
     "path": PATHS | PATHS | WILD,
     "headers": KEYED | one_value(NAMES) | WILD,
-    "multiValueHeaders": MANY_KEYED | MANY_KEYED | many_values(NAMES) | WILD,
+    "multiValueHeaders": MANY_KEYED | MANY_KEYED | many_values(NAMES) | CROWDS | WILD,
     "queryStringParameters": st.none() | one_value(PARAMETERS) | WILD,
-    "multiValueQueryStringParameters": st.none() | many_values(PARAMETERS) | WILD,
+    "multiValueQueryStringParameters": st.none() | many_values(PARAMETERS) | CROWDS | WILD,
     "pathParameters": st.none() | st.fixed_dictionaries({"proxy": PATHS | WILD}) | WILD,
     "requestContext": WILD,
     "body": BODIES | BODIES | WILD,
