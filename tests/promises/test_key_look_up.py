@@ -2,8 +2,7 @@
 
 What is looked up is a digest, by equality, in the store; no character of a key is ever compared with those of
 a stored one. Time itself is not measured: what is recorded is each line that runs of the code that decides,
-and what the store is asked, for keys that have nothing, a part, or all but one character in common with a good
-one.
+and what the store is asked, for keys that have nothing, a part, or all but one character in common with it.
 """
 
 import hmac
