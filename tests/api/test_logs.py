@@ -141,6 +141,7 @@ def test_at_info_store_calls_are_not_logged(api: Api) -> None:
     assert (log.lines("store call"), len(log.lines("request"))) == ([], 1)
 
 
+@pytest.mark.promise(11)
 def test_a_crash_is_logged_with_its_frames_and_without_its_text(
     sqlite_stores: Stores, clock: FakeClock, log: Log, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -158,12 +159,3 @@ def test_a_crash_is_logged_with_its_frames_and_without_its_text(
     assert "KeyError" in frames
     assert CANARY not in log.text + of_others(caplog)
     assert log.lines("request")[-1]["status"] == 500
-
-
-def test_no_input_makes_a_second_line_or_a_forged_one(local_api: Api) -> None:
-    for in_lambda in (True, False):
-        stream = _configured("INFO", in_lambda=in_lambda)
-        local_api.ingest(source="a\u2028b\u00a0status=200 é")
-        local_api.inbox(source="x\u2029y z=1")
-        local_api.call("GE\nT", "/v1/inbox")
-        assert len(stream.getvalue().splitlines()) == 3
