@@ -81,8 +81,9 @@ def with_key(value: Any, key: str) -> Any:
     return key if value == KEY else value
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.promise(9)
-@examples(1000, long=30_000)
+@examples(1000, long=20_000)
 @given(drawn=EVENTS | EVENTS | EVENTS | WILD, whole=st.booleans())
 def test_an_event_of_any_form_gets_a_well_formed_answer(
     lambda_api: Api, drawn: Any, whole: bool, tried: Tried

@@ -140,8 +140,9 @@ def aws(dynamodb_stores: Stores, clock: FakeClock) -> Api:
     return Api(dynamodb_stores, clock, door="lambda")
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.promise(5, 9, 11)
-@examples(40, long=2000)
+@examples(40, long=1000)
 @example(damage={"payload": {"B": bomb(9)}}, key={})
 @given(
     damage=st.dictionaries(
@@ -175,8 +176,9 @@ def test_a_damaged_item_of_the_table_never_breaks_a_page(
     tried(1)
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.promise(5, 9, 11)
-@examples(60, long=3000)
+@examples(60, long=2000)
 @given(
     damage=st.dictionaries(st.sampled_from(COLUMNS), CELLS, min_size=1, max_size=2),
     event_id=st.none() | IDS | st.binary(max_size=20),
