@@ -179,6 +179,7 @@ def test_a_damaged_item_of_the_table_never_breaks_a_page(
 @pytest.mark.timeout(1800)
 @pytest.mark.promise(5, 9, 11)
 @examples(60, long=2000)
+@example(damage={"metadata": "{}"}, event_id=None, as_text=False)
 @given(
     damage=st.dictionaries(st.sampled_from(COLUMNS), CELLS, min_size=1, max_size=2),
     event_id=st.none() | IDS | st.binary(max_size=20),
