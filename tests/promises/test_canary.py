@@ -116,7 +116,7 @@ def crashes(api: Watched, events: FailingEvents) -> None:
 
 
 @pytest.fixture
-def broken_store(stores: Stores, request: pytest.FixtureRequest, tmp_path: Path) -> Stores:
+def broken_store(stores: Stores, tmp_path: Path) -> Stores:
     """Stores of which that of the events fails at every call, and logs it itself."""
     if door_of(stores) == "lambda":
         nobody = DynamoDB(region=REGION, endpoint_url="http://127.0.0.1:1")
