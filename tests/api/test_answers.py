@@ -134,6 +134,7 @@ def test_an_acceptable_request_id_comes_back_in_header_and_body(
 @pytest.mark.parametrize(
     "sent", ["", " ", "x" * 129, "a b", "a\tb", "a/b", "é", "a\u200bb", "\uff11", "<script>", '"a"', "a,b"]
 )
+@pytest.mark.promise(9)
 def test_another_request_id_is_replaced_by_a_uuid_v4(each_door: Api, sent: str) -> None:
     answers = [each_door.get(path, headers=[("X-Request-ID", sent)]) for path in ("/v1/health", "/no")]
     made = {answer.headers["x-request-id"] for answer in answers}
@@ -142,11 +143,13 @@ def test_another_request_id_is_replaced_by_a_uuid_v4(each_door: Api, sent: str) 
         assert (UUID(one).version, str(UUID(one))) == (4, one)
 
 
+@pytest.mark.promise(9)
 def test_two_request_ids_are_none(each_door: Api) -> None:
     answer = each_door.get("/v1/health", headers=[("X-Request-ID", "a"), ("X-Request-ID", "b")])
     assert UUID(answer.headers["x-request-id"]).version == 4
 
 
+@pytest.mark.promise(9)
 def test_without_a_request_id_each_answer_has_its_own(each_door: Api) -> None:
     ids = {
         each_door.get(path).headers["x-request-id"] for path in ("/v1/health", "/v1/health", "/", "/v1/inbox")

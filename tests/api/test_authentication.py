@@ -264,6 +264,7 @@ def test_a_changed_source_holds_after_the_cache_s_seconds(
 
 
 @pytest.mark.parametrize("failure", [StoreUnavailableError("down"), CorruptRecordError("damaged")])
+@pytest.mark.promise(12)
 def test_a_key_that_cannot_be_checked_is_answered_with_503(
     guarded_api: Api, keys: Keys, clock: FakeClock, failure: Exception
 ) -> None:
@@ -285,6 +286,7 @@ def test_what_cannot_be_a_key_is_refused_without_a_look_up(guarded_api: Api, key
     assert keys.found == 0
 
 
+@pytest.mark.promise(12)
 def test_a_failure_of_the_key_store_that_nobody_expected_lets_nobody_in(guarded_api: Api, keys: Keys) -> None:
     keys.failure = RuntimeError("bug")
     assert guarded_api.inbox().refusal == (500, "INTERNAL_ERROR")

@@ -123,6 +123,7 @@ def test_a_store_that_cannot_be_used_is_503_and_a_retry_is_invited(
     ],
     ids=lambda failure: type(failure).__name__,
 )
+@pytest.mark.promise(11)
 def test_what_nobody_expected_is_500_and_says_nothing_of_its_cause(
     fragile_api: Api, events: FailingEvents, failure: Exception
 ) -> None:

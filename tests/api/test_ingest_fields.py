@@ -152,6 +152,7 @@ def test_metadata_that_is_not_valid_is_refused(local_api: Api, field: str, value
 
 
 @pytest.mark.parametrize("name", [CANARY, "", "Source", "source ", "request_id", "event_id", CANARY * 20_000])
+@pytest.mark.promise(9, 11)
 def test_an_unknown_field_is_refused_and_not_quoted(local_api: Api, name: str) -> None:
     answer = local_api.post("/v1/events", {**GOOD, name: CANARY})
     assert_refused(local_api, answer, "body")
@@ -159,6 +160,7 @@ def test_an_unknown_field_is_refused_and_not_quoted(local_api: Api, name: str) -
     assert_refused(local_api, answer, "metadata")
 
 
+@pytest.mark.promise(9)
 def test_a_thousand_unknown_fields_make_a_small_answer(local_api: Api) -> None:
     answer = local_api.post("/v1/events", {**GOOD, **{f"{CANARY}{n}": n for n in range(1000)}})
     assert answer.refusal == (400, "VALIDATION_ERROR")

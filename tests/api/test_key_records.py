@@ -31,6 +31,7 @@ DAMAGED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGED)
+@pytest.mark.promise(12)
 def test_a_damaged_item_of_the_keys_table_gives_503(
     dynamodb_stores: Stores, shared_tables: Tables, clock: FakeClock, damage: str
 ) -> None:
@@ -76,6 +77,7 @@ def test_a_key_in_clear_in_the_table_opens_nothing(
         ("source", b"shop"),
     ],
 )
+@pytest.mark.promise(12)
 def test_a_damaged_row_of_the_local_file_gives_503(
     sqlite_stores: Stores, tmp_path: Path, clock: FakeClock, column: str, value: object
 ) -> None:

@@ -130,6 +130,7 @@ def test_a_parameter_that_comes_twice_is_refused(api: Api, handler: Handler) -> 
     "host",
     ["a:b:c", "[::1]", "[::1]:443", "", ":", "x:y", "a" * 5000, "é", "\ud800", "\x00", "h:99999999999"],
 )
+@pytest.mark.promise(9)
 def test_a_host_header_of_any_form_does_no_harm(api: Api, handler: Handler, host: str) -> None:
     response = handler(ingest_event(api, host=host))
     checked(response)
@@ -137,6 +138,7 @@ def test_a_host_header_of_any_form_does_no_harm(api: Api, handler: Handler, host
 
 
 @pytest.mark.parametrize("port", ["", "x", "99999999999", "443, 443"])
+@pytest.mark.promise(9)
 def test_a_forwarded_port_of_any_form_does_no_harm(api: Api, handler: Handler, port: str) -> None:
     headers = [("X-API-Key", api.key), ("X-Forwarded-Port", port), ("X-Forwarded-Proto", port)]
     assert handler(rest_event("GET", "/v1/inbox", headers=headers))["statusCode"] == 200
@@ -162,6 +164,7 @@ def surrogates_in_the_body() -> list[Change]:
         {"body": base64.b64encode(BODY[:-1]).decode(), "isBase64Encoded": True},
     ],
 )
+@pytest.mark.promise(9)
 def test_a_body_that_is_not_strict_json_is_refused_and_nothing_is_stored(
     api: Api, handler: Handler, change: Change
 ) -> None:
@@ -179,6 +182,7 @@ def test_the_limit_of_a_body_counts_the_decoded_bytes(api: Api, handler: Handler
 
 
 @pytest.mark.parametrize("text", ["\ud800", "a\udfffb"])
+@pytest.mark.promise(9)
 def test_lone_surrogates_in_a_query_are_refused(api: Api, handler: Handler, text: str) -> None:
     for query in ({"source": [text]}, {"cursor": [text]}, {"limit": [text]}, {text: ["1"]}):
         event = rest_event("GET", "/v1/inbox", headers=[("x-api-key", api.key)])
@@ -187,6 +191,7 @@ def test_lone_surrogates_in_a_query_are_refused(api: Api, handler: Handler, text
 
 
 @pytest.mark.parametrize("text", ["\ud800", "a\udfffb", "\u200b", "é", "\x00", "a\r\nb: c", "\U0001f600"])
+@pytest.mark.promise(9)
 def test_odd_characters_in_headers_get_an_answer(api: Api, handler: Handler, text: str) -> None:
     for name in ("X-Request-ID", "User-Agent", "Origin", "Accept", "Cookie", "X-Forwarded-For"):
         event = rest_event("GET", "/v1/inbox", headers=[("X-API-Key", api.key), (name, text)])

@@ -45,6 +45,7 @@ def listing(api: Api, **changes: object) -> dict[str, Any]:
         ("/" + "a" * 100_000, 404),
     ],
 )
+@pytest.mark.promise(9)
 def test_a_path_of_any_form_is_answered(api: Api, handler: Handler, path: object, status: int) -> None:
     response = handler(listing(api, path=path, pathParameters=None))
     checked(response)
@@ -53,6 +54,7 @@ def test_a_path_of_any_form_is_answered(api: Api, handler: Handler, path: object
 
 
 @pytest.mark.parametrize("method", ["\ud800", "get", "G T", "OPTIONS\n", "é", "X" * 5000])
+@pytest.mark.promise(9)
 def test_a_method_of_any_form_is_answered(api: Api, handler: Handler, method: str) -> None:
     response = handler(listing(api, httpMethod=method))
     assert (response["statusCode"], checked(response)["error"]["code"]) == (405, "METHOD_NOT_ALLOWED")
@@ -60,6 +62,7 @@ def test_a_method_of_any_form_is_answered(api: Api, handler: Handler, method: st
 
 
 @pytest.mark.parametrize("name", ["X-\ud800", "\udfff", "X Y", "é", "", "a\nb", "a:b", ":path", "x" * 10_000])
+@pytest.mark.promise(9)
 def test_a_header_s_name_of_any_form_does_no_harm(api: Api, handler: Handler, name: str) -> None:
     event = listing(api)
     event["headers"][name] = "v"
@@ -91,6 +94,7 @@ def test_a_header_s_name_of_any_form_does_no_harm(api: Api, handler: Handler, na
         {"stageVariables": 7, "more": {"a": [1]}},
     ],
 )
+@pytest.mark.promise(9)
 def test_parts_that_are_missing_or_of_another_type_do_no_harm(
     api: Api, handler: Handler, changes: dict[str, Any]
 ) -> None:
@@ -100,12 +104,14 @@ def test_parts_that_are_missing_or_of_another_type_do_no_harm(
 
 
 @pytest.mark.parametrize("event", [None, [], "text", 7, {}, {"headers": 7}, {"Records": [{"body": "x"}]}])
+@pytest.mark.promise(9)
 def test_what_is_no_event_of_a_gateway_is_not_found(handler: Handler, event: object) -> None:
     response = handler(event)
     assert (response["statusCode"], checked(response)["error"]["code"]) == (404, "NOT_FOUND")
 
 
 @pytest.mark.parametrize("failure", [RuntimeError("canary"), UnicodeError("canary"), KeyError("canary")])
+@pytest.mark.promise(9, 11)
 def test_a_crash_outside_of_the_app_is_a_500_in_the_one_shape(failure: Exception) -> None:
     def crashing(event: Any, context: Any) -> dict[str, Any]:
         raise failure

@@ -58,6 +58,7 @@ def run(events: list[Any], variables: Mapping[str, str]) -> subprocess.Completed
     )
 
 
+@pytest.mark.promise(11)
 def test_the_handler_serves_a_whole_session(dynamodb_stores: Stores, shared_tables: Tables) -> None:
     key = generate("prod")
     dynamodb_stores.keys.add(KeyRecord(digest_of(key), is_active=True))
@@ -115,6 +116,7 @@ def test_the_handler_serves_a_whole_session(dynamodb_stores: Stores, shared_tabl
     assert not {"typer", "rich", "triggers_api.cli", "triggers_api.ops", "uvicorn"} & set(modules)
 
 
+@pytest.mark.promise(12)
 def test_a_store_out_of_reach_is_503_also_for_the_key(shared_tables: Tables) -> None:
     event = rest_event("GET", "/v1/inbox", headers=[("X-API-Key", generate("prod"))])
     variables = environment(shared_tables, DYNAMODB_ENDPOINT_URL="http://127.0.0.1:9")

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -98,6 +99,7 @@ def test_paging_gives_every_matching_pending_event_once_in_order(
         assert api.delete(f"/v1/events/{event_id}").status == 200
 
 
+@pytest.mark.promise(9)
 @moderate
 @given(body=st.binary(max_size=200) | VALUES.map(lambda value: json.dumps(value).encode()))
 def test_no_body_makes_anything_but_an_answer_of_the_contract(local_api: Api, body: bytes) -> None:
@@ -105,6 +107,7 @@ def test_no_body_makes_anything_but_an_answer_of_the_contract(local_api: Api, bo
     assert answer.refusal == (400, "VALIDATION_ERROR")
 
 
+@pytest.mark.promise(9)
 @moderate
 @given(
     values=st.lists(

@@ -32,6 +32,7 @@ METHODS = [
 
 
 @pytest.mark.parametrize("path", ALLOWED)
+@pytest.mark.promise(9)
 def test_a_method_that_a_path_does_not_have_is_405_and_allow_names_them_all(
     each_door: Api, path: str
 ) -> None:
@@ -64,6 +65,7 @@ def test_a_method_that_a_path_does_not_have_is_405_and_allow_names_them_all(
         "/" + "a" * 8000,
     ],
 )
+@pytest.mark.promise(9)
 def test_an_unknown_path_is_404_with_or_without_a_key(local_api: Api, path: str) -> None:
     for method in ("GET", "POST", "DELETE", "PUT", "HEAD"):
         for key in ("", None):

@@ -76,6 +76,7 @@ BAD_BODIES = {
 
 
 @pytest.mark.parametrize("name", BAD_BODIES)
+@pytest.mark.promise(9)
 def test_a_body_that_is_not_strict_json_is_refused_and_nothing_is_stored(each_door: Api, name: str) -> None:
     answer = each_door.post(
         "/v1/events", body=BAD_BODIES[name], headers=[("Content-Type", "application/json")]

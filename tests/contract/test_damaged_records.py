@@ -25,6 +25,10 @@ DAMAGED_ATTRIBUTES: dict[str, dict[str, Any] | None] = {
     "no source": {"source": None},
     "number as a source": {"source": {"N": "5"}},
     "metadata that is no object": {"metadata": {"S": "[]"}},
+    "metadata without a priority": {"metadata": {"S": "{}"}},
+    "metadata with another field": {"metadata": {"S": '{"priority":"low","other":"x"}'}},
+    "metadata with a number for a text": {"metadata": {"S": '{"priority":"low","correlation_id":7}'}},
+    "pending and acknowledged": {"acknowledged_at": {"S": "2024-11-27T08:15:30.123456Z"}},
     "ttl that is no number": {"ttl": {"S": "soon"}},
 }
 
@@ -95,6 +99,8 @@ def test_a_damaged_idempotency_record_is_never_an_answer(
         "source = x'05'",
         "source = CAST(x'ff61' AS TEXT)",
         "metadata = 'null'",
+        "metadata = '{}'",
+        """metadata = '{"priority":"urgent"}'""",
         "created_at = ''",
         "expires_at = 'never'",
     ],

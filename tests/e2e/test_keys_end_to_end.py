@@ -145,6 +145,7 @@ def stored_bytes(backend: Backend) -> bytes:
     return repr(items).encode()
 
 
+@pytest.mark.promise(11)
 def test_what_is_at_rest_and_what_is_logged_holds_no_secret(service: Service, backend: Backend) -> None:
     own = "My-Own-Key_0123456789-zyxwv"
     made = service.keys.create("--name", "at rest")

@@ -94,6 +94,7 @@ def test_a_request_s_id_finds_every_line_of_it_and_no_other(
         assert tail(deployed, "--request-id", lambda_id) == lines
 
 
+@pytest.mark.promise(11)
 def test_neither_the_key_nor_the_payload_is_anywhere_in_the_log_group(
     deployed: Deployed, requests: dict[str, int]
 ) -> None:

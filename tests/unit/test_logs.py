@@ -141,6 +141,7 @@ def test_a_text_line_quotes_what_could_be_taken_for_something_else(
 
 
 @pytest.mark.parametrize("in_lambda", [True, False])
+@pytest.mark.promise(11)
 def test_a_traceback_names_types_and_places_and_quotes_nothing(capsys: Capture, in_lambda: bool) -> None:
     logs.configure("INFO", in_lambda=in_lambda)
     log_failure()
@@ -167,6 +168,7 @@ def test_a_traceback_is_a_list_in_json_and_indented_lines_in_text(capsys: Captur
 
 
 @pytest.mark.parametrize("in_lambda", [True, False])
+@pytest.mark.promise(11)
 def test_a_group_of_exceptions_is_not_quoted(capsys: Capture, in_lambda: bool) -> None:
     logs.configure("INFO", in_lambda=in_lambda)
     logger.error("bug", exc_info=ExceptionGroup(CANARY, [ValueError(CANARY), KeyError(CANARY)]))
@@ -219,6 +221,7 @@ def test_what_is_below_the_level_is_not_logged(capsys: Capture) -> None:
     assert [line["message"] for line in json_lines(capsys)] == ["seen"]
 
 
+@pytest.mark.promise(11)
 def test_the_libraries_are_not_logged_at_debug(capsys: Capture) -> None:
     logs.configure("DEBUG", in_lambda=True)
     logging.getLogger("botocore.endpoint").debug("a request with its %s", CANARY)

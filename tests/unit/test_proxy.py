@@ -63,6 +63,7 @@ PARTS = [
 events = st.fixed_dictionaries({}, optional=dict.fromkeys(" ".join(PARTS).split(), parts))
 
 
+@pytest.mark.promise(9)
 @given(anything | events)
 def test_mangum_takes_whatever_comes(event: Any) -> None:
     app = arrived(event)
@@ -212,6 +213,7 @@ def broken(event: Any, context: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("event", [None, {}, {"path": f"/{CANARY}"}, [CANARY]])
+@pytest.mark.promise(9, 11)
 def test_a_handler_that_raises_is_answered_for_in_the_shape_of_every_error(event: Any) -> None:
     answer = guarded(broken, cors_allow_origin="https://example.com")(event, None)
     request_id = answer["headers"]["x-request-id"]

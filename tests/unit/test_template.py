@@ -1,18 +1,15 @@
 """The stack's template against the requirements (section 2), word by word, and against the code it runs."""
 
 import json
-import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 import yaml
-from packaging.requirements import Requirement
 
 from tests.support import template
-from tests.support.template import DEPLOY, PATH, Stack
+from tests.support.template import PATH, Stack
 from triggers_api.api.answers import ErrorBody
 from triggers_api.api.middleware import CORS_HEADERS, CORS_MAX_AGE_SECONDS, CORS_METHODS
 from triggers_api.api.requests import MAX_BODY_BYTES
@@ -91,17 +88,6 @@ def ref(name: str) -> dict[str, str]:
 
 def arn(name: str) -> dict[str, list[str]]:
     return {"Fn::GetAtt": [name, "Arn"]}
-
-
-def requirements_in() -> list[str]:
-    lines = (DEPLOY / "requirements.in").read_text(encoding="utf-8").splitlines()
-    return [line for line in lines if not line.startswith("#")]
-
-
-def locked() -> list[str]:
-    """Return the requirements that the function is built from, each with its hashes on one line."""
-    text = re.sub(r" *\\\n *", " ", (DEPLOY / "requirements.txt").read_text(encoding="utf-8"))
-    return [line for line in text.splitlines() if line and not line.lstrip().startswith("#")]
 
 
 # --- The document
@@ -571,31 +557,3 @@ def test_the_dashboard_is_made_where_it_is_asked_for_and_is_json() -> None:
     assert "OperatorDashboard" not in Stack().resources
     body = Stack(Dashboard="true").resources["OperatorDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     assert {widget["type"] for widget in json.loads(body)["widgets"]} == {"metric"}
-
-
-# --- What the function is built from
-
-
-def test_the_function_needs_what_the_project_declares() -> None:
-    project = tomllib.loads((DEPLOY.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert len(requirements_in()) >= 5
-    assert set(requirements_in()) <= set(project["dependencies"])
-
-
-def test_every_locked_requirement_is_one_version_with_its_hashes() -> None:
-    assert len(locked()) > len(requirements_in())
-    for line in locked():
-        assert re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.]*( ; [^;]+)?( --hash=sha256:[0-9a-f]{64})+", line)
-
-
-def test_the_lock_names_no_index() -> None:
-    text = (DEPLOY / "requirements.txt").read_text(encoding="utf-8")
-    assert "://" not in text
-    assert "index" not in text
-
-
-def test_the_lock_satisfies_what_the_function_needs() -> None:
-    pinned = {one.name: one for one in (Requirement(line.partition(" --hash")[0]) for line in locked())}
-    for needed in map(Requirement, requirements_in()):
-        (pin,) = pinned[needed.name].specifier
-        assert needed.specifier.contains(pin.version)

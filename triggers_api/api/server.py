@@ -42,6 +42,7 @@ def serve(app: "ASGIApp", listener: socket.socket) -> None:
         log_config=None,
         access_log=False,
         lifespan="off",
+        ws="none",  # else an upgrade is answered by a WebSocket library, where one is, in its own words
         server_header=False,
         timeout_graceful_shutdown=5,
     )

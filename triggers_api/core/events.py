@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple, NoReturn, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 from triggers_api.core.ids import created_at, parse_event_id
 from triggers_api.core.strict_json import dump
@@ -17,6 +17,10 @@ from triggers_api.errors import CorruptRecordError, NotFoundError
 
 PENDING = "pending"
 ACKNOWLEDGED = "acknowledged"
+
+_PRIORITIES = ("low", "normal", "high")
+_METADATA_FIELDS = {"correlation_id", "idempotency_key", "priority"}
+_MAX_METADATA_TEXT = 256
 
 MAX_PAGE_BYTES = 5_500_000
 """A page's events, as Lambda encodes them; the limit of AWS for the whole response is 6 MB."""
@@ -174,13 +178,25 @@ def checked(make: Callable[[], Event]) -> Event:
             and (event.acknowledged_at is None or is_time(event.acknowledged_at))
             and isinstance(event.expires_at, int)
             and isinstance(_stored.decode(event.payload), dict)
-            and isinstance(_stored.decode(event.metadata), dict)
+            and _is_metadata(_stored.decode(event.metadata))
         )
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise CorruptRecordError(f"A stored event cannot be read ({type(error).__name__}).") from error
     if not sound:
         raise CorruptRecordError("A stored event cannot be read (it is not one of this service's).")
     return event
+
+
+def _is_metadata(value: Any) -> bool:
+    """Tell whether it is what every answer is documented to hold, and what every ingest stores."""
+    if not isinstance(value, dict):
+        return False
+    texts = [text for name, text in value.items() if name != "priority"]
+    return (
+        value.get("priority") in _PRIORITIES
+        and value.keys() <= _METADATA_FIELDS
+        and all(isinstance(text, str) and len(text) <= _MAX_METADATA_TEXT for text in texts)
+    )
 
 
 def _no_json(constant: str) -> NoReturn:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from triggers_api.core import deadline, ids
-from triggers_api.core.events import PENDING, Event, checked
+from triggers_api.core.events import ACKNOWLEDGED, PENDING, Event, checked
 from triggers_api.errors import CorruptRecordError
 from triggers_api.store.calls import logger
 
@@ -41,6 +41,9 @@ def item_of(event: Event) -> dict[str, Any]:
 
 def event_of(item: dict[str, Any]) -> Event:
     """Return the event of an item. What it raises for a damaged one, `checked` turns into one error."""
+    # Pending and yet acknowledged, or the other way round, is an event that went back.
+    if item["status"]["S"] != (ACKNOWLEDGED if "acknowledged_at" in item else PENDING):
+        raise ValueError("neither pending nor acknowledged")
     return Event(
         event_id=item["event_id"]["S"],
         created_at=item["created_at"]["S"],

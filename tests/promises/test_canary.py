@@ -1,0 +1,199 @@
+"""A canary for a key and a canary for a payload, through every call, well and badly: where do they turn up?
+
+In an event's own answers, and in the events table (the payload). Nowhere else: no log line, no error, nothing
+that the process prints, no file or table (the key).
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.api.conftest import door_of
+from tests.api.driver import Answer, Api, with_events
+from tests.api.test_failures import FailingEvents
+from tests.conftest import REGION, Stores, Tables
+from tests.support.clock import FakeClock
+from tests.support.promises import Tried
+from tests.support.service_log import written
+from triggers_api.core.keys import KeyRecord, digest_of
+from triggers_api.store.dynamodb import DynamoDB
+from triggers_api.store.dynamodb_events import DynamoEventStore
+from triggers_api.store.sqlite import FILE_NAME, Database
+from triggers_api.store.sqlite_events import SqliteEventStore
+
+CANARY = "canary-e0d4"
+PAYLOAD = {"secret": CANARY, CANARY: [CANARY], "long": CANARY * 200}
+KEY = "My-Own-Canary_0123456789-zyxwv"
+SECRETS = (CANARY, KEY, KEY[:12], KEY[-12:], digest_of(KEY))
+EVENT = "/v1/events/01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34"
+
+
+class Watched(Api):
+    """The API with the canary for its key; it keeps every answer."""
+
+    def __init__(self, stores: Stores, clock: FakeClock) -> None:
+        super().__init__(stores, clock, door=door_of(stores))
+        self.answers: list[Answer] = []
+        stores.keys.add(KeyRecord(digest_of(KEY), is_active=True))
+        self.key = KEY
+
+    def call(self, method: str, path: str, **options: Any) -> Answer:
+        self.answers.append(super().call(method, path, **options))
+        return self.answers[-1]
+
+
+def whole_session(api: Api) -> None:
+    """Make every call, well and badly, with the canaries in everything that may be secret."""
+    metadata = {"correlation_id": CANARY, "idempotency_key": CANARY}
+    event_id = api.add(PAYLOAD)
+    once = api.add(PAYLOAD, metadata=metadata)
+    assert api.ingest(PAYLOAD, metadata=metadata).json["event_id"] == once
+    bound = api.make_key("another")
+    refused = [
+        api.ingest({"other": CANARY}, metadata=metadata),
+        api.ingest(CANARY),
+        api.ingest(PAYLOAD, metadata={"priority": CANARY}),
+        api.ingest(PAYLOAD, metadata={"correlation_id": CANARY * 100}),
+        api.ingest(PAYLOAD, metadata={CANARY: CANARY}),
+        api.ingest(PAYLOAD, source=CANARY * 100),
+        api.ingest(PAYLOAD, source=f"{CANARY}\n"),
+        api.post("/v1/events", {CANARY: CANARY}),
+        api.post("/v1/events", [CANARY]),
+        api.post("/v1/events", body=CANARY.encode()),
+        api.post("/v1/events", body=f'{{"{CANARY}":1,"{CANARY}":1}}'.encode()),
+        api.post("/v1/events", body=f'{{"{CANARY}":NaN}}'.encode()),
+        api.post("/v1/events", body=CANARY.encode() + b"\xff"),
+        api.post("/v1/events", body=CANARY.encode() * 50_000),
+        api.ingest(PAYLOAD, headers=[("Content-Type", f"text/{CANARY}")]),
+        api.ingest(PAYLOAD, headers=[("Content-Type", f"application/json; charset={CANARY}")]),
+        api.ingest(PAYLOAD, headers=[("Idempotency-Key", CANARY * 100)]),
+        api.ingest(PAYLOAD, headers=[("Idempotency-Key", CANARY)], metadata={"idempotency_key": "other"}),
+        api.ingest(PAYLOAD, key=bound),
+        api.inbox(cursor=CANARY),
+        api.inbox(limit=CANARY),
+        api.inbox(event_type=CANARY * 100),
+        api.get("/v1/inbox", key=CANARY * 3),
+        api.get("/v1/inbox", key=f"{KEY}x"),
+        api.get("/v1/inbox", key=KEY[:-1]),
+        api.get("/v1/inbox", key=None, headers=[("X-API-Key", KEY), ("X-API-Key", CANARY)]),
+        api.get("/v1/inbox", key=None, headers=[("Authorization", f"Bearer {KEY}")]),
+        api.get("/v1/inbox", key=None, query={"api_key": KEY, "X-API-Key": KEY}),
+        api.get(f"/v1/events/{KEY}"),
+        api.get(f"/v1/events/{CANARY}"),
+        api.get(f"/{CANARY}"),
+        api.get(f"/{KEY}", key=None),
+        api.get(f"/v1/events/{event_id}", key=bound),
+        api.call("PUT", "/v1/events", json_body=PAYLOAD),
+        api.get(EVENT, query=f"x={CANARY}&key={KEY}"),
+    ]
+    assert {answer.status for answer in refused} == {400, 401, 403, 404, 405, 413, 422}
+    assert len(api.walk(limit=1)) == 2
+    for path in (f"/v1/events/{event_id}", f"/v1/events/{once}"):
+        calls = [api.get(path), api.post(f"{path}/ack"), api.post(f"{path}/ack"), api.delete(path)]
+        assert [answer.status for answer in calls] == [200, 200, 409, 200]
+
+
+def calls_of_the_store(api: Api) -> set[int]:
+    """Make every call that reaches the store of events; return the statuses."""
+    once = [("Idempotency-Key", CANARY)]
+    answers = [api.ingest(PAYLOAD), api.ingest(PAYLOAD, headers=once), api.get(EVENT), api.inbox()]
+    answers += [api.inbox(event_type=CANARY), api.post(f"{EVENT}/ack"), api.delete(EVENT)]
+    return {answer.status for answer in answers}
+
+
+def crashes(api: Watched, events: FailingEvents) -> None:
+    for kind in (RuntimeError, KeyError, ValueError, OSError):
+        events.failure = kind(f"{CANARY} of {KEY}")
+        events.failure.__cause__ = UnicodeEncodeError("utf-8", CANARY, 0, 1, KEY)
+        assert calls_of_the_store(api) == {500}
+    events.failure = None
+
+
+@pytest.fixture
+def broken_store(stores: Stores, tmp_path: Path) -> Stores:
+    """Stores of which that of the events fails at every call, and logs it itself."""
+    if door_of(stores) == "lambda":
+        nobody = DynamoDB(region=REGION, endpoint_url="http://127.0.0.1:1")
+        return with_events(stores, DynamoEventStore(nobody, "events"))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / FILE_NAME).write_bytes(CANARY.encode() * 1000)
+    return with_events(stores, SqliteEventStore(Database(tmp_path / "other")))
+
+
+@pytest.fixture
+def stored(stores: Stores, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], bytes]:
+    """Return all that is at rest, byte for byte."""
+    if door_of(stores) == "asgi":
+        return lambda: b"".join(path.read_bytes() for path in (tmp_path / "data").iterdir())
+    tables: Tables = request.getfixturevalue("shared_tables")
+    client: Any = boto3.client("dynamodb", endpoint_url=tables.endpoint_url, region_name=REGION)
+
+    def scanned() -> bytes:
+        pages = [
+            client.get_paginator("scan").paginate(TableName=name) for name in (tables.events, tables.keys)
+        ]
+        return json.dumps([page["Items"] for one in pages for page in one], default=repr).encode()
+
+    return scanned
+
+
+@pytest.mark.promise(11)
+@pytest.mark.parametrize("in_lambda", [True, False], ids=["as JSON", "as text"])
+def test_no_key_and_no_payload_is_in_a_log_or_an_error_and_no_key_is_stored(
+    stores: Stores,
+    broken_store: Stores,
+    clock: FakeClock,
+    stored: Callable[[], bytes],
+    in_lambda: bool,
+    capfd: pytest.CaptureFixture[str],
+    tried: Tried,
+) -> None:
+    events = FailingEvents(stores.events)
+    with written("DEBUG", in_lambda=in_lambda) as log:
+        api = Watched(with_events(stores, events), clock)
+        whole_session(api)
+        crashes(api, events)
+        unreachable = Watched(broken_store, clock)
+        assert calls_of_the_store(unreachable) == {503}
+        api.add(PAYLOAD)
+    captured = capfd.readouterr()
+    said = log.getvalue() + captured.out + captured.err
+    assert said.count("store call") >= 20
+    assert said.count("store failed") >= 7
+    assert said.count("bug") >= 28
+    assert [secret for secret in SECRETS if secret in said] == []
+    answers = api.answers + unreachable.answers
+    for answer in answers:
+        told = json.dumps(dict(answer.headers)) + (answer.body.decode() if answer.status >= 400 else "")
+        assert [secret for secret in SECRETS if secret in told] == []
+        assert KEY.encode() not in answer.body
+    at_rest = stored()
+    assert digest_of(KEY).encode() in at_rest
+    assert [part for part in (KEY, KEY[:12], KEY[-12:]) if part.encode() in at_rest] == []
+    tried(len(answers))
+
+
+@pytest.mark.promise(11, 12)
+@pytest.mark.parametrize("in_lambda", [True, False], ids=["as JSON", "as text"])
+def test_a_damaged_record_is_logged_without_what_it_holds(
+    sqlite_stores: Stores, clock: FakeClock, tmp_path: Path, in_lambda: bool
+) -> None:
+    with written("DEBUG", in_lambda=in_lambda) as log:
+        api = Watched(sqlite_stores, clock)
+        event_id = api.add(PAYLOAD)
+        with closing(sqlite3.connect(tmp_path / "data" / FILE_NAME, isolation_level=None)) as connection:
+            connection.execute("UPDATE events SET payload = substr(payload, 1, 100)")
+            assert api.inbox().json["events"] == []
+            assert api.get(f"/v1/events/{event_id}").status == 500
+            connection.execute(f"UPDATE keys SET expires_at = '{CANARY} {KEY}'")
+        clock.advance(seconds=31)
+        assert api.inbox().status == 503
+    assert log.getvalue().count("event left out") == 1
+    assert log.getvalue().count("key cannot be read") == 1
+    assert [secret for secret in SECRETS[:-1] if secret in log.getvalue()] == []

@@ -1,0 +1,82 @@
+"""What the OpenAPI document allows and forbids, drawn by schemathesis: no 5xx, each answer as documented.
+
+Its four phases: the document's examples, each boundary of each schema, random requests, and chains of them
+(what one answer says, the id of an event for instance, goes into the next). All of its checks are on but one:
+`positive_data_acceptance` asks that what fits the schema be accepted, while the contract answers 400 to a
+cursor that it did not make and 422 to an idempotency key that came with another request. And a query
+may hold parameters that nobody knows (`allow-extra-parameters`): the service ignores them, as is usual.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+import schemathesis
+from schemathesis.config import SchemathesisConfig
+from schemathesis.engine import events, from_schema
+from schemathesis.engine.recorder import ScenarioRecorder
+
+from tests.api.driver import Api
+from tests.api.promises import DOCUMENT, check
+from tests.support.promises import Tried
+
+PHASES = {"examples", "coverage", "fuzzing", "stateful"}
+EVERY_CALL = {f"{method.upper()} {path}" for path, item in DOCUMENT["paths"].items() for method in item}
+QUICK = {"fuzzing": 240, "stateful": 80}
+LONG = {"fuzzing": 1500, "stateful": 400}
+
+
+def configuration(key: str, sizes: dict[str, int]) -> SchemathesisConfig:
+    return SchemathesisConfig.from_dict(
+        {
+            "headers": {"X-API-Key": key},
+            "continue-on-failure": True,
+            "checks": {"positive_data_acceptance": {"enabled": False}},
+            "generation": {"allow-extra-parameters": False, "database": "none"},
+            "phases": {name: {"generation": {"max-examples": size}} for name, size in sizes.items()},
+        }
+    )
+
+
+def told(recorder: ScenarioRecorder) -> Iterator[str]:
+    """Say what was wrong with the answers of a scenario, each with the request that shows it again."""
+    for made in recorder.checks.values():
+        for one in made:
+            if one.failure_info is not None:
+                failure = one.failure_info.failure
+                yield f"{one.name}: {failure.message}\n{one.failure_info.code_sample}"
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.promise(9)
+def test_whatever_the_document_lets_a_client_send_is_answered_as_documented(
+    local_api: Api, long_form: bool, tried: Tried
+) -> None:
+    config = configuration(local_api.key, LONG if long_form else QUICK)
+    schema = schemathesis.openapi.from_asgi("/openapi.json", local_api.app, config=config)
+    statuses: Counter[int] = Counter()
+    phases: set[str] = set()
+    called: set[str] = set()
+    problems: list[str] = []
+    for event in from_schema(schema).execute():
+        if isinstance(event, events.FatalError):
+            raise event.exception
+        if isinstance(event, events.NonFatalError):
+            problems.append(f"{event.label}: {event.value}")
+        if not isinstance(event, events.ScenarioFinished):
+            continue
+        phases.add(event.phase.value)
+        problems += told(event.recorder)
+        for case_id, exchange in event.recorder.interactions.items():
+            answer = exchange.response
+            assert answer is not None, "each request has an answer"
+            case = event.recorder.cases[case_id].value
+            called.add(case.operation.label)
+            statuses[answer.status_code] += 1
+            headers = {name: ", ".join(values) for name, values in answer.headers.items()}
+            check(case.method, case.operation.path, answer.status_code, headers, answer.content)
+    tried(statuses.total())
+    assert problems == []
+    assert max(statuses) < 500
+    assert {200, 201, 400, 401, 404, 405, 409, 422} <= set(statuses), "they are not all of one kind"
+    assert (phases, called) == (PHASES, EVERY_CALL)

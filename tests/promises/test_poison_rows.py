@@ -1,0 +1,206 @@
+"""Rows that this service did not write, straight in the table and in the file: one never breaks a page.
+
+What is damaged so that it is no event is left out, and logged as an error without its content; where the
+damage makes another sound event of it, that is what is shown. All others are served, in order, at any limit.
+"""
+
+import json
+import sqlite3
+import zlib
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tests.api.driver import Api
+from tests.conftest import REGION, Stores, Tables
+from tests.support.clock import FakeClock
+from tests.support.promises import Tried, examples
+from tests.support.service_log import written
+from tests.support.wild_texts import ODD
+from triggers_api.core.events import MAX_PAGE_BYTES
+from triggers_api.store.sqlite import FILE_NAME
+
+CANARY = "canary-71c9"
+PAYLOAD = {"secret": CANARY, "more": "x" * 2000}
+JSON = json.dumps(PAYLOAD)
+
+TEXTS = (
+    ODD
+    | st.text(st.characters(codec="utf-8"), max_size=10)
+    | st.sampled_from(
+        [
+            *(
+                "{",
+                "[]",
+                "null",
+                '{"a":NaN}',
+                '{"a":Infinity}',
+                '{"a":1}{',
+                "\ufeff{}",
+                '{"a":"\n"}',
+                '{"' + CANARY,
+            ),
+            *(
+                '{"a":1e999}',
+                '{"a":1,"a":2}',
+                '{"a":"\\ud800"}',
+                '{"priority":"none"}',
+                '{"a":' * 5000,
+                "[" * 99_999,
+            ),
+            *('{"priority":"low","other":1}', '{"priority":"low"}', '{"a":' + "9" * 5000 + "}", CANARY * 9),
+            *(
+                "pending",
+                "acknowledged",
+                "2024-11-27T08:15:30.123456Z",
+                "9999-99-99T00:00:00.000000Z",
+                "7",
+                "-1",
+            ),
+        ]
+    )
+)
+
+
+def cut(data: bytes, at: int) -> bytes:
+    return data[:at] + data[at + 1 :]
+
+
+def flipped(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]
+
+
+@cache
+def bomb(megabytes: int) -> bytes:
+    """Return a small compressed payload that is sound JSON, and far larger than any body."""
+    return zlib.compress(b'{"a":"' + b" " * (megabytes << 20) + b'"}')
+
+
+PACKED = zlib.compress(JSON.encode())
+PLACES = st.integers(0, len(PACKED) - 1)
+BYTES = (
+    st.binary(max_size=20)
+    | PLACES.map(lambda at: PACKED[:at])
+    | PLACES.map(lambda at: cut(PACKED, at))
+    | PLACES.map(lambda at: flipped(PACKED, at))
+    | st.sampled_from(
+        [b"\xff" + JSON.encode(), JSON.encode(), PACKED + b"junk", PACKED * 2, zlib.compress(PACKED)]
+    )
+    | st.sampled_from([3, 9]).map(bomb)
+)
+NUMBERS = st.integers(-(10**36), 10**36) | st.integers(0, 2**40) | st.sampled_from([1.5, 1e20, -0.5])
+ATTRIBUTES = st.one_of(
+    TEXTS.map(lambda text: {"S": text}),
+    BYTES.map(lambda data: {"B": data}),
+    BYTES.map(lambda data: {"B": data}),
+    NUMBERS.map(lambda number: {"N": str(number)}),
+    st.sampled_from([{"BOOL": True}, {"NULL": True}, {"L": []}, {"M": {"S": {"S": "x"}}}, {"SS": ["x"]}]),
+)
+IDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40) | ODD
+KEYS = st.fixed_dictionaries({}, optional={"event_id": IDS, "created_at": IDS | st.just("2024-11-27")})
+COLUMNS = ["created_at", "source", "event_type", "payload", "metadata", "expires_at"]
+CELLS = TEXTS | BYTES | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False)
+
+
+def the_rest_is_served(api: Api, ids: list[str], damaged: str) -> None:
+    """Look at the inbox in pages of one, and in one page; whatever is shown is as documented."""
+    first, last = ids
+    for limit in (1, 50):
+        with written("INFO", in_lambda=True) as log:
+            listed = api.walk(limit=limit)
+        assert {event["status"] for event in listed} == {"pending"}
+        assert max(len(json.dumps(event)) for event in listed) < MAX_PAGE_BYTES
+        shown = [event["event_id"] for event in listed]
+        assert [one for one in shown if one != damaged] == [first, last]
+        lines = [json.loads(line) for line in log.getvalue().splitlines()]
+        left_out = [line for line in lines if line["message"] == "event left out"]
+        assert all(line["level"] == "ERROR" and line["reason"] for line in left_out)
+        assert not (left_out and damaged in shown)
+        assert CANARY not in log.getvalue()
+        assert {line["status"] for line in lines if line["message"] == "request"} == {200}
+
+
+def changed(item: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in (item | changes).items() if value is not None}
+
+
+@pytest.fixture
+def client(shared_tables: Tables) -> Any:
+    return boto3.client("dynamodb", endpoint_url=shared_tables.endpoint_url, region_name=REGION)
+
+
+@pytest.fixture
+def aws(dynamodb_stores: Stores, clock: FakeClock) -> Api:
+    return Api(dynamodb_stores, clock, door="lambda")
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.promise(5, 9, 11)
+@examples(40, long=1000)
+@example(damage={"payload": {"B": bomb(9)}}, key={})
+@given(
+    damage=st.dictionaries(
+        st.sampled_from(["source", "event_type", "payload", "metadata", "ttl", "acknowledged_at", "more"]),
+        st.none() | ATTRIBUTES,
+        min_size=1,
+        max_size=2,
+    )
+    | BYTES.map(lambda data: {"payload": {"B": data}}),
+    key=st.just({}) | KEYS,
+)
+def test_a_damaged_item_of_the_table_never_breaks_a_page(
+    aws: Api, shared_tables: Tables, client: Any, damage: dict[str, Any], key: dict[str, str], tried: Tried
+) -> None:
+    first, damaged, last = (aws.add(PAYLOAD) for _ in range(3))
+    (item,) = client.query(
+        TableName=shared_tables.events,
+        KeyConditionExpression="event_id = :id",
+        ExpressionAttributeValues={":id": {"S": damaged}},
+    )["Items"]
+    own = {name: item[name] for name in ("event_id", "created_at")}
+    client.delete_item(TableName=shared_tables.events, Key=own)
+    elsewhere = own | {name: {"S": text} for name, text in key.items()}
+    client.put_item(TableName=shared_tables.events, Item=changed(item, damage) | elsewhere)
+    the_rest_is_served(aws, [first, last], damaged)
+    path = f"/v1/events/{damaged}"
+    assert aws.get(path).status in ({404} if key else {200, 404, 500})
+    assert aws.delete(path).status == 200
+    client.delete_item(TableName=shared_tables.events, Key=elsewhere)
+    assert [aws.delete(f"/v1/events/{one}").status for one in (first, last)] == [200, 200]
+    tried(1)
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.promise(5, 9, 11)
+@examples(60, long=2000)
+@example(damage={"metadata": "{}"}, event_id=None, as_text=False)
+@given(
+    damage=st.dictionaries(st.sampled_from(COLUMNS), CELLS, min_size=1, max_size=2),
+    event_id=st.none() | IDS | st.binary(max_size=20),
+    as_text=st.booleans(),
+)
+def test_a_damaged_row_of_the_file_never_breaks_a_page(
+    local_api: Api,
+    tmp_path: Path,
+    damage: dict[str, Any],
+    event_id: str | bytes | None,
+    as_text: bool,
+    tried: Tried,
+) -> None:
+    first, damaged, last = (local_api.add(PAYLOAD) for _ in range(3))
+    cells = damage | ({} if event_id is None else {"event_id": event_id})
+    with closing(sqlite3.connect(tmp_path / "data" / FILE_NAME, isolation_level=None)) as connection:
+        for column, cell in cells.items():
+            value = "CAST(? AS TEXT)" if as_text and isinstance(cell, bytes) else "?"  # UTF-8 or not
+            row = connection.execute("SELECT rowid FROM events ORDER BY rowid LIMIT 1 OFFSET 1").fetchone()
+            connection.execute(f"UPDATE events SET {column} = {value} WHERE rowid = ?", (cell, *row))
+        the_rest_is_served(local_api, [first, last], damaged)
+        assert local_api.get(f"/v1/events/{damaged}").status in {200, 404, 500}
+        connection.execute("DELETE FROM events")
+    tried(1)

@@ -1,0 +1,71 @@
+"""Bytes to a server and bytes back: for what no HTTP client would send."""
+
+import re
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+SECONDS = 20.0
+_CONTINUE = b"HTTP/1.1 100 \r\n\r\n"
+
+
+@dataclass(frozen=True)
+class RawAnswer:
+    """One answer as it came; header names are in lower case."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def header(self, name: str) -> str:
+        """Return the one header of that name; a header that comes twice fails the test at once."""
+        (value,) = [value for one, value in self.headers if one == name]
+        return value
+
+
+def exchange(url: str, sent: bytes, *, answers: int) -> list[RawAnswer]:
+    """Send bytes, wait for so many answers, hang up, and return all that came, be it more than these.
+
+    A server that closes has said all it will, and so has one that says nothing for `SECONDS`, which fails.
+    """
+    parts = urlsplit(url)
+    received = b""
+    with socket.create_connection((str(parts.hostname), parts.port or 80), timeout=SECONDS) as client:
+        with suppress(
+            ConnectionError
+        ):  # it may have heard enough and closed; its answer is there all the same
+            client.sendall(sent)
+        while len(answers_in(received)) < answers and (chunk := _chunk(client)):
+            received += chunk
+        with suppress(OSError):
+            client.shutdown(socket.SHUT_WR)
+        while chunk := _chunk(client):
+            received += chunk
+    return answers_in(received, complete=True)
+
+
+def answers_in(received: bytes, *, complete: bool = False) -> list[RawAnswer]:
+    """Take apart what a server sent; what is not HTTP/1.1 fails, and so does a part of an answer at last."""
+    found = []
+    while received:
+        received = received.removeprefix(_CONTINUE)
+        head, _, rest = received.partition(b"\r\n\r\n")
+        line, *lines = head.decode("latin-1").split("\r\n")
+        headers = tuple((one.partition(": ")[0].lower(), one.partition(": ")[2]) for one in lines)
+        length = int(dict(headers).get("content-length", 0))
+        if len(received) < len(head) + 4 + length:
+            assert not complete, f"cut off: {received[:300]!r}"
+            break
+        status = re.fullmatch(r"HTTP/1\.1 (\d{3}) [A-Za-z -]*", line)
+        assert status, line
+        found.append(RawAnswer(int(status[1]), headers, rest[:length]))
+        received = rest[length:]
+    return found
+
+
+def _chunk(client: socket.socket) -> bytes:
+    try:
+        return client.recv(65_536)
+    except ConnectionResetError:
+        return b""
