@@ -1,7 +1,7 @@
 """The API, in the two forms in which it is used: on SQLite behind an ASGI server, on DynamoDB in Lambda."""
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import cast
 from uuid import uuid4
 
 import boto3
@@ -10,6 +10,7 @@ import pytest
 from tests.api.driver import Api, Door
 from tests.conftest import REGION, Stores, Tables
 from tests.support.clock import FakeClock
+from tests.support.tables import empty
 from triggers_api.ops.tables import create_missing_tables
 from triggers_api.store.dynamodb import DynamoDB
 from triggers_api.store.dynamodb_events import DynamoEventStore
@@ -37,24 +38,9 @@ def dynamodb_stores(shared_tables: Tables, shared_dynamodb: DynamoDB) -> Iterato
         DynamoEventStore(shared_dynamodb, shared_tables.events),
         DynamoKeyStore(shared_dynamodb, shared_tables.keys),
     )
-    _empty(shared_tables.endpoint_url, shared_tables.events, ("event_id", "created_at"))
-    _empty(shared_tables.endpoint_url, shared_tables.keys, ("api_key",))
-
-
-def _empty(endpoint_url: str, name: str, key: tuple[str, ...]) -> None:
-    table: Any = boto3.resource("dynamodb", endpoint_url=endpoint_url, region_name=REGION).Table(name)
-    names = {f"#{part}": part for part in key}
-    more: dict[str, Any] = {}
-    while True:
-        found = table.scan(
-            ProjectionExpression=", ".join(names), ExpressionAttributeNames=names, ConsistentRead=True, **more
-        )
-        with table.batch_writer() as batch:
-            for item in found["Items"]:
-                batch.delete_item(Key=item)
-        if "LastEvaluatedKey" not in found:
-            return
-        more = {"ExclusiveStartKey": found["LastEvaluatedKey"]}
+    resource = boto3.resource("dynamodb", endpoint_url=shared_tables.endpoint_url, region_name=REGION)
+    empty(resource.Table(shared_tables.events), "event_id", "created_at")
+    empty(resource.Table(shared_tables.keys), "api_key")
 
 
 @pytest.fixture

@@ -177,6 +177,7 @@ def test_the_local_mode_takes_the_test_key_and_made_keys(stores: Stores, clock: 
         assert local.inbox(bad).status == 401
 
 
+@pytest.mark.promise(8)
 def test_an_expiry_is_looked_at_in_every_request_also_of_a_remembered_key(
     guarded_api: Api, keys: Keys, clock: FakeClock
 ) -> None:
@@ -190,6 +191,7 @@ def test_an_expiry_is_looked_at_in_every_request_also_of_a_remembered_key(
     assert keys.found == looked_up, "the key was remembered, and its expiry was seen all the same"
 
 
+@pytest.mark.promise(8)
 @pytest.mark.parametrize("revoke", ["is_active", "expires_at", "removed"])
 def test_a_revoked_key_stops_working_within_the_cache_s_seconds(
     guarded_api: Api, keys: Keys, clock: FakeClock, revoke: str
@@ -207,6 +209,7 @@ def test_a_revoked_key_stops_working_within_the_cache_s_seconds(
     assert guarded_api.ingest(key=key).status == 401
 
 
+@pytest.mark.promise(8)
 def test_use_does_not_put_off_the_moment_at_which_a_key_is_looked_up_again(
     guarded_api: Api, keys: Keys, clock: FakeClock
 ) -> None:
@@ -220,6 +223,7 @@ def test_use_does_not_put_off_the_moment_at_which_a_key_is_looked_up_again(
     assert statuses == [200] * 30 + [401] * 10
 
 
+@pytest.mark.promise(8)
 def test_without_a_cache_a_revocation_holds_at_once(stores: Stores, clock: FakeClock) -> None:
     keys = Keys(stores.keys)
     api = Api(with_keys(stores, keys), clock, door=door_of(stores), cache_seconds=0)
@@ -230,6 +234,7 @@ def test_without_a_cache_a_revocation_holds_at_once(stores: Stores, clock: FakeC
     assert api.inbox().status == 200
 
 
+@pytest.mark.promise(8)
 def test_a_clock_that_is_set_back_makes_no_key_work_longer(
     guarded_api: Api, keys: Keys, clock: FakeClock
 ) -> None:

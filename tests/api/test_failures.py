@@ -146,6 +146,7 @@ def test_an_error_of_the_client_keeps_its_words_from_wherever_it_comes(
     assert answer.error["message"] == "It is wrong. Mend it."
 
 
+@pytest.mark.promise(1)
 def test_an_ingest_is_answered_with_201_only_after_the_store_has_it(
     fragile_api: Api, events: FailingEvents
 ) -> None:
@@ -158,6 +159,7 @@ def test_an_ingest_is_answered_with_201_only_after_the_store_has_it(
     assert fragile_api.pending() == [first.json["event_id"]]
 
 
+@pytest.mark.promise(2, 4)
 def test_an_answer_that_was_lost_is_settled_by_the_idempotency_key(
     sqlite_stores: Stores, clock: FakeClock
 ) -> None:
@@ -178,6 +180,7 @@ def test_an_answer_that_was_lost_is_settled_by_the_idempotency_key(
     assert api.pending() == [again.json["event_id"]]
 
 
+@pytest.mark.promise(4)
 def test_a_client_that_goes_away_in_the_middle_of_its_body_leaves_nothing(local_api: Api) -> None:
     scope = {
         "type": "http",

@@ -21,6 +21,7 @@ def is_replay_of(answer: Answer, first: Answer) -> bool:
     return same and answer.status == 201 and answer.headers.get("idempotent-replayed") == "true"
 
 
+@pytest.mark.promise(2)
 @pytest.mark.parametrize(
     ("way", "again"),
     [
@@ -48,6 +49,7 @@ def test_the_same_key_and_request_get_the_first_answer_again(
     assert api.pending() == [first.json["event_id"]]
 
 
+@pytest.mark.promise(2)
 def test_the_same_request_in_another_notation_is_the_same_request(api: Api) -> None:
     first = api.post(
         "/v1/events",
@@ -59,6 +61,7 @@ def test_the_same_request_in_another_notation_is_the_same_request(api: Api) -> N
         assert is_replay_of(api.post("/v1/events", body=whole, headers=key_header("k")), first)
 
 
+@pytest.mark.promise(2, 4)
 @pytest.mark.parametrize(
     "change",
     [
@@ -83,6 +86,7 @@ def test_the_same_key_with_another_request_is_refused_and_adds_nothing(
     assert is_replay_of(api.ingest(**request), first)
 
 
+@pytest.mark.promise(2, 3)
 def test_a_replay_shows_the_first_answer_also_after_acknowledgement_and_delete(api: Api) -> None:
     first = api.ingest(headers=key_header("k"))
     path = f"/v1/events/{first.json['event_id']}"
@@ -106,6 +110,7 @@ def test_an_idempotency_key_belongs_to_the_api_key(api: Api) -> None:
     assert len(api.pending()) == 3
 
 
+@pytest.mark.promise(2)
 def test_an_idempotency_key_is_kept_for_24_hours(api: Api, clock: FakeClock) -> None:
     clock.now = clock.now // 1_000_000 * 1_000_000
     first = api.ingest(headers=key_header("k"))
@@ -124,6 +129,7 @@ def test_two_different_keys_in_one_request_are_refused(each_door: Api) -> None:
     assert each_door.pending() == []
 
 
+@pytest.mark.promise(4)
 @pytest.mark.parametrize(
     "value",
     [
@@ -151,6 +157,7 @@ def test_a_header_that_is_no_key_is_refused_and_nothing_is_stored(each_door: Api
     assert each_door.pending() == []
 
 
+@pytest.mark.promise(4)
 @pytest.mark.parametrize("value", [b"k\xe9y", b"k\xff", b"\xd0\xba", b"a\x80b", b"\xa0k", b"k\x85", b"\x1fk"])
 def test_a_header_that_is_not_ascii_is_refused(local_api: Api, value: bytes) -> None:
     answer = local_api.ingest(headers=key_header(value))
@@ -158,6 +165,7 @@ def test_a_header_that_is_not_ascii_is_refused(local_api: Api, value: bytes) -> 
     assert local_api.pending() == []
 
 
+@pytest.mark.promise(4)
 @pytest.mark.parametrize("second", ["a", "b", '"a"', "\u200b"])
 def test_two_headers_are_refused(each_door: Api, second: str) -> None:
     answer = each_door.ingest(headers=[*key_header("a"), *key_header(second)])
@@ -165,6 +173,7 @@ def test_two_headers_are_refused(each_door: Api, second: str) -> None:
     assert each_door.pending() == []
 
 
+@pytest.mark.promise(4)
 def test_a_refused_request_uses_up_no_key(api: Api) -> None:
     assert api.post("/v1/events", {"source": "a"}, headers=key_header("k")).status == 400
     assert api.ingest(key=api.make_key(is_active=False), headers=key_header("k")).status == 401
@@ -182,6 +191,7 @@ def test_other_calls_ignore_the_header(api: Api) -> None:
     assert [answer.status for answer in answers] == [200, 200, 409]
 
 
+@pytest.mark.promise(2)
 def test_sixteen_posts_of_one_key_at_once_make_one_event(api: Api) -> None:
     assert api.inbox().status == 200, "warm"
     with ThreadPoolExecutor(16) as pool:
@@ -193,6 +203,7 @@ def test_sixteen_posts_of_one_key_at_once_make_one_event(api: Api) -> None:
     assert api.pending() == [event_id]
 
 
+@pytest.mark.promise(2)
 def test_of_different_requests_with_one_key_at_once_one_makes_an_event(api: Api) -> None:
     assert api.inbox().status == 200, "warm"
     with ThreadPoolExecutor(8) as pool:

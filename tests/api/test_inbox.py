@@ -79,6 +79,7 @@ def test_a_filter_matches_its_text_exactly(api: Api, name: str) -> None:
     assert api.pending(source=name, event_type="a") == []
 
 
+@pytest.mark.promise(5)
 def test_the_inbox_is_oldest_first_and_every_page_but_the_last_has_a_cursor(
     api: Api, clock: FakeClock
 ) -> None:
@@ -123,6 +124,7 @@ def test_a_cursor_is_safe_in_a_url_without_escaping(api: Api) -> None:
         assert len(seen) == (5 if "source" in query else 11)
 
 
+@pytest.mark.promise(5)
 def test_a_cursor_continues_after_the_last_event_returned(api: Api) -> None:
     added = [api.add(source="ab"[number % 2]) for number in range(8)]
     page = api.inbox(limit=2, source="a").json
@@ -194,6 +196,7 @@ def test_a_forged_or_damaged_cursor_is_refused(api: Api) -> None:
     assert api.inbox("", limit=1, cursor=good).status == 200
 
 
+@pytest.mark.promise(5)
 def test_a_page_holds_as_many_as_its_limit_however_few_match(api: Api) -> None:
     wanted = []
     for number in range(60):
@@ -205,6 +208,7 @@ def test_a_page_holds_as_many_as_its_limit_however_few_match(api: Api) -> None:
     assert api.pending(source="rare", limit=1) == wanted
 
 
+@pytest.mark.promise(1)
 def test_what_is_acknowledged_deleted_or_expired_is_not_in_the_inbox(api: Api, clock: FakeClock) -> None:
     expiring = api.add()
     clock.advance(days=1)

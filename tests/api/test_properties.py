@@ -31,6 +31,7 @@ PAYLOADS = st.dictionaries(TEXTS, VALUES, max_size=6)
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=100)
 
 
+@pytest.mark.promise(6)
 @moderate
 @given(payload=PAYLOADS, escaped=st.booleans(), repeat=st.sampled_from([1, 1, 300]))
 def test_any_json_object_comes_back_json_equal(
@@ -65,6 +66,7 @@ STATES = st.sampled_from(["pending", "pending", "pending", "acknowledged", "dele
 EVENTS = st.lists(st.tuples(SOURCES, TYPES, STATES), max_size=14)
 
 
+@pytest.mark.promise(5)
 @moderate
 @given(
     events=EVENTS,

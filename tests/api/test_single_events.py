@@ -33,6 +33,7 @@ NO_UUIDS = [
 ]
 
 
+@pytest.mark.promise(3)
 def test_an_event_is_acknowledged_once_and_its_time_stays(api: Api, clock: FakeClock) -> None:
     path = f"/v1/events/{api.add()}"
     first = api.post(f"{path}/ack")
@@ -45,6 +46,7 @@ def test_an_event_is_acknowledged_once_and_its_time_stays(api: Api, clock: FakeC
     assert api.pending() == []
 
 
+@pytest.mark.promise(3)
 def test_another_key_cannot_acknowledge_again(api: Api) -> None:
     path = f"/v1/events/{api.add()}/ack"
     assert api.post(path, key=api.make_key()).status == 200
@@ -65,6 +67,7 @@ def test_a_delete_is_answered_with_200_however_often(api: Api) -> None:
     assert api.pending() == []
 
 
+@pytest.mark.promise(3)
 def test_an_acknowledged_event_can_be_deleted_and_does_not_come_back(api: Api) -> None:
     path = f"/v1/events/{api.add()}"
     assert [api.post(f"{path}/ack").status, api.delete(path).status, api.get(path).status] == [200, 200, 404]
@@ -103,6 +106,7 @@ def test_an_id_that_is_no_uuid_is_unprocessable(each_door: Api, event_id: str) -
         assert "aaaaaaa" not in answer.body.decode()
 
 
+@pytest.mark.promise(3)
 def test_of_sixteen_acknowledgements_at_once_one_is_the_first(api: Api) -> None:
     event_id = api.add()
     answers = at_once(api, lambda _: api.post(f"/v1/events/{event_id}/ack"))
@@ -112,6 +116,7 @@ def test_of_sixteen_acknowledgements_at_once_one_is_the_first(api: Api) -> None:
     assert shown["acknowledged_at"] == won.json["acknowledged_at"]
 
 
+@pytest.mark.promise(1)
 def test_events_that_are_ingested_at_once_are_all_kept_each_with_its_own_id(api: Api) -> None:
     answers = at_once(api, lambda number: api.ingest({"number": number}))
     by_id = {answer.json["event_id"]: number for number, answer in enumerate(answers)}

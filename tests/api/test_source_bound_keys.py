@@ -10,6 +10,7 @@ def bound(api: Api) -> str:
     return api.make_key("a")
 
 
+@pytest.mark.promise(7)
 def test_a_bound_key_ingests_its_own_source_only(api: Api, bound: str) -> None:
     assert api.ingest(source="a", key=bound).status == 201
     for other in ("b", "A", "a ", "aa", "а"):  # noqa: RUF001 - the last one is Cyrillic
@@ -21,6 +22,7 @@ def test_a_bound_key_with_an_invalid_body_learns_what_is_wrong(api: Api, bound: 
     assert api.post("/v1/events", {"source": "b"}, key=bound).refusal == (400, "VALIDATION_ERROR")
 
 
+@pytest.mark.promise(4, 7)
 def test_a_bound_key_that_may_not_ingest_leaves_no_idempotency_key_behind(api: Api, bound: str) -> None:
     header = [("Idempotency-Key", "k")]
     assert api.ingest(source="b", key=bound, headers=header).status == 403
@@ -29,6 +31,7 @@ def test_a_bound_key_that_may_not_ingest_leaves_no_idempotency_key_behind(api: A
     assert "idempotent-replayed" not in answer.headers
 
 
+@pytest.mark.promise(7)
 def test_the_inbox_of_a_bound_key_is_its_sources_without_asking(api: Api, bound: str) -> None:
     own = [api.add(source=source) for source in ("a", "b", "a", "c", "a")][::2]
     assert [event["event_id"] for event in api.walk(bound, limit=1)] == own
@@ -37,6 +40,7 @@ def test_the_inbox_of_a_bound_key_is_its_sources_without_asking(api: Api, bound:
     assert api.walk(bound, event_type="another") == []
 
 
+@pytest.mark.promise(7)
 def test_an_explicit_filter_for_another_source_is_forbidden(api: Api, bound: str) -> None:
     api.add(source="b")
     for other in ("b", "nobody", "A"):
@@ -44,6 +48,7 @@ def test_an_explicit_filter_for_another_source_is_forbidden(api: Api, bound: str
     assert api.inbox(bound, source="").refusal == (400, "VALIDATION_ERROR")
 
 
+@pytest.mark.promise(7)
 def test_anothers_event_is_answered_as_one_that_is_not_there(api: Api, bound: str) -> None:
     same = [("X-Request-ID", "same")]
     anothers = api.add(source="b")
@@ -56,12 +61,14 @@ def test_anothers_event_is_answered_as_one_that_is_not_there(api: Api, bound: st
     assert api.get(f"/v1/events/{anothers}").json["status"] == "pending"
 
 
+@pytest.mark.promise(7)
 def test_anothers_acknowledged_event_is_not_a_conflict(api: Api, bound: str) -> None:
     anothers = api.add(source="b")
     assert api.post(f"/v1/events/{anothers}/ack").status == 200
     assert api.post(f"/v1/events/{anothers}/ack", key=bound).refusal == (404, "NOT_FOUND")
 
 
+@pytest.mark.promise(7)
 def test_deleting_anothers_event_answers_200_and_deletes_nothing(api: Api, bound: str) -> None:
     anothers = api.add({"keep": "me"}, source="b")
     answer = api.delete(f"/v1/events/{anothers}", key=bound)

@@ -75,11 +75,13 @@ def store(stores: Stores) -> EventStore:
     return stores.events
 
 
+@pytest.mark.promise(1)
 def test_an_event_that_was_added_is_read_back_whole(store: EventStore) -> None:
     added = add(store, source="ш", payload='{"a":[1,2.5,"\\u0001é😀"],"":{}}')
     assert store.get(added.event_id, NOW) == added
 
 
+@pytest.mark.promise(6)
 def test_a_large_payload_is_read_back_whole(store: EventStore) -> None:
     added = add(store, payload='{"text":"' + "wort é😀 " * 20_000 + '"}')
     assert store.get(added.event_id, NOW) == added
@@ -113,6 +115,7 @@ def test_an_empty_inbox_is_one_empty_page(store: EventStore) -> None:
     assert page(store) == Page((), None)
 
 
+@pytest.mark.promise(5)
 @pytest.mark.parametrize("limit", [1, 2, 5, 6, 7])
 def test_pages_of_any_size_give_every_event_once_in_order(store: EventStore, limit: int) -> None:
     added = [add(store) for _ in range(6)]
@@ -140,6 +143,7 @@ def test_a_filtered_page_holds_only_what_matches_and_is_full(
     assert len(page(store, limit=3, source=source, event_type=event_type).events) == min(3, len(expected))
 
 
+@pytest.mark.promise(5)
 def test_a_cursor_continues_after_an_event_that_is_gone(store: EventStore) -> None:
     first, second, third = (add(store) for _ in range(3))
     following = page(store, limit=2).next
@@ -166,6 +170,7 @@ def test_an_expired_event_is_hidden_everywhere(store: EventStore) -> None:
         ack(store, old.event_id, now=then)
 
 
+@pytest.mark.promise(3)
 def test_an_acknowledged_event_leaves_the_inbox_and_can_be_read(store: EventStore) -> None:
     added = add(store)
     ack(store, added.event_id)
@@ -173,6 +178,7 @@ def test_an_acknowledged_event_leaves_the_inbox_and_can_be_read(store: EventStor
     assert store.get(added.event_id, NOW) == replace(added, acknowledged_at=ACKNOWLEDGED_AT)
 
 
+@pytest.mark.promise(3)
 def test_a_second_acknowledgement_is_a_conflict_and_changes_nothing(store: EventStore) -> None:
     added = add(store)
     ack(store, added.event_id, nonce="first")
@@ -198,6 +204,7 @@ def test_a_deleted_event_is_gone_and_deleting_again_is_no_error(store: EventStor
     assert page(store).events == ()
 
 
+@pytest.mark.promise(7)
 def test_another_sources_event_is_neither_acknowledged_nor_deleted(store: EventStore) -> None:
     added = add(store, source="a")
     with pytest.raises(NotFoundError):
@@ -211,6 +218,7 @@ def test_another_sources_event_is_neither_acknowledged_nor_deleted(store: EventS
     assert store.get(added.event_id, NOW) is None
 
 
+@pytest.mark.promise(2)
 def test_the_same_claim_gives_the_first_answer_and_adds_nothing(store: EventStore) -> None:
     first, again = event(), event()
     assert store.add(first, claim(first), now=NOW) == first.event_id
@@ -218,6 +226,7 @@ def test_the_same_claim_gives_the_first_answer_and_adds_nothing(store: EventStor
     assert page(store).events == (first,)
 
 
+@pytest.mark.promise(2, 4)
 def test_a_claim_by_another_request_is_refused_and_adds_nothing(store: EventStore) -> None:
     first, other = event(), event()
     store.add(first, claim(first), now=NOW)
@@ -257,12 +266,14 @@ def _race(calls: list[Callable[[], object]]) -> list[object]:
         return list(pool.map(outcome, calls))
 
 
+@pytest.mark.promise(3)
 def test_of_sixteen_acknowledgements_at_once_one_wins(store: EventStore) -> None:
     added = add(store)
     outcomes = _race([lambda n=n: ack(store, added.event_id, nonce=str(n)) for n in range(16)])  # type: ignore[misc]  # mypy cannot type a lambda's default
     assert sorted(map(str, outcomes)) == sorted([str(None)] + [str(ConflictError)] * 15)
 
 
+@pytest.mark.promise(2)
 def test_of_sixteen_adds_with_one_claim_at_once_one_adds(store: EventStore) -> None:
     events = [event() for _ in range(16)]
     outcomes = _race([lambda e=e: store.add(e, claim(e), now=NOW) for e in events])  # type: ignore[misc]  # mypy cannot type a lambda's default
@@ -270,6 +281,7 @@ def test_of_sixteen_adds_with_one_claim_at_once_one_adds(store: EventStore) -> N
     assert [one.event_id for one in page(store).events] == [winner]
 
 
+@pytest.mark.promise(1)
 def test_adds_at_once_are_all_kept(store: EventStore) -> None:
     events = [event() for _ in range(32)]
     outcomes = _race([lambda e=e: store.add(e, None, now=NOW) for e in events])  # type: ignore[misc]  # mypy cannot type a lambda's default

@@ -144,6 +144,7 @@ def test_a_damaged_item_is_given_in_its_place(
     assert found == {record.digest: record for record in records}
 
 
+@pytest.mark.promise(8)
 def test_a_key_is_revoked_once_and_keeps_its_record_and_its_first_time(store: KeyStore) -> None:
     store.add(made(1, name="n", source="s"))
     revoked = replace(made(1, name="n", source="s"), is_active=False, revoked_at=EARLY)

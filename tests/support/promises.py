@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from rich.console import Console
 from rich.table import Table
 
@@ -29,6 +29,14 @@ INVARIANTS = {
     12: "In doubt about a key: 503, never entry",
 }
 """What holds, always. The numbers are those of DEPLOYMENT.md, "What is promised"."""
+
+settings.register_profile(
+    "first-failure",
+    settings.get_profile("ci"),
+    phases=[Phase.explicit, Phase.generate],
+    report_multiple_bugs=False,
+)
+"""`--hypothesis-profile=first-failure`: to see that a test fails, always in the same way, and no more."""
 
 Tried = Callable[[int], None]
 

@@ -1,0 +1,174 @@
+"""The service with the model beside it, and what every step of a random history has in common.
+
+`client_rules` and `operator_rules` say what may happen; `test_model` on which stores, behind which door.
+"""
+
+import json
+import sys
+from abc import abstractmethod
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import Mock
+
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, initialize, multiple
+
+from tests.api.driver import Answer, Api
+from tests.conftest import Stores
+from tests.promises.model import FORBIDDEN, INVALID, SECOND, Key, Model, Refusal, Sent, State
+from tests.support.clock import FakeClock
+from triggers_api.core.keys import generate
+from triggers_api.ops.keys import Keys
+
+SOURCES = st.sampled_from(["shop", "billing", "ж"])
+LIFETIMES = st.sampled_from([None, None, 20, 3600, 5 * 86_400])
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A place in the inbox, for the filters that it was made with."""
+
+    text: str
+    after: str
+    source: str | None
+    event_type: str | None
+
+
+KEYS: Bundle[Key] = Bundle("keys")
+STEADY: Bundle[Key] = Bundle("steady")  # keys that nobody revokes
+EVENTS: Bundle[str] = Bundle("events")
+POSTS: Bundle[tuple[Key, Sent, str]] = Bundle("posts")
+CURSORS: Bundle[Cursor] = Bundle("cursors")
+
+ANY_KEY = st.one_of(STEADY, STEADY, KEYS)
+
+
+class Machine(RuleBasedStateMachine):
+    """What is there at the start, how a call is made, and what must be so at the end."""
+
+    calls = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Hypothesis switches off some rules for each history, and often so many that no call is left.
+        all_rules = Mock(spec_set=["is_enabled"], is_enabled=lambda _: True)
+        self._rules_strategy.enabled_rules_strategy = st.just(all_rules)
+        self.clock = FakeClock()
+        self.clock.now -= self.clock.now % (3600 * SECOND)  # a run is the same whenever it begins
+        self.model = Model(self.clock)
+        self._lent = self.stores()
+        stores = self._lent.__enter__()
+        self.api = self.api_over(stores, self.clock)
+        self.all_seeing = Key(self.api.key, None, State(True))
+        self.operator = Keys(stores.keys, stage="test", clock=self.clock)
+
+    @abstractmethod
+    def stores(self) -> AbstractContextManager[Stores]:
+        """Lend two empty stores."""
+
+    @abstractmethod
+    def api_over(self, stores: Stores, clock: FakeClock) -> Api:
+        """Return the API behind a door."""
+
+    # What is there at the start.
+
+    @initialize(target=STEADY, source=SOURCES)
+    def two_keys_are_made(self, source: str) -> MultipleResults[Key]:
+        return multiple(self._create(None, None), self._create(source, None))
+
+    @initialize(target=KEYS)
+    def two_keys_are_not_yet_made(self) -> MultipleResults[Key]:
+        return multiple(Key(generate("test")), Key(generate("test").replace("trg_test_", "an-own-key")))
+
+    @initialize(target=EVENTS)
+    def two_ids_are_nobodys(self) -> MultipleResults[str]:
+        return multiple("0193a5b0-0000-7000-8000-000000000000", "6b1f0c9e-52f5-4d0c-9d3c-3b1a5f0e7a11")
+
+    def _create(self, source: str | None, lifetime: int | None) -> Key:
+        made = self.operator.create(name=None, source=source, own_key=None, expires_in=lifetime)
+        key = Key(made.key)
+        self.model.make(key, source=source, lifetime=lifetime)
+        return key
+
+    def _call(self, key: Key, method: str, path: str, **options: Any) -> Answer:
+        type(self).calls += 1
+        return self.api.call(method, path, key=key.text, **options)
+
+    def _let_in(self, key: Key, answer: Answer) -> bool:
+        """Tell whether the door was opened, which must be right; who is shut out stays so."""
+        came_in = answer.status != 401
+        assert came_in in self.model.may_be_let_in(key), (answer.status, key)
+        if not came_in:
+            check(answer, (401, "UNAUTHORIZED"))
+            key.refused = key.state is not None
+        return came_in
+
+    def _read(self, key: Key, event_id: str, written: str) -> None:
+        answer = self._call(key, "GET", f"/v1/events/{written}")
+        if self._let_in(key, answer):
+            check(answer, self.model.get(key, event_id))
+
+    def _pages(self, key: Key, limit: int, source: str | None, event_type: str | None) -> None:
+        found = self._page(key, limit, source, event_type, None)
+        while found:
+            found = self._page(key, limit, source, event_type, found[0])
+
+    def _page(
+        self, key: Key, limit: int, source: str | None, event_type: str | None, cursor: Cursor | None
+    ) -> list[Cursor]:
+        """Read a page; return its cursor, where it has one."""
+        query: dict[str, str | int] = {"limit": limit}
+        query |= {"source": source} if source else {}
+        query |= {"event_type": event_type} if event_type else {}
+        query |= {"cursor": cursor.text} if cursor else {}
+        answer = self._call(key, "GET", "/v1/inbox", query=query)
+        if not self._let_in(key, answer):
+            return []
+        if source and not key.sees(source):
+            check(answer, FORBIDDEN)
+            return []
+        source = source or key.source
+        if cursor and (cursor.source, cursor.event_type) != (source, event_type):
+            check(answer, INVALID)
+            return []
+        after = cursor.after if cursor else ""
+        left = list(self.model.pending(key, source=source, event_type=event_type, after=after))
+        pagination: dict[str, Any] = {"limit": limit}
+        if len(left) > limit:
+            pagination["next_cursor"] = answer.json["pagination"]["next_cursor"]
+        check(answer, {"events": left[:limit], "pagination": pagination})
+        if len(left) <= limit:
+            return []
+        return [Cursor(pagination["next_cursor"], left[limit - 1]["event_id"], source, event_type)]
+
+    def teardown(self) -> None:
+        failure = sys.exc_info()
+        try:
+            if failure[0] is None:
+                self._everything_is_as_it_must_be()
+        finally:
+            self._lent.__exit__(*failure)
+
+    def _everything_is_as_it_must_be(self) -> None:
+        for key in self.model.keys:
+            self._pages(key, 100, None, None)
+        for event_id in self.model.events:
+            self._read(self.all_seeing, event_id, event_id)
+        self._pages(self.all_seeing, 100, None, None)
+
+
+def check(answer: Answer, expected: Refusal | dict[str, Any], *, status: int = 200) -> None:
+    """Fail unless an answer is this refusal, or holds exactly this beside its message and request id."""
+    if isinstance(expected, tuple):
+        assert answer.status == expected[0], (expected, answer.status, answer.body)
+        assert answer.refusal == expected
+        return
+    assert answer.status == status, (expected, answer.status, answer.body)
+    found = {name: value for name, value in answer.json.items() if name not in {"message", "request_id"}}
+    assert strict(found) == strict(expected)
+
+
+def strict(value: object) -> str:
+    """Return a text by which 1, 1.0 and true differ, as they do in JSON."""
+    return json.dumps(value, sort_keys=True)

@@ -1,0 +1,74 @@
+"""Whatever clients, an operator and the clock do, in any order, the service answers as the model says."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import boto3
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.api.driver import Api
+from tests.conftest import REGION, Stores, Tables
+from tests.promises.operator_rules import OperatorRules
+from tests.support.clock import FakeClock
+from tests.support.promises import Tried, examples
+from tests.support.tables import empty
+from triggers_api.store.sqlite import Database
+from triggers_api.store.sqlite_events import SqliteEventStore
+from triggers_api.store.sqlite_keys import SqliteKeyStore
+
+STEPS = 80
+
+pytestmark = [pytest.mark.promise(1, 2, 3, 4, 5, 6, 7, 8), pytest.mark.timeout(3600)]
+
+
+class History(OperatorRules):
+    """Everything that may happen, on stores and behind a door of its own."""
+
+
+def run(machine: type[History], tried: Tried, *, quick: int, long: int) -> None:
+    form = settings(examples(quick, long=long), stateful_step_count=STEPS, print_blob=True)
+    try:
+        run_state_machine_as_test(machine, settings=form)
+    finally:
+        tried(machine.calls)
+
+
+def test_on_sqlite_every_answer_is_what_the_model_says(tmp_path: Path, tried: Tried) -> None:
+    class OnSqlite(History):
+        @contextmanager
+        def stores(self) -> Iterator[Stores]:
+            with TemporaryDirectory(dir=tmp_path) as folder:
+                database = Database(Path(folder))
+                try:
+                    yield Stores(SqliteEventStore(database), SqliteKeyStore(database))
+                finally:
+                    database.close()
+
+        def api_over(self, stores: Stores, clock: FakeClock) -> Api:
+            return Api(stores, clock, door="asgi")
+
+    run(OnSqlite, tried, quick=60, long=400)
+
+
+def test_on_dynamodb_every_answer_is_what_the_model_says(
+    tables: Tables, dynamodb_stores: Stores, tried: Tried
+) -> None:
+    resource = boto3.resource("dynamodb", endpoint_url=tables.endpoint_url, region_name=REGION)
+
+    class OnDynamoDB(History):
+        @contextmanager
+        def stores(self) -> Iterator[Stores]:
+            try:
+                yield dynamodb_stores
+            finally:
+                empty(resource.Table(tables.events), "event_id", "created_at")
+                empty(resource.Table(tables.keys), "api_key")
+
+        def api_over(self, stores: Stores, clock: FakeClock) -> Api:
+            return Api(stores, clock, door="lambda")
+
+    run(OnDynamoDB, tried, quick=50, long=300)
