@@ -76,6 +76,7 @@ class Api:
         cache_seconds: int = 30,
         cors_allow_origin: str = "*",
         docs_assets: Path | None = None,
+        own_key: bool = True,
     ) -> None:
         self.stores = stores
         service = Service(
@@ -88,7 +89,7 @@ class Api:
         )
         self.app = create_app(service, cors_allow_origin=cors_allow_origin, docs_assets=docs_assets)
         self._send = _asgi_door(self.app) if door == "asgi" else _lambda_door(self.app, cors_allow_origin)
-        self.key = self.make_key()
+        self.key = self.make_key() if own_key else ""
 
     def make_key(
         self, source: str | None = None, *, expires_at: str | None = None, is_active: bool = True

@@ -1,15 +1,18 @@
-"""DynamoDB behind a network that fails: no false answer, no second event, and always an end."""
+"""DynamoDB behind a network that fails: how often it is tried, and that there is always an end.
+
+What is answered then, and what is there afterwards, is in `tests/promises/test_faults.py`.
+"""
 
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from tests.contract.test_event_store import ACKNOWLEDGED_AT, LATER, NOW, ack, add, claim, event, page
+from tests.contract.test_event_store import LATER, NOW, ack, add, claim, event, page
 from tests.support.faulty_proxy import Fault, FaultyProxy
 from triggers_api.core import deadline
 from triggers_api.core.events import EventStore, PendingQuery
-from triggers_api.errors import ConflictError, DeadlineExceededError, StoreUnavailableError
+from triggers_api.errors import DeadlineExceededError, StoreUnavailableError
 
 
 @pytest.fixture(autouse=True)
@@ -18,45 +21,7 @@ def _no_deadline_left_over() -> Iterator[None]:
     deadline.start(float("inf"))
 
 
-ONCE: list[Fault] = ["lose reply", "reset", "throttle"]
-
-
-@pytest.mark.parametrize("fault", ONCE)
-def test_an_add_whose_first_attempt_fails_makes_one_event(
-    proxied: EventStore, proxy: FaultyProxy, fault: Fault
-) -> None:
-    proxy.plan(fault)
-    added = add(proxied)
-    assert proxy.requests == 2
-    assert page(proxied).events == (added,)
-
-
-@pytest.mark.parametrize("fault", ONCE)
-def test_an_add_with_a_claim_whose_first_attempt_fails_makes_one_event(
-    proxied: EventStore, proxy: FaultyProxy, fault: Fault
-) -> None:
-    proxy.plan(fault)
-    made, again = event(), event()
-    assert proxied.add(made, claim(made), now=NOW) == made.event_id
-    assert proxied.add(again, claim(again), now=NOW) == made.event_id
-    assert page(proxied).events == (made,)
-
-
-@pytest.mark.parametrize("fault", ONCE)
-def test_an_acknowledgement_whose_first_attempt_fails_is_made_once(
-    proxied: EventStore, proxy: FaultyProxy, fault: Fault
-) -> None:
-    added = add(proxied)
-    proxy.plan(fault)
-    ack(proxied, added.event_id, nonce="this call")
-    with pytest.raises(ConflictError):
-        ack(proxied, added.event_id, nonce="another call")
-    stored = proxied.get(added.event_id, NOW)
-    assert stored is not None
-    assert stored.acknowledged_at == ACKNOWLEDGED_AT
-
-
-@pytest.mark.parametrize("fault", ONCE)
+@pytest.mark.parametrize("fault", ["lose reply", "reset", "throttle"])
 def test_a_store_that_keeps_failing_is_unavailable_after_three_attempts(
     proxied: EventStore, proxy: FaultyProxy, fault: Fault
 ) -> None:

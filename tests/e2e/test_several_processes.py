@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from threading import Barrier
 
 import pytest
 
 from tests.e2e.conftest import Backend
 from tests.support import dev_server
-from tests.support.api_client import Answer, ApiClient
+from tests.support.api_client import ApiClient
+from tests.support.promises import Tried
+from tests.support.races import RACES, run
+from tests.support.witness import over_http
 
 CLIENTS = 4
 """Two at each of the two processes."""
@@ -24,22 +26,6 @@ def clients(backend: Backend) -> Iterator[list[ApiClient]]:
     with ExitStack() as stack:
         servers = [stack.enter_context(backend.running()) for _ in range(2)]
         yield [stack.enter_context(ApiClient(servers[one % 2].url)) for one in range(CLIENTS)]
-
-
-def at_once(clients: list[ApiClient], calls: list[tuple[str, str, dict[str, object]]]) -> list[list[Answer]]:
-    """Let each client make each call, all of them the same one at the same moment; answers by call."""
-    barrier = Barrier(len(clients), timeout=30)
-
-    def make_all(client: ApiClient) -> list[Answer]:
-        answers = []
-        for method, path, request in calls:
-            barrier.wait()
-            answers.append(client.call(method, path, **request))
-        return answers
-
-    with ThreadPoolExecutor(len(clients)) as pool:
-        by_client = list(pool.map(make_all, clients))
-    return [list(answers) for answers in zip(*by_client, strict=True)]
 
 
 def test_what_both_ingest_is_there_once_and_in_order(clients: list[ApiClient]) -> None:
@@ -58,34 +44,15 @@ def test_what_both_ingest_is_there_once_and_in_order(clients: list[ApiClient]) -
         assert {event["event_id"]: event["payload"] for event in listed} == sent
 
 
-def test_an_ack_race_across_processes_has_one_winner(clients: list[ApiClient]) -> None:
-    ids = [clients[n % 2].ingest({"event": n}).body["event_id"] for n in range(40)]
-
-    races = at_once(clients, [("POST", f"/v1/events/{event_id}/ack", {}) for event_id in ids])
-
-    for event_id, answers in zip(ids, races, strict=True):
-        assert sorted(answer.status for answer in answers) == [200, 409, 409, 409]
-        (winner,) = (answer.body for answer in answers if answer.status == 200)
-        for client in clients[:2]:
-            assert client.get(event_id).body["acknowledged_at"] == winner["acknowledged_at"]
-    assert clients[0].inbox() == clients[1].inbox() == []
-
-
-def test_an_idempotency_key_raced_across_processes_makes_one_event(clients: list[ApiClient]) -> None:
-    body = {"source": "shop", "event_type": "order.paid", "payload": {"order": 1}}
-    keys = [f"order-{number}" for number in range(20)]
-
-    races = at_once(
-        clients,
-        [("POST", "/v1/events", {"json": body, "headers": {"Idempotency-Key": key}}) for key in keys],
-    )
-
-    ids = []
-    for answers in races:
-        assert {answer.status for answer in answers} == {201}
-        (event_id,) = {answer.body["event_id"] for answer in answers}
-        ids.append(event_id)
-    assert [event["event_id"] for event in clients[0].inbox()] == sorted(ids)
+@pytest.mark.promise(2, 3, 4)
+def test_calls_that_meet_across_processes_are_answered_as_if_one_came_after_another(
+    clients: list[ApiClient], long_form: bool, tried: Tried
+) -> None:
+    rounds = 100 if long_form else 5
+    doors = [over_http(client) for client in clients]
+    for race in RACES.values():
+        run(race, doors, rounds)
+    tried(len(RACES) * rounds)
 
 
 _OPENS_EACH = """

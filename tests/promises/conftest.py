@@ -1,4 +1,10 @@
-"""The API in its two forms, as the suite of `tests/api` has it."""
+"""The API in its two forms, services that a test may put behind anything, and the doors of a witness."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import pytest
 
 from tests.api.conftest import (
     api,
@@ -8,5 +14,59 @@ from tests.api.conftest import (
     shared_dynamodb,
     shared_tables,
 )
+from tests.api.driver import Api
+from tests.conftest import REGION, Stores, Tables
+from tests.support import microburst
+from tests.support.microburst import Microburst
+from tests.support.witness import Door, Reply
+from triggers_api.store.dynamodb import DynamoDB
+from triggers_api.store.dynamodb_events import DynamoEventStore
+from triggers_api.store.dynamodb_keys import DynamoKeyStore
 
 __all__ = ["api", "dynamodb_stores", "each_door", "local_api", "shared_dynamodb", "shared_tables"]
+
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="module")
+def microburst_proxy(dynamodb_url: str) -> Iterator[Microburst]:
+    with microburst.in_front_of(dynamodb_url) as proxy:
+        yield proxy
+
+
+def stores_at(endpoint_url: str, tables: Tables) -> Stores:
+    """Return stores whose client is their own, with the access key that the environment holds now."""
+    dynamodb = DynamoDB(region=REGION, endpoint_url=endpoint_url)
+    return Stores(DynamoEventStore(dynamodb, tables.events), DynamoKeyStore(dynamodb, tables.keys))
+
+
+def door_to(api: Api) -> Door:
+    """Return the way by which a witness asks the app."""
+
+    def ask(
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str | int],
+        headers: Mapping[str, str],
+        body: object,
+    ) -> Reply:
+        answer = api.call(method, path, query=query, headers=tuple(headers.items()), json_body=body)
+        return answer.status, answer.headers, answer.json
+
+    return ask
+
+
+def side_by_side(do: Callable[[T], None], cases: Iterable[T]) -> None:
+    """Go through all cases at the same time; fail with the first that fails, and say which it was."""
+
+    def one(case: T) -> None:
+        try:
+            do(case)
+        except BaseException as error:
+            error.add_note(f"case: {case}")
+            raise
+
+    cases = list(cases)
+    with ThreadPoolExecutor(len(cases)) as pool:
+        list(pool.map(one, cases))

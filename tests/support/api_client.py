@@ -1,8 +1,8 @@
 """What a producer and a consumer do, over HTTP and nothing else."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,6 +15,8 @@ from tests.support.dev_server import KEY
 class Answer:
     status: int
     body: dict[str, Any]
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """By names in lower case."""
 
 
 class ApiClient:
@@ -60,4 +62,4 @@ class ApiClient:
     def call(self, method: str, path: str, **request: Any) -> Answer:
         """Make a call; a broken connection comes out as httpx's error."""
         response = self._http.request(method, path, **request)
-        return Answer(response.status_code, response.json())
+        return Answer(response.status_code, response.json(), response.headers)

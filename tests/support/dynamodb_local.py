@@ -4,7 +4,9 @@ Its licence forbids redistribution, so it is never committed. It listens on all 
 for that; it holds test data only, in memory, and ends with the session.
 """
 
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import tarfile
@@ -12,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,23 +31,48 @@ def why_not() -> str | None:
     return f"DynamoDB Local needs {' and '.join(missing)} on PATH" if missing else None
 
 
+@dataclass(frozen=True)
+class Engine:
+    """A running engine."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        """Kill it as a power cut would: Java, and the `timeout` around it, which are a group of their own."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(timeout=30)
+
+
 @contextmanager
 def running(*, data: Path | None = None) -> Iterator[str]:
     """Run an engine and give its URL; with `data` it keeps its tables in that folder."""
+    with started(data=data) as engine:
+        yield engine.url
+
+
+@contextmanager
+def started(*, data: Path | None = None, port: int | None = None) -> Iterator[Engine]:
+    """Run an engine, on a free port where none is given."""
     home = npm_package(PACKAGE)
     (jar,) = home.glob("lib/*/DynamoDBLocal.jar")
-    port = free_port()
+    port = port or free_port()
     command = ["java", "-Djava.library.path=./DynamoDBLocal_lib", "-jar", jar.name, "-port", str(port)]
     command += ["-sharedDb", "-disableTelemetry", *(["-dbPath", str(data)] if data else ["-inMemory"])]
     if timeout := shutil.which("timeout"):
         command = [timeout, _LIFETIME_SECONDS, *command]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            command, cwd=jar.parent, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            command,
+            cwd=jar.parent,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         try:
             _wait_for(port, process)
-            yield f"http://127.0.0.1:{port}"
+            yield Engine(f"http://127.0.0.1:{port}", process)
         finally:
             process.terminate()
             process.wait(timeout=30)

@@ -1,0 +1,186 @@
+"""`kill -9` under load, again and again on the same data: what was answered is true afterwards.
+
+Once of the server on SQLite, once of DynamoDB under a service that goes on. Every ingest has an idempotency
+key; what was not answered is asked again after the crash, and then there is that one event, and no other.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from uuid import uuid4
+
+import pytest
+
+from tests.api.driver import Api
+from tests.conftest import REGION, Tables
+from tests.promises.conftest import door_to, stores_at
+from tests.support import dev_server, dynamodb_local
+from tests.support.api_client import ApiClient
+from tests.support.clock import FakeClock
+from tests.support.promises import Tried
+from tests.support.witness import NO_ANSWER, Door, over_http
+from triggers_api.ops.tables import create_missing_tables
+
+CLIENTS = 5
+CRASHES, LONG_CRASHES = {"sqlite": 6, "dynamodb": 3}, {"sqlite": 100, "dynamodb": 40}
+DEAD = {NO_ANSWER, 503}
+
+
+@dataclass
+class Ledger:
+    """What clients were told, and what they asked without hearing the answer; payloads by idempotency key."""
+
+    stored: dict[str, object] = field(default_factory=dict)
+    acknowledged: dict[str, str] = field(default_factory=dict)
+    unanswered_ingests: dict[str, object] = field(default_factory=dict)
+    unanswered_acks: set[str] = field(default_factory=set)
+
+    def add(self, other: "Ledger") -> None:
+        self.stored |= other.stored
+        self.acknowledged |= other.acknowledged
+        self.unanswered_ingests |= other.unanswered_ingests
+        self.unanswered_acks |= other.unanswered_acks
+
+
+@dataclass(frozen=True)
+class Client:
+    """What a producer and a consumer ask; each answer a status and a body."""
+
+    door: Door
+
+    def ingest(self, key: str, payload: object) -> tuple[int, dict[str, str]]:
+        body = {"source": "shop", "event_type": "order.paid", "payload": payload}
+        return self._call("POST", "/v1/events", {"Idempotency-Key": key}, body)
+
+    def acknowledge(self, event_id: str) -> tuple[int, dict[str, str]]:
+        return self._call("POST", f"/v1/events/{event_id}/ack")
+
+    def get(self, event_id: str) -> dict[str, str]:
+        status, body = self._call("GET", f"/v1/events/{event_id}")
+        assert status == 200, "an event that was answered 201 is gone"
+        return body
+
+    def inbox(self) -> dict[str, object]:
+        """Return the payloads of all that is pending, by the event's id."""
+        found: dict[str, object] = {}
+        query: dict[str, str | int] = {"limit": 100}
+        while True:
+            status, _, body = self.door("GET", "/v1/inbox", query=query, headers={}, body=None)
+            assert status == 200
+            found |= {event["event_id"]: event["payload"] for event in body["events"]}
+            if "next_cursor" not in body["pagination"]:
+                return found
+            query["cursor"] = body["pagination"]["next_cursor"]
+
+    def _call(
+        self, method: str, path: str, headers: dict[str, str] | None = None, body: object = None
+    ) -> tuple[int, dict[str, str]]:
+        status, _, answer = self.door(method, path, query={}, headers=headers or {}, body=body)
+        return status, answer
+
+
+def work_until_it_dies(client: Client, under_load: Event, who: str) -> Ledger:
+    """Ingest, and acknowledge every other event, until there is no answer any more."""
+    told = Ledger()
+    for number in range(100_000):
+        key, payload = f"{who} {number}", {"who": who, "number": number, "text": "x" * (number % 7 * 500)}
+        status, body = client.ingest(key, payload)
+        if status in DEAD:
+            told.unanswered_ingests[key] = payload
+            return told
+        assert status == 201, body
+        event_id = body["event_id"]
+        told.stored[event_id] = payload
+        under_load.set()
+        if number % 2:
+            continue
+        status, body = client.acknowledge(event_id)
+        if status in DEAD:
+            told.unanswered_acks.add(event_id)
+            return told
+        assert status == 200, body
+        told.acknowledged[event_id] = body["acknowledged_at"]
+    raise AssertionError("it was never killed")
+
+
+def load_and_kill(clients: list[Client], kill: Callable[[], None]) -> Ledger:
+    """Put it under load, and kill it at some moment of that."""
+    told, under_load, run = Ledger(), Event(), uuid4().hex
+    with ThreadPoolExecutor(len(clients)) as pool:
+        work = [
+            pool.submit(work_until_it_dies, client, under_load, f"{run} {number}")
+            for number, client in enumerate(clients)
+        ]
+        assert under_load.wait(30)
+        time.sleep(random.uniform(0.05, 0.5))
+        kill()
+        for one in work:
+            told.add(one.result(timeout=60))
+    assert len(told.unanswered_ingests) + len(told.unanswered_acks) == len(clients)
+    return told
+
+
+def check(client: Client, ledger: Ledger, recent: Ledger) -> None:
+    """Compare what is there with what was told; `recent` is what was told since the last time.
+
+    Then settle what was not answered, as clients do: with the idempotency key, and by another ack.
+    """
+    for event_id, acknowledged_at in recent.acknowledged.items():
+        event = client.get(event_id)
+        assert (event["status"], event["acknowledged_at"]) == ("acknowledged", acknowledged_at)
+        assert event["payload"] == recent.stored[event_id]
+    for event_id in recent.unanswered_acks:
+        assert client.acknowledge(event_id)[0] in {200, 409}
+        recent.acknowledged[event_id] = client.get(event_id)["acknowledged_at"]
+    for key, payload in recent.unanswered_ingests.items():
+        status, body = client.ingest(key, payload)
+        assert status == 201
+        recent.stored[body["event_id"]] = payload
+    ledger.add(recent)
+    pending = {one: payload for one, payload in ledger.stored.items() if one not in ledger.acknowledged}
+    assert client.inbox() == pending
+
+
+@pytest.mark.promise(1, 2, 3, 4)
+def test_what_was_answered_before_the_server_is_killed_is_true_after_it(
+    tmp_path: Path, long_form: bool, tried: Tried
+) -> None:
+    ledger, told = Ledger(), Ledger()
+    crashes = (LONG_CRASHES if long_form else CRASHES)["sqlite"]
+    for _ in range(crashes):
+        with dev_server.running(*dev_server.on_folder(tmp_path)) as server, ApiClient(server.url) as client:
+            door = over_http(client)
+            check(Client(door), ledger, told)
+            told = load_and_kill([Client(door)] * CLIENTS, server.kill)
+    with dev_server.running(*dev_server.on_folder(tmp_path)) as server, ApiClient(server.url) as client:
+        check(Client(over_http(client)), ledger, told)
+    tried(crashes)
+
+
+@pytest.mark.promise(1, 2, 3, 4, 10)
+@pytest.mark.skipif(dynamodb_local.why_not() is not None, reason="DynamoDB Local cannot be run here")
+def test_what_was_answered_before_dynamodb_is_killed_is_true_after_it(
+    tmp_path: Path, clock: FakeClock, long_form: bool, tried: Tried
+) -> None:
+    ledger, told = Ledger(), Ledger()
+    crashes = (LONG_CRASHES if long_form else CRASHES)["dynamodb"]
+    port = dynamodb_local.free_port()
+    tables = Tables(f"http://127.0.0.1:{port}", "triggers-api-events-crash", "triggers-api-keys-crash")
+    client: Client | None = None
+    for _ in range(crashes):
+        with dynamodb_local.started(data=tmp_path, port=port) as engine:
+            if client is None:
+                create_missing_tables(
+                    endpoint_url=engine.url, region=REGION, events=tables.events, keys=tables.keys
+                )
+                client = Client(door_to(Api(stores_at(engine.url, tables), clock, door="lambda")))
+            check(client, ledger, told)
+            told = load_and_kill([client] * CLIENTS, engine.kill)
+    with dynamodb_local.started(data=tmp_path, port=port):
+        assert client is not None
+        check(client, ledger, told)
+    tried(crashes)

@@ -1,0 +1,140 @@
+"""SQLite where nothing can be written: a clear 503, nothing damaged, and all is well when there is room."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.api.driver import Api
+from tests.conftest import Stores
+from tests.promises.conftest import door_to
+from tests.support import dev_server, small_disk
+from tests.support.api_client import ApiClient
+from tests.support.clock import FakeClock
+from tests.support.models import Ack, Call, Delete, Get, Ingest, Page
+from tests.support.orders import Told
+from tests.support.promises import Tried
+from tests.support.witness import Witness, over_http
+from triggers_api.core.keys import LOCAL_KEY
+from triggers_api.store.sqlite import Database
+from triggers_api.store.sqlite_events import SqliteEventStore
+from triggers_api.store.sqlite_keys import SqliteKeyStore
+
+LARGE = "x" * 100_000
+
+
+def stores_in(folder: Path) -> tuple[Stores, Database]:
+    database = Database(folder)
+    return Stores(SqliteEventStore(database), SqliteKeyStore(database)), database
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk.mounted(tmp_path, megabytes=4) as is_there:
+        if not is_there:
+            pytest.skip("a disk of its own needs root, and the permission to mount")
+        yield tmp_path
+
+
+def answered(witness: Witness, call: Call) -> Told:
+    outcome = witness.do(call).outcome
+    assert isinstance(outcome, Told), call
+    return outcome
+
+
+@pytest.mark.promise(1, 3, 4)
+def test_a_full_disk_is_503_until_there_is_room(disk: Path, clock: FakeClock, tried: Tried) -> None:
+    stores, database = stores_in(disk / "data")
+    api = Api(stores, clock, door="asgi")
+    rounds = 5
+    for number in range(rounds):
+        witness = Witness(door_to(api), f"round {number}")
+        for tag in "abc":
+            answered(witness, Ingest(tag))
+        answered(witness, Ack("a"))
+        with small_disk.full(disk):
+            answers = [api.ingest({"text": LARGE}, source="large") for _ in range(3)]
+            assert [answer.status for answer in answers] == [503] * 3
+            # A small change may find room in what the log has already.
+            for change in (Ingest("d", f"key {number}"), Ack("b"), Delete("c")):
+                witness.do(change)
+            answered(witness, Page())  # to read needs no room
+            answered(witness, Get("a"))
+        answered(witness, Ingest("d", f"key {number}"))
+        assert api.ingest({"text": LARGE}, source="large").status == 201
+        witness.look("a", "b", "c", "d")
+        witness.explain()
+    assert len(api.pending(source="large")) == rounds
+    database.close()
+    database.check()
+    tried(rounds)
+
+
+@pytest.mark.promise(1, 4)
+def test_on_a_disk_that_was_full_from_the_start_all_is_well_when_there_is_room(
+    disk: Path, clock: FakeClock
+) -> None:
+    stores, database = stores_in(disk / "data")
+    api = Api(stores, clock, door="asgi", accept_local_key=True, own_key=False)
+    with small_disk.full(disk):
+        for _ in range(2):
+            assert {answer.status for answer in (api.ingest(key=LOCAL_KEY), api.inbox(LOCAL_KEY))} == {503}
+    added = api.add(key=LOCAL_KEY)
+    assert [event["event_id"] for event in api.inbox(LOCAL_KEY).json["events"]] == [added]
+    database.close()
+    database.check()
+
+
+@pytest.mark.promise(1, 4, 12)
+def test_data_that_can_only_be_read_is_503_until_it_can_be_written(tmp_path: Path, clock: FakeClock) -> None:
+    folder = tmp_path / "data"
+    stores, database = stores_in(folder)
+    api = Api(stores, clock, door="asgi")
+    added = api.add()
+    database.close()
+    stores, database = stores_in(folder)
+    restarted = Api(stores, clock, door="asgi", own_key=False)
+    with small_disk.read_only(folder) as is_so:
+        if not is_so:
+            pytest.skip("root reads and writes everything, but for a mount that it may not make")
+        for answer in (
+            restarted.ingest(key=api.key),
+            restarted.inbox(api.key),
+            restarted.delete(f"/v1/events/{added}", key=api.key),
+        ):
+            assert answer.refusal == (503, "SERVICE_UNAVAILABLE")
+    assert [event["event_id"] for event in restarted.inbox(api.key).json["events"]] == [added]
+    assert restarted.ingest(key=api.key).status == 201
+    database.close()
+
+
+@pytest.mark.promise(1, 2, 3, 4, 10)
+def test_a_server_whose_files_cannot_grow_is_503_and_loses_nothing(tmp_path: Path, tried: Tried) -> None:
+    """As unprivileged as CI may be: the server's own limit takes the place of the disk's."""
+    told: list[Witness] = []
+    rounds = 3
+    with dev_server.running(*dev_server.on_folder(tmp_path)) as server, ApiClient(server.url) as client:
+        for number in range(rounds):
+            witness = Witness(over_http(client), f"round {number}")
+            told.append(witness)
+            for tag in "abc":
+                answered(witness, Ingest(tag))
+            largest = max(file.stat().st_size for file in tmp_path.iterdir())
+            with small_disk.limited(server.process.pid, file_bytes=largest + 150_000):
+                statuses = [client.ingest({"text": LARGE}, source="large").status for _ in range(40)]
+                assert set(statuses) <= {201, 503}
+                assert statuses[-1] == 503
+                for change in (Ingest("d", f"key {number}"), Ack("b"), Delete("c")):
+                    witness.do(change)
+                answered(witness, Page())
+                answered(witness, Get("a"))
+            answered(witness, Ingest("d", f"key {number}"))
+            witness.look("a", "b", "c", "d")
+            witness.explain()
+        server.kill()
+    with dev_server.running(*dev_server.on_folder(tmp_path)) as server, ApiClient(server.url) as client:
+        for witness in told:  # the server has looked through all pages of the file before it listens
+            for call in (Page(), *map(Get, "abcd")):
+                witness.do(call, through=over_http(client))
+            witness.explain()
+    tried(rounds)

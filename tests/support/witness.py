@@ -1,0 +1,178 @@
+"""A client that writes down what it asked, what it was told, and when: the history that `orders` explains."""
+
+import time
+from collections.abc import Mapping
+from threading import Barrier, Lock
+from typing import Any, Protocol
+
+import httpx
+
+from tests.support.api_client import ApiClient
+from tests.support.models import Ack, Call, Delete, Get, Inbox, Ingest, Page, Stored, inbox_step
+from tests.support.orders import FAILED, UNKNOWN, Operation, Outcome, Told, explain
+
+ANSWER_SECONDS = 15.0
+"""What is promised of every request, whatever the store does."""
+
+NO_ANSWER = 0
+"""The status of a request whose connection broke."""
+
+Reply = tuple[int, Mapping[str, str], dict[str, Any]]
+"""Status, headers with names in lower case, body."""
+
+
+class Door(Protocol):
+    """How requests reach a service; `NO_ANSWER` where none came back."""
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str | int],
+        headers: Mapping[str, str],
+        body: object,
+    ) -> Reply: ...
+
+
+def over_http(client: ApiClient) -> Door:
+    """Return the way to a server; a connection that breaks is no answer."""
+
+    def ask(
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str | int],
+        headers: Mapping[str, str],
+        body: object,
+    ) -> Reply:
+        try:
+            answer = client.call(method, path, params=query, headers=headers, json=body)
+        except httpx.TransportError:
+            return NO_ANSWER, {}, {}
+        return answer.status, answer.headers, answer.body
+
+    return ask
+
+
+class Witness:
+    """Asks through a door, of one source's events or of all. Safe for several threads.
+
+    `start`: what is there before the first call.
+    """
+
+    def __init__(self, door: Door, source: str | None, *, start: Inbox | None = None) -> None:
+        self._door = door
+        self._source = source
+        self._start = start or Inbox()
+        self._lock = Lock()
+        self.ids: dict[str, str] = {}
+        self.history: list[Operation] = []
+
+    def do(self, call: Call, *, after: Barrier | None = None, through: Door | None = None) -> Operation:
+        """Make a call, with others at the same moment where there is a barrier, and write it down."""
+        if after is not None:
+            after.wait()
+        began = time.monotonic()
+        outcome = self._outcome(call, _in_time(through or self._door))
+        operation = Operation(call, outcome, began, time.monotonic())
+        with self._lock:
+            self.history.append(operation)
+        return operation
+
+    def knows_it_failed(self, operation: Operation) -> None:
+        """Write down that a call which was not answered cannot have taken effect."""
+        assert operation.outcome is UNKNOWN
+        place = self.history.index(operation)
+        self.history[place] = Operation(operation.call, FAILED, operation.began, operation.ended)
+
+    def look(self, *tags: str) -> None:
+        """Look at what is there now, which is a part of the history too."""
+        self.do(Page())
+        for tag in tags:
+            if tag in self.ids:
+                self.do(Get(tag))
+
+    def explain(self) -> None:
+        """Fail where no order of all that was asked explains what was told."""
+        explain(self.history, self._start, inbox_step)
+
+    def _outcome(self, call: Call, door: Door) -> Outcome:
+        if isinstance(call, Page):
+            return self._pages(door)
+        method, path, headers, body = self._request(call)
+        status, told, answer = door(method, path, query={}, headers=headers, body=body)
+        if not _answered(status, told):
+            return UNKNOWN
+        if isinstance(call, Ingest) and status == 201:
+            with self._lock:
+                self.ids.setdefault(call.tag, answer["event_id"])
+            return Told(status, answer["event_id"])
+        if isinstance(call, Ack) and status == 200:
+            return Told(status, answer["acknowledged_at"])
+        if isinstance(call, Get) and status == 200:
+            return Told(status, _stored(answer))
+        return Told(status)
+
+    def _request(self, call: Ingest | Ack | Delete | Get) -> tuple[str, str, dict[str, str], object]:
+        if isinstance(call, Ingest):
+            body = {
+                "source": self._source or "shop",
+                "event_type": "order.paid",
+                "payload": {"tag": call.tag},
+            }
+            return "POST", "/v1/events", {"Idempotency-Key": call.key} if call.key else {}, body
+        path = f"/v1/events/{self.ids[call.tag]}"
+        if isinstance(call, Ack):
+            return "POST", f"{path}/ack", {}, None
+        return "DELETE" if isinstance(call, Delete) else "GET", path, {}, None
+
+    def _pages(self, door: Door) -> Outcome:
+        found: list[Stored] = []
+        query: dict[str, str | int] = {"source": self._source} if self._source else {}
+        while True:
+            status, told, answer = door("GET", "/v1/inbox", query=query, headers={}, body=None)
+            if not _answered(status, told):
+                return UNKNOWN
+            assert status == 200, answer
+            found += map(_stored, answer["events"])
+            if "next_cursor" not in answer["pagination"]:
+                break
+            query["cursor"] = answer["pagination"]["next_cursor"]
+        ids = [str(event.id) for event in found]
+        assert ids == sorted(ids), "the inbox is not oldest first"
+        return Told(200, tuple(found))
+
+
+def _in_time(door: Door) -> Door:
+    def timed(
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str | int],
+        headers: Mapping[str, str],
+        body: object,
+    ) -> Reply:
+        began = time.monotonic()
+        reply = door(method, path, query=query, headers=headers, body=body)
+        taken = time.monotonic() - began
+        assert taken < ANSWER_SECONDS, f"{method} {path} took {taken:.1f} s"
+        return reply
+
+    return timed
+
+
+def _stored(event: dict[str, Any]) -> Stored:
+    return Stored(
+        event["payload"]["tag"],
+        event["event_id"],
+        event["status"] == "acknowledged",
+        event.get("acknowledged_at"),
+    )
+
+
+def _answered(status: int, headers: Mapping[str, str]) -> bool:
+    if status == 503:
+        assert int(headers["retry-after"]) >= 1
+    assert status < 500 or status == 503, status
+    return status not in {503, NO_ANSWER}
