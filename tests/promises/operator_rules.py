@@ -10,7 +10,7 @@ from hypothesis.stateful import MultipleResults, multiple, rule
 
 from tests.promises.client_rules import ClientRules
 from tests.promises.machine import KEYS, LIFETIMES, SOURCES
-from tests.promises.model import SECOND, Key
+from tests.promises.model import BELIEF, SECOND, Key
 from triggers_api.core.keys import digest_of
 from triggers_api.core.times import format_time
 from triggers_api.errors import KeyExistsError, KeyNotFoundError, OperatorError
@@ -33,8 +33,13 @@ class OperatorRules(ClientRules):
         self._take(key, source, lifetime)
         self.model.make(key, source=source, lifetime=lifetime)
 
-    @rule(key=KEYS, by=st.sampled_from(["key", "digest", "id"]), in_use=st.booleans())
-    def a_key_is_revoked(self, key: Key, by: str, in_use: bool) -> None:
+    @rule(
+        key=KEYS,
+        by=st.sampled_from(["key", "digest", "id"]),
+        in_use=st.booleans(),
+        wait=st.sampled_from([0, BELIEF - 1, BELIEF]),
+    )
+    def a_key_is_revoked(self, key: Key, by: str, in_use: bool, wait: int) -> None:
         if in_use:
             self._use(key)
         if key.state is None:
@@ -44,6 +49,8 @@ class OperatorRules(ClientRules):
         record = self.operator.revoke(named(key, by))
         self.model.revoke(key)
         assert (record.is_active, record.revoked_at) == (False, key.revoked_at)
+        self.clock.now += wait
+        self._use(key)
 
     @rule(
         target=KEYS,
