@@ -39,6 +39,7 @@ settings.register_profile(
 """`--hypothesis-profile=first-failure`: to see that a test fails, always in the same way, and no more."""
 
 Tried = Callable[[int], None]
+Reported = Callable[[str], None]
 
 _form = {"long": False}
 
@@ -85,6 +86,12 @@ def tried(request: pytest.FixtureRequest) -> Tried:
     return lambda cases: request.node.user_properties.append(("cases", cases))
 
 
+@pytest.fixture
+def reported(request: pytest.FixtureRequest) -> Reported:
+    """Have a line printed below the table: a figure, which is told and not asserted."""
+    return lambda line: request.node.user_properties.append(("figure", line))
+
+
 def examples(quick: int, *, long: int) -> settings:
     """Return Hypothesis's settings for a test: how many examples it tries in CI, and in the long form."""
     return settings(
@@ -114,6 +121,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         console.print(table_of(tallies(reports)))
     terminalreporter.section("what is promised")
     terminalreporter.write(capture.get())
+    for line in (str(value) for one in reports for name, value in one.user_properties if name == "figure"):
+        terminalreporter.write_line(line)
 
 
 def tallies(reports: list[pytest.TestReport]) -> dict[int, Tally]:

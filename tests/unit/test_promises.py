@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.promises import INVARIANTS
+from tests.support.rehearsal import CHECKOUT
 
 TESTS = """
 import pytest
 
 @pytest.mark.promise(1, 4)
-def test_of_two_promises(tried):
+def test_of_two_promises(tried, reported):
+    reported("99 of 100 take less than 7 ms")
     tried(40)
     tried(2)
 
@@ -65,6 +67,7 @@ def test_the_table_counts_tests_cases_failures_and_what_was_skipped(tmp_path: Pa
     assert code == 1
     assert "nothing_promised" not in output, "it is not selected"
     assert row(output, 1) == [1, 42, 0, 0]
+    assert output.count("99 of 100 take less than 7 ms") == 1
     assert row(output, 4) == [2, 45, 1, 1]
     assert row(output, 5) == [3, 3, 0, 0]
     assert row(output, 6) == [1, 1, 1, 0], "what cannot even begin has failed"
@@ -86,3 +89,16 @@ def test_the_long_form_tries_more_examples(tmp_path: Path) -> None:
     )
     assert row(run(tmp_path, text, "--promises", "-n0")[1], 6) == [1, 5, 0, 0]
     assert row(run(tmp_path, text, "--promises", "--long", "-n0")[1], 6) == [1, 50, 0, 0]
+
+
+def test_the_guide_names_for_each_promise_tests_that_are_marked_with_it() -> None:
+    guide = (CHECKOUT / "DEPLOYMENT.md").read_text(encoding="utf-8")
+    section = guide.partition("## What is promised")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (\d+) \| (.+?) \| (.+) \|$", section, re.MULTILINE)
+    assert [int(number) for number, _, _ in rows] == list(INVARIANTS)
+    for number, _, tests in rows:
+        files = re.findall(r"`(tests/[^`]+)`", tests)
+        assert files, number
+        for name in files:
+            marks = re.findall(r"mark\.promise\(([^)]+)\)", (CHECKOUT / name).read_text(encoding="utf-8"))
+            assert number in {one.strip() for mark in marks for one in mark.split(",")}, (number, name)
