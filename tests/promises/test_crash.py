@@ -26,7 +26,7 @@ from tests.support.witness import NO_ANSWER, Door, over_http
 from triggers_api.ops.tables import create_missing_tables
 
 CLIENTS = 5
-CRASHES, LONG_CRASHES = {"sqlite": 6, "dynamodb": 3}, {"sqlite": 100, "dynamodb": 40}
+CRASHES, LONG_CRASHES = {"sqlite": 6, "dynamodb": 2}, {"sqlite": 40, "dynamodb": 12}
 DEAD = {NO_ANSWER, 503}
 
 
