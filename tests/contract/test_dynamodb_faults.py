@@ -31,6 +31,7 @@ def test_a_store_that_keeps_failing_is_unavailable_after_three_attempts(
     assert proxy.requests == 3
 
 
+@pytest.mark.promise(10)
 @pytest.mark.parametrize("fault", ["hang", "drip head", "drip body"])
 def test_a_reply_that_does_not_end_is_ended_at_the_deadline(
     proxied: EventStore, proxy: FaultyProxy, fault: Fault

@@ -134,7 +134,6 @@ def test_a_server_whose_files_cannot_grow_is_503_and_loses_nothing(tmp_path: Pat
         server.kill()
     with dev_server.running(*dev_server.on_folder(tmp_path)) as server, ApiClient(server.url) as client:
         for witness in told:  # the server has looked through all pages of the file before it listens
-            for call in (Page(), *map(Get, "abcd")):
-                witness.do(call, through=over_http(client))
+            witness.look("a", "b", "c", "d", through=over_http(client))
             witness.explain()
     tried(rounds)

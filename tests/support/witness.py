@@ -86,12 +86,12 @@ class Witness:
         place = self.history.index(operation)
         self.history[place] = Operation(operation.call, FAILED, operation.began, operation.ended)
 
-    def look(self, *tags: str) -> None:
+    def look(self, *tags: str, through: Door | None = None) -> None:
         """Look at what is there now, which is a part of the history too."""
-        self.do(Page())
+        self.do(Page(), through=through)
         for tag in tags:
             if tag in self.ids:
-                self.do(Get(tag))
+                self.do(Get(tag), through=through)
 
     def explain(self) -> None:
         """Fail where no order of all that was asked explains what was told."""

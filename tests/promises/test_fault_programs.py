@@ -1,0 +1,91 @@
+"""Clients that go on while DynamoDB fails now and then: whatever they were told, an order explains it.
+
+The matrix (`test_faults.py`) has one fault in a history; here there are many, drawn by a seed that a failure
+names. What a call left behind, unknown to its client, meets the calls that follow.
+"""
+
+from random import Random, SystemRandom
+
+import pytest
+
+from tests.api.driver import Api
+from tests.conftest import Tables
+from tests.promises.conftest import door_to, side_by_side, stores_at
+from tests.support.clock import FakeClock
+from tests.support.microburst import BEFORE_THE_COMMIT, Fault, Microburst
+from tests.support.models import Ack, Call, Delete, Get, Ingest, Page
+from tests.support.orders import UNKNOWN
+from tests.support.promises import Tried
+from tests.support.witness import Witness
+
+PROGRAMS, LONG_PROGRAMS = 16, 640
+CALLS_PER_PROGRAM = 8
+AT_ONCE = 16
+
+FAULTS: tuple[Fault, ...] = ("throttle", "server error", "reset", "lost reply", "lost reply")
+"""A reply that is lost is the fault from which a client learns least, so it comes twice."""
+
+
+def operation_of(call: Call) -> str:
+    if isinstance(call, Ingest):
+        return "TransactWriteItems" if call.key else "PutItem"
+    return {Ack: "UpdateItem", Delete: "DeleteItem", Get: "GetItem", Page: "Query"}[type(call)]
+
+
+def next_call(random: Random, witness: Witness, number: int) -> Call:
+    tag = random.choice("ab")
+    calls: list[Call] = [Ingest(tag, f"key {tag}"), Ingest(f"free {number}"), Page()]
+    if tag in witness.ids:
+        calls += [Ack(tag), Ack(tag), Get(tag), Delete(tag)]
+    return random.choice(calls)
+
+
+class Program:
+    """One client, and its own share of DynamoDB's faults."""
+
+    def __init__(self, proxy: Microburst, api: Api, access_key: str, seed: int) -> None:
+        self._proxy = proxy
+        self._access_key = access_key
+        self._seed = seed
+        self._witness = Witness(door_to(api), f"program {access_key}")
+
+    def __str__(self) -> str:
+        return f"seed {self._seed}"
+
+    def run(self) -> None:
+        random, witness = Random(self._seed), self._witness
+        for number in range(CALLS_PER_PROGRAM):
+            call = next_call(random, witness, number)
+            fault = random.choice(FAULTS)
+            times = random.choice((0, 0, 1, 2, 3, 3))
+            if times:
+                self._proxy.arm(self._access_key, fault, operation=operation_of(call), times=times)
+            done = witness.do(call)
+            self._proxy.disarm(self._access_key)
+            if done.outcome is UNKNOWN and fault in BEFORE_THE_COMMIT:
+                witness.knows_it_failed(done)
+        witness.look("a", "b")
+        witness.explain()
+
+
+@pytest.mark.promise(1, 2, 3, 4, 10)
+def test_clients_that_go_on_through_faults_are_answered_right(
+    microburst_proxy: Microburst,
+    tables: Tables,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    long_form: bool,
+    tried: Tried,
+) -> None:
+    seeds = SystemRandom()
+    total = LONG_PROGRAMS if long_form else PROGRAMS
+    for batch in range(total // AT_ONCE):
+        programs = []
+        for number in range(AT_ONCE):
+            access_key = f"program{batch}x{number}"
+            monkeypatch.setenv("AWS_ACCESS_KEY_ID", access_key)
+            api = Api(stores_at(microburst_proxy.url, tables), clock, door="lambda")
+            assert api.inbox(limit=1).status == 200  # and the key is remembered from now on
+            programs.append(Program(microburst_proxy, api, access_key, seeds.randrange(2**32)))
+        side_by_side(Program.run, programs)
+    tried(total * CALLS_PER_PROGRAM)

@@ -1,0 +1,100 @@
+"""The oracle of races and faults can fail: histories that no order explains, and some that one does."""
+
+import pytest
+
+from tests.support.models import (
+    Ack,
+    Call,
+    Delete,
+    Get,
+    Inbox,
+    Ingest,
+    Keys,
+    Page,
+    Revoke,
+    Rotate,
+    Stored,
+    Use,
+    inbox_step,
+    keys_step,
+)
+from tests.support.orders import FAILED, UNKNOWN, Operation, Outcome, Told, explain, order_of
+
+A, ONCE = Ingest("a"), Ingest("a", "key")
+STORED, GONE = Told(201, "1"), Told(404)
+ACKED = Stored("a", "1", acknowledged=True, at="then")
+PENDING = Stored("a", "1")
+
+
+def one_after_another(*calls: tuple[Call, Outcome]) -> list[Operation]:
+    return [Operation(call, outcome, n, n + 0.5) for n, (call, outcome) in enumerate(calls)]
+
+
+def at_once(before: list[Operation], *calls: tuple[Call, Outcome]) -> list[Operation]:
+    return before + [Operation(call, outcome, 100, 101) for call, outcome in calls]
+
+
+EXPLAINED = {
+    "an ack": one_after_another((A, STORED), (Ack("a"), Told(200, "then")), (Get("a"), Told(200, ACKED))),
+    "a loser": at_once(one_after_another((A, STORED)), (Ack("a"), Told(409)), (Ack("a"), Told(200, "then"))),
+    "deleted first": at_once(one_after_another((A, STORED)), (Ack("a"), GONE), (Delete("a"), Told(200))),
+    "unknown, and there": one_after_another((A, UNKNOWN), (Page(), Told(200, (PENDING,)))),
+    "unknown, and not there": one_after_another((A, UNKNOWN), (Page(), Told(200, ()))),
+    "unknown, and there later": one_after_another(
+        (A, UNKNOWN), (Page(), Told(200, ())), (Page(), Told(200, (PENDING,)))
+    ),
+    "settled by the key": one_after_another((ONCE, UNKNOWN), (ONCE, STORED), (Page(), Told(200, (PENDING,)))),
+    "acknowledged by the unanswered ack": one_after_another(
+        (A, STORED), (Ack("a"), UNKNOWN), (Ack("a"), Told(409)), (Get("a"), Told(200, ACKED))
+    ),
+}
+
+NOT_EXPLAINED = {
+    "a 201 for nothing": one_after_another((A, STORED), (Page(), Told(200, ()))),
+    "two winners": at_once(
+        one_after_another((A, STORED)), (Ack("a"), Told(200, "then")), (Ack("a"), Told(200, "now"))
+    ),
+    "a conflict with nobody": one_after_another((A, STORED), (Ack("a"), Told(409))),
+    "a conflict with what failed": one_after_another((A, STORED), (Ack("a"), FAILED), (Ack("a"), Told(409))),
+    "another time": one_after_another(
+        (A, STORED), (Ack("a"), Told(200, "now")), (Get("a"), Told(200, ACKED))
+    ),
+    "back to pending": one_after_another(
+        (A, STORED), (Ack("a"), Told(200, "then")), (Page(), Told(200, (PENDING,)))
+    ),
+    "back after its delete": one_after_another(
+        (A, STORED), (Delete("a"), Told(200)), (Page(), Told(200, (PENDING,)))
+    ),
+    "two events of one key": one_after_another((ONCE, STORED), (ONCE, Told(201, "2"))),
+    "two events of one request": one_after_another(
+        (ONCE, UNKNOWN), (ONCE, STORED), (Page(), Told(200, (PENDING, Stored("a", "2"))))
+    ),
+    "the key's other request": one_after_another((ONCE, STORED), (Ingest("b", "key"), Told(201, "2"))),
+    "what failed, and is there": one_after_another((A, FAILED), (Page(), Told(200, (PENDING,)))),
+    "there, and not, and there": one_after_another(
+        (A, UNKNOWN), (Page(), Told(200, (PENDING,))), (Page(), Told(200, ()))
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EXPLAINED)
+def test_what_can_be_told_in_some_order_is_explained(name: str) -> None:
+    explain(EXPLAINED[name], Inbox(), inbox_step)
+
+
+@pytest.mark.parametrize("name", NOT_EXPLAINED)
+def test_what_no_order_explains_fails(name: str) -> None:
+    with pytest.raises(AssertionError, match="no order"):
+        explain(NOT_EXPLAINED[name], Inbox(), inbox_step)
+
+
+def test_a_call_stands_after_all_that_had_ended_before_it_began() -> None:
+    used = Operation(Use("old"), Told(200), 2, 3)
+    keys = Keys(frozenset({"old"}))
+    assert order_of([Operation(Revoke("old"), Told(200), 0, 1), used], keys, keys_step) is None
+    assert order_of([Operation(Revoke("old"), Told(200), 0, 2.5), used], keys, keys_step) is not None
+
+
+def test_two_rotations_of_one_key_are_explained_by_no_order() -> None:
+    both = [Operation(Rotate("old", new), Told(200), 0, 1) for new in "bc"]
+    assert order_of(both, Keys(frozenset({"old"})), keys_step) is None
