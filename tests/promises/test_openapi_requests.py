@@ -23,7 +23,7 @@ from tests.support.promises import Tried
 PHASES = {"examples", "coverage", "fuzzing", "stateful"}
 EVERY_CALL = {f"{method.upper()} {path}" for path, item in DOCUMENT["paths"].items() for method in item}
 QUICK = {"fuzzing": 240, "stateful": 80}
-LONG = {"fuzzing": 1500, "stateful": 400}
+LONG = {"fuzzing": 600, "stateful": 300}
 
 
 def configuration(key: str, sizes: dict[str, int]) -> SchemathesisConfig:
