@@ -1,7 +1,9 @@
 """`kill -9` under load, again and again on the same data: what was answered is true afterwards.
 
-Once of the server on SQLite, once of DynamoDB under a service that goes on. Every ingest has an idempotency
-key; what was not answered is asked again after the crash, and then there is that one event, and no other.
+Once of the server on SQLite, once of DynamoDB under a service that goes on. On SQLite every ingest has an
+idempotency key; what was not answered is asked again after the crash, and then there is that one event, and
+no other. On DynamoDB Local none has: that engine answers a transaction before it is on its disk, and forgets
+it when it is killed (seen with plain boto3, in 1 of 3 kills and in 1 of 14). Single writes it keeps.
 """
 
 import random
@@ -51,10 +53,12 @@ class Client:
     """What a producer and a consumer ask; each answer a status and a body."""
 
     door: Door
+    with_idempotency_keys: bool = True
 
     def ingest(self, key: str, payload: object) -> tuple[int, dict[str, str]]:
         body = {"source": "shop", "event_type": "order.paid", "payload": payload}
-        return self._call("POST", "/v1/events", {"Idempotency-Key": key}, body)
+        headers = {"Idempotency-Key": key} if self.with_idempotency_keys else {}
+        return self._call("POST", "/v1/events", headers, body)
 
     def acknowledge(self, event_id: str) -> tuple[int, dict[str, str]]:
         return self._call("POST", f"/v1/events/{event_id}/ack")
@@ -136,13 +140,21 @@ def check(client: Client, ledger: Ledger, recent: Ledger) -> None:
     for event_id in recent.unanswered_acks:
         assert client.acknowledge(event_id)[0] in {200, 409}
         recent.acknowledged[event_id] = client.get(event_id)["acknowledged_at"]
-    for key, payload in recent.unanswered_ingests.items():
-        status, body = client.ingest(key, payload)
-        assert status == 201
-        recent.stored[body["event_id"]] = payload
+    if client.with_idempotency_keys:
+        for key, payload in recent.unanswered_ingests.items():
+            status, body = client.ingest(key, payload)
+            assert status == 201
+            recent.stored[body["event_id"]] = payload
+        found = client.inbox()
+    else:
+        found = client.inbox()
+        # Each of them may be there or not. What is there is told by its payload.
+        for event_id in found.keys() - ledger.stored.keys() - recent.stored.keys():
+            assert found[event_id] in recent.unanswered_ingests.values()
+            recent.stored[event_id] = found[event_id]
     ledger.add(recent)
     pending = {one: payload for one, payload in ledger.stored.items() if one not in ledger.acknowledged}
-    assert client.inbox() == pending
+    assert found == pending
 
 
 @pytest.mark.promise(1, 2, 3, 4)
@@ -162,9 +174,6 @@ def test_what_was_answered_before_the_server_is_killed_is_true_after_it(
 
 
 @pytest.mark.promise(1, 2, 3, 4, 10)
-@pytest.mark.skip(
-    reason="DynamoDB Local forgot a transaction that it had answered, 1 in 14 kills, with plain boto3 too"
-)
 def test_what_was_answered_before_dynamodb_is_killed_is_true_after_it(
     tmp_path: Path, clock: FakeClock, long_form: bool, tried: Tried
 ) -> None:
@@ -179,7 +188,8 @@ def test_what_was_answered_before_dynamodb_is_killed_is_true_after_it(
                 create_missing_tables(
                     endpoint_url=engine.url, region=REGION, events=tables.events, keys=tables.keys
                 )
-                client = Client(door_to(Api(stores_at(engine.url, tables), clock, door="lambda")))
+                api = Api(stores_at(engine.url, tables), clock, door="lambda")
+                client = Client(door_to(api), with_idempotency_keys=False)
             check(client, ledger, told)
             told = load_and_kill([client] * CLIENTS, engine.kill)
     with dynamodb_local.started(data=tmp_path, port=port):
