@@ -12,6 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.api.driver import Api
 from tests.conftest import REGION, Stores, Tables
+from tests.promises.conftest import stores_at
 from tests.promises.operator_rules import OperatorRules
 from tests.support.clock import FakeClock
 from tests.support.promises import Tried, examples
@@ -54,16 +55,15 @@ def test_on_sqlite_every_answer_is_what_the_model_says(tmp_path: Path, tried: Tr
     run(OnSqlite, tried, quick=60, long=400)
 
 
-def test_on_dynamodb_every_answer_is_what_the_model_says(
-    tables: Tables, dynamodb_stores: Stores, tried: Tried
-) -> None:
+def test_on_dynamodb_every_answer_is_what_the_model_says(tables: Tables, tried: Tried) -> None:
     resource = boto3.resource("dynamodb", endpoint_url=tables.endpoint_url, region_name=REGION)
+    of_tables = stores_at(tables.endpoint_url, tables)
 
     class OnDynamoDB(History):
         @contextmanager
         def stores(self) -> Iterator[Stores]:
             try:
-                yield dynamodb_stores
+                yield of_tables
             finally:
                 empty(resource.Table(tables.events), "event_id", "created_at")
                 empty(resource.Table(tables.keys), "api_key")
