@@ -50,6 +50,22 @@ def test_a_request_with_a_remembered_key_is_one_call(counted: Api, proxy: Faulty
     assert calls("DELETE", f"/v1/events/{event_id}") == (200, 1)
 
 
+@pytest.mark.promise(2, 4)
+def test_a_transaction_that_is_cancelled_for_throttling_is_503_and_its_retry_settles_it(
+    counted: Api, proxy: FaultyProxy
+) -> None:
+    assert counted.pending() == []  # and the key is remembered
+    proxy.plan(forever="throttled transaction")
+    answer = counted.ingest({"n": 1}, headers=KEY)
+    assert answer.refusal == (503, "SERVICE_UNAVAILABLE")
+    assert "retry-after" in answer.headers
+    proxy.plan()
+    assert counted.pending() == []
+    again = counted.ingest({"n": 1}, headers=KEY)
+    assert (again.status, again.headers.get("idempotent-replayed")) == (201, None)
+    assert counted.pending() == [again.json["event_id"]]
+
+
 def test_what_is_refused_before_the_store_is_asked_costs_no_call(counted: Api, proxy: FaultyProxy) -> None:
     counted.add()
     proxy.plan()

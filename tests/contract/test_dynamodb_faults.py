@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.contract.test_event_store import LATER, NOW, ack, add, claim, event, page
-from tests.support.faulty_proxy import Fault, FaultyProxy
+from tests.support.faulty_proxy import FALSE_REPLIES, Fault, FaultyProxy
 from triggers_api.core import deadline
 from triggers_api.core.events import EventStore, PendingQuery
 from triggers_api.errors import DeadlineExceededError, StoreUnavailableError
@@ -79,9 +79,22 @@ def test_a_request_whose_time_is_up_makes_no_call(proxied: EventStore, proxy: Fa
     assert proxy.requests == 0
 
 
-def test_a_web_server_on_that_port_is_not_taken_for_dynamodb(proxied: EventStore, proxy: FaultyProxy) -> None:
+@pytest.mark.promise(5)
+def test_an_answer_without_the_list_that_was_asked_for_is_no_empty_page(
+    proxied: EventStore, proxy: FaultyProxy
+) -> None:
+    proxy.plan(forever="empty answer")
+    with pytest.raises(StoreUnavailableError):
+        page(proxied)
+
+
+@pytest.mark.promise(1)
+@pytest.mark.parametrize("fault", FALSE_REPLIES)
+def test_what_is_not_dynamodbs_own_reply_is_not_taken_for_an_answer(
+    proxied: EventStore, proxy: FaultyProxy, fault: Fault
+) -> None:
     made = event()
-    proxy.plan(forever="web page")
+    proxy.plan(forever=fault)
     for call in (
         lambda: proxied.add(made, None, now=NOW),
         lambda: proxied.add(made, claim(made), now=NOW),

@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import REGION, Stores, Tables
 from tests.support.faulty_proxy import FaultyProxy
 from triggers_api.core.keys import KeyRecord, KeyStore, digest_of
-from triggers_api.errors import CorruptRecordError
+from triggers_api.errors import CorruptRecordError, StoreUnavailableError
 from triggers_api.store.dynamodb import DynamoDB
 from triggers_api.store.dynamodb_keys import DynamoKeyStore
 from triggers_api.store.sqlite import FILE_NAME
@@ -231,6 +231,32 @@ def test_what_was_done_before_the_reply_was_lost_is_our_own_success(
         made(1), is_active=False, revoked_at=EARLY, expires_at=LATE
     )
     assert len(listed(dynamodb_stores.keys)) == 3
+
+
+@pytest.mark.promise(12)
+def test_an_answer_without_what_was_asked_for_is_no_empty_list_and_no_revocation(
+    tables: Tables, proxy: FaultyProxy
+) -> None:
+    store = DynamoKeyStore(DynamoDB(region=REGION, endpoint_url=proxy.url), tables.keys)
+    proxy.plan(forever="empty answer")
+    with pytest.raises(StoreUnavailableError):
+        list(store.list())
+    with pytest.raises(StoreUnavailableError):
+        store.revoke(made(1).digest, at=EARLY)
+
+
+@pytest.mark.promise(12)
+def test_a_rotation_that_is_cancelled_for_throttling_may_be_tried_again(
+    dynamodb_stores: Stores, tables: Tables, proxy: FaultyProxy
+) -> None:
+    store = DynamoKeyStore(DynamoDB(region=REGION, endpoint_url=proxy.url), tables.keys)
+    store.add(made(1))
+    proxy.plan(forever="throttled transaction")
+    with pytest.raises(StoreUnavailableError):
+        store.rotate(made(1), made(2), old_expires_at=LATE)
+    proxy.plan()
+    assert listed(store) == {made(1).digest: made(1)}
+    assert store.rotate(made(1), made(2), old_expires_at=LATE)
 
 
 def in_file(folder: Path, statement: str, *rows: tuple[Any, ...]) -> None:

@@ -1,6 +1,7 @@
 """A proxy in front of DynamoDB Local that does what networks do, to the requests that a test names."""
 
 import http.client
+import json
 import threading
 import time
 from collections import deque
@@ -9,12 +10,44 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 from urllib.parse import urlsplit
+from zlib import crc32
 
 Fault = Literal[
-    "none", "lose reply", "hang", "drip body", "drip head", "reset", "slow", "throttle", "web page"
+    "none",
+    "lose reply",
+    "hang",
+    "drip body",
+    "drip head",
+    "reset",
+    "slow",
+    "throttle",
+    "throttled transaction",
+    "empty answer",
+    "cut body",
+    "damaged body",
+    "web page",
+    "foreign answer",
+    "foreign refusal",
+    "echo",
+    "quoting refusal",
 ]
+FALSE_REPLIES: tuple[Fault, ...] = (
+    "cut body",
+    "damaged body",
+    "web page",
+    "foreign answer",
+    "foreign refusal",
+    "echo",
+)
+"""What comes in time and reads like an answer, and is not DynamoDB's, or not as DynamoDB sent it."""
 
-_THROTTLED = b'{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"slow down"}'
+_TYPE = "com.amazonaws.dynamodb.v20120810#"
+_THROTTLED = {"__type": f"{_TYPE}ThrottlingException", "message": "slow down"}
+_CANCELLED = {
+    "__type": f"{_TYPE}TransactionCanceledException",
+    "Message": "Transaction cancelled [ThrottlingError, None]",
+    "CancellationReasons": [{"Code": "ThrottlingError", "Message": "slow down"}, {"Code": "None"}],
+}
 
 
 class FaultyProxy:
@@ -59,25 +92,27 @@ class FaultyProxy:
             return
         if fault == "slow":
             self.over.wait(0.4)
-        if fault == "web page":
-            self._reply(request, 200, {"Content-Type": "text/html"}, b"<html>It works!</html>", fault)
+        if fault == "echo":  # the body itself, and no HTTP
+            request.wfile.write(body)
             return
-        if fault == "throttle":
-            self._reply(
-                request,
-                400,
-                {"Content-Type": "application/x-amz-json-1.0", "x-amz-retry-after": "60000"},
-                _THROTTLED,
-                fault,
-            )
+        if (made_up := _made_up(fault, body)) is not None:
+            self._reply(request, *made_up, fault)
             return
         connection = http.client.HTTPConnection(self._upstream.netloc, timeout=30)
         connection.request("POST", request.path, body, dict(request.headers))
         answer = connection.getresponse()
         reply = answer.read()
         connection.close()
+        headers = {name.lower(): value for name, value in answer.getheaders()}
+        if fault in {"cut body", "damaged body"}:
+            del headers["content-length"]
+        if fault == "cut body":  # by something that writes its own headers
+            headers.pop("x-amz-crc32", None)  # which a refusal has not
+            reply = reply[: len(reply) // 2]
+        elif fault == "damaged body":
+            reply = b'{"Damaged":1}'
         if fault != "lose reply":
-            self._reply(request, answer.status, dict(answer.getheaders()), reply, fault)
+            self._reply(request, answer.status, headers, reply, fault)
 
     def _reply(
         self, request: BaseHTTPRequestHandler, status: int, headers: dict[str, str], body: bytes, fault: Fault
@@ -106,6 +141,22 @@ class FaultyProxy:
             if self.over.is_set():
                 return
             time.sleep(0.3)
+
+
+def _made_up(fault: Fault, asked: bytes) -> tuple[int, dict[str, str], bytes] | None:
+    """Return the status, headers and body of what answers in DynamoDB's place; None where nothing does."""
+    aws, foreign = {"Content-Type": "application/x-amz-json-1.0"}, {"Content-Type": "application/json"}
+    quoting = {"__type": f"{_TYPE}ValidationException", "message": f"wrong: {asked.decode()}"}
+    replies: dict[Fault, tuple[int, dict[str, str], bytes]] = {
+        "web page": (200, {"Content-Type": "text/html"}, b"<html>It works!</html>"),
+        "empty answer": (200, {**aws, "x-amzn-requestid": "1", "x-amz-crc32": str(crc32(b"{}"))}, b"{}"),
+        "foreign answer": (200, foreign, b'{"status":"ok"}'),
+        "foreign refusal": (404, foreign, b'["no such page"]'),
+        "throttle": (400, {**aws, "x-amz-retry-after": "60000"}, json.dumps(_THROTTLED).encode()),
+        "throttled transaction": (400, aws, json.dumps(_CANCELLED).encode()),
+        "quoting refusal": (400, aws, json.dumps(quoting).encode()),
+    }
+    return replies.get(fault)
 
 
 @contextmanager

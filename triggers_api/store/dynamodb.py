@@ -66,12 +66,12 @@ class DynamoDB:
             ) from error
         self._client.meta.events.register("before-send.dynamodb", transport.send)
 
-    def call(self, method: str, **arguments: Any) -> dict[str, Any]:
-        """Call a method of the client.
+    def call(self, method: str, *, expects: str | None = None, **arguments: Any) -> dict[str, Any]:
+        """Call a method of the client. `expects`: a member that its answer always has.
 
         Raises `ConditionFailedError` or `TransactionCanceledError` where DynamoDB refuses a write, and
-        `StoreUnavailableError` where it cannot be reached, is throttled, or does not let us in. What
-        DynamoDB calls malformed is a bug of ours, and raised as it is.
+        `StoreUnavailableError` where it cannot be reached, is throttled, does not let us in, or answers
+        without what is expected. What DynamoDB calls malformed is a bug of ours, and raised as it is.
         """
         with logged(method) as fields:
             if logger.isEnabledFor(logging.DEBUG):
@@ -90,6 +90,10 @@ class DynamoDB:
                 reason = " from ".join(type(one).__name__ for one in (error, error.__cause__) if one)
                 logger.error("store failed", extra={"fields": {"operation": method, "reason": reason}})
                 raise StoreUnavailableError("The store cannot be reached right now.") from error
+            if expects is not None and expects not in answer:
+                reason = f"an answer without {expects}"
+                logger.error("store failed", extra={"fields": {"operation": method, "reason": reason}})
+                raise StoreUnavailableError("The store cannot be used right now.")
             fields["capacity_units"] = _capacity(answer.get("ConsumedCapacity"))
             return answer
 

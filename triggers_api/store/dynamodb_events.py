@@ -57,7 +57,7 @@ class DynamoEventStore:
 
     def add(self, event: Event, claim: IdempotencyClaim | None, *, now: int) -> str:
         """Put the event; with a claim, the event and the claim's record in one transaction."""
-        put = {
+        put: dict[str, Any] = {
             "TableName": self._table,
             "Item": item_of(event),
             "ConditionExpression": "attribute_not_exists(event_id)",
@@ -91,7 +91,7 @@ class DynamoEventStore:
             # counts and bills what it looks at, not what matches: where few match, each read looks at more.
             limit = min((page.missing + 1) * 4**read, _MAX_QUERY_LIMIT)
             try:
-                answer = self._dynamodb.call("query", **self._query(query, after, limit))
+                answer = self._dynamodb.call("query", expects="Items", **self._query(query, after, limit))
             except DeadlineExceededError:
                 if read == 0:
                     raise

@@ -44,7 +44,9 @@ class DynamoKeyStore:
         """Scan the table, up to 1 MB a call, consistently: a key that was just made is there."""
         start: dict[str, Any] = {}
         while True:
-            answer = self._dynamodb.call("scan", TableName=self._table, ConsistentRead=True, **start)
+            answer = self._dynamodb.call(
+                "scan", expects="Items", TableName=self._table, ConsistentRead=True, **start
+            )
             for item in answer["Items"]:
                 try:
                     yield _record(item)
@@ -59,6 +61,7 @@ class DynamoKeyStore:
         try:
             answer = self._dynamodb.call(
                 "update_item",
+                expects="Attributes",
                 TableName=self._table,
                 Key={"api_key": {"S": digest}},
                 UpdateExpression="SET is_active = :no, revoked_at = if_not_exists(revoked_at, :at)",

@@ -8,7 +8,9 @@ name.
 """
 
 import io
+import json
 import ssl
+import zlib
 from functools import cache
 from http import HTTPStatus
 from http.client import HTTPResponse
@@ -35,7 +37,7 @@ _CONNECTIONS = 50
 
 
 class _NotDynamoDBError(Exception):
-    """Whoever answers there, it is not DynamoDB."""
+    """Whoever answers there, it is not DynamoDB; or this is not all that it said."""
 
 
 class Transport:
@@ -92,14 +94,29 @@ class Transport:
 
 
 def _check(response: AWSResponse) -> None:
-    """Read the reply whole, where its errors are translated, and see that DynamoDB can have sent it.
+    """Read the reply whole, where its errors are translated, and see that DynamoDB sent it, and all of it.
 
-    botocore takes a 200 that is no JSON, such as the page of a web server on a wrong port, for an empty
-    answer: that would be a false 201, or a false 401.
+    A success that botocore cannot parse (half a reply, the page of a web server on a wrong port), whose
+    members it does not know (another program's JSON), or whose checksum is wrong at the last attempt too, it
+    takes for an answer, and mostly for an empty one: a false 201, 404 or 401. So the checksum must be the
+    body's; where there is none, as in a refusal, the body must be an object; and a success has DynamoDB's
+    request id.
     """
     body = response.content
-    if response.status_code == HTTPStatus.OK and not body.lstrip().startswith(b"{"):
-        raise _NotDynamoDBError
+    headers: Any = response.headers
+    checksum = headers.get("x-amz-crc32")
+    whole = _is_an_object(body) if checksum is None else checksum == str(zlib.crc32(body))
+    refused = response.status_code >= HTTPStatus.MULTIPLE_CHOICES
+    known = refused or (response.status_code == HTTPStatus.OK and "x-amzn-requestid" in headers)
+    if not (whole and known):
+        raise _NotDynamoDBError("the reply is not DynamoDB's, or was damaged on its way")
+
+
+def _is_an_object(body: bytes) -> bool:
+    try:
+        return isinstance(json.loads(body), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 class _BoundedReader(io.RawIOBase):

@@ -1,0 +1,106 @@
+"""Replies that are not DynamoDB's own, or not whole: never an answer, always a 503, and a retry settles it.
+
+botocore takes them for empty answers. A key that is there would not be found (401), nor an event (404); a
+write that was never made would be a 201; a page would be a bug.
+"""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.api.driver import Answer, Api
+from tests.conftest import Tables
+from tests.promises.conftest import side_by_side, stores_at
+from tests.support import faulty_proxy
+from tests.support.clock import FakeClock
+from tests.support.faulty_proxy import FALSE_REPLIES, Fault, FaultyProxy
+from tests.support.promises import Tried
+
+ONCE = [("Idempotency-Key", "one-of-a-kind")]
+
+
+@pytest.fixture
+def proxy(dynamodb_url: str) -> Iterator[FaultyProxy]:
+    with faulty_proxy.in_front_of(dynamodb_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def clear(tables: Tables, clock: FakeClock) -> Api:
+    """The API with nothing between it and DynamoDB."""
+    return Api(stores_at(tables.endpoint_url, tables), clock, door="lambda")
+
+
+@pytest.fixture
+def behind(proxy: FaultyProxy, tables: Tables, clock: FakeClock) -> Api:
+    api = Api(stores_at(proxy.url, tables), clock, door="lambda")
+    assert api.inbox().status == 200  # and the key is remembered
+    return api
+
+
+def calls(api: Api, event_id: str) -> dict[str, Callable[[], Answer]]:
+    path = f"/v1/events/{event_id}"
+    return {
+        "ingest": lambda: api.ingest({"n": 1}),
+        "ingest once": lambda: api.ingest({"n": 2}, headers=ONCE),
+        "get": lambda: api.get(path),
+        "page": api.inbox,
+        "filtered page": lambda: api.inbox(source="shop"),
+        "ack": lambda: api.post(f"{path}/ack"),
+        "delete": lambda: api.delete(path),
+    }
+
+
+@pytest.mark.promise(1, 2, 4, 5)
+@pytest.mark.parametrize("fault", FALSE_REPLIES)
+def test_a_call_whose_replies_are_false_is_503(
+    behind: Api, clear: Api, proxy: FaultyProxy, fault: Fault, tried: Tried
+) -> None:
+    added = clear.add()
+    asked = calls(behind, added)
+    proxy.plan(forever=fault)
+
+    def is_503(name: str) -> None:
+        answer = asked[name]()
+        assert answer.refusal == (503, "SERVICE_UNAVAILABLE")
+        assert "retry-after" in answer.headers
+
+    side_by_side(is_503, asked)
+    proxy.plan()
+    again = behind.ingest({"n": 2}, headers=ONCE)
+    assert again.status == 201
+    assert clear.pending().count(again.json["event_id"]) == 1
+    assert len([event for event in clear.walk() if event["payload"] == {"n": 2}]) == 1
+    tried(len(asked))
+
+
+@pytest.mark.promise(1, 2, 3, 5)
+@pytest.mark.parametrize("fault", FALSE_REPLIES)
+def test_a_call_with_one_false_reply_is_answered_by_the_second_attempt(
+    behind: Api, clear: Api, proxy: FaultyProxy, fault: Fault, tried: Tried
+) -> None:
+    added = clear.add()
+    told = {}
+    for name, ask in calls(behind, added).items():
+        proxy.plan(fault)
+        told[name] = ask().status
+        assert proxy.requests == 2, name
+    assert told.pop("ingest") == told.pop("ingest once") == 201
+    assert set(told.values()) == {200}
+    assert sorted(event["payload"]["n"] for event in clear.walk()) == [1, 2]
+    tried(len(told) + 2)
+
+
+@pytest.mark.promise(12)
+@pytest.mark.parametrize("fault", FALSE_REPLIES)
+def test_a_key_whose_look_up_has_a_false_reply_is_neither_let_in_nor_turned_away(
+    proxy: FaultyProxy, tables: Tables, clock: FakeClock, fault: Fault, tried: Tried
+) -> None:
+    api = Api(stores_at(proxy.url, tables), clock, door="lambda", cache_seconds=0)
+    keys = {api.key: 200, api.make_key(is_active=False): 401}
+    for key, status in keys.items():
+        proxy.plan(forever=fault)
+        assert api.inbox(key).refusal == (503, "SERVICE_UNAVAILABLE")
+        proxy.plan(fault)
+        assert api.inbox(key).status == status, "the second attempt tells"
+    tried(2 * len(keys))
