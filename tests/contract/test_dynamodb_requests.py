@@ -1,5 +1,6 @@
 """What is sent to DynamoDB is what botocore itself would send; only less is done for it."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +16,7 @@ from tests.contract.test_event_store import NOW, ack, add, page
 from tests.support.faulty_proxy import FaultyProxy
 from triggers_api.store.dynamodb import DynamoDB, make_client
 from triggers_api.store.dynamodb_events import DynamoEventStore
+from triggers_api.store.dynamodb_keys import DynamoKeyStore
 
 REGIONS = ["us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1", "us-iso-east-1"]
 ENVIRONMENTS: list[dict[str, str]] = [
@@ -83,6 +85,26 @@ def test_a_store_behind_an_http_proxy_is_asked_in_the_form_that_proxies_take(
 def test_a_store_without_a_proxy_is_asked_for_the_root(proxied: DynamoEventStore, proxy: FaultyProxy) -> None:
     assert proxied.get(add(proxied).event_id, NOW) is not None
     assert proxy.targets == {"/"}
+
+
+@pytest.mark.promise(1, 8, 12)
+def test_events_and_keys_are_read_consistently(tables: Tables) -> None:
+    """DynamoDB Local has one copy of everything: there, a read that may be stale never is."""
+    dynamodb = DynamoDB(region=REGION, endpoint_url=tables.endpoint_url)
+    asked: list[tuple[str, bool]] = []
+
+    def note(request: AWSPreparedRequest, **_: Any) -> None:
+        assert isinstance(request.body, bytes)
+        body = json.loads(request.body)
+        asked.append((body["TableName"], body.get("ConsistentRead", False)))
+
+    events, keys = DynamoEventStore(dynamodb, tables.events), DynamoKeyStore(dynamodb, tables.keys)
+    added = add(events)
+    dynamodb._client.meta.events.register_first("before-send.dynamodb", note)
+    assert events.get(added.event_id, NOW) is not None
+    assert keys.find("sha256:0") is None
+    assert list(keys.list()) == []
+    assert asked == [(tables.events, True), (tables.keys, True), (tables.keys, True)]
 
 
 @pytest.mark.parametrize("key", [{"event_id": {"S": "a"}}, {}], ids=str)
