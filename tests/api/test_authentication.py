@@ -11,6 +11,7 @@ from tests.api.driver import Api, with_keys
 from tests.conftest import Stores
 from tests.support.clock import FakeClock
 from triggers_api.api import routes
+from triggers_api.api.auth import Authenticator
 from triggers_api.core.keys import LOCAL_KEY, KeyRecord, KeyStore, digest_of, generate
 from triggers_api.core.times import format_time
 from triggers_api.errors import CorruptRecordError, StoreUnavailableError
@@ -47,6 +48,9 @@ class Keys:
         record = self._store.find(digest_of(key))
         assert record is not None
         self._changed[digest_of(key)] = replace(record, **fields)
+
+    def put(self, record: KeyRecord) -> None:
+        self._changed[record.digest] = record
 
     def remove(self, key: str) -> None:
         self._changed[digest_of(key)] = None
@@ -242,6 +246,32 @@ def test_a_clock_that_is_set_back_makes_no_key_work_longer(
     keys.change(guarded_api.key, is_active=False)
     clock.advance(seconds=-3600)
     assert guarded_api.inbox().status == 401
+
+
+@pytest.mark.promise(8)
+@pytest.mark.parametrize("looked_up_after", [31, -3600])
+def test_a_refusal_ends_what_was_remembered_wherever_the_clock_goes_next(
+    guarded_api: Api, keys: Keys, clock: FakeClock, looked_up_after: int
+) -> None:
+    assert guarded_api.inbox().status == 200
+    keys.change(guarded_api.key, is_active=False)
+    clock.advance(seconds=looked_up_after)
+    assert guarded_api.inbox().status == 401
+    clock.advance(seconds=10 - looked_up_after)
+    assert guarded_api.inbox().status == 401, "ten seconds after it was found good"
+
+
+def test_the_keys_that_are_remembered_are_bounded_and_those_used_last_stay(
+    keys: Keys, clock: FakeClock
+) -> None:
+    authenticator = Authenticator(keys, accept_local_key=False, cache_seconds=30, clock=clock)  # type: ignore[arg-type]
+    made = [generate("test") for _ in range(1500)]
+    for key in made:
+        keys.put(KeyRecord(digest_of(key), is_active=True))
+        authenticator.look_up(key)
+    remembered = [key for key in made if authenticator.recall(key) is not None]
+    assert remembered == made[-len(remembered) :]
+    assert 500 <= len(remembered) < 1500
 
 
 def test_an_absence_is_never_remembered(api: Api) -> None:

@@ -100,7 +100,7 @@ def test_a_store_that_cannot_be_used_is_503_and_a_retry_is_invited(
 ) -> None:
     events.failure = failure
     assert {refusal for _, refusal in all_calls(fragile_api)} == {(503, "SERVICE_UNAVAILABLE")}
-    assert int(fragile_api.inbox().headers["retry-after"]) >= 1
+    assert 1 <= int(fragile_api.inbox().headers["retry-after"]) <= 10, "soon: most outages last seconds"
     assert fragile_api.get("/v1/health", key=None).status == 200
     events.failure = None
     assert fragile_api.pending() == []

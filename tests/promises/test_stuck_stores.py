@@ -1,0 +1,164 @@
+"""A store that hangs: every request is answered within 15 s, and who needs no store is not kept waiting.
+
+By `triggers dev` as its user has it, with a file that another process holds, and with a DynamoDB that says
+nothing; and with a call that no deadline of the store's own ends.
+"""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from threading import Event as Flag
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+from tests.api.driver import Api, with_events, with_keys
+from tests.conftest import Stores
+from tests.support import dev_server, faulty_proxy
+from tests.support.api_client import Answer, ApiClient
+from tests.support.clock import FakeClock
+from tests.support.promises import Tried
+from triggers_api.store.sqlite import FILE_NAME
+
+if TYPE_CHECKING:
+    from tests.support.faulty_proxy import Fault
+
+ANSWER_SECONDS = 15.0
+AT_ONCE_SECONDS = 2.0
+CLIENTS = 6
+EVENT = "/v1/events/01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34"
+
+
+def timed(ask: Callable[[], Answer]) -> tuple[Answer, float]:
+    began = time.monotonic()
+    return ask(), time.monotonic() - began
+
+
+def assert_refused_in_time(running: list[Future[tuple[Answer, float]]]) -> None:
+    for one in running:
+        answer, seconds = one.result(timeout=60)
+        assert (answer.status, answer.body["error"]["code"]) == (503, "SERVICE_UNAVAILABLE")
+        assert "retry-after" in answer.headers
+        assert seconds < ANSWER_SECONDS
+
+
+def assert_healthy_while(client: ApiClient, running: list[Future[tuple[Answer, float]]]) -> None:
+    """Ask for health until all are answered: at once, each time."""
+    asked = 0
+    while not all(one.done() for one in running):
+        answer, seconds = timed(lambda: client.call("GET", "/v1/health"))
+        assert answer.status == 200
+        assert seconds < AT_ONCE_SECONDS, f"health waited for {seconds:.1f} s"
+        asked += 1
+        time.sleep(0.1)
+    assert asked >= 5, "nobody had to wait"
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Hold the file's write lock, as another process does."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("ROLLBACK")
+
+
+@pytest.mark.promise(10)
+def test_writers_of_a_file_that_another_process_holds_are_answered_in_time(
+    tmp_path: Path, tried: Tried
+) -> None:
+    with (
+        dev_server.running(*dev_server.on_folder(tmp_path)) as server,
+        ApiClient(server.url) as client,
+        ThreadPoolExecutor(CLIENTS) as pool,
+    ):
+        kept = client.ingest({}).body["event_id"]
+        with locked(tmp_path / FILE_NAME):
+            running = [pool.submit(timed, partial(client.ingest, {"n": number})) for number in range(CLIENTS)]
+            assert_healthy_while(client, running)
+            assert client.get(kept).status == 200, "to read waits for no writer"
+            assert_refused_in_time(running)
+        assert client.acknowledge(kept).status == 200
+        assert client.inbox() == [], "what was refused left nothing"
+    tried(CLIENTS)
+
+
+@pytest.mark.promise(10)
+def test_a_dynamodb_that_says_nothing_keeps_nobody_waiting(dynamodb_url: str, tried: Tried) -> None:
+    run = uuid4().hex[:12]
+    tables = {"DYNAMODB_TABLE_EVENTS": f"events-{run}", "DYNAMODB_TABLE_KEYS": f"keys-{run}"}
+    faults: tuple[Fault, ...] = ("hang", "drip head")
+    with (
+        faulty_proxy.in_front_of(dynamodb_url) as proxy,
+        dev_server.running("--dynamodb-endpoint", proxy.url, variables=tables) as server,
+        ApiClient(server.url) as client,
+        ThreadPoolExecutor(CLIENTS) as pool,
+    ):
+        kept = client.ingest({}).body["event_id"]
+        once = {"Content-Type": "application/json", "Idempotency-Key": "one"}
+        calls: list[Callable[[], Answer]] = [
+            lambda: client.ingest({}),
+            lambda: client.call(
+                "POST", "/v1/events", json={"source": "s", "event_type": "t", "payload": {}}, headers=once
+            ),
+            lambda: client.get(kept),
+            lambda: client.call("GET", "/v1/inbox"),
+            lambda: client.acknowledge(kept),
+            lambda: client.call("DELETE", f"/v1/events/{kept}"),
+        ]
+        for fault in faults:
+            proxy.plan(forever=fault)
+            running = [pool.submit(timed, call) for call in calls]
+            assert_healthy_while(client, running)
+            assert_refused_in_time(running)
+        proxy.plan()
+        after = client.ingest({}).body["event_id"]
+        assert client.acknowledge(after).status == 200
+    tried(len(faults) * len(calls))
+
+
+class Stuck:
+    """A store, of events or of keys, whose calls come back only when the test says so."""
+
+    def __init__(self) -> None:
+        self.over = Flag()
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        def call(*_: Any, **__: Any) -> None:
+            self.over.wait(30)
+
+        return call
+
+
+@pytest.mark.promise(10, 12)
+def test_a_call_that_no_time_out_ends_is_left_behind(
+    sqlite_stores: Stores, clock: FakeClock, tried: Tried
+) -> None:
+    """As the look-up of DynamoDB's name may be: nothing in the store bounds it."""
+    stuck = Stuck()
+    api = Api(with_events(sqlite_stores, stuck), clock, door="asgi")
+    locked_out = Api(with_keys(sqlite_stores, stuck), clock, door="asgi", own_key=False)
+    assert api.get("/v1/nothing").status == 404
+    calls = [
+        lambda: api.ingest({}),
+        lambda: api.get(EVENT),
+        api.inbox,
+        lambda: api.post(f"{EVENT}/ack"),
+        lambda: api.delete(EVENT),
+        lambda: locked_out.inbox(api.key),
+    ]
+    try:
+        with ThreadPoolExecutor(len(calls)) as pool:
+            began = time.monotonic()
+            for answer in pool.map(lambda call: call(), calls):
+                assert answer.refusal == (503, "SERVICE_UNAVAILABLE")
+                assert "retry-after" in answer.headers
+            assert time.monotonic() - began < ANSWER_SECONDS
+    finally:
+        stuck.over.set()
+    tried(len(calls))
