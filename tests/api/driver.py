@@ -17,8 +17,10 @@ from mangum import Mangum
 from tests.api.lambda_events import LambdaContext, rest_event
 from tests.api.promises import check
 from tests.conftest import Stores
+from tests.support import pages
 from tests.support.clock import FakeClock
 from tests.support.event_loop import event_loop
+from tests.support.pages import Query
 from triggers_api.api.app import create_app
 from triggers_api.api.auth import Authenticator
 from triggers_api.api.proxy import guarded
@@ -159,14 +161,14 @@ class Api:
 
     def walk(self, key: str | None = "", **query: str | int) -> list[dict[str, Any]]:
         """Return the events of all pages."""
-        found: list[dict[str, Any]] = []
-        while True:
+
+        def ask(query: Query) -> dict[str, Any]:
             answer = self.inbox(key, **query)
             assert answer.status == 200, answer.body[:500]
-            found += answer.json["events"]
-            if "next_cursor" not in answer.json["pagination"]:
-                return found
-            query["cursor"] = answer.json["pagination"]["next_cursor"]
+            body: dict[str, Any] = answer.json
+            return body
+
+        return [event for page in pages.walk(ask, query) for event in page]
 
     def pending(self, **query: str | int) -> list[str]:
         """Return the ids of all pending events, as the key that sees every source is shown them."""

@@ -1,5 +1,7 @@
 """The oracle of races and faults can fail: histories that no order explains, and some that one does."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from tests.support.models import (
@@ -19,6 +21,9 @@ from tests.support.models import (
     keys_step,
 )
 from tests.support.orders import FAILED, UNKNOWN, Operation, Outcome, Told, explain, order_of
+from tests.support.witness import Reply, Witness
+
+pytestmark = pytest.mark.promise()
 
 A, ONCE = Ingest("a"), Ingest("a", "key")
 STORED, GONE = Told(201, "1"), Told(404)
@@ -98,3 +103,16 @@ def test_a_call_stands_after_all_that_had_ended_before_it_began() -> None:
 def test_two_rotations_of_one_key_are_explained_by_no_order() -> None:
     both = [Operation(Rotate("old", new), Told(200), 0, 1) for new in "bc"]
     assert order_of(both, Keys(frozenset({"old"})), keys_step) is None
+
+
+def test_a_look_that_is_not_answered_fails_for_it_would_explain_everything() -> None:
+    def shut(
+        method: str, path: str, *, query: Mapping[str, str | int], headers: Mapping[str, str], body: object
+    ) -> Reply:
+        return 503, {"retry-after": "1"}, {}
+
+    witness = Witness(shut, "shop")
+    assert witness.do(Ingest("a")).outcome is UNKNOWN
+    with pytest.raises(AssertionError, match="nobody sees"):
+        witness.look("a")
+    witness.explain()

@@ -9,6 +9,7 @@ from typing import Any, Self
 import httpx
 
 from tests.support.dev_server import KEY
+from tests.support.pages import Query, walk
 
 
 @dataclass(frozen=True)
@@ -43,17 +44,15 @@ class ApiClient:
     def get(self, event_id: str) -> Answer:
         return self.call("GET", f"/v1/events/{event_id}")
 
-    def pages(self, *, limit: int = 100) -> Iterator[list[dict[str, Any]]]:
-        """Give the pages of the inbox, following the cursor from the first to the last."""
-        query: dict[str, str | int] = {"limit": limit}
-        while True:
+    def pages(self, *, limit: int = 100, **query: str | int) -> Iterator[list[dict[str, Any]]]:
+        """Give the pages of the inbox, from the first to the last."""
+
+        def ask(query: Query) -> dict[str, Any]:
             answer = self.call("GET", "/v1/inbox", params=query)
             assert answer.status == 200, answer
-            yield answer.body["events"]
-            cursor = answer.body["pagination"].get("next_cursor")
-            if cursor is None:
-                return
-            query["cursor"] = cursor
+            return answer.body
+
+        return walk(ask, {"limit": limit, **query})
 
     def inbox(self, *, limit: int = 100) -> list[dict[str, Any]]:
         """Return all of the inbox."""

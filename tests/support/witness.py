@@ -10,6 +10,7 @@ import httpx
 from tests.support.api_client import ApiClient
 from tests.support.models import Ack, Call, Delete, Get, Inbox, Ingest, Page, Stored, inbox_step
 from tests.support.orders import FAILED, UNKNOWN, Operation, Outcome, Told, explain
+from tests.support.pages import Query, walk
 
 ANSWER_SECONDS = 15.0
 """What is promised of every request, whatever the store does."""
@@ -74,7 +75,7 @@ class Witness:
         if after is not None:
             after.wait()
         began = time.monotonic()
-        outcome = self._outcome(call, _in_time(through or self._door))
+        outcome = self._outcome(call, in_time(through or self._door))
         operation = Operation(call, outcome, began, time.monotonic())
         with self._lock:
             self.history.append(operation)
@@ -87,11 +88,14 @@ class Witness:
         self.history[place] = Operation(operation.call, FAILED, operation.began, operation.ended)
 
     def look(self, *tags: str, through: Door | None = None) -> None:
-        """Look at what is there now, which is a part of the history too."""
-        self.do(Page(), through=through)
-        for tag in tags:
-            if tag in self.ids:
-                self.do(Get(tag), through=through)
+        """Look at what is there now, which is a part of the history too; fail where nothing is shown.
+
+        A look that is not answered says nothing, and whatever came before it would be explained.
+        """
+        known = [Get(tag) for tag in tags if tag in self.ids]
+        for call in (Page(), *known):
+            seen = self.do(call, through=through)
+            assert isinstance(seen.outcome, Told), f"{call} was not answered: nobody sees what is there"
 
     def explain(self) -> None:
         """Fail where no order of all that was asked explains what was told."""
@@ -128,23 +132,31 @@ class Witness:
         return "DELETE" if isinstance(call, Delete) else "GET", path, {}, None
 
     def _pages(self, door: Door) -> Outcome:
-        found: list[Stored] = []
-        query: dict[str, str | int] = {"source": self._source} if self._source else {}
-        while True:
+        def ask(query: Query) -> dict[str, Any]:
             status, told, answer = door("GET", "/v1/inbox", query=query, headers={}, body=None)
             if not _answered(status, told):
-                return UNKNOWN
+                raise _NoAnswerError
             assert status == 200, answer
-            found += map(_stored, answer["events"])
-            if "next_cursor" not in answer["pagination"]:
-                break
-            query["cursor"] = answer["pagination"]["next_cursor"]
+            return answer
+
+        query: Query = {"source": self._source} if self._source else {}
+        try:
+            events = [event for page in walk(ask, query) for event in page]
+        except _NoAnswerError:
+            return UNKNOWN
+        found = tuple(map(_stored, events))
         ids = [str(event.id) for event in found]
         assert ids == sorted(ids), "the inbox is not oldest first"
-        return Told(200, tuple(found))
+        return Told(200, found)
 
 
-def _in_time(door: Door) -> Door:
+class _NoAnswerError(Exception):
+    """One of several pages did not come."""
+
+
+def in_time(door: Door) -> Door:
+    """Return the door as one that fails where an answer takes longer than is promised."""
+
     def timed(
         method: str,
         path: str,

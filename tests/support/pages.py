@@ -1,0 +1,21 @@
+"""The walk through an inbox that every client makes: from page to page, by the cursor."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+Query = Mapping[str, str | int]
+Ask = Callable[[Query], dict[str, Any]]
+"""Ask for a page; return the body of the answer."""
+
+
+def walk(
+    ask: Callable[[Query], dict[str, Any]], query: Query | None = None
+) -> Iterator[list[dict[str, Any]]]:
+    """Give the events of each page, from the first to the last; `ask` returns the body of an answer."""
+    asked = dict(query or {})
+    while True:
+        body = ask(asked)
+        yield body["events"]
+        if "next_cursor" not in body["pagination"]:
+            return
+        asked["cursor"] = body["pagination"]["next_cursor"]
