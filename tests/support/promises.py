@@ -2,7 +2,11 @@
 
 A test that covers one of the twelve invariants says so (`@pytest.mark.promise(1, 4)`), and tells by the
 fixture `tried` how many cases it went through where that is not one. The table at the end of a run is made of
-that, and of nothing else. `--long` asks for the long form of the tests that have one.
+that, and of nothing else. A test of what these tests are made of (`@pytest.mark.promise`) runs with them,
+and counts for none. `--long` asks for the long form of the tests that have one.
+
+A promise that nothing was tried of is not kept: the run fails. Where it was narrowed to some tests, that is
+said of their promises only.
 """
 
 import os
@@ -41,7 +45,16 @@ settings.register_profile(
 Tried = Callable[[int], None]
 Reported = Callable[[str], None]
 
-_form = {"long": False}
+
+@dataclass(slots=True)
+class _Form:
+    """What was asked for on the command line."""
+
+    long: bool = False
+    at_most: int | None = None
+
+
+_form = _Form()
 
 
 @dataclass(slots=True)
@@ -60,10 +73,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--promises", action="store_true", help="only the tests of what is promised, and a table of them"
     )
     group.addoption("--long", action="store_true", help="the long form of the tests that have one")
+    group.addoption("--few", type=int, metavar="N", help="no more than N random examples, to see a test run")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    _form["long"] = config.getoption("long")
+    _form.long = config.getoption("long")
+    _form.at_most = config.getoption("few")
     config.addinivalue_line("markers", "promise(*numbers): the invariants that the test covers")
 
 
@@ -92,10 +107,14 @@ def reported(request: pytest.FixtureRequest) -> Reported:
     return lambda line: request.node.user_properties.append(("figure", line))
 
 
-def examples(quick: int, *, long: int) -> settings:
-    """Return Hypothesis's settings for a test: how many examples it tries in CI, and in the long form."""
+def examples(quick: int, *, long: int, least: int = 1) -> settings:
+    """Return Hypothesis's settings for a test: how many examples it tries in CI, and in the long form.
+
+    `least`: with fewer the test says nothing, however few were asked for.
+    """
+    number = long if _form.long else quick
     return settings(
-        max_examples=long if _form["long"] else quick,
+        max_examples=number if _form.at_most is None else min(number, max(least, _form.at_most)),
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
@@ -107,40 +126,84 @@ def long_form(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("long"))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if not (config.getoption("promises") or os.environ.get("CI")):
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run that tried nothing of a promise, before its exit code and its last line are made."""
+    if not _is_asked(session.config) or session.config.getoption("collectonly"):
         return
-    reports = [
-        report
-        for outcome in ("passed", "failed", "error", "skipped")
-        for report in terminalreporter.stats.get(outcome, [])
-        if isinstance(report, pytest.TestReport)
-    ]
+    reports = _reports(session.config)
+    if session.exitstatus == pytest.ExitCode.OK and _untried(session.config, reports):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if not _is_asked(config):
+        return
+    reports = _reports(config)
     console = Console(width=110, force_terminal=False)
     with console.capture() as capture:
         console.print(table_of(tallies(reports)))
     terminalreporter.section("what is promised")
     terminalreporter.write(capture.get())
-    for line in (str(value) for one in reports for name, value in one.user_properties if name == "figure"):
+    last = {report.nodeid: report for report in reports}.values()
+    for line in (str(value) for one in last for name, value in one.user_properties if name == "figure"):
         terminalreporter.write_line(line)
+    for number in _untried(config, reports):
+        terminalreporter.write_line(f"nothing was tried of promise {number}: {INVARIANTS[number]}", red=True)
+
+
+def _is_asked(config: pytest.Config) -> bool:
+    """Tell whether this process makes the table: a worker of xdist has no terminal and makes none."""
+    asked = config.getoption("promises") or bool(os.environ.get("CI"))
+    return asked and config.pluginmanager.has_plugin("terminalreporter")
+
+
+def _reports(config: pytest.Config) -> list[pytest.TestReport]:
+    reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
+    assert reporter is not None
+    return [
+        report
+        for outcome in ("passed", "failed", "error", "skipped")
+        for report in reporter.stats.get(outcome, [])
+        if isinstance(report, pytest.TestReport)
+    ]
+
+
+def _untried(config: pytest.Config, reports: list[pytest.TestReport]) -> list[int]:
+    """Return the promises of which nothing was tried: none of their tests ran, or there are none."""
+    found = tallies(reports)
+    whole = config.args_source is not pytest.Config.ArgsSource.ARGS and not (
+        config.option.keyword or config.option.markexpr or config.option.deselect
+    )
+    return [number for number, tally in found.items() if not tally.tests and (whole or tally.skipped)]
 
 
 def tallies(reports: list[pytest.TestReport]) -> dict[int, Tally]:
-    """Return what each invariant's tests came to; a test that says nothing of cases has tried one."""
+    """Return what each invariant's tests came to; a test that says nothing of cases has tried one.
+
+    A test may have several reports: one that fails, and whose fixtures then fail to end, has failed once.
+    """
     found = {number: Tally() for number in INVARIANTS}
+    of_tests: dict[str, list[pytest.TestReport]] = {}
     for report in reports:
-        cases = sum(int(str(value)) for name, value in report.user_properties if name == "cases")
-        for name, number in report.user_properties:
-            if name != "promise":
-                continue
-            tally = found[int(str(number))]
-            if report.skipped:
+        of_tests.setdefault(report.nodeid, []).append(report)
+    for parts in of_tests.values():
+        told = {(name, value) for part in parts for name, value in part.user_properties}
+        failed = any(part.failed for part in parts)
+        cases = max(_cases(part) for part in parts)
+        for number in (int(str(value)) for name, value in told if name == "promise"):
+            tally = found[number]
+            if all(part.skipped for part in parts):
                 tally.skipped += 1
-            elif report.when == "call" or report.failed:
+            else:
                 tally.tests += 1
                 tally.cases += cases or 1
-                tally.failures += report.failed
+                tally.failures += failed
     return found
+
+
+def _cases(report: pytest.TestReport) -> int:
+    return sum(int(str(value)) for name, value in report.user_properties if name == "cases")
 
 
 def table_of(found: dict[int, Tally]) -> Table:

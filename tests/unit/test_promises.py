@@ -1,5 +1,6 @@
 """The table of promises tells what ran, and nothing else."""
 
+import os
 import re
 import subprocess
 import sys
@@ -37,18 +38,53 @@ def test_of_several_rows(number):
 def test_whose_fixture_fails(nobody_has_it):
     pass
 
+@pytest.fixture
+def end():
+    yield
+    raise OSError
+
+@pytest.mark.promise(7)
+def test_that_fails_and_whose_fixture_fails_to_end(end, tried, reported):
+    reported("told once")
+    tried(2)
+    raise AssertionError
+
+@pytest.mark.promise(7)
+def test_whose_fixture_fails_to_end(end):
+    pass
+
+@pytest.mark.promise()
+def test_of_the_tests():
+    print("it ran")
+    raise AssertionError
+
 def test_of_nothing_promised():
     raise AssertionError
 """
+ALL_SKIPPED = """
+import pytest
+
+@pytest.mark.promise(4)
+def test_that_is_skipped():
+    pytest.skip("no machine for it")
+
+@pytest.mark.promise(3)
+def test_that_passes():
+    pass
+"""
 
 
-def run(folder: Path, text: str, *options: str) -> tuple[int, str]:
+def run(folder: Path, text: str, *options: str, narrowed: bool = True) -> tuple[int, str]:
+    """Run tests, by their path, or (not narrowed) as all that there are in the folder."""
     test = folder / "test_some.py"
     test.write_text(text, encoding="utf-8")
     (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-p", "tests.support.promises", "-p", "no:cacheprovider"]
+    path = [str(test)] if narrowed else []
     done = subprocess.run(
-        [*command, "--rootdir", str(folder), "-c", str(folder / "pytest.ini"), *options, str(test)],
+        [*command, "--rootdir", str(folder), "-c", str(folder / "pytest.ini"), *options, *path],
+        cwd=CHECKOUT if narrowed else folder,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
         capture_output=True,
         text=True,
         check=False,
@@ -71,7 +107,22 @@ def test_the_table_counts_tests_cases_failures_and_what_was_skipped(tmp_path: Pa
     assert row(output, 4) == [2, 45, 1, 1]
     assert row(output, 5) == [3, 3, 0, 0]
     assert row(output, 6) == [1, 1, 1, 0], "what cannot even begin has failed"
+    assert row(output, 7) == [2, 3, 2, 0], "it fails once, in whatever parts"
+    assert output.count("told once") == 1
+    assert "it ran" in output, "a test of the tests is selected, and counts for no promise"
     assert row(output, 2) == [0, 0, 0, 0], "nothing ran, and the table says so"
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_promise_that_nothing_was_tried_of_is_not_kept(tmp_path: Path, workers: str) -> None:
+    code, output = run(tmp_path, ALL_SKIPPED, "--promises", "-n", workers)
+    assert code == pytest.ExitCode.TESTS_FAILED
+    assert re.findall(r"nothing was tried of promise (\d+)", output) == ["4"], "the run was narrowed"
+    code, output = run(tmp_path, ALL_SKIPPED, "--promises", "-n", workers, narrowed=False)
+    assert code == pytest.ExitCode.TESTS_FAILED
+    untried = re.findall(r"nothing was tried of promise (\d+)", output)
+    assert untried == [str(number) for number in INVARIANTS if number != 3]
+    assert run(tmp_path, ALL_SKIPPED, "--promises", "-k", "passes", "-n", workers, narrowed=False)[0] == 0
 
 
 def test_a_promise_that_nobody_made_is_refused(tmp_path: Path) -> None:
@@ -89,6 +140,7 @@ def test_the_long_form_tries_more_examples(tmp_path: Path) -> None:
     )
     assert row(run(tmp_path, text, "--promises", "-n0")[1], 6) == [1, 5, 0, 0]
     assert row(run(tmp_path, text, "--promises", "--long", "-n0")[1], 6) == [1, 50, 0, 0]
+    assert row(run(tmp_path, text, "--promises", "--few=3", "-n0")[1], 6) == [1, 3, 0, 0]
 
 
 def test_the_guide_names_for_each_promise_tests_that_are_marked_with_it() -> None:
