@@ -1,5 +1,6 @@
 """Records that this service did not write, or that were damaged since: each fails alone."""
 
+import logging
 import sqlite3
 import zlib
 from pathlib import Path
@@ -46,15 +47,27 @@ def damage_item(client: Any, table: str, key: dict[str, Any], attributes: dict[s
     )
 
 
+def left_out(log: pytest.LogCaptureFixture) -> int:
+    """Return how many errors were logged, each of which says that an event was left out."""
+    errors = [record for record in log.records if record.levelno == logging.ERROR]
+    assert {record.message for record in errors} <= {"event left out"}
+    return len(errors)
+
+
 @pytest.mark.parametrize("attributes", DAMAGED_ATTRIBUTES.values(), ids=DAMAGED_ATTRIBUTES.keys())
 def test_a_damaged_item_is_left_out_of_a_page_and_the_rest_is_served(
-    dynamodb_stores: Stores, tables: Tables, client: Any, attributes: dict[str, Any]
+    dynamodb_stores: Stores,
+    tables: Tables,
+    client: Any,
+    attributes: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     store = dynamodb_stores.events
     first, damaged, last = (add(store) for _ in range(3))
     key = {"event_id": {"S": damaged.event_id}, "created_at": {"S": damaged.created_at}}
     damage_item(client, tables.events, key, attributes)
     assert page(store).events == (first, last)
+    assert left_out(caplog) == 1
     with pytest.raises(CorruptRecordError):
         store.get(damaged.event_id, NOW)
 
@@ -106,7 +119,7 @@ def test_a_damaged_idempotency_record_is_never_an_answer(
     ],
 )
 def test_a_damaged_row_is_left_out_of_a_page_and_the_rest_is_served(
-    sqlite_stores: Stores, tmp_path: Path, change: str
+    sqlite_stores: Stores, tmp_path: Path, change: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = sqlite_stores.events
     first, damaged, last = (add(store) for _ in range(3))
@@ -114,6 +127,7 @@ def test_a_damaged_row_is_left_out_of_a_page_and_the_rest_is_served(
         connection.execute(f"UPDATE events SET {change} WHERE event_id = ?", (damaged.event_id,))
     connection.close()
     assert page(store).events == (first, last)
+    assert left_out(caplog) == 1
     with pytest.raises(CorruptRecordError):
         store.get(damaged.event_id, NOW)
 

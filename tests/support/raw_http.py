@@ -32,9 +32,8 @@ def exchange(url: str, sent: bytes, *, answers: int) -> list[RawAnswer]:
     parts = urlsplit(url)
     received = b""
     with socket.create_connection((str(parts.hostname), parts.port or 80), timeout=SECONDS) as client:
-        with suppress(
-            ConnectionError
-        ):  # it may have heard enough and closed; its answer is there all the same
+        # It may have heard enough, and closed; its answer is there all the same.
+        with suppress(ConnectionError):
             client.sendall(sent)
         while len(answers_in(received)) < answers and (chunk := _chunk(client)):
             received += chunk
