@@ -1,6 +1,6 @@
 """The API as a client sees it, through its two doors: an ASGI server's, and Lambda's.
 
-Every answer that passes here is held against the OpenAPI document (see `promises`), whatever a test looks at.
+Every answer that passes here is held against the OpenAPI document (`documented`), whatever a test looks at.
 """
 
 import asyncio
@@ -14,8 +14,8 @@ from urllib.parse import unquote, urlencode
 from fastapi import FastAPI
 from mangum import Mangum
 
+from tests.api.documented import check
 from tests.api.lambda_events import LambdaContext, rest_event
-from tests.api.promises import check
 from tests.conftest import Stores
 from tests.support import pages
 from tests.support.clock import FakeClock

@@ -1,6 +1,7 @@
-"""REST-proxy events as API Gateway makes them for `/{proxy+}`."""
+"""REST-proxy events as API Gateway makes them for `/{proxy+}`, and the responses that it takes."""
 
 import base64
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -84,6 +85,20 @@ def rest_event(
         "body": text or None,
         "isBase64Encoded": encoded,
     }
+
+
+def checked(response: dict[str, Any]) -> dict[str, Any]:
+    """Assert that a response is one that API Gateway takes; return its body."""
+    assert set(response) == {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}
+    assert type(response["statusCode"]) is int
+    assert type(response["body"]) is str
+    assert response["isBase64Encoded"] is False
+    assert all(type(n) is str and type(v) is str for n, v in response["headers"].items())
+    assert json.loads(json.dumps(response, ensure_ascii=False).encode()) == response
+    assert response["headers"]["access-control-allow-origin"] == "*"
+    body: dict[str, Any] = json.loads(response["body"])
+    assert body.get("error", body)["request_id"] == response["headers"]["x-request-id"]
+    return body
 
 
 def _grouped(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:

@@ -9,7 +9,8 @@ import pytest
 from tests.api.driver import Answer, Api, Door, with_events
 from tests.conftest import Stores
 from tests.support.clock import FakeClock
-from triggers_api.core.events import Event, EventStore, IdempotencyClaim, Page, PendingQuery
+from tests.support.failing_events import FailingEvents
+from triggers_api.core.events import Event, IdempotencyClaim
 from triggers_api.errors import (
     ConfigurationError,
     CorruptRecordError,
@@ -22,40 +23,10 @@ from triggers_api.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+__all__ = ["FailingEvents"]  # `test_canary.py` takes it from here
+
 CANARY = "canary-93b1"
 EVENT = "/v1/events/01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34"
-
-
-class FailingEvents:
-    """A store of events that fails in the same way whatever is asked of it."""
-
-    def __init__(self, store: EventStore) -> None:
-        self._store = store
-        self.failure: BaseException | None = None
-
-    def add(self, event: Event, claim: IdempotencyClaim | None, *, now: int) -> str:
-        self._fail()
-        return self._store.add(event, claim, now=now)
-
-    def get(self, event_id: str, now: int) -> Event | None:
-        self._fail()
-        return self._store.get(event_id, now)
-
-    def pending(self, query: PendingQuery) -> Page:
-        self._fail()
-        return self._store.pending(query)
-
-    def acknowledge(self, event_id: str, *, at: str, nonce: str, now: int, source: str | None) -> None:
-        self._fail()
-        self._store.acknowledge(event_id, at=at, nonce=nonce, now=now, source=source)
-
-    def delete(self, event_id: str, *, source: str | None) -> None:
-        self._fail()
-        self._store.delete(event_id, source=source)
-
-    def _fail(self) -> None:
-        if self.failure is not None:
-            raise self.failure
 
 
 def all_calls(api: Api) -> list[tuple[str, tuple[int, str]]]:

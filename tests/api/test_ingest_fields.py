@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from tests.api.documented import schema
 from tests.api.driver import Answer, Api
-from tests.api.promises import schema
 
 CANARY = "canary-7f3a"
 ASTRAL = "\U0001f600"

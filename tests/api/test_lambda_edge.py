@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.api.driver import Api, lambda_handler
-from tests.api.lambda_events import HOST, rest_event
+from tests.api.lambda_events import HOST, checked, rest_event
 from tests.conftest import Stores
 from tests.support.clock import FakeClock
 
@@ -25,20 +25,6 @@ def api(sqlite_stores: Stores, clock: FakeClock) -> Api:
 @pytest.fixture
 def handler(api: Api) -> Handler:
     return lambda_handler(api.app)
-
-
-def checked(response: dict[str, Any]) -> dict[str, Any]:
-    """Assert that a response is one that API Gateway takes; return its body."""
-    assert set(response) == {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}
-    assert type(response["statusCode"]) is int
-    assert type(response["body"]) is str
-    assert response["isBase64Encoded"] is False
-    assert all(type(n) is str and type(v) is str for n, v in response["headers"].items())
-    assert json.loads(json.dumps(response, ensure_ascii=False).encode()) == response
-    assert response["headers"]["access-control-allow-origin"] == "*"
-    body: dict[str, Any] = json.loads(response["body"])
-    assert body.get("error", body)["request_id"] == response["headers"]["x-request-id"]
-    return body
 
 
 def ingest_event(api: Api, *, change: Change | None = None, **options: Any) -> dict[str, Any]:

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from tests.api.driver import Api, lambda_handler
-from tests.api.lambda_events import LambdaContext, rest_event
-from tests.api.test_lambda_edge import checked
+from tests.api.lambda_events import LambdaContext, checked, rest_event
 from tests.conftest import Stores
 from tests.support.clock import FakeClock
 from triggers_api.api.proxy import guarded

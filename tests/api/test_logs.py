@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from tests.api.driver import Api
-from tests.api.test_failures import FailingEvents
 from tests.conftest import Stores
 from tests.support.clock import FakeClock
+from tests.support.failing_events import FailingEvents
 from triggers_api.api import logs
 from triggers_api.core.keys import digest_of
 

@@ -7,8 +7,8 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 from starlette.routing import Route
 
+from tests.api.documented import DOCUMENT, schema
 from tests.api.driver import Api
-from tests.api.promises import DOCUMENT, schema
 from triggers_api.version import VERSION
 
 OPERATIONS = [

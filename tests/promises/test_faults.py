@@ -5,42 +5,38 @@ all it asked must explain all it was told (`tests.support.orders`). What never r
 nothing; what may have reached it may have left its mark, and no other.
 
 Most of a case is waiting, so the cases of a test run side by side, each with a client of its own. CI has
-every call against every fault, by Lambda's door; of pages and key look-ups it leaves out the faults of three
-times, which to them are those for ever. The long form has all, and by the door of `triggers dev` too.
+every call against every fault, by Lambda's door; of pages, and of key look-ups (`test_key_faults.py`), it
+leaves out the faults of three times, which to them are those for ever. The long form has all, and by the door
+of `triggers dev` too.
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import count, product
-from typing import Literal, Protocol
+from itertools import product
 
 import pytest
 
 from tests.api.driver import Api, Door
 from tests.conftest import Tables
 from tests.promises.conftest import door_to, side_by_side, stores_at
-from tests.support import faulty_proxy
+from tests.promises.fault_cases import (
+    ENOUGH,
+    SLOW,
+    SOON_OVER,
+    TIMES,
+    AnyFault,
+    MakeCase,
+    Times,
+    cases_behind,
+    doors_of,
+)
 from tests.support.clock import FakeClock
-from tests.support.lines import DrippingLine, Line, MicroburstLine
-from tests.support.microburst import BEFORE_THE_COMMIT, Fault, Microburst
+from tests.support.lines import Line
+from tests.support.microburst import BEFORE_THE_COMMIT, Microburst
 from tests.support.models import Ack, Call, Delete, Get, Inbox, Ingest, Page, Stored
 from tests.support.orders import UNKNOWN, Told
 from tests.support.promises import Tried
-from tests.support.witness import Door as WitnessDoor
-from tests.support.witness import Witness, in_time
-from triggers_api.core.keys import generate
-
-AnyFault = Fault | Literal["drip"]
-Times = Literal["once", "three times", "for ever"]
-TIMES: dict[Times, int | None] = {"once": 1, "three times": 3, "for ever": None}
-ENOUGH: tuple[Times, ...] = ("once", "for ever")
-SOON_OVER: tuple[AnyFault, ...] = ("throttle", "server error", "reset", "lost reply")
-SLOW: tuple[AnyFault, ...] = ("hang", "stalled reply", "drip")
-
-NOWHERE = "/v1/events/01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34"
-
-_numbers = count(1)
+from tests.support.witness import Witness
 
 
 @dataclass(frozen=True)
@@ -62,50 +58,17 @@ CALLS = {
 PAGES = ("page", "filtered page")
 
 
-class MakeCase(Protocol):
-    """Gives a client and its line, which fails at `operation`; one that drips, at whatever comes."""
-
-    def __call__(
-        self,
-        operation: str,
-        fault: AnyFault,
-        *,
-        table: str | None = None,
-        cache_seconds: int = 30,
-        door: Door = "lambda",
-    ) -> tuple[Api, Line]: ...
-
-
 @pytest.fixture
 def make_case(
     microburst_proxy: Microburst, tables: Tables, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[MakeCase]:
-    with ExitStack() as stack:
-
-        def make(
-            operation: str,
-            fault: AnyFault,
-            *,
-            table: str | None = None,
-            cache_seconds: int = 30,
-            door: Door = "lambda",
-        ) -> tuple[Api, Line]:
-            line: Line
-            name = f"case{next(_numbers)}"
-            if fault == "drip":
-                proxy = stack.enter_context(faulty_proxy.in_front_of(tables.endpoint_url))
-                url, line = proxy.url, DrippingLine(proxy)
-            else:
-                url, line = (
-                    microburst_proxy.url,
-                    MicroburstLine(microburst_proxy, name, fault, operation, table),
-                )
-            monkeypatch.setenv("AWS_ACCESS_KEY_ID", name)
-            api = Api(stores_at(url, tables), clock, door=door, cache_seconds=cache_seconds)
-            assert api.get(NOWHERE).status == 404  # and the key is remembered, where keys are
-            return api, line
-
+    with cases_behind(microburst_proxy, tables, clock, monkeypatch) as make:
         yield make
+
+
+@pytest.fixture
+def doors(long_form: bool) -> tuple[Door, ...]:
+    return doors_of(long_form)
 
 
 @dataclass(frozen=True)
@@ -139,11 +102,6 @@ def ask_again_and_look(case: Case) -> None:
         assert isinstance(witness.do(asked.call).outcome, Told)
     witness.look("a")
     witness.explain()
-
-
-@pytest.fixture
-def doors(long_form: bool) -> tuple[Door, ...]:
-    return ("lambda", "asgi") if long_form else ("lambda",)
 
 
 def event_cases(
@@ -220,58 +178,4 @@ def test_a_page_of_many_reads_is_answered_right_and_in_time(
         witness = Witness(door_to(api), source, start=inbox_of_many[name])
         cases.append(Case(name, times, fault, witness, line))
     side_by_side(page_and_page_again, cases)
-    tried(len(cases))
-
-
-@dataclass(frozen=True)
-class Entry:
-    """Somebody with a key, at a door whose keys cannot be looked up."""
-
-    opens: bool
-    times: Times
-    fault: str
-    door: WitnessDoor
-    line: Line
-
-    def __str__(self) -> str:
-        return f"a key that opens: {self.opens}, {self.fault} {self.times}"
-
-    def ask(self) -> tuple[int, bool]:
-        """Ask for a page; return the status, and whether to ask again was offered."""
-        status, headers, _ = self.door("GET", "/v1/inbox", query={"limit": 1}, headers={}, body=None)
-        return status, "retry-after" in headers
-
-
-def try_to_enter(case: Entry) -> None:
-    case.line.fail(TIMES[case.times])
-    status, retry = case.ask()
-    assert case.line.failed() > 0
-    case.line.mend()
-    right = 200 if case.opens else 401
-    assert status in {right, 503}
-    if case.times == "once" and case.fault != "drip":
-        assert status == right, "the second attempt can be answered"
-    if case.times == "for ever":
-        assert status == 503
-    assert retry == (status == 503)
-    assert case.ask() == (right, False)
-
-
-@pytest.mark.promise(10, 12)
-@pytest.mark.parametrize("faults", [SOON_OVER, SLOW], ids=["soon over", "slow"])
-def test_in_doubt_about_a_key_nobody_enters_and_nobody_is_turned_away(
-    make_case: MakeCase,
-    tables: Tables,
-    faults: tuple[AnyFault, ...],
-    doors: tuple[Door, ...],
-    long_form: bool,
-    tried: Tried,
-) -> None:
-    cases = []
-    kinds = ("good", "revoked", "unknown")
-    for kind, fault, times, door in product(kinds, faults, TIMES if long_form else ENOUGH, doors):
-        api, line = make_case("GetItem", fault, table=tables.keys, cache_seconds=0, door=door)
-        key = generate("test") if kind == "unknown" else api.make_key(is_active=kind == "good")
-        cases.append(Entry(kind == "good", times, fault, in_time(door_to(api, key)), line))
-    side_by_side(try_to_enter, cases)
     tried(len(cases))

@@ -16,8 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.api.driver import Api, lambda_handler
-from tests.api.lambda_events import rest_event
-from tests.api.test_lambda_edge import checked
+from tests.api.lambda_events import checked, rest_event
 from tests.conftest import Stores
 from tests.support.clock import FakeClock
 from tests.support.promises import Tried, examples

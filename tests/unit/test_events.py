@@ -3,11 +3,14 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID, uuid4
 
 import pytest
+from pydantic import ValidationError as PydanticError
 
+from triggers_api.api.schemas import EventMetadata
+from triggers_api.core import events
 from triggers_api.core.events import MAX_PAGE_BYTES, Event, Page, PageBuilder, Position, checked
 from triggers_api.core.ids import EventIds, created_at
 from triggers_api.errors import CorruptRecordError
@@ -217,3 +220,14 @@ def test_a_record_from_which_no_event_can_be_made_is_damaged(error: Exception) -
 def test_an_error_that_is_not_about_the_record_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
         checked(raises(ZeroDivisionError()))
+
+
+def test_a_stored_record_may_hold_the_metadata_that_an_ingest_may_and_no_other() -> None:
+    fields = EventMetadata.model_fields
+    assert set(fields) == events._METADATA_FIELDS
+    assert get_args(fields["priority"].annotation) == events._PRIORITIES
+    longest = "x" * events._MAX_METADATA_TEXT
+    for name in set(fields) - {"priority"}:
+        assert EventMetadata.model_validate({name: longest})
+        with pytest.raises(PydanticError):
+            EventMetadata.model_validate({name: f"{longest}x"})

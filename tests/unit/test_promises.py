@@ -108,7 +108,7 @@ def test_the_table_counts_tests_cases_failures_and_what_was_skipped(tmp_path: Pa
     assert row(output, 5) == [3, 3, 0, 0]
     assert row(output, 6) == [1, 1, 1, 0], "what cannot even begin has failed"
     assert row(output, 7) == [2, 3, 2, 0], "it fails once, in whatever parts"
-    assert output.count("told once") == 1
+    assert len(re.findall("^told once$", output, re.MULTILINE)) == 1
     assert "it ran" in output, "a test of the tests is selected, and counts for no promise"
     assert row(output, 2) == [0, 0, 0, 0], "nothing ran, and the table says so"
 

@@ -1,0 +1,77 @@
+"""What the tests of faults share: the faults, how often they strike, and a client whose line they strike."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import count
+from typing import Literal, Protocol
+
+import pytest
+
+from tests.api.driver import Api, Door
+from tests.conftest import Tables
+from tests.promises.conftest import stores_at
+from tests.support import faulty_proxy
+from tests.support.clock import FakeClock
+from tests.support.lines import DrippingLine, Line, MicroburstLine
+from tests.support.microburst import Fault, Microburst
+
+AnyFault = Fault | Literal["drip"]
+Times = Literal["once", "three times", "for ever"]
+TIMES: dict[Times, int | None] = {"once": 1, "three times": 3, "for ever": None}
+ENOUGH: tuple[Times, ...] = ("once", "for ever")
+SOON_OVER: tuple[AnyFault, ...] = ("throttle", "server error", "reset", "lost reply")
+SLOW: tuple[AnyFault, ...] = ("hang", "stalled reply", "drip")
+
+NOWHERE = "/v1/events/01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34"
+
+_numbers = count(1)
+
+
+class MakeCase(Protocol):
+    """Gives a client and its line, which fails at `operation`; one that drips, at whatever comes."""
+
+    def __call__(
+        self,
+        operation: str,
+        fault: AnyFault,
+        *,
+        table: str | None = None,
+        cache_seconds: int = 30,
+        door: Door = "lambda",
+    ) -> tuple[Api, Line]: ...
+
+
+@contextmanager
+def cases_behind(
+    microburst_proxy: Microburst, tables: Tables, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[MakeCase]:
+    """Give what makes clients of the service, each with a line of its own to these tables."""
+    with ExitStack() as stack:
+
+        def make(
+            operation: str,
+            fault: AnyFault,
+            *,
+            table: str | None = None,
+            cache_seconds: int = 30,
+            door: Door = "lambda",
+        ) -> tuple[Api, Line]:
+            line: Line
+            name = f"case{next(_numbers)}"
+            if fault == "drip":
+                proxy = stack.enter_context(faulty_proxy.in_front_of(tables.endpoint_url))
+                url, line = proxy.url, DrippingLine(proxy)
+            else:
+                url = microburst_proxy.url
+                line = MicroburstLine(microburst_proxy, name, fault, operation, table)
+            monkeypatch.setenv("AWS_ACCESS_KEY_ID", name)
+            api = Api(stores_at(url, tables), clock, door=door, cache_seconds=cache_seconds)
+            assert api.get(NOWHERE).status == 404  # and the key is remembered, where keys are
+            return api, line
+
+        yield make
+
+
+def doors_of(form_is_long: bool) -> tuple[Door, ...]:
+    """Return the doors that a case is tried by."""
+    return ("lambda", "asgi") if form_is_long else ("lambda",)

@@ -1,0 +1,35 @@
+"""A store of events that fails, with the error that a test names."""
+
+from triggers_api.core.events import Event, EventStore, IdempotencyClaim, Page, PendingQuery
+
+
+class FailingEvents:
+    """A store of events that fails in the same way whatever is asked of it."""
+
+    def __init__(self, store: EventStore) -> None:
+        self._store = store
+        self.failure: BaseException | None = None
+
+    def add(self, event: Event, claim: IdempotencyClaim | None, *, now: int) -> str:
+        self._fail()
+        return self._store.add(event, claim, now=now)
+
+    def get(self, event_id: str, now: int) -> Event | None:
+        self._fail()
+        return self._store.get(event_id, now)
+
+    def pending(self, query: PendingQuery) -> Page:
+        self._fail()
+        return self._store.pending(query)
+
+    def acknowledge(self, event_id: str, *, at: str, nonce: str, now: int, source: str | None) -> None:
+        self._fail()
+        self._store.acknowledge(event_id, at=at, nonce=nonce, now=now, source=source)
+
+    def delete(self, event_id: str, *, source: str | None) -> None:
+        self._fail()
+        self._store.delete(event_id, source=source)
+
+    def _fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure
