@@ -67,7 +67,8 @@ def test_a_damaged_item_is_left_out_of_a_page_and_the_rest_is_served(
     key = {"event_id": {"S": damaged.event_id}, "created_at": {"S": damaged.created_at}}
     damage_item(client, tables.events, key, attributes)
     assert page(store).events == (first, last)
-    assert left_out(caplog) == 1
+    # Without a `ttl` that is a number DynamoDB takes an item for expired, and nobody here sees it.
+    assert left_out(caplog) == ("ttl" not in attributes)
     with pytest.raises(CorruptRecordError):
         store.get(damaged.event_id, NOW)
 

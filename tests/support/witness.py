@@ -92,7 +92,7 @@ class Witness:
 
         A look that is not answered says nothing, and whatever came before it would be explained.
         """
-        known = [Get(tag) for tag in tags if tag in self.ids]
+        known: list[Call] = [Get(tag) for tag in tags if tag in self.ids]
         for call in (Page(), *known):
             seen = self.do(call, through=through)
             assert isinstance(seen.outcome, Told), f"{call} was not answered: nobody sees what is there"
