@@ -154,7 +154,7 @@ def test_a_crash_is_logged_with_its_frames_and_without_its_text(
     (crash,) = log.lines("bug")
     assert (crash["level"], crash["request_id"], crash["error"]) == ("ERROR", "mine", "RuntimeError")
     frames = "\n".join(crash["traceback"])
-    assert "test_failures.py" in frames
+    assert "failing_events.py" in frames
     assert "in _fail" in frames
     assert "KeyError" in frames
     assert CANARY not in log.text + of_others(caplog)
