@@ -23,8 +23,6 @@ from triggers_api.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["FailingEvents"]  # `test_canary.py` takes it from here
-
 CANARY = "canary-93b1"
 EVENT = "/v1/events/01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34"
 

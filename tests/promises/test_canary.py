@@ -16,7 +16,7 @@ import pytest
 
 from tests.api.conftest import door_of
 from tests.api.driver import Answer, Api, with_events
-from tests.api.test_failures import FailingEvents
+from tests.support.failing_events import FailingEvents
 from tests.conftest import REGION, Stores, Tables
 from tests.support.clock import FakeClock
 from tests.support.promises import Tried
