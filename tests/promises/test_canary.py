@@ -16,9 +16,9 @@ import pytest
 
 from tests.api.conftest import door_of
 from tests.api.driver import Answer, Api, with_events
-from tests.support.failing_events import FailingEvents
 from tests.conftest import REGION, Stores, Tables
 from tests.support.clock import FakeClock
+from tests.support.failing_events import FailingEvents
 from tests.support.promises import Tried
 from tests.support.service_log import written
 from triggers_api.core.keys import KeyRecord, digest_of
