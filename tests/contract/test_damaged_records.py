@@ -31,6 +31,7 @@ DAMAGED_ATTRIBUTES: dict[str, dict[str, Any] | None] = {
     "metadata with a number for a text": {"metadata": {"S": '{"priority":"low","correlation_id":7}'}},
     "pending and acknowledged": {"acknowledged_at": {"S": "2024-11-27T08:15:30.123456Z"}},
     "ttl that is no number": {"ttl": {"S": "soon"}},
+    "no ttl": {"ttl": None},
 }
 
 
@@ -67,8 +68,7 @@ def test_a_damaged_item_is_left_out_of_a_page_and_the_rest_is_served(
     key = {"event_id": {"S": damaged.event_id}, "created_at": {"S": damaged.created_at}}
     damage_item(client, tables.events, key, attributes)
     assert page(store).events == (first, last)
-    # Without a `ttl` that is a number DynamoDB takes an item for expired, and nobody here sees it.
-    assert left_out(caplog) == ("ttl" not in attributes)
+    assert left_out(caplog) == 1
     with pytest.raises(CorruptRecordError):
         store.get(damaged.event_id, NOW)
 

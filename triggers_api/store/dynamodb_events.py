@@ -181,7 +181,8 @@ class DynamoEventStore:
         raise StoreUnavailableError("The store cannot take this event right now.")
 
     def _query(self, query: PendingQuery, after: Position | None, limit: int) -> dict[str, Any]:
-        filters = ["#ttl > :now"]
+        # Not ">": what has no number there is damaged, and must come here to be logged and left out.
+        filters = ["NOT #ttl <= :now"]
         names = {"#status": "status", "#ttl": "ttl"}
         values = {":pending": {"S": PENDING}, ":now": {"N": str(query.now)}}
         if query.source is not None:
