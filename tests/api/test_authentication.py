@@ -264,7 +264,7 @@ def test_a_refusal_ends_what_was_remembered_wherever_the_clock_goes_next(
 def test_the_keys_that_are_remembered_are_bounded_and_those_used_last_stay(
     keys: Keys, clock: FakeClock
 ) -> None:
-    authenticator = Authenticator(keys, accept_local_key=False, cache_seconds=30, clock=clock)  # type: ignore[arg-type]
+    authenticator = Authenticator(keys, accept_local_key=False, cache_seconds=30, clock=clock)  # type: ignore[arg-type]  # `Keys` has the one method that is called
     made = [generate("test") for _ in range(1500)]
     for key in made:
         keys.put(KeyRecord(digest_of(key), is_active=True))

@@ -1,6 +1,6 @@
-"""The API in its two forms, services that a test may put behind anything, and the doors of a witness."""
+"""The API in its two forms, services that a test may put behind anything, and a witness's way to them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ from tests.api.driver import Api
 from tests.conftest import REGION, Stores, Tables
 from tests.support import microburst
 from tests.support.microburst import Microburst
-from tests.support.witness import Door, Reply
+from tests.support.witness import Asked, Reply, Send
 from triggers_api.store.dynamodb import DynamoDB
 from triggers_api.store.dynamodb_events import DynamoEventStore
 from triggers_api.store.dynamodb_keys import DynamoKeyStore
@@ -40,22 +40,21 @@ def stores_at(endpoint_url: str, tables: Tables) -> Stores:
     return Stores(DynamoEventStore(dynamodb, tables.events), DynamoKeyStore(dynamodb, tables.keys))
 
 
-def door_to(api: Api, key: str = "") -> Door:
+def way_to(api: Api, key: str = "") -> Send:
     """Return the way by which a witness asks the app, with the API's own key unless one is given."""
 
-    def ask(
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str | int],
-        headers: Mapping[str, str],
-        body: object,
-    ) -> Reply:
-        sent = tuple(headers.items())
-        answer = api.call(method, path, query=query, key=key, headers=sent, json_body=body)
+    def send(asked: Asked) -> Reply:
+        answer = api.call(
+            asked.method,
+            asked.path,
+            query=asked.query,
+            key=key,
+            headers=tuple(asked.headers.items()),
+            json_body=asked.body,
+        )
         return answer.status, answer.headers, answer.json
 
-    return ask
+    return send
 
 
 def side_by_side(do: Callable[[T], None], cases: Iterable[T]) -> None:

@@ -20,13 +20,13 @@ import pytest
 
 from tests.api.driver import Api
 from tests.conftest import REGION, Tables
-from tests.promises.conftest import door_to, stores_at
+from tests.promises.conftest import stores_at, way_to
 from tests.support import dev_server, dynamodb_local
 from tests.support.api_client import ApiClient
 from tests.support.clock import FakeClock
 from tests.support.pages import Query, walk
 from tests.support.promises import Tried
-from tests.support.witness import NO_ANSWER, Door, in_time, over_http
+from tests.support.witness import NO_ANSWER, Asked, Send, in_time, over_http
 from triggers_api.ops.tables import create_missing_tables
 
 CLIENTS = 5
@@ -53,7 +53,7 @@ class Ledger:
 class Client:
     """What a producer and a consumer ask; each answer a status and a body."""
 
-    door: Door
+    send: Send
     dead: int
     """What a call comes to whose other end was killed."""
     with_idempotency_keys: bool = True
@@ -61,13 +61,13 @@ class Client:
     def ingest(self, key: str, payload: object) -> tuple[int, dict[str, str]]:
         body = {"source": "shop", "event_type": "order.paid", "payload": payload}
         headers = {"Idempotency-Key": key} if self.with_idempotency_keys else {}
-        return self._call("POST", "/v1/events", headers, body)
+        return self._call(Asked("POST", "/v1/events", headers=headers, body=body))
 
     def acknowledge(self, event_id: str) -> tuple[int, dict[str, str]]:
-        return self._call("POST", f"/v1/events/{event_id}/ack")
+        return self._call(Asked("POST", f"/v1/events/{event_id}/ack"))
 
     def get(self, event_id: str) -> dict[str, str]:
-        status, body = self._call("GET", f"/v1/events/{event_id}")
+        status, body = self._call(Asked("GET", f"/v1/events/{event_id}"))
         assert status == 200, "an event that was answered 201 is gone"
         return body
 
@@ -75,16 +75,14 @@ class Client:
         """Return the payloads of all that is pending, by the event's id."""
 
         def ask(query: Query) -> dict[str, Any]:
-            status, _, body = self.door("GET", "/v1/inbox", query=query, headers={}, body=None)
+            status, _, body = self.send(Asked("GET", "/v1/inbox", query))
             assert status == 200
             return body
 
         return {event["event_id"]: event["payload"] for page in walk(ask, {"limit": 100}) for event in page}
 
-    def _call(
-        self, method: str, path: str, headers: dict[str, str] | None = None, body: object = None
-    ) -> tuple[int, dict[str, str]]:
-        status, _, answer = self.door(method, path, query={}, headers=headers or {}, body=body)
+    def _call(self, asked: Asked) -> tuple[int, dict[str, str]]:
+        status, _, answer = self.send(asked)
         return status, answer
 
 
@@ -195,7 +193,7 @@ def test_what_was_answered_before_dynamodb_is_killed_is_true_after_it(
                     endpoint_url=engine.url, region=REGION, events=tables.events, keys=tables.keys
                 )
                 api = Api(stores_at(engine.url, tables), clock, door="lambda")
-                client = Client(in_time(door_to(api)), dead=503, with_idempotency_keys=False)
+                client = Client(in_time(way_to(api)), dead=503, with_idempotency_keys=False)
             check(client, ledger, told)
             told = load_and_kill([client] * CLIENTS, engine.kill)
     with dynamodb_local.started(data=tmp_path, port=port):

@@ -10,7 +10,7 @@ import pytest
 
 from tests.api.driver import Api
 from tests.conftest import Tables
-from tests.promises.conftest import door_to, side_by_side, stores_at
+from tests.promises.conftest import side_by_side, stores_at, way_to
 from tests.support.clock import FakeClock
 from tests.support.microburst import BEFORE_THE_COMMIT, Fault, Microburst
 from tests.support.models import Ack, Call, Delete, Get, Ingest, Page
@@ -47,7 +47,7 @@ class Program:
         self._proxy = proxy
         self._access_key = access_key
         self._seed = seed
-        self._witness = Witness(door_to(api), f"program {access_key}")
+        self._witness = Witness(way_to(api), f"program {access_key}")
         self.faults = 0
 
     def __str__(self) -> str:

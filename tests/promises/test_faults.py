@@ -18,7 +18,7 @@ import pytest
 
 from tests.api.driver import Api, Door
 from tests.conftest import Tables
-from tests.promises.conftest import door_to, side_by_side, stores_at
+from tests.promises.conftest import side_by_side, stores_at, way_to
 from tests.promises.fault_cases import (
     ENOUGH,
     SLOW,
@@ -110,7 +110,7 @@ def event_cases(
     cases: list[Case] = []
     for name, fault, times, door in product(names, faults, TIMES, doors):
         api, line = make(CALLS[name].operation, fault, door=door)
-        witness = Witness(door_to(api), f"source {len(cases)}")
+        witness = Witness(way_to(api), f"source {len(cases)}")
         cases.append(Case(name, times, fault, witness, line))
     return cases
 
@@ -175,7 +175,7 @@ def test_a_page_of_many_reads_is_answered_right_and_in_time(
             continue  # half of such a page comes at the deadline, and the other half as late again
         api, line = make_case("Query", fault, door=door)
         source = "wanted" if name == "filtered page" else None
-        witness = Witness(door_to(api), source, start=inbox_of_many[name])
+        witness = Witness(way_to(api), source, start=inbox_of_many[name])
         cases.append(Case(name, times, fault, witness, line))
     side_by_side(page_and_page_again, cases)
     tried(len(cases))

@@ -9,7 +9,7 @@ import pytest
 
 from tests.api.driver import Api
 from tests.conftest import Stores
-from tests.promises.conftest import door_to
+from tests.promises.conftest import way_to
 from tests.support import dev_server, small_disk
 from tests.support.api_client import ApiClient
 from tests.support.clock import FakeClock
@@ -57,7 +57,7 @@ def test_a_full_disk_is_503_until_there_is_room(disk: Path, clock: FakeClock, tr
     api = Api(stores, clock, door="asgi")
     rounds = 5
     for number in range(rounds):
-        witness = Witness(door_to(api), f"round {number}")
+        witness = Witness(way_to(api), f"round {number}")
         for tag in "abc":
             answered(witness, Ingest(tag))
         answered(witness, Ack("a"))

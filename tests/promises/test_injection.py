@@ -47,7 +47,7 @@ FIELDS: dict[str, Send] = {
     "path": lambda api, text: api.get(f"/v1/inbox/{quote(text, safe='')}"),
     "method": lambda api, text: api.call(text, EVENT),
     **{
-        name: lambda api, text, name=name: api.ingest(PAYLOAD, headers=[(name, text)])  # type: ignore[misc]
+        name: lambda api, text, name=name: api.ingest(PAYLOAD, headers=[(name, text)])  # type: ignore[misc]  # a lambda's default
         for name in ("X-Request-ID", "Idempotency-Key", "Content-Type", "User-Agent", "Origin", "Cookie")
     },
     "X-API-Key": lambda api, text: api.inbox(text or None),

@@ -8,7 +8,7 @@ import pytest
 
 from tests.api.driver import Door
 from tests.conftest import Tables
-from tests.promises.conftest import door_to, side_by_side
+from tests.promises.conftest import side_by_side, way_to
 from tests.promises.fault_cases import (
     ENOUGH,
     SLOW,
@@ -24,8 +24,7 @@ from tests.support.clock import FakeClock
 from tests.support.lines import Line
 from tests.support.microburst import Microburst
 from tests.support.promises import Tried
-from tests.support.witness import Door as WitnessDoor
-from tests.support.witness import in_time
+from tests.support.witness import Asked, Send, in_time
 from triggers_api.core.keys import generate
 
 
@@ -49,7 +48,7 @@ class Entry:
     opens: bool
     times: Times
     fault: str
-    door: WitnessDoor
+    send: Send
     line: Line
 
     def __str__(self) -> str:
@@ -57,7 +56,7 @@ class Entry:
 
     def ask(self) -> tuple[int, bool]:
         """Ask for a page; return the status, and whether to ask again was offered."""
-        status, headers, _ = self.door("GET", "/v1/inbox", query={"limit": 1}, headers={}, body=None)
+        status, headers, _ = self.send(Asked("GET", "/v1/inbox", {"limit": 1}))
         return status, "retry-after" in headers
 
 
@@ -91,6 +90,6 @@ def test_in_doubt_about_a_key_nobody_enters_and_nobody_is_turned_away(
     for kind, fault, times, door in product(kinds, faults, TIMES if long_form else ENOUGH, doors):
         api, line = make_case("GetItem", fault, table=tables.keys, cache_seconds=0, door=door)
         key = generate("test") if kind == "unknown" else api.make_key(is_active=kind == "good")
-        cases.append(Entry(kind == "good", times, fault, in_time(door_to(api, key)), line))
+        cases.append(Entry(kind == "good", times, fault, in_time(way_to(api, key)), line))
     side_by_side(try_to_enter, cases)
     tried(len(cases))

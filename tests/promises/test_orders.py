@@ -1,7 +1,5 @@
 """The oracle of races and faults can fail: histories that no order explains, and some that one does."""
 
-from collections.abc import Mapping
-
 import pytest
 
 from tests.support.models import (
@@ -21,7 +19,7 @@ from tests.support.models import (
     keys_step,
 )
 from tests.support.orders import FAILED, UNKNOWN, Operation, Outcome, Told, explain, order_of
-from tests.support.witness import Reply, Witness
+from tests.support.witness import Asked, Reply, Witness
 
 pytestmark = pytest.mark.promise()
 
@@ -106,9 +104,7 @@ def test_two_rotations_of_one_key_are_explained_by_no_order() -> None:
 
 
 def test_a_look_that_is_not_answered_fails_for_it_would_explain_everything() -> None:
-    def shut(
-        method: str, path: str, *, query: Mapping[str, str | int], headers: Mapping[str, str], body: object
-    ) -> Reply:
+    def shut(asked: Asked) -> Reply:
         return 503, {"retry-after": "1"}, {}
 
     witness = Witness(shut, "shop")

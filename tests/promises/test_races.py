@@ -13,7 +13,7 @@ import pytest
 from tests.api.conftest import door_of
 from tests.api.driver import Api, with_keys
 from tests.conftest import Stores
-from tests.promises.conftest import door_to
+from tests.promises.conftest import way_to
 from tests.support.clock import FakeClock
 from tests.support.models import Keys, Revoke, Rotate, Use, keys_step
 from tests.support.orders import UNKNOWN, Operation, Told, explain
@@ -34,7 +34,7 @@ def test_calls_that_meet_are_answered_as_if_one_came_after_another(
 ) -> None:
     api = Api(stores, clock, door=door_of(stores))
     rounds = LONG_ROUNDS if long_form else ROUNDS
-    run(RACES[name], [door_to(api)], rounds)
+    run(RACES[name], [way_to(api)], rounds)
     tried(rounds)
 
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from tests.support.models import Ack, Call, Delete, Get, Ingest, Page
 from tests.support.orders import UNKNOWN
-from tests.support.witness import Door, Witness
+from tests.support.witness import Send, Witness
 
 Race = tuple[tuple[Call, ...], tuple[Call, ...]]
 """What comes before, one after another; and what comes at the same moment."""
@@ -31,19 +31,19 @@ RACES: dict[str, Race] = {
 }
 
 
-def run(race: Race, doors: Sequence[Door], rounds: int) -> None:
-    """Let the calls meet, by the doors in turn; fail where no order explains what was told and is there."""
+def run(race: Race, ways: Sequence[Send], rounds: int) -> None:
+    """Let the calls meet, by the ways in turn; fail where no order explains what was told and is there."""
     before, calls = race
     with ThreadPoolExecutor(len(calls)) as pool:
         for _ in range(rounds):
             name = f"round {uuid4()}"
-            witness = Witness(doors[0], name)
+            witness = Witness(ways[0], name)
             for call in before:
                 witness.do(_of_round(name, call))
             barrier = Barrier(len(calls), timeout=30)
             running = [
-                pool.submit(witness.do, _of_round(name, call), after=barrier, through=door)
-                for call, door in zip(calls, cycle(doors), strict=False)
+                pool.submit(witness.do, _of_round(name, call), after=barrier, through=way)
+                for call, way in zip(calls, cycle(ways), strict=False)
             ]
             for one in running:
                 one.result(timeout=60)

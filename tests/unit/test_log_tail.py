@@ -598,7 +598,7 @@ def test_what_cannot_be_is_a_usage_error_that_names_what_can(
     logs: FakeLogs, chosen: dict[str, str], named: tuple[str, ...]
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        make_options(**{"since": "10m", "follow": True, "clock": logs.clock, **chosen})  # type: ignore[arg-type]
+        make_options(**{"since": "10m", "follow": True, "clock": logs.clock, **chosen})  # type: ignore[arg-type]  # that is the point
     said = f"{caught.value.message} {caught.value.reason} {caught.value.hint}"
     assert all(one in said for one in named)
     assert EXIT_CODE[caught.value.kind] == 2

@@ -26,9 +26,13 @@ TIMEOUT = 10.0
 
 @pytest.fixture(autouse=True)
 def soon_nothing_comes_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An ingest that nobody answered is waited for as long as API Gateway may take; here 3 seconds."""
-    monkeypatch.setattr("triggers_api.ops.smoke.cleaning.LATEST_SECONDS", 3.0)
+    """An ingest that nobody answered is waited for as long as API Gateway may take; here a second."""
+    wait_for_late_events(monkeypatch, 1.0)
     monkeypatch.setattr("triggers_api.ops.smoke.run._CLEAN_UP_SECONDS", 10.0)
+
+
+def wait_for_late_events(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    monkeypatch.setattr("triggers_api.ops.smoke.cleaning.LATEST_SECONDS", seconds)
 
 
 def results_of(app: ASGIApp, *, key: str = KEY, timeout: float = TIMEOUT) -> dict[str, Result]:
@@ -231,7 +235,10 @@ def test_who_stops_reading_in_the_middle_leaves_nothing(sqlite_stores: Stores, t
     assert not record.is_active
 
 
-def test_an_event_that_comes_when_nobody_waits_for_its_answer_is_removed_too(sqlite_stores: Stores) -> None:
+def test_an_event_that_comes_when_nobody_waits_for_its_answer_is_removed_too(
+    sqlite_stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_for_late_events(monkeypatch, 3.0)
     with serving(late(real_api(sqlite_stores), 2.0)) as url:
         results = by_name(smoke(SmokeOptions(url, KEY, timeout=1.0)))
         assert "ingest" in failed(results)
@@ -240,7 +247,10 @@ def test_an_event_that_comes_when_nobody_waits_for_its_answer_is_removed_too(sql
         assert pending(sqlite_stores) == []
 
 
-def test_who_interrupts_an_ingest_leaves_no_event_of_it(sqlite_stores: Stores) -> None:
+def test_who_interrupts_an_ingest_leaves_no_event_of_it(
+    sqlite_stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_for_late_events(monkeypatch, 3.0)
     with serving(late(real_api(sqlite_stores), 1.5)) as url:
         with closing(smoke(SmokeOptions(url, KEY, timeout=TIMEOUT))) as results:
             assert next(results).check == "health"

@@ -26,7 +26,7 @@ NOT_IN_THE_LOGS = "request: key and payload are not in the logs"
 
 THROTTLED = ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow"}}, "FilterLogEvents")
 BROKEN = ClientError(
-    {"Error": {"Code": "Odd", "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": 500}},  # type: ignore[typeddict-item]
+    {"Error": {"Code": "Odd", "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": 500}},  # type: ignore[typeddict-item]  # what is needed of it
     "FilterLogEvents",
 )
 

@@ -19,5 +19,5 @@ def find(self: DynamoKeyStore, digest: str) -> KeyRecord:
     return KeyRecord(digest, is_active=True)
 
 
-DynamoEventStore.add = add  # type: ignore[method-assign]
-DynamoKeyStore.find = find  # type: ignore[method-assign]
+DynamoEventStore.add = add  # type: ignore[method-assign]  # in the place of the store
+DynamoKeyStore.find = find  # type: ignore[method-assign]  # the same
