@@ -9,13 +9,19 @@ import pytest
 import typer
 
 from tests.recordings import recorded
+from tests.support import template
+from triggers_api import settings
+from triggers_api.api.errors import HTTP_STATUS
 from triggers_api.cli.app import make_app
 from triggers_api.cli.exit_codes import EXIT_CODE, INTERRUPTED
+from triggers_api.errors import OperatorError, TriggersError
 from triggers_api.ops.smoke.run import CHECKS
 from triggers_api.ops.template import Template
 
 ROOT = Path(__file__).parents[2]
 README, GUIDE = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "DEPLOYMENT.md"))
+DOCUMENTS = {path.name: path.read_text(encoding="utf-8") for path in ROOT.glob("*.md")}
+OF_SERVICE = set(re.findall(r"^\| `(\w+)`", settings.__doc__ or "", re.MULTILINE))
 OF_TYPER = {"--help", "--install-completion", "--show-completion"}
 
 
@@ -58,3 +64,68 @@ def test_the_recorded_smoke_test_made_the_checks_that_there_are() -> None:
 def test_every_exit_code_is_in_the_readme() -> None:
     rows = {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE) if int(code) < 200}
     assert rows == {0, INTERRUPTED, *EXIT_CODE.values()}
+
+
+def errors_below(kind: type[TriggersError]) -> Iterator[type[TriggersError]]:
+    yield kind
+    for one in kind.__subclasses__():
+        yield from errors_below(one)
+
+
+OF_COMMANDS = set(errors_below(OperatorError))
+OF_THE_API = set(errors_below(TriggersError)) - OF_COMMANDS
+
+
+@pytest.mark.parametrize("error", sorted(OF_COMMANDS, key=lambda one: one.code), ids=lambda one: one.code)
+def test_every_error_of_the_commands_is_in_the_guide_with_its_exit_code(error: type[TriggersError]) -> None:
+    (row,) = (line for line in GUIDE.splitlines() if line.startswith("| `") and f"`{error.code}`" in line)
+    assert row.split("|")[2].strip() == str(EXIT_CODE[error.kind])
+
+
+@pytest.mark.parametrize(
+    "error", sorted(OF_THE_API, key=lambda one: one.__name__), ids=lambda one: one.__name__
+)
+def test_every_error_of_the_api_is_in_the_readme_with_its_status(error: type[TriggersError]) -> None:
+    assert re.search(rf"^\| {HTTP_STATUS[error.kind]} \| .*`{error.code}`", README, re.MULTILINE)
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_the_help_of_every_command_has_an_example_of_it(words: str) -> None:
+    assert f"{words}" in COMMANDS[words].help.partition("Example: ")[2]
+
+
+@pytest.mark.parametrize("name", sorted(DOCUMENTS))
+def test_links_and_anchors_of_a_document_lead_somewhere(name: str) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", DOCUMENTS[name]):
+        if re.match(r"https?://", target):
+            continue
+        path, _, anchor = target.partition("#")
+        assert (ROOT / path).exists(), target
+        if anchor:
+            text = (ROOT / (path or name)).read_text(encoding="utf-8")
+            assert anchor in {anchor_of(title) for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}, (
+                target
+            )
+
+
+def anchor_of(title: str) -> str:
+    """Return the anchor that a code host gives a heading."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) < 250
+
+
+def test_every_output_of_the_stack_is_in_the_guide_and_no_other() -> None:
+    table = GUIDE.partition("| output |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(template.load()["Outputs"])
+
+
+def test_every_variable_of_the_service_is_in_the_readme_and_those_of_the_stack_are_marked() -> None:
+    table = README.partition("| variable |")[2].partition("\n\n")[0]
+    rows = dict(re.findall(r"^\| (`.+?`) \|.*\|([^|]*)\|$", table, re.MULTILINE))
+    named = {name: bool(mark.strip()) for cell, mark in rows.items() for name in re.findall(r"`(\w+)`", cell)}
+    of_stack = template.load()["Globals"]["Function"]["Environment"]["Variables"]
+    assert {name for name, marked in named.items() if marked} == of_stack.keys() - {"STAGE"} | {"AWS_REGION"}
+    assert named.keys() == OF_SERVICE
