@@ -20,7 +20,7 @@ def told(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def deployed(rehearsal: Rehearsal) -> subprocess.CompletedProcess[str]:
-    with restoring(rehearsal.emulator, stack_name(STAGE)):
+    with restoring(rehearsal.emulator):
         return rehearsal.run("deploy", "--stage", STAGE, "--yes", "--json")
 
 

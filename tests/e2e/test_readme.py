@@ -1,28 +1,19 @@
 """The README says what works: its tour is run as it stands, and its test command is the one that CI runs."""
 
 import json
-import re
 import subprocess
 from pathlib import Path
 
 from tests.support import dev_server
+from tests.support.documents import PRELUDE, ROOT, blocks
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 TOUR_URL = "http://127.0.0.1:8000"
-# A curl that fails where the answer is an error, and that shows answers only.
-PRELUDE = 'set -euo pipefail\ncurl() { command curl -sS --fail-with-body "$@"; echo; }\n'
-
-
-def blocks(section: str) -> list[str]:
-    """Return the shell blocks under a heading."""
-    text = README.split(f"## {section}\n", 1)[1].split("\n## ", 1)[0]
-    return re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
 
 
 def test_the_two_minute_tour_works_line_by_line(tmp_path: Path) -> None:
     with dev_server.running(*dev_server.on_folder(tmp_path)) as server:
-        script = PRELUDE + "\n".join(blocks("A two-minute tour")).replace(TOUR_URL, server.url)
+        script = PRELUDE + "\n".join(blocks("README.md", "A two-minute tour")).replace(TOUR_URL, server.url)
         done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]

@@ -15,8 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from tests.support.ministack import REGION, Emulator
 
 _ANY = "x-amazon-apigateway-any-method"
@@ -28,14 +26,14 @@ _DEPLOYED = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "
 
 
 @contextmanager
-def restoring(emulator: Emulator, stack_name: str) -> Iterator[None]:
-    """Restore the stack each time it is deployed in this block; for a command that then asks the API itself.
+def restoring(emulator: Emulator) -> Iterator[None]:
+    """Restore a stack each time it is deployed in this block; for a command that then asks the API itself.
 
     Between the end of a deployment and the end of this the API answers 403, for about a second.
     """
     done = threading.Event()
     with ThreadPoolExecutor(1) as pool:
-        watcher = pool.submit(_watch, emulator, stack_name, done)
+        watcher = pool.submit(_watch, emulator, done)
         try:
             yield
         finally:
@@ -54,20 +52,19 @@ def restore(emulator: Emulator, stack_name: str) -> None:
             _restore_table(emulator.client("dynamodb"), stack.physical_ids[name], properties)
 
 
-def _watch(emulator: Emulator, stack_name: str, done: threading.Event) -> None:
+def _watch(emulator: Emulator, done: threading.Event) -> None:
     cloudformation = emulator.client("cloudformation")
-    restored = None
+    restored: dict[str, object] = {}
     last = False
     while not last:
         last = done.wait(0.1)
-        try:
-            stack = cloudformation.describe_stacks(StackName=stack_name)["Stacks"][0]
-        except ClientError:
-            continue  # there is none yet, or no longer
-        seen = stack["StackStatus"], stack.get("LastUpdatedTime")
-        if stack["StackStatus"] in _DEPLOYED and seen != restored:
-            restore(emulator, stack_name)
-            restored = seen
+        for stack in cloudformation.describe_stacks()["Stacks"]:
+            name, status = stack["StackName"], stack["StackStatus"]
+            deployed = stack["StackId"], status, stack.get("LastUpdatedTime")
+            ours = name.startswith("triggers-api-") and status in _DEPLOYED
+            if ours and restored.get(name) != deployed:
+                restore(emulator, name)
+                restored[name] = deployed
 
 
 class _Stack:

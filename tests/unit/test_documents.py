@@ -49,6 +49,47 @@ def test_every_option_of_a_command_is_documented(words: str) -> None:
     assert options <= set(re.findall(r"--[a-z][a-z-]*", README + GUIDE))
 
 
+def typed_in(text: str) -> Iterator[str]:
+    """Yield each call of ours that a document types, in a block or in a line, from its first word."""
+    spans = re.findall(r"`([^`]+)`", re.sub(r"```\w*\n", "`", text).replace("```", "`"))
+    for line in "\n".join(spans).replace("\\\n", " ").splitlines():
+        yield from re.findall(r"(?:^|[ (/])(triggers [a-z][^#|;)]*)", line)
+
+
+@pytest.mark.parametrize("name", sorted(DOCUMENTS))
+def test_every_command_that_a_document_types_is_one_and_has_the_options(name: str) -> None:
+    for call in typed_in(re.sub(r"<!-- recorded.*?<!-- end", "", DOCUMENTS[name], flags=re.DOTALL)):
+        (words,) = (one for one in COMMANDS if f"{call} ".startswith((f"{one} ", f"{one}]")))
+        known = {option for one in COMMANDS[words].params for option in (*one.opts, *one.secondary_opts)}
+        assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", call)) <= known, call
+
+
+@pytest.mark.parametrize("name", sorted(DOCUMENTS))
+def test_every_file_of_the_tests_that_a_document_names_is_there(name: str) -> None:
+    named = re.findall(r"(?<![\w/])tests/[\w/.]*\w", DOCUMENTS[name])
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("name", sorted(DOCUMENTS))
+def test_every_variable_of_ours_that_a_document_names_is_read_somewhere(name: str) -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "triggers_api").rglob("*.py"))
+    assert [one for one in re.findall(r"TRIGGERS_[A-Z_]+", DOCUMENTS[name]) if one not in sources] == []
+
+
+def test_every_success_criterion_is_shown_by_a_test() -> None:
+    table = GUIDE.partition("## The success criteria")[2].partition("|---|")[2]
+    rows = [line.split("|")[1:-1] for line in table.splitlines() if line.startswith("| ")]
+    assert len(rows) == 22
+    assert [row for row in rows if "`tests/" not in row[2]] == []
+
+
+def test_the_guide_has_no_parameter_that_the_stack_has_not() -> None:
+    table = GUIDE.partition("| parameter |")[2].partition("\n\n")[0]
+    cells = re.findall(r"^\| ([^|]*)\|", table, re.MULTILINE)
+    named = {name for cell in cells for name in re.findall(r"`([A-Z]\w+)`", cell)}
+    assert named == Template.load().parameters.keys() - {"Stage"}
+
+
 @pytest.mark.parametrize("name", sorted(Template.load().parameters.keys() - {"Stage"}))
 def test_a_parameter_of_the_stack_is_in_the_guide_with_its_default(name: str) -> None:
     (row,) = (line for line in GUIDE.splitlines() if line.startswith("| `") and f"`{name}`" in line)

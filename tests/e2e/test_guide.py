@@ -1,0 +1,34 @@
+"""The rehearsal of DEPLOYMENT.md, line by line as it stands there."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.documents import PRELUDE, ROOT, blocks
+from tests.support.rehearsal import uv_variables
+
+
+@pytest.mark.timeout(600)
+def test_the_rehearsal_works_line_by_line(tmp_path: Path) -> None:
+    opened, typed = blocks("DEPLOYMENT.md", "Rehearsing it")
+    done = subprocess.run(
+        ["bash", "-c", opened.replace(".venv/bin/python", sys.executable)],
+        input=PRELUDE + typed,
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "SHELL": "/bin/bash", **uv_variables()},
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    stored, inbox, after_adoption = answers
+    assert [event["event_id"] for event in inbox["events"]] == [stored["event_id"]]
+    assert after_adoption["events"] == inbox["events"]
+    assert "All 27 checks passed." in done.stderr
+    assert "test-request-123" in done.stdout
