@@ -1,5 +1,6 @@
 """README and DEPLOYMENT name every command and option, every parameter of the stack, every exit code."""
 
+import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 import typer
 
-from tests.recordings import recorded
+from tests.recordings import PICTURES, recorded
 from tests.support import template
 from triggers_api import settings
 from triggers_api.api.errors import HTTP_STATUS
@@ -102,6 +103,14 @@ def test_the_recorded_smoke_test_made_the_checks_that_there_are() -> None:
     assert sorted(rows) == sorted(["health", *(one.name for one in CHECKS), "clean up", "revoke the key"])
 
 
+@pytest.mark.parametrize("name", ["deploy", "smoke"])
+def test_a_picture_of_the_readme_shows_a_run_that_made_the_checks_that_there_are(name: str) -> None:
+    shown = html.unescape((PICTURES / f"{name}.svg").read_text(encoding="utf-8")).replace("\xa0", " ")
+    assert f"$ triggers {name} --stage prod" in shown
+    assert f"All {len(CHECKS) + 3} checks passed." in shown
+    assert f"({(PICTURES / name).relative_to(ROOT)}.svg)" in README
+
+
 def test_every_exit_code_is_in_the_readme() -> None:
     rows = {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE) if int(code) < 200}
     assert rows == {0, INTERRUPTED, *EXIT_CODE.values()}
@@ -113,19 +122,21 @@ def errors_below(kind: type[TriggersError]) -> Iterator[type[TriggersError]]:
         yield from errors_below(one)
 
 
-OF_COMMANDS = set(errors_below(OperatorError))
-OF_THE_API = set(errors_below(TriggersError)) - OF_COMMANDS
+def name_of(error: type[TriggersError]) -> str:
+    return error.__name__
 
 
-@pytest.mark.parametrize("error", sorted(OF_COMMANDS, key=lambda one: one.code), ids=lambda one: one.code)
+OF_COMMANDS = sorted(set(errors_below(OperatorError)), key=name_of)
+OF_THE_API = sorted(set(errors_below(TriggersError)) - set(OF_COMMANDS), key=name_of)
+
+
+@pytest.mark.parametrize("error", OF_COMMANDS, ids=name_of)
 def test_every_error_of_the_commands_is_in_the_guide_with_its_exit_code(error: type[TriggersError]) -> None:
     (row,) = (line for line in GUIDE.splitlines() if line.startswith("| `") and f"`{error.code}`" in line)
     assert row.split("|")[2].strip() == str(EXIT_CODE[error.kind])
 
 
-@pytest.mark.parametrize(
-    "error", sorted(OF_THE_API, key=lambda one: one.__name__), ids=lambda one: one.__name__
-)
+@pytest.mark.parametrize("error", OF_THE_API, ids=name_of)
 def test_every_error_of_the_api_is_in_the_readme_with_its_status(error: type[TriggersError]) -> None:
     assert re.search(rf"^\| {HTTP_STATUS[error.kind]} \| .*`{error.code}`", README, re.MULTILINE)
 
