@@ -1,6 +1,7 @@
 """A shell in front of an emulated AWS, which ends with it: `python -m tests.rehearse`.
 
-Every command works there as on AWS. The account is on loopback, empty at first, and lasts an hour at most.
+Every command works there as on AWS. The account is on loopback, empty at first, and lasts an hour at most. Of
+the settings for another account nothing comes in: no variable, and no `triggers.toml`.
 """
 
 import os
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import tempfile
 
 from tests.support import ministack
 from tests.support.cloudformation_gaps import restoring
@@ -17,11 +19,18 @@ from tests.support.cloudformation_gaps import restoring
 def main() -> int:
     shell = os.environ.get("SHELL") or shutil.which("sh") or "/bin/sh"
     path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
-    with ministack.running() as emulator, restoring(emulator):
+    foreign = ("AWS_", "TRIGGERS_", "DYNAMODB_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    with (
+        ministack.running() as emulator,
+        restoring(emulator),
+        tempfile.TemporaryDirectory(prefix="rehearsal-") as folder,
+    ):
         print(f"An emulated AWS at {emulator.url}, for this shell: `exit` ends both.", file=sys.stderr)
         # Ctrl-C is for what runs in the shell. To ignore it would be inherited; a handler is not.
         signal.signal(signal.SIGINT, lambda *_: None)
-        done = subprocess.run([shell], env=os.environ | emulator.variables() | {"PATH": path}, check=False)
+        variables = kept | emulator.variables() | {"PATH": path}
+        done = subprocess.run([shell], cwd=folder, env=variables, check=False)
     return done.returncode
 
 

@@ -53,7 +53,7 @@ def time(product: Service, baseline: Service) -> str:
                 for size in (x86_64, arm64)
             ]
         rows.append(cells)
-    head = ("cold start, ms", "1,000, x86_64", "1,000, arm64", "warm ingest, ms")
+    head = ("cold start, ms", "1,000 cold starts, x86_64", "the same, arm64", "warm ingest, ms")
     return _table(("product / baseline", *head, "a million, x86_64", "a million, arm64"), rows)
 
 

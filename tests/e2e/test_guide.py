@@ -10,6 +10,15 @@ import pytest
 
 from tests.support.documents import PRELUDE, ROOT, blocks
 from tests.support.rehearsal import uv_variables
+from triggers_api.ops.smoke.run import CHECKS
+
+OF_SOMEBODY = {
+    "SHELL": "/bin/bash",
+    "AWS_PROFILE": "work",
+    "AWS_REGION": "eu-central-1",
+    "AWS_SESSION_TOKEN": "of-another-account",
+    "TRIGGERS_STAGE": "another",
+}
 
 
 @pytest.mark.timeout(600)
@@ -19,7 +28,7 @@ def test_the_rehearsal_works_line_by_line(tmp_path: Path) -> None:
         ["bash", "-c", opened.replace(".venv/bin/python", sys.executable)],
         input=PRELUDE + typed,
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "SHELL": "/bin/bash", **uv_variables()},
+        env=uv_variables() | OF_SOMEBODY | {"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=500,
@@ -30,5 +39,5 @@ def test_the_rehearsal_works_line_by_line(tmp_path: Path) -> None:
     stored, inbox, after_adoption = answers
     assert [event["event_id"] for event in inbox["events"]] == [stored["event_id"]]
     assert after_adoption["events"] == inbox["events"]
-    assert "All 27 checks passed." in done.stderr
+    assert f"All {len(CHECKS) + 3} checks passed." in done.stderr
     assert "test-request-123" in done.stdout

@@ -33,7 +33,7 @@ def make_app(first: str = "") -> typer.Typer:
     app = typer.Typer(
         name="triggers",
         help="Run and operate a Triggers API: a durable event inbox in your own AWS account, "
-        "or on this machine.",
+        "or on this machine. Example: triggers dev",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,

@@ -16,7 +16,7 @@ from triggers_api.cli.options import (
     NoInputOption,
     ProfileOption,
     RegionOption,
-    StageOption,
+    StageOrLocalOption,
     YesOption,
 )
 from triggers_api.ops.target import Target
@@ -24,7 +24,10 @@ from triggers_api.ops.target import Target
 if TYPE_CHECKING:
     from triggers_api.ops.keys import Keys
 
-app = typer.Typer(help="Make, list, show, revoke and rotate API keys.", no_args_is_help=True)
+app = typer.Typer(
+    help="Make, list, show, revoke and rotate API keys. Example: triggers keys list --stage prod",
+    no_args_is_help=True,
+)
 
 KeyOrId = Annotated[
     str,
@@ -58,7 +61,7 @@ def create(
         ),
     ] = None,
     expires_in: ExpiresIn = None,
-    stage: StageOption = None,
+    stage: StageOrLocalOption = None,
     region: RegionOption = None,
     profile: ProfileOption = None,
     data_dir: DataDirOption = None,
@@ -88,7 +91,7 @@ def list_keys(
     source: Annotated[
         str | None, typer.Option(help="Those bound to this source.", show_default=False)
     ] = None,
-    stage: StageOption = None,
+    stage: StageOrLocalOption = None,
     region: RegionOption = None,
     profile: ProfileOption = None,
     data_dir: DataDirOption = None,
@@ -135,7 +138,7 @@ def list_keys(
 @app.command()
 def show(
     key_or_id: KeyOrId,
-    stage: StageOption = None,
+    stage: StageOrLocalOption = None,
     region: RegionOption = None,
     profile: ProfileOption = None,
     data_dir: DataDirOption = None,
@@ -167,7 +170,7 @@ def show(
 @app.command()
 def revoke(
     key_or_id: KeyOrId,
-    stage: StageOption = None,
+    stage: StageOrLocalOption = None,
     region: RegionOption = None,
     profile: ProfileOption = None,
     data_dir: DataDirOption = None,
@@ -205,7 +208,7 @@ def rotate(
         str, typer.Option(metavar="DURATION", help="How long the old key still works.")
     ] = "24h",
     expires_in: ExpiresIn = None,
-    stage: StageOption = None,
+    stage: StageOrLocalOption = None,
     region: RegionOption = None,
     profile: ProfileOption = None,
     data_dir: DataDirOption = None,

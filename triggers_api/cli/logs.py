@@ -15,7 +15,9 @@ from triggers_api.cli.options import (
 from triggers_api.errors import ConfigurationError
 from triggers_api.ops.target import Target
 
-app = typer.Typer(help="Read the log of a stage.", no_args_is_help=True)
+app = typer.Typer(
+    help="Read the log of a stage. Example: triggers logs tail --stage prod", no_args_is_help=True
+)
 
 
 @app.callback()

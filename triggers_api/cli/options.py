@@ -10,6 +10,15 @@ StageOption = Annotated[
     typer.Option(
         "--stage",
         metavar="STAGE",
+        help="The stage.  [default: prod]",
+        show_default=False,
+    ),
+]
+StageOrLocalOption = Annotated[
+    str | None,
+    typer.Option(
+        "--stage",
+        metavar="STAGE",
         help="The stage; local is the store of `triggers dev`.  [default: prod]",
         show_default=False,
     ),

@@ -15,7 +15,7 @@ from triggers_api.cli.options import (
     ProfileOption,
     RegionOption,
     StackNameOption,
-    StageOption,
+    StageOrLocalOption,
 )
 from triggers_api.errors import ConfigurationError
 from triggers_api.ops.target import Target
@@ -41,7 +41,7 @@ def smoke(
     junit: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a JUnit report too.", show_default=False)
     ] = None,
-    stage: StageOption = None,
+    stage: StageOrLocalOption = None,
     region: RegionOption = None,
     profile: ProfileOption = None,
     stack_name: StackNameOption = None,
