@@ -20,7 +20,8 @@ def main() -> int:
     shell = os.environ.get("SHELL") or shutil.which("sh") or "/bin/sh"
     path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
     foreign = ("AWS_", "TRIGGERS_", "DYNAMODB_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    for name in [name for name in os.environ if name.startswith(foreign)]:
+        del os.environ[name]  # boto3 reads them here, too
     with (
         ministack.running() as emulator,
         restoring(emulator),
@@ -29,7 +30,7 @@ def main() -> int:
         print(f"An emulated AWS at {emulator.url}, for this shell: `exit` ends both.", file=sys.stderr)
         # Ctrl-C is for what runs in the shell. To ignore it would be inherited; a handler is not.
         signal.signal(signal.SIGINT, lambda *_: None)
-        variables = kept | emulator.variables() | {"PATH": path}
+        variables = os.environ | emulator.variables() | {"PATH": path}
         done = subprocess.run([shell], cwd=folder, env=variables, check=False)
     return done.returncode
 
