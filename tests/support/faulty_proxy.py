@@ -8,38 +8,46 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Literal
+from typing import Literal, get_args
 from urllib.parse import urlsplit
 from zlib import crc32
 
-Fault = Literal[
-    "none",
-    "lose reply",
-    "hang",
-    "drip body",
-    "drip head",
-    "reset",
-    "slow",
-    "throttle",
-    "throttled transaction",
-    "empty answer",
+FalseReply = Literal[
     "cut body",
     "damaged body",
     "web page",
     "foreign answer",
     "foreign refusal",
+    "foreign error",
+    "foreign condition",
     "echo",
-    "quoting refusal",
+    "echo in the head",
 ]
-FALSE_REPLIES: tuple[Fault, ...] = (
-    "cut body",
-    "damaged body",
-    "web page",
-    "foreign answer",
-    "foreign refusal",
-    "echo",
-)
 """What comes in time and reads like an answer, and is not DynamoDB's, or not as DynamoDB sent it."""
+
+FALSE_REPLIES: tuple[FalseReply, ...] = get_args(FalseReply)
+
+Fault = (
+    Literal[
+        "none",
+        "lose reply",
+        "hang",
+        "drip body",
+        "drip head",
+        "reset",
+        "slow",
+        "throttle",
+        "throttled transaction",
+        "empty answer",
+        "quoting refusal",
+    ]
+    | FalseReply
+)
+
+_BEFORE_AN_ECHO: dict[Fault, bytes] = {
+    "echo": b"",  # the body itself, and no HTTP
+    "echo in the head": b"HTTP/1.1 200 OK\r\nno header: ",  # where headers are read until one is none
+}
 
 _TYPE = "com.amazonaws.dynamodb.v20120810#"
 _THROTTLED = {"__type": f"{_TYPE}ThrottlingException", "message": "slow down"}
@@ -92,8 +100,8 @@ class FaultyProxy:
             return
         if fault == "slow":
             self.over.wait(0.4)
-        if fault == "echo":  # the body itself, and no HTTP
-            request.wfile.write(body)
+        if fault in _BEFORE_AN_ECHO:
+            request.wfile.write(_BEFORE_AN_ECHO[fault] + body)
             return
         if (made_up := _made_up(fault, body)) is not None:
             self._reply(request, *made_up, fault)
@@ -145,13 +153,16 @@ class FaultyProxy:
 
 def _made_up(fault: Fault, asked: bytes) -> tuple[int, dict[str, str], bytes] | None:
     """Return the status, headers and body of what answers in DynamoDB's place; None where nothing does."""
-    aws, foreign = {"Content-Type": "application/x-amz-json-1.0"}, {"Content-Type": "application/json"}
+    aws = {"Content-Type": "application/x-amz-json-1.0", "x-amzn-requestid": "1"}
+    foreign = {"Content-Type": "application/json"}
     quoting = {"__type": f"{_TYPE}ValidationException", "message": f"wrong: {asked.decode()}"}
     replies: dict[Fault, tuple[int, dict[str, str], bytes]] = {
         "web page": (200, {"Content-Type": "text/html"}, b"<html>It works!</html>"),
-        "empty answer": (200, {**aws, "x-amzn-requestid": "1", "x-amz-crc32": str(crc32(b"{}"))}, b"{}"),
+        "empty answer": (200, {**aws, "x-amz-crc32": str(crc32(b"{}"))}, b"{}"),
         "foreign answer": (200, foreign, b'{"status":"ok"}'),
         "foreign refusal": (404, foreign, b'["no such page"]'),
+        "foreign error": (404, foreign, b'{"__type":404}'),
+        "foreign condition": (400, foreign, b'{"__type":"ConditionalCheckFailedException"}'),
         "throttle": (400, {**aws, "x-amz-retry-after": "60000"}, json.dumps(_THROTTLED).encode()),
         "throttled transaction": (400, aws, json.dumps(_CANCELLED).encode()),
         "quoting refusal": (400, aws, json.dumps(quoting).encode()),

@@ -99,22 +99,22 @@ def _check(response: AWSResponse) -> None:
     A success that botocore cannot parse (half a reply, the page of a web server on a wrong port), whose
     members it does not know (another program's JSON), or whose checksum is wrong at the last attempt too, it
     takes for an answer, and mostly for an empty one: a false 201, 404 or 401. So the checksum must be the
-    body's; where there is none, as in a refusal, the body must be an object; and a success has DynamoDB's
-    request id.
+    body's; where there is none the body must be an object; and each reply has a request id of AWS's.
     """
     body = response.content
     headers: Any = response.headers
     checksum = headers.get("x-amz-crc32")
     whole = _is_an_object(body) if checksum is None else checksum == str(zlib.crc32(body))
-    refused = response.status_code >= HTTPStatus.MULTIPLE_CHOICES
-    known = refused or (response.status_code == HTTPStatus.OK and "x-amzn-requestid" in headers)
+    refused = response.status_code >= HTTPStatus.BAD_REQUEST
+    known = "x-amzn-requestid" in headers and (refused or response.status_code == HTTPStatus.OK)
     if not (whole and known):
         raise _NotDynamoDBError("the reply is not DynamoDB's, or was damaged on its way")
 
 
 def _is_an_object(body: bytes) -> bool:
     try:
-        return isinstance(json.loads(body), dict)
+        # Decoded first, as botocore does: json.loads would take UTF-16 and a byte order mark, too.
+        return isinstance(json.loads(body.decode()), dict)
     except (ValueError, RecursionError):
         return False
 
