@@ -23,12 +23,12 @@ from tests.support import dev_server, faulty_proxy
 from tests.support.api_client import Answer, ApiClient
 from tests.support.clock import FakeClock
 from tests.support.promises import Tried
+from tests.support.witness import ANSWER_SECONDS
 from triggers_api.store.sqlite import FILE_NAME
 
 if TYPE_CHECKING:
     from tests.support.faulty_proxy import Fault
 
-ANSWER_SECONDS = 15.0
 AT_ONCE_SECONDS = 2.0
 CLIENTS = 6
 EVENT = "/v1/events/01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34"
