@@ -66,11 +66,13 @@ def configure(level: str, *, in_lambda: bool) -> None:
     handler.setFormatter(JsonFormatter() if in_lambda else TextFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger(ROOT).setLevel(level)
+    # Its warning of a reply that is no HTTP quotes it, and with it what the peer sends back: a payload.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 def _plain(value: Any) -> str:
     text = str(value)
-    if text.isascii() and text.isprintable() and " " not in text:
+    if text.isascii() and text.isprintable() and not {" ", '"'} & set(text):
         return text
     return json.dumps(text).replace("\x7f", "\\u007f")
 
