@@ -18,7 +18,7 @@ _HUGE = st.builds(
     st.sampled_from([100, 5000, 100_000]),
 )
 ODD = st.sampled_from(
-    [*BREAKS, *CONTROLS, "../../etc/passwd", "%2e%2e%2f", "{}", "null", "-1", "é", "\u00a0"]
+    [*BREAKS, *CONTROLS, "../../etc/passwd", "%2e%2e%2f", "{}", "null", "-1", "é", "\u00a0", '"']
 )
 
 WILD_TEXTS: st.SearchStrategy[str] = (
