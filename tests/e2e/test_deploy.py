@@ -233,6 +233,15 @@ def test_a_plan_of_a_change_shows_it_and_leaves_nothing(rehearsal: Rehearsal, wa
     assert traces(rehearsal.emulator) == before
 
 
+def test_a_plan_with_nothing_to_change_asks_nothing_of_what_is_deployed(
+    rehearsal: Rehearsal, walked: Walk
+) -> None:
+    before = described_tables(rehearsal)
+    end = outcome(rehearsal.lines("deploy", "--stage", "prod", "--plan"))
+    assert end["changed"] is False
+    assert described_tables(rehearsal) == before, "no key and no event of a smoke test"
+
+
 def test_a_changed_parameter_takes_effect_and_the_tables_stay_as_they_were(
     rehearsal: Rehearsal, walked: Walk
 ) -> None:

@@ -100,7 +100,7 @@ def deploy(
     )
     consent = Consent(yes, yes or not settings.confirm_changes, no_input, confirm)
     outcome = _run(options, consent, as_json=as_json)
-    if outcome is not None and not no_smoke:
+    if outcome is not None and not (no_smoke or plan):  # a plan with nothing to change has an outcome, too
         _smoke(target, outcome.outputs["ApiUrl"], changed=outcome.changed, as_json=as_json)
 
 
