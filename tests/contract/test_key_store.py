@@ -233,7 +233,7 @@ def test_what_was_done_before_the_reply_was_lost_is_our_own_success(
     assert len(listed(dynamodb_stores.keys)) == 3
 
 
-@pytest.mark.promise(12)
+@pytest.mark.promise(8)
 def test_an_answer_without_what_was_asked_for_is_no_empty_list_and_no_revocation(
     tables: Tables, proxy: FaultyProxy
 ) -> None:
@@ -245,7 +245,6 @@ def test_an_answer_without_what_was_asked_for_is_no_empty_list_and_no_revocation
         store.revoke(made(1).digest, at=EARLY)
 
 
-@pytest.mark.promise(12)
 def test_a_rotation_that_is_cancelled_for_throttling_may_be_tried_again(
     dynamodb_stores: Stores, tables: Tables, proxy: FaultyProxy
 ) -> None:

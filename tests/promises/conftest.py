@@ -1,8 +1,6 @@
-"""The API in its two forms, services that a test may put behind anything, and a witness's way to them."""
+"""The API in its two forms, a proxy in front of DynamoDB that fails, and clients whose line fails."""
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,59 +12,23 @@ from tests.api.conftest import (
     shared_dynamodb,
     shared_tables,
 )
-from tests.api.driver import Api
-from tests.conftest import REGION, Stores, Tables
+from tests.promises.fault_cases import doors, make_case
 from tests.support import microburst
 from tests.support.microburst import Microburst
-from tests.support.witness import Asked, Reply, Send
-from triggers_api.store.dynamodb import DynamoDB
-from triggers_api.store.dynamodb_events import DynamoEventStore
-from triggers_api.store.dynamodb_keys import DynamoKeyStore
 
-__all__ = ["api", "dynamodb_stores", "each_door", "local_api", "shared_dynamodb", "shared_tables"]
-
-T = TypeVar("T")
+__all__ = [
+    "api",
+    "doors",
+    "dynamodb_stores",
+    "each_door",
+    "local_api",
+    "make_case",
+    "shared_dynamodb",
+    "shared_tables",
+]
 
 
 @pytest.fixture(scope="module")
 def microburst_proxy(dynamodb_url: str) -> Iterator[Microburst]:
     with microburst.in_front_of(dynamodb_url) as proxy:
         yield proxy
-
-
-def stores_at(endpoint_url: str, tables: Tables) -> Stores:
-    """Return stores whose client is their own, with the access key that the environment holds now."""
-    dynamodb = DynamoDB(region=REGION, endpoint_url=endpoint_url)
-    return Stores(DynamoEventStore(dynamodb, tables.events), DynamoKeyStore(dynamodb, tables.keys))
-
-
-def way_to(api: Api, key: str = "") -> Send:
-    """Return the way by which a witness asks the app, with the API's own key unless one is given."""
-
-    def send(asked: Asked) -> Reply:
-        answer = api.call(
-            asked.method,
-            asked.path,
-            query=asked.query,
-            key=key,
-            headers=tuple(asked.headers.items()),
-            json_body=asked.body,
-        )
-        return answer.status, answer.headers, answer.json
-
-    return send
-
-
-def side_by_side(do: Callable[[T], None], cases: Iterable[T]) -> None:
-    """Go through all cases at the same time; fail with the first that fails, and say which it was."""
-
-    def one(case: T) -> None:
-        try:
-            do(case)
-        except BaseException as error:
-            error.add_note(f"case: {case}")
-            raise
-
-    cases = list(cases)
-    with ThreadPoolExecutor(len(cases)) as pool:
-        list(pool.map(one, cases))

@@ -1,7 +1,7 @@
 """What the tests of faults share: the faults, how often they strike, and a client whose line they strike."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from itertools import count
 from typing import Literal, Protocol
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.api.driver import Api, Door
 from tests.conftest import Tables
-from tests.promises.conftest import stores_at
+from tests.promises.services import stores_at
 from tests.support import faulty_proxy
 from tests.support.clock import FakeClock
 from tests.support.lines import DrippingLine, Line, MicroburstLine
@@ -41,8 +41,8 @@ class MakeCase(Protocol):
     ) -> tuple[Api, Line]: ...
 
 
-@contextmanager
-def cases_behind(
+@pytest.fixture
+def make_case(
     microburst_proxy: Microburst, tables: Tables, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[MakeCase]:
     """Give what makes clients of the service, each with a line of its own to these tables."""
@@ -72,6 +72,7 @@ def cases_behind(
         yield make
 
 
-def doors_of(form_is_long: bool) -> tuple[Door, ...]:
+@pytest.fixture
+def doors(long_form: bool) -> tuple[Door, ...]:
     """Return the doors that a case is tried by."""
-    return ("lambda", "asgi") if form_is_long else ("lambda",)
+    return ("lambda", "asgi") if long_form else ("lambda",)

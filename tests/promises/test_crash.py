@@ -20,7 +20,7 @@ import pytest
 
 from tests.api.driver import Api
 from tests.conftest import REGION, Tables
-from tests.promises.conftest import stores_at, way_to
+from tests.promises.services import stores_at, way_to
 from tests.support import dev_server, dynamodb_local
 from tests.support.api_client import ApiClient
 from tests.support.clock import FakeClock

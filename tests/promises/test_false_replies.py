@@ -10,7 +10,7 @@ import pytest
 
 from tests.api.driver import Answer, Api
 from tests.conftest import Tables
-from tests.promises.conftest import side_by_side, stores_at
+from tests.promises.services import side_by_side, stores_at
 from tests.support import faulty_proxy
 from tests.support.clock import FakeClock
 from tests.support.faulty_proxy import FALSE_REPLIES, Fault, FaultyProxy

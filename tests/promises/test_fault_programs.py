@@ -10,7 +10,7 @@ import pytest
 
 from tests.api.driver import Api
 from tests.conftest import Tables
-from tests.promises.conftest import side_by_side, stores_at, way_to
+from tests.promises.services import side_by_side, stores_at, way_to
 from tests.support.clock import FakeClock
 from tests.support.microburst import BEFORE_THE_COMMIT, Fault, Microburst
 from tests.support.models import Ack, Call, Delete, Get, Ingest, Page
@@ -68,12 +68,14 @@ class Program:
             self._proxy.disarm(self._access_key)
             if times < 2:
                 assert isinstance(done.outcome, Told), f"{call}, {fault} {times} times: it can be answered"
-            if done.outcome is UNKNOWN and fault in BEFORE_THE_COMMIT:
+            # Of fewer than three failures the last attempt reaches DynamoDB, and may be too slow to be told.
+            if done.outcome is UNKNOWN and fault in BEFORE_THE_COMMIT and times >= 3:
                 witness.knows_it_failed(done)
         witness.look("a", "b")
         witness.explain()
 
 
+@pytest.mark.timeout(1800)  # for the long form
 @pytest.mark.promise(1, 2, 3, 4, 10)
 def test_clients_that_go_on_through_faults_are_answered_right(
     microburst_proxy: Microburst,

@@ -10,7 +10,7 @@ leaves out the faults of three times, which to them are those for ever. The long
 of `triggers dev` too.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 
@@ -18,7 +18,6 @@ import pytest
 
 from tests.api.driver import Api, Door
 from tests.conftest import Tables
-from tests.promises.conftest import side_by_side, stores_at, way_to
 from tests.promises.fault_cases import (
     ENOUGH,
     SLOW,
@@ -27,12 +26,11 @@ from tests.promises.fault_cases import (
     AnyFault,
     MakeCase,
     Times,
-    cases_behind,
-    doors_of,
 )
+from tests.promises.services import side_by_side, stores_at, way_to
 from tests.support.clock import FakeClock
 from tests.support.lines import Line
-from tests.support.microburst import BEFORE_THE_COMMIT, Microburst
+from tests.support.microburst import BEFORE_THE_COMMIT
 from tests.support.models import Ack, Call, Delete, Get, Inbox, Ingest, Page, Stored
 from tests.support.orders import UNKNOWN, Told
 from tests.support.promises import Tried
@@ -56,19 +54,6 @@ CALLS = {
     "delete": Asked("DeleteItem", Delete("a"), (Ingest("a"),)),
 }
 PAGES = ("page", "filtered page")
-
-
-@pytest.fixture
-def make_case(
-    microburst_proxy: Microburst, tables: Tables, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[MakeCase]:
-    with cases_behind(microburst_proxy, tables, clock, monkeypatch) as make:
-        yield make
-
-
-@pytest.fixture
-def doors(long_form: bool) -> tuple[Door, ...]:
-    return doors_of(long_form)
 
 
 @dataclass(frozen=True)

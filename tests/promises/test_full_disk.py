@@ -9,7 +9,7 @@ import pytest
 
 from tests.api.driver import Api
 from tests.conftest import Stores
-from tests.promises.conftest import way_to
+from tests.promises.services import way_to
 from tests.support import dev_server, small_disk
 from tests.support.api_client import ApiClient
 from tests.support.clock import FakeClock

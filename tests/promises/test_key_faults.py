@@ -1,6 +1,5 @@
 """The look-up of a key against every fault: in doubt nobody enters, and nobody is turned away."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
@@ -8,7 +7,6 @@ import pytest
 
 from tests.api.driver import Door
 from tests.conftest import Tables
-from tests.promises.conftest import side_by_side, way_to
 from tests.promises.fault_cases import (
     ENOUGH,
     SLOW,
@@ -17,28 +15,12 @@ from tests.promises.fault_cases import (
     AnyFault,
     MakeCase,
     Times,
-    cases_behind,
-    doors_of,
 )
-from tests.support.clock import FakeClock
+from tests.promises.services import side_by_side, way_to
 from tests.support.lines import Line
-from tests.support.microburst import Microburst
 from tests.support.promises import Tried
 from tests.support.witness import Asked, Send, in_time
 from triggers_api.core.keys import generate
-
-
-@pytest.fixture
-def make_case(
-    microburst_proxy: Microburst, tables: Tables, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[MakeCase]:
-    with cases_behind(microburst_proxy, tables, clock, monkeypatch) as make:
-        yield make
-
-
-@pytest.fixture
-def doors(long_form: bool) -> tuple[Door, ...]:
-    return doors_of(long_form)
 
 
 @dataclass(frozen=True)

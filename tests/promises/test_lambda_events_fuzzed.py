@@ -12,14 +12,14 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.api.driver import Api, lambda_handler
 from tests.api.lambda_events import checked, rest_event
 from tests.conftest import Stores
 from tests.support.clock import FakeClock
-from tests.support.promises import Tried, examples
+from tests.support.promises import Reported, Tried, examples
 from tests.support.wild_texts import WILD_TEXTS
 
 KEY = "the key of the test"
@@ -127,12 +127,18 @@ def with_own(value: Any, key: str, event: str) -> Any:
 
 @pytest.mark.timeout(1800)
 @pytest.mark.promise(9)
-def test_an_event_of_any_form_gets_a_well_formed_answer(lambda_api: Api, tried: Tried) -> None:
+def test_an_event_of_any_form_gets_a_well_formed_answer(
+    lambda_api: Api, tried: Tried, reported: Reported
+) -> None:
     handler = lambda_handler(lambda_api.app)
     there: list[str] = []
     statuses: Counter[int] = Counter()
 
     @examples(1000, long=20_000, least=1000)
+    @example(drawn=GOOD["ingest"] | {"body": TOO_LARGE})
+    @example(drawn=GOOD["get"] | {"path": "/v1/events/not-an-id"})
+    @example(drawn=GOOD["ingest once"])
+    @example(drawn=GOOD["ingest once"] | {"body": OTHER_BODY})
     @given(drawn=DRAWN)
     def answered(drawn: Any) -> None:
         if not there or lambda_api.get(there[-1]).status != 200:
@@ -146,7 +152,7 @@ def test_an_event_of_any_form_gets_a_well_formed_answer(lambda_api: Api, tried: 
         tried(1)
 
     answered()
-    print(statuses)
+    reported(f"events of any form: {dict(sorted(statuses.items()))}")
     assert set(statuses) >= EVERY_ANSWER, f"it hardly came to the service: {statuses}"
 
 

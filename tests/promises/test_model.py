@@ -12,8 +12,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.api.driver import Api
 from tests.conftest import REGION, Stores, Tables
-from tests.promises.conftest import stores_at
 from tests.promises.operator_rules import OperatorRules
+from tests.promises.services import stores_at
 from tests.support.clock import FakeClock
 from tests.support.promises import Tried, examples
 from tests.support.tables import empty

@@ -13,7 +13,7 @@ import pytest
 from tests.api.conftest import door_of
 from tests.api.driver import Api, with_keys
 from tests.conftest import Stores
-from tests.promises.conftest import way_to
+from tests.promises.services import way_to
 from tests.support.clock import FakeClock
 from tests.support.models import Keys, Revoke, Rotate, Use, keys_step
 from tests.support.orders import UNKNOWN, Operation, Told, explain
@@ -50,13 +50,14 @@ class KeyHolder:
     def _new(self) -> str:
         return self._commands.create(name=None, source=None, own_key=None, expires_in=None).key
 
-    def do(self, call: Use | Revoke | Rotate, barrier: Barrier | None = None) -> None:
+    def do(self, call: Use | Revoke | Rotate, barrier: Barrier | None = None) -> Operation:
         if barrier is not None:
             barrier.wait()
         began = monotonic()
         status = self._made(call)
         outcome = Told(status) if status != 503 else UNKNOWN
-        self.history.append(Operation(call, outcome, began, monotonic()))
+        self.history.append(operation := Operation(call, outcome, began, monotonic()))
+        return operation
 
     def _made(self, call: Use | Revoke | Rotate) -> int:
         try:
@@ -101,7 +102,7 @@ def test_keys_that_change_while_they_are_used_open_as_if_one_came_after_another(
             for running in [pool.submit(holder.do, call, barrier) for call in calls]:
                 running.result(timeout=60)
             for key in list(holder.keys):
-                holder.do(Use(key))
+                assert isinstance(holder.do(Use(key)).outcome, Told), "nobody sees which keys open"
             explain(holder.history, Keys(frozenset({OLD})), keys_step)
     tried(rounds)
 

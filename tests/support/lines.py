@@ -23,8 +23,10 @@ class DrippingLine:
 
     def __init__(self, proxy: FaultyProxy) -> None:
         self._proxy = proxy
+        self._passing = 0
 
     def fail(self, times: int | None, *, after: int = 0) -> None:
+        self._passing = after
         passing: list[Fault] = ["none"] * after
         if times is None:
             self._proxy.plan(*passing, forever="drip head")
@@ -33,7 +35,7 @@ class DrippingLine:
             self._proxy.plan(*passing, *failing)
 
     def failed(self) -> int:
-        return self._proxy.requests
+        return max(0, self._proxy.requests - self._passing)
 
     def mend(self) -> None:
         self._proxy.plan()

@@ -8,10 +8,8 @@ Ask = Callable[[Query], dict[str, Any]]
 """Ask for a page; return the body of the answer."""
 
 
-def walk(
-    ask: Callable[[Query], dict[str, Any]], query: Query | None = None
-) -> Iterator[list[dict[str, Any]]]:
-    """Give the events of each page, from the first to the last; `ask` returns the body of an answer."""
+def walk(ask: Ask, query: Query | None = None) -> Iterator[list[dict[str, Any]]]:
+    """Give the events of each page, from the first to the last."""
     asked = dict(query or {})
     while True:
         body = ask(asked)

@@ -1,0 +1,52 @@
+"""Services that a test may put behind anything, a witness's way to them, and many cases at once."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from tests.api.driver import Api
+from tests.conftest import REGION, Stores, Tables
+from tests.support.witness import Asked, Reply, Send
+from triggers_api.store.dynamodb import DynamoDB
+from triggers_api.store.dynamodb_events import DynamoEventStore
+from triggers_api.store.dynamodb_keys import DynamoKeyStore
+
+T = TypeVar("T")
+
+
+def stores_at(endpoint_url: str, tables: Tables) -> Stores:
+    """Return stores whose client is their own, with the access key that the environment holds now."""
+    dynamodb = DynamoDB(region=REGION, endpoint_url=endpoint_url)
+    return Stores(DynamoEventStore(dynamodb, tables.events), DynamoKeyStore(dynamodb, tables.keys))
+
+
+def way_to(api: Api, key: str = "") -> Send:
+    """Return the way by which a witness asks the app, with the API's own key unless one is given."""
+
+    def send(asked: Asked) -> Reply:
+        answer = api.call(
+            asked.method,
+            asked.path,
+            query=asked.query,
+            key=key,
+            headers=tuple(asked.headers.items()),
+            json_body=asked.body,
+        )
+        return answer.status, answer.headers, answer.json
+
+    return send
+
+
+def side_by_side(do: Callable[[T], None], cases: Iterable[T]) -> None:
+    """Go through all cases at the same time; fail with the first that fails, and say which it was."""
+
+    def one(case: T) -> None:
+        try:
+            do(case)
+        except BaseException as error:
+            error.add_note(f"case: {case}")
+            raise
+
+    cases = list(cases)
+    with ThreadPoolExecutor(len(cases)) as pool:
+        list(pool.map(one, cases))
