@@ -45,7 +45,7 @@ class _App(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document, made when it is first asked for: a cold start has no time for it."""
         if self.openapi_schema is None:
-            from triggers_api.api.openapi import document  # noqa: PLC0415
+            from triggers_api.api.openapi import document  # noqa: PLC0415 - see the docstring
 
             self.openapi_schema = document()
         return self.openapi_schema
