@@ -23,7 +23,7 @@ from tests.support.promises import Reported, Tried
 
 PHASES = {"examples", "coverage", "fuzzing", "stateful"}
 EVERY_CALL = {f"{method.upper()} {path}" for path, item in DOCUMENT["paths"].items() for method in item}
-QUICK, LONG = {"fuzzing": 300, "stateful": 80}, {"fuzzing": 600, "stateful": 300}
+QUICK, LONG = {"fuzzing": 300, "stateful": 80}, {"fuzzing": 1200, "stateful": 500}
 LEAST, LONG_LEAST = 2000, 4000
 """How many requests there must have been: a schema of which little can be drawn would go unnoticed."""
 
