@@ -27,7 +27,11 @@ def main() -> int:
         restoring(emulator),
         tempfile.TemporaryDirectory(prefix="rehearsal-") as folder,
     ):
-        print(f"An emulated AWS at {emulator.url}, for this shell: `exit` ends both.", file=sys.stderr)
+        print(
+            f"An emulated AWS at {emulator.url}, for this shell: `exit` ends both; an hour does, too.\n"
+            "Begin with: triggers doctor --stage prod",
+            file=sys.stderr,
+        )
         # Ctrl-C is for what runs in the shell. To ignore it would be inherited; a handler is not.
         signal.signal(signal.SIGINT, lambda *_: None)
         variables = os.environ | emulator.variables() | {"PATH": path}

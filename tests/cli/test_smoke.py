@@ -23,7 +23,7 @@ from tests.support.key_commands import on_local
 from tests.support.terminal import run_on_terminal
 
 CHECKS = 26
-FIELDS = ["check", "passed", "milliseconds", "expected", "saw", "fix", "request_id"]
+FIELDS = ["check", "passed", "milliseconds", "expected", "saw", "fix", "request_id", "ran"]
 WITH_KEY = {"TRIGGERS_API_KEY": KEY}
 
 
@@ -71,6 +71,15 @@ def test_a_failure_exits_6_and_says_what_was_expected_what_came_and_the_request_
     assert re.search(r"^  request id: smoke-[0-9a-f]{8}-bad-request-1$", told, re.MULTILINE)
     assert "bad request failed: 422" in done.stderr
     assert lines_of(done.stderr)["error"] == f"1 of {CHECKS} checks failed."
+
+
+def test_where_nothing_answers_one_cause_is_told_once() -> None:
+    done = run("smoke", "--url", "http://127.0.0.1:1", variables=WITH_KEY)
+    assert done.returncode == 6
+    assert done.stderr.count(" failed: ") == 1
+    assert done.stdout.count("  saw: ") == 1
+    assert "\n24 checks were not run: the connection is refused\n" in done.stdout
+    assert "error: 1 of 26 checks failed; 24 were not run." in done.stderr
 
 
 def test_json_is_one_document_whatever_came(server: DevServer, broken: str) -> None:

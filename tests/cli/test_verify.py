@@ -19,7 +19,7 @@ from triggers_api.ops.verify import traces
 from triggers_api.version import VERSION
 
 OPTIONS = ["--stage", "--region", "--profile", "--stack-name", "--json", "--debug"]
-RECORD = ["check", "passed", "milliseconds", "expected", "saw", "fix", "request_id"]
+RECORD = ["check", "passed", "milliseconds", "expected", "saw", "fix", "request_id", "ran"]
 
 
 # --- Refused before any network

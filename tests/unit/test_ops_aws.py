@@ -138,7 +138,7 @@ def test_what_is_no_fault_of_aws_passes_as_it_is() -> None:
 
 
 def test_an_unknown_profile_has_no_region() -> None:
-    with pytest.raises(CredentialsError, match="cannot be used"):
+    with pytest.raises(CredentialsError, match="There is no AWS profile"):
         region_of(target(profile="nobody-s", region=None))
 
 

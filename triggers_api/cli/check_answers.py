@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from triggers_api.cli import console
 from triggers_api.cli.exit_codes import EXIT_CODE
+from triggers_api.cli.flags import completed
 from triggers_api.errors import ChecksFailedError
 from triggers_api.ops.results import Result
 
@@ -16,9 +17,10 @@ def counted(results: Iterable[Result], total: int, what: str) -> list[Result]:
     """Collect results as they come, and tell of a failure at once; a terminal shows how many there are."""
     found: list[Result] = []
     with _status(what) as show:
-        for one in results:
+        for result in results:
+            one = replace(result, fix=completed(result.fix))
             found.append(one)
-            if not one.passed:
+            if one.ran and not one.passed:
                 console.say(f"{one.check} failed: {console.printable(one.saw)}")
             show(f"{what}: {len(found)} of {total}, last {one.check}")
     return found
@@ -50,7 +52,7 @@ def answer_results(
         if not all(one.passed for one in results):
             sys.exit(EXIT_CODE[ChecksFailedError.kind])
         return
-    rows = [(one.check, "ok" if one.passed else "FAILED", str(one.milliseconds)) for one in results]
+    rows = [(one.check, _word(one), str(one.milliseconds)) for one in results]
     console.answer_table(("CHECK", "RESULT", "MS"), rows)
     conclude(results, flags=flags, write=console.answer)
 
@@ -65,17 +67,27 @@ def document_of(results: Sequence[Result]) -> dict[str, Any]:
 
 def conclude(results: Sequence[Result], *, flags: str | None, write: Callable[[str], None]) -> None:
     """Say that all is well; else explain each failure, and raise `ChecksFailedError`."""
-    failed = [one for one in results if not one.passed]
+    failed = [one for one in results if one.ran and not one.passed]
+    not_run = [one for one in results if not one.ran]
     for one in failed:
         _explain(one, flags, write)
-    if failed:
-        first = failed[0]
+    if not_run:
+        write(f"{len(not_run)} checks were {console.printable(not_run[0].saw)}")
+    if failed or not_run:
+        first = (failed or not_run)[0]
+        and_not_run = f"; {len(not_run)} were not run" if not_run else ""
         raise ChecksFailedError(
-            f"{len(failed)} of {len(results)} checks failed.",
+            f"{len(failed)} of {len(results)} checks failed{and_not_run}.",
             reason=f"{first.check}: {console.printable(first.saw)}",
             hint=first.fix or "See above what was expected, and what came.",
         )
     console.say(f"All {len(results)} checks passed.")
+
+
+def _word(result: Result) -> str:
+    if result.passed:
+        return "ok"
+    return "FAILED" if result.ran else "not run"
 
 
 def _explain(result: Result, flags: str | None, write: Callable[[str], None]) -> None:

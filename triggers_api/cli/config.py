@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from triggers_api.cli import flags
 from triggers_api.core.keys import is_well_formed
 from triggers_api.errors import ConfigurationError, InvalidKeyError
-from triggers_api.ops.target import LOCAL, Setting, Target
+from triggers_api.ops.target import LOCAL, YOUR_ANSWER, Setting, Target
 
 FILE = "triggers.toml"
-YOUR_ANSWER = "your answer"
 DEFAULT_STAGE = "prod"
 
 # Texts: Python compiles those that a command line needs, and they are most of what this module would cost.
@@ -93,7 +93,7 @@ def resolve(
     if where is not None and chosen.value != LOCAL:
         # An emulator may have regions of its own.
         _require(where, _ANY_REGION if endpoints else _REGION, "a region such as us-east-1")
-    return Target(
+    target = Target(
         stage=chosen,
         stack_name=stack,
         region=where,
@@ -102,6 +102,8 @@ def resolve(
         dynamodb_endpoint_url=variables.get("DYNAMODB_ENDPOINT_URL") or None,
         endpoint_url=variables.get("AWS_ENDPOINT_URL") or None,
     )
+    flags.work_on(target)
+    return target
 
 
 def checked(name: str, value: str) -> Setting:
@@ -208,7 +210,9 @@ def _parsed(path: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, or not TOML
         raise ConfigurationError(
-            f"{path} cannot be read.", reason=str(error), hint="Correct the file."
+            f"{path} cannot be read.",
+            reason=str(error),
+            hint='Correct the file. Texts stand in quotes: region = "eu-west-1".',
         ) from error
     if is_pipe:
         raise ConfigurationError(f"{path} is not a file.", hint="Move it away.")

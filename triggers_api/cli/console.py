@@ -11,6 +11,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TextIO
 
+from triggers_api.cli.flags import completed
 from triggers_api.errors import ConfirmationNeededError, DeclinedError, TriggersError
 
 NARROW = 60
@@ -204,14 +205,15 @@ def may_be_asked() -> bool:
 
 def show_error(error: TriggersError, *, as_json: bool) -> None:
     """Write an error: three lines for a person, a document for a program."""
+    hint = completed(error.hint)
     if as_json:
         message = f"{error.message} ({error.reason})" if error.reason else error.message
         # One line: it may be the last of several.
-        answer_line({"error": {"code": error.code, "message": message, "hint": error.hint}})
+        answer_line({"error": {"code": error.code, "message": message, "hint": hint}})
         return
     lines = [f"error: {error.message}"]
     if error.reason:
         lines.append(f"  why: {error.reason}")
-    if error.hint:
-        lines.append(f"  fix: {error.hint}")
+    if hint:
+        lines.append(f"  fix: {hint}")
     say("\n".join(lines))

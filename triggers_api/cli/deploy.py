@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from triggers_api.cli import config, console
+from triggers_api.cli.flags import flags_of
 from triggers_api.cli.interrupts import OF_A_DEPLOYMENT, OF_A_SMOKE_TEST, interrupts_told
 from triggers_api.cli.options import (
     DebugOption,
@@ -68,7 +69,7 @@ def deploy(
     no_input: NoInputOption = False,
     debug: DebugOption = False,  # noqa: ARG001 - read where errors end
 ) -> None:
-    """Build the service, show what would change on AWS, deploy it, and wait.
+    """Build, show what would change on AWS, deploy, and wait.
 
     With --json, one JSON object a line. Example: triggers deploy --stage prod --parameter LogLevel=DEBUG
     """
@@ -173,7 +174,6 @@ def _decide(event: "Progress", target: Target, consent: Consent) -> None:
 def _smoke(target: Target, url: str, *, changed: bool, as_json: bool) -> None:
     """Try the deployed API; whatever that finds, the stack stays."""
     from triggers_api.cli.check_answers import conclude, counted, document_of
-    from triggers_api.cli.deploy_progress import flags_of
     from triggers_api.ops.smoke.smoke import SmokeOptions
     from triggers_api.ops.smoke.smoke import smoke as results_of
 
@@ -184,6 +184,9 @@ def _smoke(target: Target, url: str, *, changed: bool, as_json: bool) -> None:
     try:
         with interrupts_told(OF_A_SMOKE_TEST), closing(results_of(options, notice=console.say)) as progress:
             results = counted(progress, options.total, "Smoke test")
+    except KeyboardInterrupt:
+        console.say(f"The stack is deployed; to try it again: triggers smoke {flags_of(target)}")
+        raise
     except OperatorError as error:
         raise ChecksFailedError(
             "The stack is deployed, but whether it works could not be tried.",
@@ -245,8 +248,6 @@ def _said(parameters: list[str], flags: Mapping[str, str | None]) -> dict[str, S
 def say_what_goes_on(report: "Reporter", target: Target, region: str) -> None:
     """Tell who pressed Ctrl-C what CloudFormation does now."""
     if report.at_work:
-        from triggers_api.cli.deploy_progress import flags_of
-
         name = target.stack_name.value
         console.say(
             f"CloudFormation goes on with {name}. See triggers status {flags_of(target)}; "

@@ -4,14 +4,13 @@ On a terminal the resources stand in one table that changes as CloudFormation wo
 a line; with `--json` each is a JSON object on stdout.
 """
 
-import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from triggers_api.cli import console
-from triggers_api.cli.config import YOUR_ANSWER
+from triggers_api.cli.flags import completed, flags_of
 from triggers_api.ops.checks import Finding, State
 from triggers_api.ops.progress import Built, Obstacle, Outcome, Progress, Proposal, Step
 from triggers_api.ops.stack import ChangeSet, StackEvent
@@ -100,13 +99,13 @@ class TextReporter:
         elif isinstance(event, Finding):
             # One that failed is the error that ends the command.
             if event.state in {State.WARNING, State.UNKNOWN}:
-                console.say(f"{event.state}: {event.message} {event.fix}".rstrip())
+                console.say(f"{event.state}: {event.message} {completed(event.fix)}".rstrip())
         elif isinstance(event, Built):
             console.say(size_of(event))
         elif isinstance(event, Obstacle):
             console.say(event.message)
         elif isinstance(event, Proposal):
-            self._proposal(event.change_set)
+            self._proposal(event.change_set, event.parameters)
             if event.adopts:
                 console.say("These tables come into the new stack as they are; then the rest of it is made.")
         else:
@@ -139,9 +138,11 @@ class TextReporter:
             self._live = None
             self._resources = {}
 
-    def _proposal(self, change_set: ChangeSet) -> None:
+    def _proposal(self, change_set: ChangeSet, parameters: Mapping[str, tuple[str, str]]) -> None:
         rows = [(one.action, one.logical_id, one.type, one.replacement or "-") for one in change_set.changes]
         console.answer_table(("ACTION", "LOGICAL ID", "TYPE", "REPLACEMENT"), rows, to_stderr=True)
+        for name, (before, after) in parameters.items():
+            console.say(f"{name}: {before} -> {after}")
 
     def _outcome(self, outcome: Outcome) -> None:
         name = self._target.stack_name.value
@@ -166,28 +167,18 @@ def size_of(artifact: Built) -> str:
 
 
 def next_steps(target: Target, outcome: Outcome) -> list[str]:
-    """Return what to type next."""
-    url = outcome.outputs.get("ApiUrl", "")
+    """Return what to type after a first deployment; later ones need nothing."""
+    if not outcome.first:
+        return []
     lines = [
         "Next:",
-        f"  triggers keys create --name first {flags_of(target)}",
-        f"  curl {url}/v1/health",
+        f"  triggers keys create --name first {flags_of(target, 'keys')}",
+        f"  curl {outcome.outputs.get('ApiUrl', '')}/v1/health",
     ]
-    if outcome.first and target.stage.value == "prod":
+    if target.stage.value == "prod":
         lines.append("Let nobody delete the tables of production:")
         lines.append(f"  triggers deploy {flags_of(target)} --parameter DeletionProtection=true")
     return lines
-
-
-def flags_of(target: Target) -> str:
-    """Return the flags that lead to the same target, where they were not said elsewhere."""
-    words = ["--stage", target.stage.value]
-    for flag, setting in (("--region", target.region), ("--profile", target.profile)):
-        if setting is not None and setting.origin in {flag, YOUR_ANSWER}:
-            words += [flag, setting.value]
-    if target.stack_name.origin in {"--stack-name", YOUR_ANSWER}:
-        words += ["--stack-name", target.stack_name.value]
-    return shlex.join(words)
 
 
 def document_of(event: Progress) -> dict[str, Any]:
@@ -208,6 +199,9 @@ def _of_change_set(event: Proposal) -> dict[str, Any]:
             }
             for one in event.change_set.changes
         ],
+        "parameters": {
+            name: {"before": before, "after": after} for name, (before, after) in event.parameters.items()
+        },
     }
 
 
@@ -218,7 +212,7 @@ _DOCUMENTS: dict[type, Callable[[Any], dict[str, Any]]] = {
         "check": event.check,
         "state": event.state,
         "message": event.message,
-        "fix": event.fix,
+        "fix": completed(event.fix),
     },
     Built: lambda event: {
         "event": "artifact",

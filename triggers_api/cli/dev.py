@@ -29,7 +29,7 @@ def dev(
         ),
     ] = None,
 ) -> None:
-    """Run the API on this machine, with a durable store and nothing else to install.
+    """Run the API on this machine, over a durable store.
 
     Example: triggers dev --port 9000 --data-dir ./inbox
     """

@@ -1,6 +1,7 @@
 """`triggers doctor`: can this machine and this account deploy?"""
 
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -8,6 +9,7 @@ import typer
 
 from triggers_api.cli import config, console
 from triggers_api.cli.deploy import refuse_local
+from triggers_api.cli.flags import completed
 from triggers_api.cli.options import (
     DebugOption,
     JsonOption,
@@ -31,9 +33,9 @@ def doctor(
     as_json: JsonOption = False,
     debug: DebugOption = False,  # noqa: ARG001 - read where errors end
 ) -> None:
-    """Check that this machine and this account can deploy; each finding comes with its fix.
+    """Check that this machine and account can deploy.
 
-    Ends with 3 where deploying cannot work. Example: triggers doctor --stage prod
+    Each finding comes with its fix. Ends with 3 where deploying cannot work. Example: triggers doctor --stage prod
     """
     from triggers_api.cli.exit_codes import EXIT_CODE
     from triggers_api.ops.checks import State
@@ -50,7 +52,8 @@ def doctor(
     values = {name: setting.value for name, setting in given.items()}
     today = datetime.now(UTC).date()
     findings = []
-    for finding in examine(target, config.environment(), given=values, today=today):
+    for found in examine(target, config.environment(), given=values, today=today):
+        finding = replace(found, fix=completed(found.fix))
         findings.append(finding)
         if not as_json:
             console.answer(f"{finding.state:<8} {finding.check:<28} {console.printable(finding.message)}")
@@ -59,7 +62,12 @@ def doctor(
     can_deploy = all(finding.state is not State.FAILED for finding in findings)
     if as_json:
         shown = [
-            {"check": one.check, "state": one.state, "message": one.message, "fix": one.fix or None}
+            {
+                "check": one.check,
+                "state": one.state,
+                "message": one.message,
+                "fix": one.fix or None,
+            }
             for one in findings
         ]
         console.answer_json({"can_deploy": can_deploy, "findings": shown})

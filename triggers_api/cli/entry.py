@@ -63,6 +63,9 @@ def _run() -> NoReturn:
     except typer.Abort:
         sys.exit(INTERRUPTED)
     except usage_error as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # its text is the help page
+            sys.stderr.write(f"{error.format_message()}\n")
+            sys.exit(EXIT_CODE[ConfigurationError.kind])
         _end(_usage(error, arguments), as_json=as_json, debug=False)
     except BrokenPipeError:
         # Who reads has seen enough (`| head -1`): no news, and no success either.

@@ -32,7 +32,7 @@ def deliver(new: "NewKey", target: Target, *, as_json: bool, **more: Any) -> Non
     lost = LocalEnvironmentError(
         f"The key {record.id} was made, but could not be shown.",
         reason="the output cannot be written",
-        hint=f"Revoke it, and make another: triggers keys revoke {record.id} --stage {stage}",
+        hint=f"Revoke it, and make another: triggers keys revoke {record.id}",
     )
     with console.delivering(lost):
         if as_json:

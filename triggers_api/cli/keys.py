@@ -217,9 +217,9 @@ def rotate(
     no_input: NoInputOption = False,
     debug: DebugOption = False,  # noqa: ARG001 - read where errors end
 ) -> None:
-    """Make a new key with a key's name and source; the old one expires after the overlap.
+    """Make a new key in a key's place, and let the old expire.
 
-    Example: triggers keys rotate 3f9a1c0b77de --overlap 48h
+    The new one has its name and source. Example: triggers keys rotate 3f9a1c0b77de --overlap 48h
     """
     from triggers_api.ops.keys import seconds_of
 

@@ -6,9 +6,9 @@ import typer
 
 
 def openapi() -> None:
-    """Print the OpenAPI document that the service serves at /openapi.json.
+    """Print the OpenAPI document of the service.
 
-    Example: triggers openapi > openapi.json
+    It serves the same at /openapi.json. Example: triggers openapi > openapi.json
     """
     from triggers_api.api.openapi import document  # Pydantic, where it is needed
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from triggers_api.cli import config, console
+from triggers_api.cli.flags import flags_of, work_on
 from triggers_api.cli.interrupts import OF_A_SMOKE_TEST, interrupts_told
 from triggers_api.cli.options import (
     DataDirOption,
@@ -54,7 +55,6 @@ def smoke(
     Ends with 6 where a check fails. Example: triggers smoke --stage prod
     """
     from triggers_api.cli.check_answers import answer_results, counted
-    from triggers_api.cli.deploy_progress import flags_of
     from triggers_api.cli.junit import check_writable, write_report
     from triggers_api.ops.smoke import urls
     from triggers_api.ops.smoke.smoke import SmokeOptions, check_timeout
@@ -64,6 +64,8 @@ def smoke(
     target = config.resolve(
         stage=stage, region=region, profile=profile, stack_name=stack_name, data_dir=data_dir
     )
+    if url is not None and stage is None:
+        work_on(None)  # the URL may be another stage's
     api_key = config.api_key(console.read_secret("Key") if key == "-" else key)
     if url is not None and api_key is None and stage is None:
         raise ConfigurationError(

@@ -8,6 +8,7 @@ import typer
 
 from triggers_api.cli import config, console
 from triggers_api.cli.deploy import refuse_local, say_where
+from triggers_api.cli.flags import flags_of
 from triggers_api.cli.options import (
     DebugOption,
     JsonOption,
@@ -32,9 +33,9 @@ def status(
     as_json: JsonOption = False,
     debug: DebugOption = False,  # noqa: ARG001 - read where errors end
 ) -> None:
-    """Show how a stage is: its stack, outputs, function and tables, and when it was last deployed.
+    """Show how a stage is, and when it was last deployed.
 
-    Example: triggers status --stage prod
+    Its outputs, its function and its tables, too. Example: triggers status --stage prod
     """
     from triggers_api.ops.aws import explained
     from triggers_api.ops.status import status_of
@@ -125,7 +126,7 @@ def destroy(
 
     Example: triggers destroy --stage test --confirm triggers-api-test
     """
-    from triggers_api.cli.deploy_progress import flags_of, reporter
+    from triggers_api.cli.deploy_progress import reporter
     from triggers_api.ops import destruction
     from triggers_api.ops.aws import explained
 

@@ -2,6 +2,7 @@
 
 from triggers_api.cli import config, console
 from triggers_api.cli.deploy import refuse_local, say_where
+from triggers_api.cli.flags import flags_of
 from triggers_api.cli.options import (
     DebugOption,
     JsonOption,
@@ -21,13 +22,12 @@ def verify(
     as_json: JsonOption = False,
     debug: DebugOption = False,  # noqa: ARG001 - read where errors end
 ) -> None:
-    """Check the deployed stack against what it should be; each failure comes with its fix.
+    """Check the deployed stack against what it should be.
 
-    Reads only, but for one request that is refused. Ends with 6 where a check failed.
-    Example: triggers verify --stage prod
+    Each failure comes with its fix. Reads only, but for one request that is refused.
+    Ends with 6 where a check failed. Example: triggers verify --stage prod
     """
     from triggers_api.cli.check_answers import answer_results, counted
-    from triggers_api.cli.deploy_progress import flags_of
     from triggers_api.ops.aws import explained
     from triggers_api.ops.verify.verify import verify as verification
 

@@ -138,6 +138,12 @@ def explanation(error: Exception, target: Target, region: Setting | None) -> Tri
         return CredentialsError(
             "There are no AWS credentials.", reason="none were found on this machine", hint=_GET_CREDENTIALS
         )
+    if isinstance(error, ProfileNotFound) and target.profile is not None:
+        return CredentialsError(
+            f"There is no AWS profile {target.profile}.",
+            reason="AWS's configuration on this machine has none of this name",
+            hint="Correct it: aws configure list-profiles shows those there are.",
+        )
     bad = (
         ProfileNotFound,
         ConfigParseError,

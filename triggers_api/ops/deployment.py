@@ -107,12 +107,12 @@ class _Deployment:
             if not self._options.plan:
                 if kept:
                     yield from self._adopt(kept, tables, parameters)
-                yield from self._change(tool, built, parameters, first=stack is None)
+                yield from self._change(tool, built, parameters, stack)
             elif kept:
                 yield from self._adopt(kept, tables, parameters)
             else:
                 with artifacts.taken_back(self._aws, self._cloudformation) as uploads:
-                    yield from self._change(tool, built, parameters, first=stack is None)
+                    yield from self._change(tool, built, parameters, stack)
                 if uploads.are_kept:
                     message = "What this plan has uploaded stays: another deployment may use it."
                     yield Finding("artifacts", State.WARNING, message)
@@ -216,7 +216,8 @@ class _Deployment:
         self, kept: Mapping[str, str], tables: Mapping[str, Mapping[str, Any]], parameters: Mapping[str, str]
     ) -> Iterator[Progress]:
         """Take kept tables, as they are, into a new stack."""
-        yield Step("adopt", f"Adopting {' and '.join(kept.values())}.")
+        names = " and ".join(kept.values())
+        yield Step("adopt", f"Adopting {names}. Parameters that are not given have their defaults.")
         with pending(self._cloudformation) as made:
             arn = self._cloudformation.create_import(self._template.tables_only(tables), parameters, kept)
             made.made(arn)
@@ -224,7 +225,7 @@ class _Deployment:
             yield from self._propose_and_apply(made, arn, first=True, adopts=True)
 
     def _change(
-        self, tool: sam.Sam, built: Path, parameters: Mapping[str, str], *, first: bool
+        self, tool: sam.Sam, built: Path, parameters: Mapping[str, str], stack: Stack | None
     ) -> Iterator[Progress]:
         """Bring the stack to what the template says."""
         yield Step("change set", "Uploading the artifact and making the change set.")
@@ -240,7 +241,13 @@ class _Deployment:
                 yield from self._nothing_to_change()
             else:
                 made.made(arn)
-                yield from self._propose_and_apply(made, arn, first=first)
+                before = {} if stack is None else stack.parameters
+                changed = {
+                    name: (before[name], value)
+                    for name, value in parameters.items()
+                    if before.get(name, value) != value
+                }
+                yield from self._propose_and_apply(made, arn, first=stack is None, parameters=changed)
 
     def _nothing_to_change(self) -> Iterator[Progress]:
         """Say so, and say too what somebody has deleted by hand: CloudFormation compares templates only."""
@@ -255,12 +262,18 @@ class _Deployment:
         yield self._outcome(stack, changed=False, first=False)
 
     def _propose_and_apply(
-        self, made: Pending, arn: str, *, first: bool, adopts: bool = False
+        self,
+        made: Pending,
+        arn: str,
+        *,
+        first: bool,
+        adopts: bool = False,
+        parameters: Mapping[str, tuple[str, str]] | None = None,
     ) -> Iterator[Progress]:
         """Show a change set; after a yes execute it."""
         change_set = self._cloudformation.change_set(arn)
         made.shown(change_set)
-        yield Proposal(change_set, adopts)
+        yield Proposal(change_set, adopts, parameters or {})
         if self._options.plan:
             return
         stack = self._cloudformation.described(change_set.stack_id)

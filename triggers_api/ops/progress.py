@@ -1,7 +1,7 @@
 """What a deployment has to tell, and what it puts to whoever runs it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from triggers_api.ops.checks import Finding
 from triggers_api.ops.stack import ChangeSet, Stack, StackEvent
@@ -38,10 +38,14 @@ class Obstacle:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A change set waits: going on executes it."""
+    """A change set waits: going on executes it.
+
+    `parameters` are those that change, each with its value before and after.
+    """
 
     change_set: ChangeSet
     adopts: bool = False
+    parameters: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

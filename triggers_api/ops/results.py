@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a check ended. One that could not be made has not passed, and `saw` says why.
+    """How a check ended. One that could not be made has not passed nor `ran`; `saw` says why.
 
     `expected` and `saw` never hold a key or a payload. `request_id` is one to look for in the logs.
     """
@@ -17,3 +17,4 @@ class Result:
     saw: str = ""
     fix: str = ""
     request_id: str = ""
+    ran: bool = True

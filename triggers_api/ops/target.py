@@ -11,6 +11,9 @@ LOCAL = "local"
 
 DEFAULT_REGION = "us-east-1"
 
+YOUR_ANSWER = "your answer"
+"""The origin of what an operator typed when asked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:

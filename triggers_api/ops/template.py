@@ -52,7 +52,7 @@ class Parameter:
             raise ConfigurationError(
                 f"{origin}: {self.name} must be {expected}.",
                 reason=f"{value!r} is not",
-                hint=f"{self.name}: {self.description}.",
+                hint=f"Give {expected}. What it is: {self.description}.",
             )
 
 

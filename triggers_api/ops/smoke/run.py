@@ -171,5 +171,5 @@ def _too_late(check: Check, visit: Visit, timeout: float) -> UnexpectedError:
 def _tell_not_run(checks: Iterable[Check], because: str, tell: Tell, *, fix: str = "") -> None:
     """Say that checks could not be made: none of them has passed. What to do is said once, at the first."""
     for check in checks:
-        tell(Result(check.name, False, 0, check.expected, f"not run: {because}", fix))
+        tell(Result(check.name, False, 0, check.expected, f"not run: {because}", fix, ran=False))
         fix = ""
