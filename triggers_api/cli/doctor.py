@@ -35,7 +35,8 @@ def doctor(
 ) -> None:
     """Check that this machine and account can deploy.
 
-    Each finding comes with its fix. Ends with 3 where deploying cannot work. Example: triggers doctor --stage prod
+    Each finding comes with its fix. Ends with 3 where deploying cannot work.
+    Example: triggers doctor --stage prod
     """
     from triggers_api.cli.exit_codes import EXIT_CODE
     from triggers_api.ops.checks import State
