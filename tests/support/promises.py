@@ -172,8 +172,9 @@ def _reports(config: pytest.Config) -> list[pytest.TestReport]:
 def _untried(config: pytest.Config, reports: list[pytest.TestReport]) -> list[int]:
     """Return the promises of which nothing was tried: none of their tests ran, or there are none."""
     found = tallies(reports)
-    whole = config.args_source is not pytest.Config.ArgsSource.ARGS and not (
-        config.option.keyword or config.option.markexpr or config.option.deselect
+    chosen = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf")
+    whole = config.args_source is not pytest.Config.ArgsSource.ARGS and not any(
+        config.getoption(name, None) for name in chosen
     )
     return [number for number, tally in found.items() if not tally.tests and (whole or tally.skipped)]
 

@@ -4,6 +4,7 @@ import html
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from triggers_api.api.routes import ROUTES
 from triggers_api.cli.app import make_app
 from triggers_api.cli.exit_codes import EXIT_CODE, INTERRUPTED
 from triggers_api.errors import OperatorError, TriggersError
+from triggers_api.ops.results import Result
 from triggers_api.ops.smoke.run import CHECKS
 from triggers_api.ops.template import Template
 
@@ -143,6 +145,12 @@ def test_a_picture_of_the_readme_shows_a_run_that_made_the_checks_that_there_are
     assert f"$ triggers {name} --stage prod" in shown
     assert f"All {len(CHECKS) + 3} checks passed." in shown
     assert f"({(PICTURES / name).relative_to(ROOT)}.svg)" in README
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(Result)])
+def test_every_field_of_a_check_is_in_the_guide(field: str) -> None:
+    section = GUIDE.split("\n## Does it work?\n")[1].split("\n## ")[0]
+    assert f"`{field}`" in section
 
 
 def test_every_exit_code_is_in_the_readme() -> None:
