@@ -37,7 +37,7 @@ def refusing(code: str, message: str = "no") -> Iterator[FakeAws]:
         def _reply(self, status: int, body: str) -> None:
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
-            self.send_header("x-amzn-RequestId", "1")
+            self.send_header("Content-Type", "application/x-amz-json-1.0")
             self.end_headers()
             self.wfile.write(body.encode())
 

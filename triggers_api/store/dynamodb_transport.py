@@ -34,6 +34,7 @@ CONNECT_SECONDS = 1.0
 READ_SECONDS = 2.0
 
 _CONNECTIONS = 50
+_MEDIA_TYPE = "application/x-amz-json-1."
 
 
 class _NotDynamoDBError(Exception):
@@ -99,14 +100,17 @@ def _check(response: AWSResponse) -> None:
     A success that botocore cannot parse (half a reply, the page of a web server on a wrong port), whose
     members it does not know (another program's JSON), or whose checksum is wrong at the last attempt too, it
     takes for an answer, and mostly for an empty one: a false 201, 404 or 401. So the checksum must be the
-    body's; where there is none the body must be an object; and each reply has a request id of AWS's.
+    body's; where there is none the body must be an object. And a success has a request id of AWS's, a refusal
+    the media type of the protocol: not every emulator gives its refusals an id.
     """
     body = response.content
     headers: Any = response.headers
     checksum = headers.get("x-amz-crc32")
     whole = _is_an_object(body) if checksum is None else checksum == str(zlib.crc32(body))
-    refused = response.status_code >= HTTPStatus.BAD_REQUEST
-    known = "x-amzn-requestid" in headers and (refused or response.status_code == HTTPStatus.OK)
+    if response.status_code >= HTTPStatus.BAD_REQUEST:
+        known = headers.get("content-type", "").startswith(_MEDIA_TYPE)
+    else:
+        known = response.status_code == HTTPStatus.OK and "x-amzn-requestid" in headers
     if not (whole and known):
         raise _NotDynamoDBError("the reply is not DynamoDB's, or was damaged on its way")
 
