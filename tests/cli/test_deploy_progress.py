@@ -10,9 +10,9 @@ from rich.console import Console
 from tests.support.stubbed_aws import make_target
 from triggers_api.cli import console
 from triggers_api.cli.deploy import say_what_goes_on
-from triggers_api.cli.deploy_progress import JsonReporter, TextReporter, resource_table
-from triggers_api.ops.progress import Built, Progress, Step
-from triggers_api.ops.stack import StackEvent
+from triggers_api.cli.deploy_progress import JsonReporter, TextReporter, next_steps, resource_table
+from triggers_api.ops.progress import Built, Outcome, Progress, Proposal, Step
+from triggers_api.ops.stack import ChangeSet, StackEvent
 
 AT = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 IDS = ("TriggersApiDeployment0123456789", "TriggersApiFunctionApiProxyPermissionprod")
@@ -89,6 +89,27 @@ def test_a_program_gets_the_sizes_of_the_artifact_in_bytes(capsys: pytest.Captur
         "deployed_bytes": None,
         "compiled_by": None,
     }
+
+
+PROPOSAL = Proposal(ChangeSet("1", "2", ()), parameters={"LogLevel": ("INFO", "DEBUG")})
+
+
+def test_a_person_is_shown_which_parameters_change(capsys: pytest.CaptureFixture[str]) -> None:
+    TextReporter(make_target()).tell(PROPOSAL)
+    assert capsys.readouterr().err.endswith("\nLogLevel: INFO -> DEBUG\n")
+
+
+def test_a_program_gets_the_parameters_that_change(capsys: pytest.CaptureFixture[str]) -> None:
+    JsonReporter().tell(PROPOSAL)
+    assert json.loads(capsys.readouterr().out)["parameters"] == {
+        "LogLevel": {"before": "INFO", "after": "DEBUG"}
+    }
+
+
+@pytest.mark.parametrize(("first", "lines"), [(True, 3), (False, 0)])
+def test_what_to_type_next_is_said_after_the_first_deployment_only(first: bool, lines: int) -> None:
+    outcome = Outcome(True, "CREATE_COMPLETE", {"ApiUrl": "https://api.example/prod"}, first)
+    assert len(next_steps(make_target(), outcome)) == lines
 
 
 ROWS = [("Add", IDS[1], "AWS::Lambda::Permission", "-")]

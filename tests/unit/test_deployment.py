@@ -506,6 +506,14 @@ def test_what_is_given_comes_before_what_the_stack_has_and_that_before_the_defau
     assert (found["LogLevel"], found["MemorySize"], found["EventTtlDays"]) == ("DEBUG", "1024", "7")
 
 
+def test_a_proposal_has_the_parameters_that_change_with_their_values_before_and_after(
+    account: FakeAccount,
+) -> None:
+    account.has_stack("UPDATE_COMPLETE", LogLevel="ERROR", MemorySize="1024")
+    proposal = told_until(account, Proposal, given={"LogLevel": "DEBUG", "MemorySize": "1024"})
+    assert proposal.parameters == {"LogLevel": ("ERROR", "DEBUG")}
+
+
 def test_every_parameter_is_handed_over_and_the_stage_is_the_targets(account: FakeAccount) -> None:
     told(account, given={"Stage": "prod"})
     found = handed_over(account)

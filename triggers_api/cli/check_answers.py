@@ -26,6 +26,11 @@ def counted(results: Iterable[Result], total: int, what: str) -> list[Result]:
     return found
 
 
+def notice(text: str) -> None:
+    """Tell what is not a result: what is waited for, or what could not be removed and how to do it."""
+    console.say(completed(text))
+
+
 @contextmanager
 def _status(what: str) -> Iterator[Callable[[str], None]]:
     """Give what shows a line that changes, on a terminal; what is said meanwhile stands above it."""

@@ -173,7 +173,7 @@ def _decide(event: "Progress", target: Target, consent: Consent) -> None:
 
 def _smoke(target: Target, url: str, *, changed: bool, as_json: bool) -> None:
     """Try the deployed API; whatever that finds, the stack stays."""
-    from triggers_api.cli.check_answers import conclude, counted, document_of
+    from triggers_api.cli.check_answers import conclude, counted, document_of, notice
     from triggers_api.ops.smoke.smoke import SmokeOptions
     from triggers_api.ops.smoke.smoke import smoke as results_of
 
@@ -182,7 +182,7 @@ def _smoke(target: Target, url: str, *, changed: bool, as_json: bool) -> None:
     options = SmokeOptions(url, None if key is None else key.value, target, settling=settling)
     console.say(f"Smoke test of {url}, with {'TRIGGERS_API_KEY' if key else 'a key of its own'}.")
     try:
-        with interrupts_told(OF_A_SMOKE_TEST), closing(results_of(options, notice=console.say)) as progress:
+        with interrupts_told(OF_A_SMOKE_TEST), closing(results_of(options, notice=notice)) as progress:
             results = counted(progress, options.total, "Smoke test")
     except KeyboardInterrupt:
         console.say(f"The stack is deployed; to try it again: triggers smoke {flags_of(target)}")

@@ -54,7 +54,7 @@ def smoke(
 
     Ends with 6 where a check fails. Example: triggers smoke --stage prod
     """
-    from triggers_api.cli.check_answers import answer_results, counted
+    from triggers_api.cli.check_answers import answer_results, counted, notice
     from triggers_api.cli.junit import check_writable, write_report
     from triggers_api.ops.smoke import urls
     from triggers_api.ops.smoke.smoke import SmokeOptions, check_timeout
@@ -82,7 +82,7 @@ def smoke(
     if api_key is None:
         _say_where(target)
     console.say(f"Checking {base}; the request ids begin with smoke-{options.run}.")
-    with interrupts_told(OF_A_SMOKE_TEST), closing(results_of(options, notice=console.say)) as results:
+    with interrupts_told(OF_A_SMOKE_TEST), closing(results_of(options, notice=notice)) as results:
         found = counted(results, options.total, "Checking")
     # A URL says nothing of the stage whose log is to be read, and the local one is not on AWS.
     has_log = not target.is_local and (url is None or stage is not None)
