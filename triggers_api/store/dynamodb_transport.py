@@ -34,7 +34,7 @@ CONNECT_SECONDS = 1.0
 READ_SECONDS = 2.0
 
 _CONNECTIONS = 50
-_MEDIA_TYPE = "application/x-amz-json-1."
+_MEDIA_TYPE = "application/x-amz-json-1.0"
 
 
 class _NotDynamoDBError(Exception):
@@ -100,17 +100,21 @@ def _check(response: AWSResponse) -> None:
     A success that botocore cannot parse (half a reply, the page of a web server on a wrong port), whose
     members it does not know (another program's JSON), or whose checksum is wrong at the last attempt too, it
     takes for an answer, and mostly for an empty one: a false 201, 404 or 401. So the checksum must be the
-    body's; where there is none the body must be an object. And a success has a request id of AWS's, a refusal
-    the media type of the protocol: not every emulator gives its refusals an id.
+    body's, which begins an object; where there is none the body must be one, whole. And there is a request id
+    of AWS's; not every emulator gives its refusals one, but then the media type is that of the protocol.
     """
     body = response.content
     headers: Any = response.headers
     checksum = headers.get("x-amz-crc32")
-    whole = _is_an_object(body) if checksum is None else checksum == str(zlib.crc32(body))
-    if response.status_code >= HTTPStatus.BAD_REQUEST:
-        known = headers.get("content-type", "").startswith(_MEDIA_TYPE)
+    if checksum is None:
+        whole = _is_an_object(body)
     else:
-        known = response.status_code == HTTPStatus.OK and "x-amzn-requestid" in headers
+        whole = checksum == str(zlib.crc32(body)) and body.startswith(b"{")
+    known = "x-amzn-requestid" in headers
+    if response.status_code >= HTTPStatus.BAD_REQUEST:
+        known = known or headers.get("content-type", "").lower() == _MEDIA_TYPE
+    else:
+        known = known and response.status_code == HTTPStatus.OK
     if not (whole and known):
         raise _NotDynamoDBError("the reply is not DynamoDB's, or was damaged on its way")
 
