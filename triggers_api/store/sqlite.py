@@ -50,10 +50,10 @@ class Database:
         with logged(operation), _translated(operation), self._turn(), self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
-                deadline.remaining()  # who waited too long for the lock was answered 503: that must stay true
                 if self._file != _identity(self.path):
                     raise sqlite3.OperationalError("the file was removed or replaced; start again")
                 yield connection
+                deadline.remaining()  # who waited too long was answered 503: then nothing is made
                 connection.execute("COMMIT")
             finally:
                 if connection.in_transaction:
