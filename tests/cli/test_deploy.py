@@ -14,6 +14,7 @@ from tests.support import fake_aws
 from tests.support.dev_server import run
 from tests.support.dynamodb_local import free_port
 from tests.support.fake_aws import FakeAws
+from tests.support.terminal import run_on_terminal
 
 COMMANDS = ["deploy", "status", "outputs", "destroy", "doctor"]
 COMMON = ["--stage", "--region", "--profile", "--stack-name", "--json", "--debug"]
@@ -239,6 +240,13 @@ def test_without_a_yes_nothing_begins_off_a_terminal(account: FakeAws, arguments
     assert "--yes" in found.fix
 
 
+def test_nobody_is_asked_about_changes_that_go_into_a_pipe(account: FakeAws) -> None:
+    variables = {"AWS_ENDPOINT_URL": account.url, **WITHOUT_SAM}
+    session = run_on_terminal("deploy", "--json", variables=variables, pipe_stdout=True)
+    assert session.code == 2
+    assert "no terminal" in json.loads(session.piped)["error"]["message"]
+
+
 def test_with_no_input_nobody_is_asked(account: FakeAws) -> None:
     found = refused(account, "deploy", "--no-input")
     assert (found.code, found.why) == (2, "--no-input was given")
@@ -385,7 +393,7 @@ def test_doctor_without_aws_looks_at_this_machine_and_ends_with_3(
 def test_doctor_tells_a_person_the_same_with_a_fix_below(nowhere: dict[str, str], tmp_path: Path) -> None:
     variables = {**nowhere, "UV_CACHE_DIR": str(tmp_path / "cache")}
     done = run("doctor", variables=variables)
-    assert (done.returncode, done.stderr) == (3, "")
+    assert (done.returncode, done.stderr) == (3, "Deploying cannot work yet: 2 failed.\n")
     assert "Traceback" not in done.stdout
     lines = done.stdout.splitlines()
     at = next(n for n, line in enumerate(lines) if line.split()[:2] == ["failed", "credentials"])

@@ -112,6 +112,15 @@ def test_a_terminal_shows_the_key_in_a_panel_that_says_so(local: KeyCommands) ->
     assert re.search(r"^trg_local_[\w-]{43}_\w{6}$", narrow.screen, re.MULTILINE)
 
 
+def test_a_terminal_of_80_columns_lists_each_key_on_one_line(local: KeyCommands) -> None:
+    local.create("--name", "billing", "--source", "billing", "--expires-in", "90d")
+    (made,) = local.ask("list")["keys"]
+    seen = run_on_terminal(*local.line("list")[1:], columns=80)
+    (line,) = (line for line in seen.screen.splitlines() if line.strip().startswith(made["id"]))
+    cells = (made["prefix"], made["created_at"][:10], made["expires_at"][:10], "active")
+    assert [cell for cell in cells if cell not in line] == []
+
+
 def test_a_terminal_with_no_color_shows_no_colour(local: KeyCommands) -> None:
     seen = run_on_terminal(*local.line("create")[1:], variables={"NO_COLOR": "1"})
     assert not re.search(r"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;\d+)*m", seen.screen)

@@ -74,6 +74,20 @@ def test_it_ends_in_words(
     assert KEY not in plain.stderr + as_json.stdout + as_json.stderr
 
 
+@pytest.mark.parametrize("name", ["ci", "the-producers-of-1-shop"])
+def test_a_name_in_the_place_of_an_id_is_answered_with_the_id(local: KeyCommands, name: str) -> None:
+    local.create("--name", name)
+    (made,) = local.ask("list")["keys"]
+    for command in ("revoke", "rotate"):
+        done = local.run(command, name)
+        assert done.returncode == 1
+        assert f"Give the id instead: {made['id']}." in done.stderr
+        assert name not in done.stderr
+    shown = local.run("show", name)
+    assert (shown.returncode, f"a name: give the id, {made['id']}" in shown.stdout) == (1, True)
+    assert local.ask("list")["keys"] == [made]
+
+
 def test_a_key_that_cannot_be_shown_is_said_to_be_made(local: KeyCommands) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(

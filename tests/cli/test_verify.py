@@ -136,7 +136,7 @@ def test_it_says_with_which_version_it_compares_and_what_comes_first_after_an_up
     operator: Operator,
 ) -> None:
     (said,) = (line for line in operator.verifies("--json").stderr.splitlines() if VERSION in line)
-    assert "triggers deploy comes first" in said
+    assert "triggers deploy --stage dev comes first" in said
 
 
 def test_a_defect_ends_with_6_and_is_told_below_the_table_and_in_the_error(operator: Operator) -> None:

@@ -29,7 +29,7 @@ class Before:
 
 @pytest.fixture(scope="module")
 def before(rehearsal: Rehearsal) -> Before:
-    url = rehearsal.deploy("prod")[-1]["outputs"]["ApiUrl"]
+    url = rehearsal.deploy("prod", "--parameter", "LogLevel=WARNING")[-1]["outputs"]["ApiUrl"]
     key = rehearsal.key("prod")
     with ApiClient(url, key=key) as client:
         made = [client.ingest({"number": number}).body["event_id"] for number in range(3)]
@@ -88,7 +88,7 @@ def test_with_the_typed_name_it_deletes_the_stack_and_keeps_the_tables(
     assert_tells_what_goes_and_what_stays(typed.screen)
     assert f"Type {STACK} to go on" in typed.screen
     assert f"The stack {STACK} is deleted." in typed.screen
-    assert "triggers deploy --stage prod --adopt" in typed.screen
+    assert "triggers deploy --stage prod --adopt --parameter LogLevel=WARNING" in typed.screen
 
     assert STACK not in rehearsal.stack_names()
     assert rehearsal.emulator.client("lambda").list_functions()["Functions"] == []

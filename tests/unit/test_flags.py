@@ -1,11 +1,23 @@
 """The commands that a fix names work where the command works that names them."""
 
+import ast
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from triggers_api.cli import config, flags
+from tests.support.stubbed_aws import make_target
+from tests.unit.test_documents import COMMANDS
+from triggers_api.cli import config, console, flags
+from triggers_api.cli.check_answers import counted, notice
+from triggers_api.cli.deploy_progress import JsonReporter, TextReporter
+from triggers_api.cli.doctor import doctor
+from triggers_api.errors import OperatorError
+from triggers_api.ops.checks import Finding, State
+from triggers_api.ops.paths import PACKAGE
+from triggers_api.ops.results import Result
 
 LIST = "List them with: triggers keys list --all"
 
@@ -56,3 +68,66 @@ def test_the_local_stage_is_for_the_commands_that_know_it(tmp_path: Path) -> Non
 
 def test_where_no_stage_is_known_a_fix_stays_as_it_is() -> None:
     assert flags.completed(LIST) == LIST
+
+
+SEE, SEEN = "See triggers status.", "See triggers status --stage dev."
+WARNING = Finding("tables", State.WARNING, "Look.", SEE)
+
+
+def test_an_error_ends_in_a_fix_for_the_stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    working_on(tmp_path, stage="dev")
+    for as_json in (False, True):
+        console.show_error(OperatorError("No.", hint=SEE), as_json=as_json)
+    told = capsys.readouterr()
+    assert (SEEN in told.err, json.loads(told.out)["error"]["hint"]) == (True, SEEN)
+
+
+def test_a_check_has_a_fix_for_the_stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    working_on(tmp_path, stage="dev")
+    assert counted([Result("tables", False, 1, "", "none", SEE)], 1, "Looking")[0].fix == SEEN
+    notice(SEE)
+    assert capsys.readouterr().err.endswith(f"{SEEN}\n")
+
+
+def test_a_deployment_tells_fixes_for_the_stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    working_on(tmp_path, stage="dev")
+    TextReporter(make_target()).tell(WARNING)
+    JsonReporter().tell(WARNING)
+    told = capsys.readouterr()
+    assert (SEEN in told.err, json.loads(told.out)["fix"]) == (True, SEEN)
+
+
+def test_doctor_tells_fixes_for_the_stage(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("triggers_api.ops.doctor.examine", lambda *_, **__: [WARNING])
+    doctor(stage="dev")
+    doctor(stage="dev", as_json=True)
+    text, _, document = capsys.readouterr().out.partition("{")
+    assert SEEN in text
+    assert json.loads("{" + document)["findings"][0]["fix"] == SEEN
+
+
+def texts() -> list[str]:
+    """Return every text of the sources, each part of one that is put together for itself."""
+    sources = (path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
+    nodes = (node for source in sources for node in ast.walk(ast.parse(source)))
+    found = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return [text for text in found if "triggers " in text]
+
+
+@pytest.mark.parametrize("local", [False, True])
+def test_every_command_that_a_text_of_ours_names_has_its_flags_only(tmp_path: Path, local: bool) -> None:
+    if local:
+        config.resolve(stage="local", data_dir=Path("/data"), variables={}, folder=tmp_path)
+    else:
+        working_on(tmp_path, stage="dev", region="eu-west-1", profile="mine", stack_name="our-own")
+    named = 0
+    for text in texts():
+        for call in re.findall(r"(?<![\w-])(triggers [a-z][^,;:.`)\n]*)", flags.completed(text)):
+            words = next((one for one in COMMANDS if f"{call} ".startswith(f"{one} ")), None)
+            if words is not None:
+                known = {option for one in COMMANDS[words].params for option in one.opts}
+                assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", call)) <= known, call
+                named += 1
+    assert named > 50

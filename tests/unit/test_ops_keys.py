@@ -181,20 +181,6 @@ def test_show_says_whether_a_key_would_be_let_in_and_why_not(keys: Keys, clock: 
             assert shown.admitted == (verdict == "active")
 
 
-@pytest.mark.parametrize("name", ["ci", "the-producers-of-1-shop"])
-def test_a_name_in_the_place_of_an_id_is_told_from_an_unknown_key(
-    keys: Keys, store: MemoryKeyStore, name: str
-) -> None:
-    new = create(keys, name=name)
-    before = dict(store.records)
-    for call in (keys.show, keys.revoke, lambda name: keys.rotate(name, overlap=60, expires_in=None)):
-        with pytest.raises(KeyNotFoundError, match="by its id") as caught:
-            call(name)
-        assert new.record.id in caught.value.hint
-        assert name not in f"{caught.value} {caught.value.reason} {caught.value.hint}"
-    assert store.records == before
-
-
 def test_show_tells_an_unknown_key_from_a_mistyped_one(keys: Keys) -> None:
     unknown = keys.show(generate("dev"))
     assert (unknown.record, unknown.admitted) == (None, False)

@@ -57,7 +57,8 @@ def answer_results(
         if not all(one.passed for one in results):
             sys.exit(EXIT_CODE[ChecksFailedError.kind])
         return
-    rows = [(one.check, _word(one), str(one.milliseconds)) for one in results]
+    made = [one for one in results if one.ran]
+    rows = [(one.check, "ok" if one.passed else "FAILED", str(one.milliseconds)) for one in made]
     console.answer_table(("CHECK", "RESULT", "MS"), rows)
     conclude(results, flags=flags, write=console.answer)
 
@@ -76,32 +77,38 @@ def conclude(results: Sequence[Result], *, flags: str | None, write: Callable[[s
     not_run = [one for one in results if not one.ran]
     for one in failed:
         _explain(one, flags, write)
-    if not_run:
-        write(f"{len(not_run)} checks were {console.printable(not_run[0].saw)}")
+    if not_run:  # all for one cause, which is told with the first
+        write(f"not run: {', '.join(one.check for one in not_run)}")
+        _tell_parts(("why", not_run[0].saw.removeprefix("not run: ")), ("fix", not_run[0].fix), write=write)
     if failed or not_run:
         first = (failed or not_run)[0]
-        and_not_run = f"; {len(not_run)} were not run" if not_run else ""
         raise ChecksFailedError(
-            f"{len(failed)} of {len(results)} checks failed{and_not_run}.",
+            _summary(len(failed), len(not_run), len(results)),
             reason=f"{first.check}: {console.printable(first.saw)}",
             hint=first.fix or "See above what was expected, and what came.",
         )
     console.say(f"All {len(results)} checks passed.")
 
 
-def _word(result: Result) -> str:
-    if result.passed:
-        return "ok"
-    return "FAILED" if result.ran else "not run"
+def _summary(failed: int, not_run: int, total: int) -> str:
+    if not not_run:
+        return f"{failed} of {total} checks failed."
+    if not failed:
+        return f"{not_run} of {total} checks were not run."
+    return f"Of {total} checks {failed} failed, and {not_run} were not run."
 
 
 def _explain(result: Result, flags: str | None, write: Callable[[str], None]) -> None:
     write(f"{result.check}")
-    lines = (("expected", result.expected), ("saw", result.saw), ("fix", result.fix))
-    for name, text in lines:
-        if text:
-            write(f"  {name}: {console.printable(text)}")
+    parts = (("expected", result.expected), ("saw", result.saw), ("fix", result.fix))
+    _tell_parts(*parts, write=write)
     if result.request_id:
         name = console.printable(result.request_id)
         where = f"logs: triggers logs tail {flags} --no-follow --request-id {name}"
         write(f"  request id: {name}" if flags is None else f"  {where}")
+
+
+def _tell_parts(*parts: tuple[str, str], write: Callable[[str], None]) -> None:
+    for name, text in parts:
+        if text:
+            write(f"  {name}: {console.printable(text)}")

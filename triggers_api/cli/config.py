@@ -212,7 +212,7 @@ def _parsed(path: Path) -> dict[str, Any]:
         raise ConfigurationError(
             f"{path} cannot be read.",
             reason=str(error),
-            hint='Correct the file. Texts stand in quotes: region = "eu-west-1".',
+            hint='Correct the file. A stage is [stages.NAME]; texts stand in quotes: region = "eu-west-1".',
         ) from error
     if is_pipe:
         raise ConfigurationError(f"{path} is not a file.", hint="Move it away.")

@@ -70,7 +70,8 @@ def answer_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, to_st
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    # Two columns beside each cell, as in `fits`: Rich would take three, and fold.
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in lines[0]:
         table.add_column(name, overflow="fold")
     for row in lines[1:]:

@@ -1,5 +1,6 @@
 """`triggers deploy`: put the stack on AWS, or change it."""
 
+import sys
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from triggers_api.cli import config, console
-from triggers_api.cli.flags import flags_of
+from triggers_api.cli.flags import flags_of, work_on
 from triggers_api.cli.interrupts import OF_A_DEPLOYMENT, OF_A_SMOKE_TEST, interrupts_told
 from triggers_api.cli.options import (
     DebugOption,
@@ -21,7 +22,13 @@ from triggers_api.cli.options import (
     StageOption,
     YesOption,
 )
-from triggers_api.errors import ChecksFailedError, ConfigurationError, DeclinedError, OperatorError
+from triggers_api.errors import (
+    ChecksFailedError,
+    ConfigurationError,
+    ConfirmationNeededError,
+    DeclinedError,
+    OperatorError,
+)
 from triggers_api.ops.target import Setting, Target
 
 if TYPE_CHECKING:
@@ -88,8 +95,15 @@ def deploy(
         from triggers_api.cli.guided import ask_settings
 
         target, settings = ask_settings(target, no_input=no_input)
+        work_on(target)
     if not plan:
         console.may_ask(yes=yes, no_input=no_input)
+        if as_json and not (yes or console.is_terminal(sys.stdout)):
+            raise ConfirmationNeededError(
+                "This needs a yes, and what it is for would not be seen.",
+                reason="with --json the changes go to stdout, and that is no terminal",
+                hint="Add --yes, after a look at what --plan shows.",
+            )
     options = DeployOptions(
         target=target,
         given=given,
@@ -118,7 +132,7 @@ class Consent:
 def _run(options: "DeployOptions", consent: Consent, *, as_json: bool) -> "Outcome | None":
     """Go through the deployment: tell what there is to tell, and ask where there is something to decide.
 
-    Return how it ended; None after a plan.
+    Return how it ended; None after a plan that has something to change.
     """
     from triggers_api.cli.deploy_progress import reporter
     from triggers_api.ops.deployment import deploy as deployment

@@ -142,7 +142,7 @@ class TextReporter:
         rows = [(one.action, one.logical_id, one.type, one.replacement or "-") for one in change_set.changes]
         console.answer_table(("ACTION", "LOGICAL ID", "TYPE", "REPLACEMENT"), rows, to_stderr=True)
         for name, (before, after) in parameters.items():
-            console.say(f"{name}: {before} -> {after}")
+            console.say(console.printable(f"{name}: {before or '-'} -> {after or '-'}"))
 
     def _outcome(self, outcome: Outcome) -> None:
         name = self._target.stack_name.value

@@ -72,5 +72,7 @@ def doctor(
             for one in findings
         ]
         console.answer_json({"can_deploy": can_deploy, "findings": shown})
+    failed = sum(one.state is State.FAILED for one in findings)
+    console.say(f"Deploying cannot work yet: {failed} failed." if failed else "Deploying can work.")
     if not can_deploy:
         sys.exit(EXIT_CODE[PreflightError.kind])

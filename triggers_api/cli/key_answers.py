@@ -55,6 +55,11 @@ def described(record: "KeyRecord", state: str) -> dict[str, Any]:
     }
 
 
+def day(time: str | None) -> str:
+    """Return a time's day, for a narrow table."""
+    return "-" if time is None else time[:10]
+
+
 def short(time: str | None) -> str:
     """Return a time to the minute, for a table."""
     return "-" if time is None else f"{time[:10]} {time[11:16]}"

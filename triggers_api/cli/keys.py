@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from triggers_api.cli import config, console
-from triggers_api.cli.key_answers import deliver, described, plain, short
+from triggers_api.cli.key_answers import day, deliver, described, plain, short
 from triggers_api.cli.options import (
     DataDirOption,
     DebugOption,
@@ -19,6 +19,7 @@ from triggers_api.cli.options import (
     StageOrLocalOption,
     YesOption,
 )
+from triggers_api.errors import KeyNotFoundError, StoreUnavailableError
 from triggers_api.ops.target import Target
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ app = typer.Typer(
     help="Make, list, show, revoke and rotate API keys. Example: triggers keys list --stage prod",
     no_args_is_help=True,
 )
+
+_WIDE = 100
 
 KeyOrId = Annotated[
     str,
@@ -120,14 +123,16 @@ def list_keys(
             f"There are no keys on stage {target.stage.value}." if everything else "There are no active keys."
         )
     columns = ("ID", "NAME", "SOURCE", "PREFIX", "CREATED", "EXPIRES", "STATE")
+    # In 80 columns a key fits with the day alone; `keys show` tells the minute.
+    when = day if 0 < console.terminal_width(sys.stdout) < _WIDE else short
     rows = [
         (
             record.id,
             record.name or "-",
             record.source or "-",
             record.prefix or "-",
-            short(record.created_at),
-            short(record.expires_at),
+            when(record.created_at),
+            when(record.expires_at),
             state_of(record, now),
         )
         for record in records
@@ -153,8 +158,12 @@ def show(
 
     target = config.resolve(stage=stage, region=region, profile=profile, data_dir=data_dir)
     with opened(target) as keys:
-        shown = keys.show(_given(key_or_id))
-    fields: dict[str, Any] = {"let_in": shown.admitted, "state": shown.verdict}
+        named = _given(key_or_id)
+        with _names_told(keys, named):
+            shown = keys.show(named)
+        called = () if shown.record or shown.admitted else _ids_of_name(keys, named)
+    state = f"a name: give the id, {' or '.join(called)}" if called else shown.verdict
+    fields: dict[str, Any] = {"let_in": shown.admitted, "state": state}
     if shown.record is not None:
         fields = {**described(shown.record, shown.verdict), "let_in": shown.admitted}
         fields["record"] = lookup_command(target, shown.record)
@@ -187,7 +196,8 @@ def revoke(
 
     target = config.resolve(stage=stage, region=region, profile=profile, data_dir=data_dir)
     named = _given(key_or_id)
-    with _changing(target, f"Revoke the key {_shown(named)}", yes=yes, no_input=no_input) as keys:
+    what = f"Revoke the key {_shown(named)}"
+    with _changing(target, what, yes=yes, no_input=no_input) as keys, _names_told(keys, named):
         record = keys.revoke(named)
     if as_json:
         console.answer_json(
@@ -226,7 +236,8 @@ def rotate(
     target = config.resolve(stage=stage, region=region, profile=profile, data_dir=data_dir)
     seconds, lifetime = seconds_of(overlap), None if expires_in is None else seconds_of(expires_in)
     named = _given(key_or_id)
-    with _changing(target, f"Rotate the key {_shown(named)}", yes=yes, no_input=no_input) as keys:
+    what = f"Rotate the key {_shown(named)}"
+    with _changing(target, what, yes=yes, no_input=no_input) as keys, _names_told(keys, named):
         new, old = keys.rotate(named, overlap=seconds, expires_in=lifetime)
     console.say(f"The old key {old.id} works until {old.expires_at}.")
     deliver(new, target, as_json=as_json, replaces={"id": old.id, "expires_at": old.expires_at})
@@ -254,6 +265,29 @@ def _changing(target: Target, what: str, *, yes: bool, no_input: bool) -> Iterat
             console.confirm(f"{what} for production?", yes=yes, no_input=no_input)
     with opened(target) as keys:
         yield keys
+
+
+@contextmanager
+def _names_told(keys: "Keys", named: str) -> Iterator[None]:
+    """Where there is no such key, but one that is called so, say its id."""
+    try:
+        yield
+    except KeyNotFoundError as error:
+        if not (ids := _ids_of_name(keys, named)):
+            raise
+        raise KeyNotFoundError(
+            "A key is named by its id, or by itself.",
+            reason="what was given is a name, and several may have it",
+            hint=f"Give the id instead: {' or '.join(ids)}.",
+        ) from error
+
+
+def _ids_of_name(keys: "Keys", name: str) -> tuple[str, ...]:
+    """Return the ids of the keys that are called so; none where they cannot be listed: it only helps."""
+    try:
+        return keys.ids_of_name(name)
+    except StoreUnavailableError:
+        return ()
 
 
 def _given(text: str) -> str:

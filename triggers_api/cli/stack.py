@@ -1,5 +1,6 @@
 """`triggers status`, `outputs` and `destroy`: the stack as it is, and its end."""
 
+import shlex
 from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -169,7 +170,9 @@ def destroy(
     console.answer(f"The stack {name} is deleted.")
     if kept:
         console.say(f"Kept, with all that is in them: {kept}.")
-        console.say(f"To go on with them: triggers deploy {flags_of(target)} --adopt")
+        again = destruction.parameters_to_give_again(inventory.stack)
+        words = "".join(f" --parameter {shlex.quote(f'{name}={value}')}" for name, value in again.items())
+        console.say(f"To go on with them: triggers deploy {flags_of(target)} --adopt{words}")
 
 
 def _target(stage: str | None, region: str | None, profile: str | None, stack_name: str | None) -> Target:

@@ -27,7 +27,7 @@ def verify(
     Each failure comes with its fix. Reads only, but for one request that is refused.
     Ends with 6 where a check failed. Example: triggers verify --stage prod
     """
-    from triggers_api.cli.check_answers import answer_results, counted
+    from triggers_api.cli.check_answers import answer_results, counted, notice
     from triggers_api.ops.aws import explained
     from triggers_api.ops.verify.verify import verify as verification
 
@@ -37,7 +37,7 @@ def verify(
     with explained(target, aws.region):
         found = verification(aws)
     console.say("Looking; one request is sent, and looked for in the logs for at most a minute.")
-    console.say(
+    notice(
         f"It is compared with the template of version {VERSION}: "
         "after an upgrade, triggers deploy comes first."
     )

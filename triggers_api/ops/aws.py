@@ -138,14 +138,14 @@ def explanation(error: Exception, target: Target, region: Setting | None) -> Tri
         return CredentialsError(
             "There are no AWS credentials.", reason="none were found on this machine", hint=_GET_CREDENTIALS
         )
-    if isinstance(error, ProfileNotFound) and target.profile is not None:
+    if isinstance(error, ProfileNotFound):
+        profile = target.profile or f"{error.kwargs['profile']} (AWS_PROFILE)"
         return CredentialsError(
-            f"There is no AWS profile {target.profile}.",
+            f"There is no AWS profile {profile}.",
             reason="AWS's configuration on this machine has none of this name",
-            hint="Correct it: aws configure list-profiles shows those there are.",
+            hint="Correct AWS_PROFILE or --profile: aws configure list-profiles shows those there are.",
         )
     bad = (
-        ProfileNotFound,
         ConfigParseError,
         InvalidConfigError,
         PartialCredentialsError,

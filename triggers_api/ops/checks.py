@@ -149,7 +149,7 @@ def tables(aws: Aws, cloudformation: CloudFormation, stack: Stack | None, *, ado
             f"Deploy that one with --stack-name {min(owners)}, or choose another --stage.",
         )
     if stack is not None and stack.status not in {*FAILED_CREATE, "REVIEW_IN_PROGRESS"}:
-        fix = "Delete the stack with triggers destroy, which keeps the tables, and deploy with --adopt."
+        fix = "Run triggers destroy, which keeps the tables, then triggers deploy --adopt."
         return Finding("tables", State.FAILED, f"{count} {names}: there, but not in the stack.", fix)
     if adopt:
         return Finding("tables", State.OK, f"{count} {names}: to be adopted, with all the data.")

@@ -11,6 +11,7 @@ from triggers_api.ops.cloudformation import CloudFormation
 from triggers_api.ops.failures import followed
 from triggers_api.ops.stack import Resource, Stack, StackEvent
 from triggers_api.ops.status import stack_of
+from triggers_api.ops.template import Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,19 @@ def take_inventory(aws: Aws) -> Inventory:
         kept=tuple(one for one in resources if one.logical_id in retained),
         change_sets=ours.change_sets(),
     )
+
+
+def parameters_to_give_again(stack: Stack) -> dict[str, str]:
+    """Return what a stack has that a new one would not: parameters that differ from the template's defaults.
+
+    Not the tables' protection, which adopting keeps as it is.
+    """
+    known = Template.load().parameters
+    return {
+        name: value
+        for name, value in stack.parameters.items()
+        if name in known.keys() - {"Stage", "DeletionProtection"} and value != known[name].default
+    }
 
 
 def destroy(aws: Aws, inventory: Inventory) -> Generator[StackEvent, None, None]:

@@ -124,5 +124,5 @@ def _cannot_listen(host: str, port: int, error: Exception) -> LocalEnvironmentEr
     return LocalEnvironmentError(
         f"Cannot listen on {host}, port {port}.",
         reason=(getattr(error, "strerror", None) or str(error)).lower(),
-        hint="End the program that listens there, or choose another address with --host and --port.",
+        hint="End what listens there, or choose another --port; --host is an address of this machine.",
     )

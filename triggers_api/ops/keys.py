@@ -131,12 +131,12 @@ class Keys:
         """Return what is known of a key, named by itself, its digest or its id."""
         if self._stage == LOCAL and named == keys.LOCAL_KEY:
             return Shown(None, "active: it is the test key of AUTH_MODE=local", admitted=True)
-        if (flaw := _typing_error(named)) and not self._ids_of_name(named):
+        if flaw := _typing_error(named):
             return Shown(None, f"mistyped: {flaw}", admitted=False)
         try:
             record = self._find(named)
         except KeyNotFoundError:
-            if is_id(named) or self._ids_of_name(named):
+            if re.fullmatch(_ID, named, re.ASCII):
                 raise
             return Shown(None, "unknown: no key with this value was ever made here", admitted=False)
         state = state_of(record, self.now)
@@ -149,7 +149,7 @@ class Keys:
         """Shut a key out, for good; a second time changes nothing."""
         record = self._store.revoke(self._digest(named), at=self.now)
         if record is None:
-            raise self._not_found(named)
+            raise _unknown()
         return record
 
     def rotate(self, named: str, *, overlap: int, expires_in: int | None) -> tuple[NewKey, KeyRecord]:
@@ -187,6 +187,11 @@ class Keys:
             )
         return new, replace(old, expires_at=expires_at)
 
+    def ids_of_name(self, name: str) -> tuple[str, ...]:
+        """Return the ids of the keys that are called so."""
+        found = (one for one in self._store.list() if isinstance(one, KeyRecord))
+        return tuple(one.id for one in found if one.name == name)
+
     def _new(
         self, own_key: str | None, *, name: str | None, source: str | None, lifetime: int | None
     ) -> NewKey:
@@ -208,15 +213,11 @@ class Keys:
         """Return the one record that is named so; `KeyNotFoundError` for none or several, which says so."""
         record = self._store.find(self._digest(named))
         if record is None:
-            raise self._not_found(named)
+            raise _unknown()
         return record
 
     def _digest(self, named: str) -> str:
-        if is_id(named):
-            return self._digest_with_id(named)
-        if flaw := _typing_error(named):
-            raise self._not_found(named, flaw)
-        return named if keys.is_digest(named) else keys.digest_of(named)
+        return self._digest_with_id(named) if re.fullmatch(_ID, named, re.ASCII) else _digest_of(named)
 
     def _digest_with_id(self, named: str) -> str:
         """Return the digest of the one key with this id, readable or damaged."""
@@ -233,28 +234,8 @@ class Keys:
                 hint="Give more of its characters: triggers keys list --all",
             )
         if not found:
-            raise self._not_found(named)
+            raise _unknown()
         return found[0]
-
-    def _ids_of_name(self, name: str) -> tuple[str, ...]:
-        found = (one for one in self._store.list() if isinstance(one, KeyRecord))
-        return tuple(one.id for one in found if one.name == name)
-
-    def _not_found(
-        self, named: str, reason: str = "none was made with this value or id, or it was made on another stage"
-    ) -> KeyNotFoundError:
-        """Say that there is no such key; where its name was given, which is no way to a key, its id."""
-        if ids := self._ids_of_name(named):
-            return KeyNotFoundError(
-                "A key is named by its id, or by itself.",
-                reason="what was given is a name, and several may have it",
-                hint=f"Give the id instead: {' or '.join(ids)}.",
-            )
-        return KeyNotFoundError(
-            "There is no such key on this stage.",
-            reason=reason,
-            hint="List them with: triggers keys list --all",
-        )
 
 
 def _later(now: int, seconds: int) -> str:
@@ -268,11 +249,31 @@ def _typing_error(named: str) -> str | None:
     """Say why a text can be no key, id or digest; a key that an operator chose may be as it likes."""
     if re.fullmatch(_ID, named, re.ASCII) or keys.is_digest(named):
         return None
+    if re.fullmatch(r"[0-9a-f]{1,3}", named, re.ASCII):
+        return "of an id at least 4 characters are needed"
     if keys.is_well_formed(named) and not named.startswith(keys.GENERATED_PREFIX):
         return None
     return keys.flaw_of(named)
 
 
+def _digest_of(named: str) -> str:
+    if flaw := _typing_error(named):
+        raise KeyNotFoundError(
+            "There is no such key on this stage.",
+            reason=flaw,
+            hint="List them with: triggers keys list --all",
+        )
+    return named if keys.is_digest(named) else keys.digest_of(named)
+
+
 def is_id(named: str) -> bool:
     """Tell whether a text is an id or the beginning of one; keys are longer."""
     return re.fullmatch(_ID, named, re.ASCII) is not None
+
+
+def _unknown() -> KeyNotFoundError:
+    return KeyNotFoundError(
+        "There is no such key on this stage.",
+        reason="none was made with this value or id, or it was made on another stage",
+        hint="List them with: triggers keys list --all",
+    )

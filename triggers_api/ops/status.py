@@ -101,7 +101,7 @@ def missing(aws: Aws, stack: Stack) -> Iterator[Finding]:
     if gone:
         message = f"Deleted by hand, though part of the stack {stack.name}: {', '.join(gone)}."
         fix = (
-            "Run triggers destroy, which keeps the tables that are left, and deploy with --adopt: "
+            "Run triggers destroy, which keeps the tables that are left, then triggers deploy --adopt: "
             "the API gets a new address."
         )
         yield Finding("resources", State.WARNING, message, fix)

@@ -37,5 +37,7 @@ def revoke(key: str, target: Target) -> Result:
     if error is None:
         return Result(_CHECK, True, milliseconds, expected)
     key_id = digest_of(key).removeprefix("sha256:")[:12]
-    fix = f"triggers keys revoke {key_id}; else it ends by itself within {LIFETIME_SECONDS // 60} minutes."
+    fix = (
+        f"It ends by itself within {LIFETIME_SECONDS // 60} minutes; at once by triggers keys revoke {key_id}"
+    )
     return Result(_CHECK, False, milliseconds, expected, f"{error.message} {error.reason}".strip(), fix)

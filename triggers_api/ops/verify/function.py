@@ -10,7 +10,8 @@ from triggers_api.ops.verify.live import Live
 from triggers_api.ops.verify.look import Check, Look, Value
 
 _ARCHITECTURE = (
-    "Deploy it for the other processor with triggers deploy --architecture, and then for this one."
+    "Deploy it for the other processor, and then for this one: triggers deploy --architecture arm64, "
+    "triggers deploy --architecture x86_64."
 )
 _READY = "Active, last update Successful"
 _NOT_READY = (

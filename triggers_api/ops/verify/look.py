@@ -23,8 +23,8 @@ Value = str | frozenset[str]
 
 _NOT_THERE = {"ResourceNotFoundException", "NoSuchEntity", "NotFoundException", "TableNotFoundException"}
 _MADE_ANEW = (
-    "What was deleted by hand comes back with a new stack: triggers destroy, then triggers deploy "
-    "(with --adopt where tables are left)."
+    "What was deleted by hand comes back with a new stack: triggers destroy, then triggers deploy --adopt; "
+    "without --adopt where no table is left."
 )
 _NOT_UNDERSTOOD = (
     "Verify again; if it stays so, look at the resource itself, and report it as an error of this program."
