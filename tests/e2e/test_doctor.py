@@ -53,7 +53,7 @@ def test_for_a_person_each_finding_is_a_line(rehearsal: Rehearsal) -> None:
     done = rehearsal.run("doctor", "--stage", "test")
     assert done.returncode == 0, said(done)
     assert "There is no stack triggers-api-test yet" in done.stdout
-    assert done.stderr == ""
+    assert done.stderr == "Deploying can work.\n"
 
 
 def test_a_user_who_lacks_permissions_is_told_which(rehearsal: Rehearsal) -> None:
