@@ -63,12 +63,7 @@ def doctor(
     can_deploy = all(finding.state is not State.FAILED for finding in findings)
     if as_json:
         shown = [
-            {
-                "check": one.check,
-                "state": one.state,
-                "message": one.message,
-                "fix": one.fix or None,
-            }
+            {"check": one.check, "state": one.state, "message": one.message, "fix": one.fix or None}
             for one in findings
         ]
         console.answer_json({"can_deploy": can_deploy, "findings": shown})
