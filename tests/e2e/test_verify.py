@@ -406,7 +406,7 @@ def test_its_request_is_in_the_log_and_refused(stage: Stage) -> None:
 def test_a_defect_fails_its_own_check(stage: Stage, defect: Defect, broken: set[str], saw: str) -> None:
     with defect(stage):
         found = stage.failed()
-    assert found.keys() == broken
+    assert found.keys() == broken, found
     own = next(name for name in found if not name.startswith("request: "))
     assert saw in found[own]["saw"]
 
