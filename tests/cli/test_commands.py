@@ -13,6 +13,8 @@ from triggers_api.version import VERSION
 AS_MODULE = (sys.executable, "-m", "triggers_api")
 PROGRAMS = pytest.mark.parametrize("program", [(TRIGGERS,), AS_MODULE], ids=["script", "module"])
 
+GROUPS = pytest.mark.parametrize("group", [(), ("keys",), ("logs",)], ids=["triggers", "keys", "logs"])
+
 
 @PROGRAMS
 def test_the_version(program: tuple[str, ...]) -> None:
@@ -26,6 +28,21 @@ def test_help_lists_the_commands(program: tuple[str, ...]) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     commands = done.stdout.partition("Commands:")[2].splitlines()
     assert {"dev", "openapi"} <= {line.split()[0] for line in commands if line.strip()}
+
+
+@GROUPS
+def test_without_a_command_the_help_page_is_shown_and_no_error(group: tuple[str, ...]) -> None:
+    done = run(*group)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == run(*group, "--help").stdout
+
+
+@GROUPS
+def test_what_a_list_of_commands_says_of_each_is_not_cut_off(group: tuple[str, ...]) -> None:
+    lines = run(*group, "--help").stdout.partition("Commands:")[2].splitlines()
+    assert lines
+    assert [line for line in lines if line and not line.endswith(".")] == []
+    assert [line for line in lines if line.endswith("...")] == []
 
 
 @pytest.mark.parametrize("command", ["dev", "openapi"])

@@ -43,11 +43,11 @@ def waits(seconds: int) -> dict[str, Any]:
     }
 
 
-def create_stack(rehearsal: Rehearsal, stage: str, template: dict[str, Any]) -> str:
-    """Make a stack that has the name of a stage's, and return its id."""
+def create_stack(rehearsal: Rehearsal, stage: str, template: dict[str, Any], *, name: str = "") -> str:
+    """Make a stack of a stage, where no name is given with the stage's own, and return its id."""
     parameters = [{"ParameterKey": "Stage", "ParameterValue": stage}] if "Parameters" in template else []
     made = rehearsal.emulator.client("cloudformation").create_stack(
-        StackName=stack_name(stage), TemplateBody=json.dumps(template), Parameters=parameters
+        StackName=name or stack_name(stage), TemplateBody=json.dumps(template), Parameters=parameters
     )
     return str(made["StackId"])
 
@@ -205,6 +205,17 @@ def test_an_empty_stack_in_which_another_programs_change_set_waits_is_left_alone
     done = rehearsal.run("destroy", "--stage", "waiting", "--confirm", stack_name("waiting"), "--json")
     assert (done.returncode, error_of(done)["code"]) == (1, "STACK_MISSING")
     assert traces(rehearsal.emulator) == before
+
+
+def test_the_fix_after_guided_questions_names_the_stack_that_was_answered(rehearsal: Rehearsal) -> None:
+    create_stack(rehearsal, "guided", waits(3600), name="our-inbox")
+    answers = {"Stack name [": "our-inbox", "AWS Region [": "us-east-1", "Confirm changes": ""}
+    answers |= {"Allow the creation": "", "Disable rollback": "", "Save arguments": "n"}
+    replies = [(question, f"{answer}\n") for question, answer in answers.items()]
+    session = rehearsal.on_terminal("deploy", "--guided", "--stage", "guided", replies=replies)
+    assert session.code == 3, session.screen
+    assert "our-inbox is busy" in session.screen
+    assert "triggers status --stage guided --region us-east-1 --stack-name our-inbox" in session.screen
 
 
 def test_a_stack_of_another_stage_is_left_alone(rehearsal: Rehearsal) -> None:

@@ -1,6 +1,7 @@
 """`triggers deploy` tries what it has deployed; the harness puts back what the emulator leaves out."""
 
 import json
+import signal
 import subprocess
 from typing import Any
 
@@ -51,6 +52,18 @@ def test_it_waits_until_the_api_is_there_and_all_checks_pass(
     assert len(smoke["checks"]) == 27
     table = rehearsal.emulator.client("dynamodb").scan(TableName=f"triggers-api-keys-{STAGE}")
     assert [key["is_active"] for key in table["Items"]] == [{"BOOL": False}]
+
+
+def test_ctrl_c_in_it_says_that_the_stack_is_deployed_and_how_to_try_it_again(
+    rehearsal: Rehearsal, deployed: subprocess.CompletedProcess[str]
+) -> None:
+    with rehearsal.started("deploy", "--stage", STAGE, "--yes") as process:
+        assert process.stderr is not None
+        assert any(line.startswith("Smoke test of ") for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert errors.endswith(f"The stack is deployed; to try it again: triggers smoke --stage {STAGE}\n")
 
 
 def test_a_failure_ends_with_6_says_where_to_look_and_the_stack_stays(

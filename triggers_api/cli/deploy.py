@@ -194,8 +194,8 @@ def _smoke(target: Target, url: str, *, changed: bool, as_json: bool) -> None:
     key = config.api_key(None)
     settling = _SETTLING_SECONDS if changed else 0
     options = SmokeOptions(url, None if key is None else key.value, target, settling=settling)
-    console.say(f"Smoke test of {url}, with {'TRIGGERS_API_KEY' if key else 'a key of its own'}.")
     try:
+        console.say(f"Smoke test of {url}, with {'TRIGGERS_API_KEY' if key else 'a key of its own'}.")
         with interrupts_told(OF_A_SMOKE_TEST), closing(results_of(options, notice=notice)) as progress:
             results = counted(progress, options.total, "Smoke test")
     except KeyboardInterrupt:
