@@ -130,8 +130,8 @@ class Rehearsal:
                 stderr=subprocess.PIPE,
                 text=True,
                 start_new_session=True,
-                # A shell's background job ignores Ctrl-C, and what it starts inherits that.
-                preexec_fn=_hear_ctrl_c,  # noqa: PLW1509 - nothing here is a thread that holds a lock
+                # A shell's background job ignores Ctrl-C, nohup a hang-up; what they start inherits that.
+                preexec_fn=_hear_signals,  # noqa: PLW1509 - nothing here is a thread that holds a lock
             )
             try:
                 yield process
@@ -246,8 +246,9 @@ def copy_checkout(folder: Path) -> Path:
     return folder
 
 
-def _hear_ctrl_c() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def _hear_signals() -> None:
+    for one in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(one, signal.SIG_DFL)
 
 
 def _uv(*arguments: str) -> None:
