@@ -147,7 +147,7 @@ class Rehearsal:
         left = [path.name for name in ("work", "tmp") for path in (self.folder / name).iterdir()]
         # uv locks the environment that it works in by a file there, which it leaves.
         left = [name for name in left if not name.startswith("uv-")]
-        assert left == [], "a command left something behind"
+        assert left == [], f"a command left something behind: {left}"
 
     def make_folders(self) -> None:
         """Make home, working directory and the folder of temporary files."""

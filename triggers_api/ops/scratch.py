@@ -10,13 +10,22 @@ from triggers_api.errors import LocalEnvironmentError
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Give an empty folder that is gone afterwards; `LocalEnvironmentError` where none can be made."""
+    """Give an empty folder that is gone afterwards; `LocalEnvironmentError` where none can be made.
+
+    A Ctrl-C while it is removed does not leave a part of it; a second one may.
+    """
     try:
         folder = tempfile.TemporaryDirectory(prefix="triggers-", ignore_cleanup_errors=True)
     except OSError as error:
         raise no_room(error) from error
-    with folder as path:
-        yield Path(path)
+    try:
+        yield Path(folder.name)
+    finally:
+        try:
+            folder.cleanup()
+        except KeyboardInterrupt:
+            folder.cleanup()
+            raise
 
 
 def no_room(error: OSError) -> LocalEnvironmentError:
