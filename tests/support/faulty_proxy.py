@@ -1,4 +1,7 @@
-"""A proxy in front of DynamoDB Local that does what networks do, to the requests that a test names."""
+"""A proxy in front of DynamoDB Local that does what networks do, to the requests that a test names.
+
+An emulated CloudFormation can be behind it, too.
+"""
 
 import http.client
 import json
@@ -31,6 +34,7 @@ Fault = (
     Literal[
         "none",
         "lose reply",
+        "hold reply",
         "hang",
         "drip body",
         "drip head",
@@ -65,7 +69,11 @@ class FaultyProxy:
         self._upstream = urlsplit(upstream)
         self._plan: deque[Fault] = deque()
         self._forever: Fault = "none"
+        self._of = b""
         self.requests = 0
+        """Since the plan was made, of those that it is for."""
+        self.held = 0
+        """How many wait for an answer that does not come."""
         self.targets: set[str] = set()
         self.over = threading.Event()
         proxy = self
@@ -82,30 +90,34 @@ class FaultyProxy:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
-    def plan(self, *faults: Fault, forever: Fault = "none") -> None:
-        """Say what happens to the next requests, and to all after them."""
-        self._plan, self._forever = deque(faults), forever
+    def plan(self, *faults: Fault, forever: Fault = "none", of: bytes = b"") -> None:
+        """Say what happens to the next requests, and to all after them; `of`: to those with this in them."""
+        self._plan, self._forever, self._of = deque(faults), forever, of
         self.requests = 0
 
     def _serve(self, request: BaseHTTPRequestHandler) -> None:
-        self.requests += 1
         self.targets.add(request.path)
-        fault = self._plan.popleft() if self._plan else self._forever
         body = request.rfile.read(int(request.headers["Content-Length"]))
+        fault: Fault = "none"
+        if self._of in body:
+            fault = self._plan.popleft() if self._plan else self._forever
+            self.requests += 1
         request.close_connection = True
         if fault == "reset":
             return
         if fault == "hang":
-            self.over.wait(60)
+            self._hold()
             return
-        if fault == "slow":
-            self.over.wait(0.4)
         if fault in _BEFORE_AN_ECHO:
             request.wfile.write(_BEFORE_AN_ECHO[fault] + body)
-            return
-        if (made_up := _made_up(fault, body)) is not None:
+        elif (made_up := _made_up(fault, body)) is not None:
             self._reply(request, *made_up, fault)
-            return
+        else:
+            self._forward(request, body, fault)
+
+    def _forward(self, request: BaseHTTPRequestHandler, body: bytes, fault: Fault) -> None:
+        if fault == "slow":
+            self.over.wait(0.4)
         connection = http.client.HTTPConnection(self._upstream.netloc, timeout=30)
         connection.request("POST", request.path, body, dict(request.headers))
         answer = connection.getresponse()
@@ -119,8 +131,15 @@ class FaultyProxy:
             reply = reply[: len(reply) // 2]
         elif fault == "damaged body":
             reply = b'{"Damaged":1}'
+        if fault == "hold reply":
+            self._hold()
         if fault != "lose reply":
             self._reply(request, answer.status, headers, reply, fault)
+
+    def _hold(self) -> None:
+        self.held += 1
+        self.over.wait(60)
+        self.held -= 1
 
     def _reply(
         self, request: BaseHTTPRequestHandler, status: int, headers: dict[str, str], body: bytes, fault: Fault

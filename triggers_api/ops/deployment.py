@@ -278,9 +278,18 @@ class _Deployment:
             return
         stack = self._cloudformation.described(change_set.stack_id)
         disable_rollback = self._options.disable_rollback and not adopts
-        events = self._cloudformation.execute(change_set, disable_rollback=disable_rollback)
+        at_work = Step("apply", f"CloudFormation is at work on {self._name}.")
+        try:
+            events = self._cloudformation.execute(change_set, disable_rollback=disable_rollback)
+        except KeyboardInterrupt:
+            # The answer is lost; whether CloudFormation has begun, the stack tells.
+            now = self._cloudformation.described(stack.id)
+            if (now.status, now.changed_at) != (stack.status, stack.changed_at):
+                made.executed()
+                yield at_work
+            raise
         made.executed()
-        yield Step("apply", f"CloudFormation is at work on {self._name}.")
+        yield at_work
         yield from followed(self._cloudformation, events, stack, self._aws, _DONE)
         if not adopts:
             yield self._outcome(self._cloudformation.described(stack.id), changed=True, first=first)
