@@ -144,8 +144,11 @@ class FaultyProxy:
     def _reply(
         self, request: BaseHTTPRequestHandler, status: int, headers: dict[str, str], body: bytes, fault: Fault
     ) -> None:
-        head = f"HTTP/1.1 {status} X\r\n" + "".join(
-            f"{name}: {value}\r\n" for name, value in headers.items() if name.lower() != "transfer-encoding"
+        # Unsaid, the client might use the connection again before it sees its end, and that is another fault.
+        head = f"HTTP/1.1 {status} X\r\nConnection: close\r\n" + "".join(
+            f"{name}: {value}\r\n"
+            for name, value in headers.items()
+            if name.lower() not in {"connection", "transfer-encoding"}
         )
         if "content-length" not in {name.lower() for name in headers}:
             head += f"Content-Length: {len(body)}\r\n"
