@@ -136,7 +136,7 @@ class Keys:
         try:
             record = self._find(named)
         except KeyNotFoundError:
-            if re.fullmatch(_ID, named, re.ASCII):
+            if is_id(named):
                 raise
             return Shown(None, "unknown: no key with this value was ever made here", admitted=False)
         state = state_of(record, self.now)
@@ -217,7 +217,7 @@ class Keys:
         return record
 
     def _digest(self, named: str) -> str:
-        return self._digest_with_id(named) if re.fullmatch(_ID, named, re.ASCII) else _digest_of(named)
+        return self._digest_with_id(named) if is_id(named) else _digest_of(named)
 
     def _digest_with_id(self, named: str) -> str:
         """Return the digest of the one key with this id, readable or damaged."""
@@ -247,7 +247,7 @@ def _later(now: int, seconds: int) -> str:
 
 def _typing_error(named: str) -> str | None:
     """Say why a text can be no key, id or digest; a key that an operator chose may be as it likes."""
-    if re.fullmatch(_ID, named, re.ASCII) or keys.is_digest(named):
+    if is_id(named) or keys.is_digest(named):
         return None
     if re.fullmatch(r"[0-9a-f]{1,3}", named, re.ASCII):
         return "of an id at least 4 characters are needed"
