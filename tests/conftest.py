@@ -12,13 +12,13 @@ from tests.support import dynamodb_local
 from tests.support.clock import FakeClock
 from triggers_api.core.events import EventStore
 from triggers_api.core.keys import KeyStore
-from triggers_api.ops.tables import create_missing_tables
-from triggers_api.store.dynamodb import DynamoDB
-from triggers_api.store.dynamodb_events import DynamoEventStore
-from triggers_api.store.dynamodb_keys import DynamoKeyStore
-from triggers_api.store.sqlite import Database
-from triggers_api.store.sqlite_events import SqliteEventStore
-from triggers_api.store.sqlite_keys import SqliteKeyStore
+from triggers_api.ops.dev_tables import create_missing_tables
+from triggers_api.store.dynamodb.client import DynamoDB
+from triggers_api.store.dynamodb.events import DynamoEventStore
+from triggers_api.store.dynamodb.keys import DynamoKeyStore
+from triggers_api.store.sqlite.database import Database
+from triggers_api.store.sqlite.events import SqliteEventStore
+from triggers_api.store.sqlite.keys import SqliteKeyStore
 
 pytest_plugins = ["tests.support.promises"]
 

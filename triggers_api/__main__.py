@@ -1,5 +1,5 @@
 """`python -m triggers_api` is the command `triggers`."""
 
-from triggers_api.cli.entry import main
+from triggers_api.cli.main import main
 
 main()

@@ -29,7 +29,7 @@ from mangum import Mangum
 from triggers_api.api import logs
 from triggers_api.api.app import create_app
 from triggers_api.api.auth import Authenticator
-from triggers_api.api.proxy import guarded
+from triggers_api.api.lambda_event import guarded
 from triggers_api.api.service import Service
 from triggers_api.core.events import EventStore
 from triggers_api.core.ids import EventIds
@@ -43,18 +43,18 @@ from triggers_api.settings import Settings
 def build_stores(settings: Settings) -> tuple[EventStore, KeyStore]:
     """Return the two stores; an adapter that is not used is not imported."""
     if settings.table_events and settings.table_keys:
-        from triggers_api.store.dynamodb import DynamoDB  # noqa: PLC0415 - only where it is used
-        from triggers_api.store.dynamodb_events import DynamoEventStore  # noqa: PLC0415 - only where it is used
-        from triggers_api.store.dynamodb_keys import DynamoKeyStore  # noqa: PLC0415 - only where it is used
+        from triggers_api.store.dynamodb.client import DynamoDB  # noqa: PLC0415 - only where it is used
+        from triggers_api.store.dynamodb.events import DynamoEventStore  # noqa: PLC0415 - only where it is used
+        from triggers_api.store.dynamodb.keys import DynamoKeyStore  # noqa: PLC0415 - only where it is used
 
         dynamodb = DynamoDB(region=settings.region, endpoint_url=settings.dynamodb_endpoint_url)
         return DynamoEventStore(dynamodb, settings.table_events), DynamoKeyStore(
             dynamodb, settings.table_keys
         )
 
-    from triggers_api.store.sqlite import Database  # noqa: PLC0415 - only where it is used
-    from triggers_api.store.sqlite_events import SqliteEventStore  # noqa: PLC0415 - only where it is used
-    from triggers_api.store.sqlite_keys import SqliteKeyStore  # noqa: PLC0415 - only where it is used
+    from triggers_api.store.sqlite.database import Database  # noqa: PLC0415 - only where it is used
+    from triggers_api.store.sqlite.events import SqliteEventStore  # noqa: PLC0415 - only where it is used
+    from triggers_api.store.sqlite.keys import SqliteKeyStore  # noqa: PLC0415 - only where it is used
 
     database = Database(settings.sqlite_folder)
     return SqliteEventStore(database), SqliteKeyStore(database)

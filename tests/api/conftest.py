@@ -11,11 +11,11 @@ from tests.api.driver import Api, Door
 from tests.conftest import REGION, Stores, Tables
 from tests.support.clock import FakeClock
 from tests.support.tables import empty
-from triggers_api.ops.tables import create_missing_tables
-from triggers_api.store.dynamodb import DynamoDB
-from triggers_api.store.dynamodb_events import DynamoEventStore
-from triggers_api.store.dynamodb_keys import DynamoKeyStore
-from triggers_api.store.sqlite_events import SqliteEventStore
+from triggers_api.ops.dev_tables import create_missing_tables
+from triggers_api.store.dynamodb.client import DynamoDB
+from triggers_api.store.dynamodb.events import DynamoEventStore
+from triggers_api.store.dynamodb.keys import DynamoKeyStore
+from triggers_api.store.sqlite.events import SqliteEventStore
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from tests.support.event_loop import event_loop
 from tests.support.pages import Query
 from triggers_api.api.app import create_app
 from triggers_api.api.auth import Authenticator
-from triggers_api.api.proxy import guarded
+from triggers_api.api.lambda_event import guarded
 from triggers_api.api.service import Service
 from triggers_api.core.ids import EventIds
 from triggers_api.core.inbox import Inbox

@@ -9,9 +9,9 @@ from tests.conftest import REGION, Stores, Tables
 from tests.support import faulty_proxy
 from tests.support.clock import FakeClock
 from tests.support.faulty_proxy import FaultyProxy
-from triggers_api.store.dynamodb import DynamoDB
-from triggers_api.store.dynamodb_events import DynamoEventStore
-from triggers_api.store.dynamodb_keys import DynamoKeyStore
+from triggers_api.store.dynamodb.client import DynamoDB
+from triggers_api.store.dynamodb.events import DynamoEventStore
+from triggers_api.store.dynamodb.keys import DynamoKeyStore
 
 KEY = [("Idempotency-Key", "one-of-a-kind")]
 

@@ -11,7 +11,7 @@ from tests.api.driver import Api
 from tests.conftest import REGION, Stores, Tables
 from tests.support.clock import FakeClock
 from triggers_api.core.keys import digest_of, generate
-from triggers_api.store.sqlite import FILE_NAME
+from triggers_api.store.sqlite.database import FILE_NAME
 
 DAMAGED: dict[str, dict[str, Any]] = {
     "is_active is missing": {"is_active": None},

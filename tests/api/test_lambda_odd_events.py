@@ -10,7 +10,7 @@ from tests.api.driver import Api, lambda_handler
 from tests.api.lambda_events import LambdaContext, checked, rest_event
 from tests.conftest import Stores
 from tests.support.clock import FakeClock
-from triggers_api.api.proxy import guarded
+from triggers_api.api.lambda_event import guarded
 
 Handler = Callable[[object], dict[str, Any]]
 

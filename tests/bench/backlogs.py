@@ -9,9 +9,9 @@ from tests.bench.bench import client
 from triggers_api.core.events import Event, Position
 from triggers_api.core.ids import EventIds, created_at
 from triggers_api.core.times import seconds, system_clock
-from triggers_api.store.dynamodb_items import item_of
-from triggers_api.store.sqlite import Database
-from triggers_api.store.sqlite_events import _insert
+from triggers_api.store.dynamodb.items import item_of
+from triggers_api.store.sqlite.database import Database
+from triggers_api.store.sqlite.events import _insert
 
 T = TypeVar("T")
 

@@ -14,9 +14,9 @@ from tests.bench.tls import in_front_of, make_certificate, trust
 from tests.support import dynamodb_local
 from tests.support.rehearsal import REGION
 from triggers_api.core.keys import KeyRecord, digest_of, generate
-from triggers_api.ops.tables import events_table, keys_table
-from triggers_api.store.dynamodb import DynamoDB
-from triggers_api.store.dynamodb_keys import DynamoKeyStore
+from triggers_api.ops.dev_tables import events_table, keys_table
+from triggers_api.store.dynamodb.client import DynamoDB
+from triggers_api.store.dynamodb.keys import DynamoKeyStore
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from tests.bench.cost_inputs import PRICES, InputError, load_figures, load_price
 from tests.bench.cost_model import Kept, Service, Size
 from tests.bench.cost_tables import choices, million_events, time
 from tests.recordings import GUIDE, with_text
-from triggers_api.ops.template import Template
+from triggers_api.ops.cloudformation.template import Template
 
 MARK = "<!-- computed: {} -->"
 END = "<!-- end of the computation -->"

@@ -14,7 +14,7 @@ from tests.bench.lambda_requests import ingest, kilobyte_body
 from tests.bench.processes import Function
 from tests.bench.samples import Row, Sample, Tick, interleaved, part
 from tests.bench.subjects import ENTRIES, Subject, number_of_files
-from triggers_api.ops.build import zipped_bytes
+from triggers_api.ops.build.artifact import zipped_bytes
 
 _WARM_UP = 50
 _BATCH = 50

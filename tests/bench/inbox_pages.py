@@ -18,10 +18,10 @@ from triggers_api.core.ids import EventIds
 from triggers_api.core.inbox import Inbox
 from triggers_api.core.keys import KeyRecord, digest_of
 from triggers_api.core.times import system_clock
-from triggers_api.store.dynamodb import DynamoDB
-from triggers_api.store.dynamodb_events import DynamoEventStore
-from triggers_api.store.sqlite import Database
-from triggers_api.store.sqlite_events import SqliteEventStore
+from triggers_api.store.dynamodb.client import DynamoDB
+from triggers_api.store.dynamodb.events import DynamoEventStore
+from triggers_api.store.sqlite.database import Database
+from triggers_api.store.sqlite.events import SqliteEventStore
 
 LIMIT = 50
 SHORT = 1_000

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.support.rehearsal import CHECKOUT, REGION, sam_folder
 from tests.support.tool_env import tool
-from triggers_api.ops.build import build
+from triggers_api.ops.build.artifact import build
 
 BASELINE = Path(__file__).with_name("baseline")
 ENTRIES = Path(__file__).with_name("entries")

@@ -8,11 +8,11 @@ import pytest
 from rich.console import Console
 
 from tests.support.stubbed_aws import make_target
-from triggers_api.cli import console
-from triggers_api.cli.deploy import say_what_goes_on
-from triggers_api.cli.deploy_progress import JsonReporter, TextReporter, next_steps, resource_table
-from triggers_api.ops.progress import Built, Outcome, Progress, Proposal, Step
-from triggers_api.ops.stack import ChangeSet, StackEvent
+from triggers_api.cli.commands.deploy import say_what_goes_on
+from triggers_api.cli.output import console
+from triggers_api.cli.output.progress import JsonReporter, TextReporter, next_steps, resource_table
+from triggers_api.ops.cloudformation.models import ChangeSet, StackEvent
+from triggers_api.ops.deploy.progress import Built, Outcome, Progress, Proposal, Step
 
 AT = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 IDS = ("TriggersApiDeployment0123456789", "TriggersApiFunctionApiProxyPermissionprod")

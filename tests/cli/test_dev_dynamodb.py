@@ -13,7 +13,7 @@ from tests.conftest import REGION, Tables
 from tests.support import dev_server
 from tests.support.api_client import ApiClient
 from tests.support.dev_server import KEY, running
-from triggers_api.ops.tables import events_table
+from triggers_api.ops.dev_tables import events_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient

@@ -8,8 +8,8 @@ from pathlib import Path
 from tests.support.api_client import ApiClient
 from tests.support.dev_server import on_folder, running
 from triggers_api.core.keys import KeyRecord, digest_of, generate
-from triggers_api.store.sqlite import FILE_NAME, Database
-from triggers_api.store.sqlite_keys import SqliteKeyStore
+from triggers_api.store.sqlite.database import FILE_NAME, Database
+from triggers_api.store.sqlite.keys import SqliteKeyStore
 
 DAY = 24 * 60 * 60
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.key_commands import KeyCommands
-from triggers_api.store.sqlite import FILE_NAME
+from triggers_api.store.sqlite.database import FILE_NAME
 
 KEY = "an-operators-own-key-0123456789"
 

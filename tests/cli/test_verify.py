@@ -13,8 +13,8 @@ from tests.support.dev_server import run
 from tests.support.dynamodb_local import free_port
 from tests.support.sound_stack import LOG_GROUP, SoundStack, logged, refusal
 from tests.support.terminal import run_on_terminal
-from triggers_api.cli import entry
-from triggers_api.cli import verify as command
+from triggers_api.cli import main
+from triggers_api.cli.commands import verify as command
 from triggers_api.ops.verify import traces
 from triggers_api.version import VERSION
 
@@ -105,7 +105,7 @@ class Operator:
     def verifies(self, *arguments: str) -> Done:
         self.monkeypatch.setattr(sys, "argv", ["triggers", "verify", "--stage", "dev", *arguments])
         with pytest.raises(SystemExit) as ended:
-            entry.main()
+            main.main()
         said = self.capsys.readouterr()
         return Done(int(ended.value.code or 0), said.out, said.err)
 

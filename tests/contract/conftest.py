@@ -8,8 +8,8 @@ from tests.conftest import REGION, Tables
 from tests.support import faulty_proxy
 from tests.support.faulty_proxy import FaultyProxy
 from triggers_api.core.events import EventStore
-from triggers_api.store.dynamodb import DynamoDB
-from triggers_api.store.dynamodb_events import DynamoEventStore
+from triggers_api.store.dynamodb.client import DynamoDB
+from triggers_api.store.dynamodb.events import DynamoEventStore
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from tests.bench.tls import in_front_of, make_certificate, trust
 from tests.bench.wire import Call, listening
 from tests.conftest import REGION, Tables
 from triggers_api.core.events import EventStore, PendingQuery
-from triggers_api.store.dynamodb import DynamoDB
-from triggers_api.store.dynamodb_events import DynamoEventStore
-from triggers_api.store.sqlite import Database
-from triggers_api.store.sqlite_events import SqliteEventStore
+from triggers_api.store.dynamodb.client import DynamoDB
+from triggers_api.store.dynamodb.events import DynamoEventStore
+from triggers_api.store.sqlite.database import Database
+from triggers_api.store.sqlite.events import SqliteEventStore
 
 KEY = {"event_id": {"S": "e"}, "created_at": {"S": "2026-01-02T03:04:05.000006Z"}}
 

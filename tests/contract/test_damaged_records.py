@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import REGION, Stores, Tables
 from tests.contract.test_event_store import NOW, ack, add, claim, event, page
 from triggers_api.errors import CorruptRecordError, StoreUnavailableError
-from triggers_api.store.sqlite import FILE_NAME
+from triggers_api.store.sqlite.database import FILE_NAME
 
 DAMAGED_ATTRIBUTES: dict[str, dict[str, Any] | None] = {
     "payload that is no JSON": {"payload": {"S": "{"}},

@@ -10,8 +10,8 @@ from tests.conftest import REGION, Stores, Tables
 from tests.contract.test_event_store import NOW, ack, add, claim, event, page, walk
 from tests.support.faulty_proxy import FaultyProxy
 from triggers_api.core.events import EventStore, PendingQuery
-from triggers_api.store.dynamodb_events import MAX_READS_PER_PAGE
-from triggers_api.store.dynamodb_items import item_of
+from triggers_api.store.dynamodb.events import MAX_READS_PER_PAGE
+from triggers_api.store.dynamodb.items import item_of
 
 
 def test_every_operation_is_one_call(proxied: EventStore, proxy: FaultyProxy) -> None:
@@ -46,7 +46,7 @@ def test_a_page_with_a_filter_that_matches_is_one_call(proxied: EventStore, prox
 def test_a_page_stops_at_its_bound_on_work_and_the_next_one_goes_on(
     proxied: EventStore, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("triggers_api.store.dynamodb_events._MAX_QUERY_LIMIT", 2)
+    monkeypatch.setattr("triggers_api.store.dynamodb.events._MAX_QUERY_LIMIT", 2)
     for _ in range(2 * MAX_READS_PER_PAGE + 1):
         add(proxied, source="b")
     wanted = add(proxied, source="a")

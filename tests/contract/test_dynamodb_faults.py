@@ -59,7 +59,7 @@ def test_throttling_that_asks_for_a_minutes_patience_is_not_waited_for(
 def test_a_page_of_many_reads_ends_at_the_deadline_with_what_it_has(
     proxied: EventStore, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("triggers_api.store.dynamodb_events._MAX_QUERY_LIMIT", 1)
+    monkeypatch.setattr("triggers_api.store.dynamodb.events._MAX_QUERY_LIMIT", 1)
     added = [add(proxied) for _ in range(8)]
     proxy.plan(forever="slow")
     deadline.start(1.0)

@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError
 from tests.conftest import REGION, Tables
 from tests.contract.test_event_store import NOW, ack, add, page
 from tests.support.faulty_proxy import FaultyProxy
-from triggers_api.store.dynamodb import DynamoDB, make_client
-from triggers_api.store.dynamodb_events import DynamoEventStore
-from triggers_api.store.dynamodb_keys import DynamoKeyStore
+from triggers_api.store.dynamodb.client import DynamoDB, make_client
+from triggers_api.store.dynamodb.events import DynamoEventStore
+from triggers_api.store.dynamodb.keys import DynamoKeyStore
 
 REGIONS = ["us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1", "us-iso-east-1"]
 ENVIRONMENTS: list[dict[str, str]] = [

@@ -13,9 +13,9 @@ from tests.conftest import REGION, Stores, Tables
 from tests.support.faulty_proxy import FaultyProxy
 from triggers_api.core.keys import KeyRecord, KeyStore, digest_of
 from triggers_api.errors import CorruptRecordError, StoreUnavailableError
-from triggers_api.store.dynamodb import DynamoDB
-from triggers_api.store.dynamodb_keys import DynamoKeyStore
-from triggers_api.store.sqlite import FILE_NAME
+from triggers_api.store.dynamodb.client import DynamoDB
+from triggers_api.store.dynamodb.keys import DynamoKeyStore
+from triggers_api.store.sqlite.database import FILE_NAME
 
 EARLY = "2026-11-01T00:00:00.000000Z"
 LATE = "2036-11-01T00:00:00.000000Z"

@@ -13,7 +13,7 @@ import pytest
 
 from triggers_api.core import deadline
 from triggers_api.errors import StoreUnavailableError
-from triggers_api.store.sqlite import Database
+from triggers_api.store.sqlite.database import Database
 
 FULL = 2
 

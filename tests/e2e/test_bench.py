@@ -15,8 +15,8 @@ from tests.bench.subjects import BASELINE, baseline_versions, lambda_variables, 
 from tests.conftest import REGION
 from tests.support.rehearsal import CHECKOUT
 from triggers_api.core.keys import KeyRecord, digest_of, generate
-from triggers_api.store.dynamodb import DynamoDB
-from triggers_api.store.dynamodb_keys import DynamoKeyStore
+from triggers_api.store.dynamodb.client import DynamoDB
+from triggers_api.store.dynamodb.keys import DynamoKeyStore
 
 NUMBERS = {"zero": 0, "price": 19.99, "large": 9_007_199_254_740_993, "list": [1, 2.5, None, True]}
 PAYLOAD = {"numbers": NUMBERS, "text": "Grüße, 世界", "nothing": {}}

@@ -18,10 +18,10 @@ from tests.conftest import REGION, Tables
 from tests.support.rehearsal import CHECKOUT
 from triggers_api.core.keys import KeyRecord, digest_of
 from triggers_api.errors import BuildError
-from triggers_api.ops.build import Artifact, build, find_uv
-from triggers_api.ops.bytecode import find_interpreter
-from triggers_api.store.dynamodb import DynamoDB
-from triggers_api.store.dynamodb_keys import DynamoKeyStore
+from triggers_api.ops.build.artifact import Artifact, build, find_uv
+from triggers_api.ops.build.bytecode import find_interpreter
+from triggers_api.store.dynamodb.client import DynamoDB
+from triggers_api.store.dynamodb.keys import DynamoKeyStore
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -140,7 +140,7 @@ ENDPOINTS = {
 ADDRESSES = """
 import json, os
 from botocore.config import Config
-from triggers_api.store.dynamodb import make_client
+from triggers_api.store.dynamodb.client import make_client
 def url(region):
     client, _ = make_client(region=region, endpoint_url=None, config=Config())
     return client.meta.endpoint_url
@@ -169,7 +169,7 @@ def of_sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The artifact for the tests' own Python, as a machine makes it that lacks that Python."""
     folder = tmp_path_factory.mktemp("of-sources") / "artifact"
     with pytest.MonkeyPatch.context() as machine:
-        machine.setattr("triggers_api.ops.build.find_interpreter", lambda *_: None)
+        machine.setattr("triggers_api.ops.build.artifact.find_interpreter", lambda *_: None)
         build(folder, runtime=OWN[0], architecture=OWN[1])
     return folder
 

@@ -17,7 +17,7 @@ from tests.support.api_client import ApiClient
 from tests.support.cloudformation_gaps import restore
 from tests.support.faulty_proxy import Fault
 from tests.support.rehearsal import REGION, Rehearsal, error_of, said, stack_name, traces
-from triggers_api.ops.tables import create_missing_tables
+from triggers_api.ops.dev_tables import create_missing_tables
 
 pytestmark = pytest.mark.timeout(600)
 

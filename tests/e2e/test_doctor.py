@@ -9,7 +9,7 @@ import pytest
 
 from tests.support import ministack
 from tests.support.rehearsal import Rehearsal, said, sam_folder, traces
-from triggers_api.ops import permissions
+from triggers_api.ops.doctor import permissions
 
 pytestmark = pytest.mark.timeout(600)
 

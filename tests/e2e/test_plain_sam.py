@@ -14,7 +14,7 @@ from tests.support.api_client import ApiClient
 from tests.support.cloudformation_gaps import restore
 from tests.support.rehearsal import CHECKOUT, Rehearsal, copy_checkout, said, sam_folder, stack_name
 from tests.support.terminal import run_on_terminal
-from triggers_api.ops.template import Template
+from triggers_api.ops.cloudformation.template import Template
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -134,7 +134,7 @@ def test_sam_validates_the_template_as_the_requirements_type_it(checkout: Checko
 
 def test_sam_build_makes_the_artifact_that_the_builder_makes(checkout: Checkout, built: Path) -> None:
     out = checkout.folder / "out"
-    checkout.run(sys.executable, "-m", "triggers_api.ops.build", str(out))
+    checkout.run(sys.executable, "-m", "triggers_api.ops.build.artifact", str(out))
     expected, found = contents(out), contents(built)
     assert len(expected) > 100
     assert found.keys() == expected.keys()

@@ -60,7 +60,7 @@ def test_calls_that_meet_across_processes_are_answered_as_if_one_came_after_anot
 _OPENS_EACH = """
 import sys, time
 from pathlib import Path
-from triggers_api.store.sqlite import Database
+from triggers_api.store.sqlite.database import Database
 for number in range(60):
     time.sleep(max(0, float(sys.argv[2]) + number * 0.03 - time.time()))
     database = Database(Path(sys.argv[1], str(number)))

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.template import PATH
 from tests.support.tool_env import tool
-from triggers_api.ops import sam
+from triggers_api.ops.deploy import sam
 
 CFN_LINT = "cfn-lint==1.58.0"
 CHECKOV = "checkov==3.3.30"

@@ -19,7 +19,7 @@ from tests.conftest import Stores
 from tests.promises.model import FORBIDDEN, INVALID, SECOND, Key, Model, Refusal, Sent, State
 from tests.support.clock import FakeClock
 from triggers_api.core.keys import generate
-from triggers_api.ops.keys import Keys
+from triggers_api.ops.keys.operations import Keys
 
 SOURCES = st.sampled_from(["shop", "billing", "ж"])
 LIFETIMES = st.sampled_from([None, None, 20, 3600, 5 * 86_400])

@@ -7,9 +7,9 @@ from typing import TypeVar
 from tests.api.driver import Api
 from tests.conftest import REGION, Stores, Tables
 from tests.support.witness import Asked, Reply, Send
-from triggers_api.store.dynamodb import DynamoDB
-from triggers_api.store.dynamodb_events import DynamoEventStore
-from triggers_api.store.dynamodb_keys import DynamoKeyStore
+from triggers_api.store.dynamodb.client import DynamoDB
+from triggers_api.store.dynamodb.events import DynamoEventStore
+from triggers_api.store.dynamodb.keys import DynamoKeyStore
 
 T = TypeVar("T")
 

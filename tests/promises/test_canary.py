@@ -22,10 +22,10 @@ from tests.support.failing_events import FailingEvents
 from tests.support.promises import Tried
 from tests.support.service_log import written
 from triggers_api.core.keys import KeyRecord, digest_of
-from triggers_api.store.dynamodb import DynamoDB
-from triggers_api.store.dynamodb_events import DynamoEventStore
-from triggers_api.store.sqlite import FILE_NAME, Database
-from triggers_api.store.sqlite_events import SqliteEventStore
+from triggers_api.store.dynamodb.client import DynamoDB
+from triggers_api.store.dynamodb.events import DynamoEventStore
+from triggers_api.store.sqlite.database import FILE_NAME, Database
+from triggers_api.store.sqlite.events import SqliteEventStore
 
 CANARY = "canary-e0d4"
 PAYLOAD = {"secret": CANARY, CANARY: [CANARY], "long": CANARY * 200}

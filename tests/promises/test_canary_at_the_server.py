@@ -16,9 +16,9 @@ from tests.support.api_client import Answer, ApiClient
 from tests.support.faulty_proxy import Fault
 from tests.support.promises import Tried
 from triggers_api.core.keys import KeyRecord, digest_of
-from triggers_api.ops.tables import create_missing_tables
-from triggers_api.store.dynamodb import DynamoDB
-from triggers_api.store.dynamodb_keys import DynamoKeyStore
+from triggers_api.ops.dev_tables import create_missing_tables
+from triggers_api.store.dynamodb.client import DynamoDB
+from triggers_api.store.dynamodb.keys import DynamoKeyStore
 
 CANARY = "canary-7c19"
 KEY = "My-Own-Canary_9876543210-abcde"

@@ -27,7 +27,7 @@ from tests.support.clock import FakeClock
 from tests.support.pages import Query, walk
 from tests.support.promises import Tried
 from tests.support.witness import NO_ANSWER, Asked, Send, in_time, over_http
-from triggers_api.ops.tables import create_missing_tables
+from triggers_api.ops.dev_tables import create_missing_tables
 
 CLIENTS = 5
 CRASHES, LONG_CRASHES = {"sqlite": 6, "dynamodb": 2}, {"sqlite": 40, "dynamodb": 12}

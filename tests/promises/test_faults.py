@@ -123,7 +123,7 @@ def test_a_call_that_hangs_is_answered_right_and_in_time(
 @pytest.fixture
 def inbox_of_many(tables: Tables, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> dict[str, Inbox]:
     """Events of two sources by turns, and pages that need a query for every two of them."""
-    monkeypatch.setattr("triggers_api.store.dynamodb_events._MAX_QUERY_LIMIT", 2)
+    monkeypatch.setattr("triggers_api.store.dynamodb.events._MAX_QUERY_LIMIT", 2)
     api = Api(stores_at(tables.endpoint_url, tables), clock, door="lambda")
     events = {
         source: [Stored(f"{source} {n}", api.add({"tag": f"{source} {n}"}, source=source)) for n in range(5)]

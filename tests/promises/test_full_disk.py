@@ -18,9 +18,9 @@ from tests.support.orders import Told
 from tests.support.promises import Tried
 from tests.support.witness import Witness, over_http
 from triggers_api.core.keys import LOCAL_KEY
-from triggers_api.store.sqlite import Database
-from triggers_api.store.sqlite_events import SqliteEventStore
-from triggers_api.store.sqlite_keys import SqliteKeyStore
+from triggers_api.store.sqlite.database import Database
+from triggers_api.store.sqlite.events import SqliteEventStore
+from triggers_api.store.sqlite.keys import SqliteKeyStore
 
 LARGE = "x" * 100_000
 

@@ -17,7 +17,7 @@ from tests.support import dev_server
 from tests.support.api_client import ApiClient
 from tests.support.promises import Reported, Tried
 from tests.support.witness import ANSWER_SECONDS
-from triggers_api.store.sqlite import Database
+from triggers_api.store.sqlite.database import Database
 
 CLIENTS = 8
 PAGE = 20

@@ -17,9 +17,9 @@ from tests.promises.services import stores_at
 from tests.support.clock import FakeClock
 from tests.support.promises import Tried, examples
 from tests.support.tables import empty
-from triggers_api.store.sqlite import Database
-from triggers_api.store.sqlite_events import SqliteEventStore
-from triggers_api.store.sqlite_keys import SqliteKeyStore
+from triggers_api.store.sqlite.database import Database
+from triggers_api.store.sqlite.events import SqliteEventStore
+from triggers_api.store.sqlite.keys import SqliteKeyStore
 
 STEPS = 80
 

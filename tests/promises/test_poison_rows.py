@@ -22,7 +22,7 @@ from tests.support.clock import FakeClock
 from tests.support.promises import Tried, examples
 from tests.support.service_log import written
 from triggers_api.core.events import MAX_PAGE_BYTES
-from triggers_api.store.sqlite import FILE_NAME
+from triggers_api.store.sqlite.database import FILE_NAME
 
 
 def the_rest_is_served(api: Api, ids: list[str], damaged: str) -> None:

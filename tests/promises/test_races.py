@@ -21,7 +21,7 @@ from tests.support.promises import Tried
 from tests.support.races import RACES, run
 from triggers_api.core.keys import KeyRecord, digest_of
 from triggers_api.errors import KeyStateError, StoreUnavailableError
-from triggers_api.ops import keys as key_commands
+from triggers_api.ops.keys import operations as key_commands
 
 ROUNDS = 12
 LONG_ROUNDS = 400

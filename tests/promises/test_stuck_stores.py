@@ -24,7 +24,7 @@ from tests.support.api_client import Answer, ApiClient
 from tests.support.clock import FakeClock
 from tests.support.promises import Tried
 from tests.support.witness import ANSWER_SECONDS
-from triggers_api.store.sqlite import FILE_NAME
+from triggers_api.store.sqlite.database import FILE_NAME
 
 if TYPE_CHECKING:
     from tests.support.faulty_proxy import Fault

@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError, WaiterError
 from tests.support.fake_sam import FakeSam
 from tests.support.stubbed_aws import ACCOUNT, AT, CHANGE_SET, NAME, REGION, make_target
 from triggers_api.ops.aws import Aws
+from triggers_api.ops.cloudformation.template import Template
 from triggers_api.ops.target import Setting, Target
-from triggers_api.ops.template import Template
 
 OUTPUTS = {"ApiId": "abc123", "ApiUrl": "https://abc123.execute-api.eu-west-1.amazonaws.com/dev"}
 IMPORT = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:changeSet/triggers-adopt-1/cccc-3"

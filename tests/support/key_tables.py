@@ -10,7 +10,7 @@ import boto3
 from tests.conftest import REGION
 from tests.support.key_commands import KeyCommands, on_table
 from triggers_api.core.keys import digest_of
-from triggers_api.ops.tables import create_missing_tables
+from triggers_api.ops.dev_tables import create_missing_tables
 
 
 def make_tables(url: str, stage: str) -> KeyCommands:

@@ -22,7 +22,7 @@ from tests.support.cloudformation_gaps import restore
 from tests.support.ministack import Emulator
 from tests.support.terminal import Session, run_on_terminal
 from tests.support.tool_env import tool
-from triggers_api.ops import sam
+from triggers_api.ops.deploy import sam
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 REGION = "us-east-1"

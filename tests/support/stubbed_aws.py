@@ -8,7 +8,7 @@ import boto3
 from botocore.stub import Stubber
 
 from triggers_api.ops.aws import Aws
-from triggers_api.ops.stack import Stack
+from triggers_api.ops.cloudformation.models import Stack
 from triggers_api.ops.target import Setting, Target
 
 REGION = "eu-west-1"

@@ -6,8 +6,8 @@ import pytest
 
 from tests.support.stubbed_aws import AT, StubbedAws
 from triggers_api.errors import PreflightError
-from triggers_api.ops import adoption
-from triggers_api.ops.template import Template
+from triggers_api.ops.cloudformation.template import Template
+from triggers_api.ops.deploy import adopt
 
 NAME = "triggers-api-events-dev"
 WANTED = Template.load().properties_of(["EventsTable"])
@@ -38,7 +38,7 @@ def as_it_is(
     }
     answer = {"ContinuousBackupsDescription": backups}
     aws.answers("dynamodb", "describe_continuous_backups", answer)
-    return adoption.as_they_are(aws, {"EventsTable": NAME}, WANTED)["EventsTable"]
+    return adopt.as_they_are(aws, {"EventsTable": NAME}, WANTED)["EventsTable"]
 
 
 def test_a_table_without_settings_has_none_in_the_import() -> None:
@@ -88,4 +88,4 @@ def test_whether_a_kept_table_is_protected_against_deletion(on: bool) -> None:
     aws = StubbedAws()
     table = {"TableName": NAME, "DeletionProtectionEnabled": on}
     aws.answers("dynamodb", "describe_table", {"Table": table}, {"TableName": NAME})
-    assert adoption.is_protected(aws, NAME) is on
+    assert adopt.is_protected(aws, NAME) is on

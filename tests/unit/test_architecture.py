@@ -105,7 +105,7 @@ def test_the_environment_is_read_in_two_places_only() -> None:
     uses = {name_of(path): sorted(reads_of_environment(tree_of(path))) for path in MODULES}
     assert {name: found for name, found in uses.items() if found} == {
         "cli/config.py": ["os.environ"],
-        "cli/dev.py": ["os.environ.clear()", "os.environ.update(server.environment)"],
+        "cli/commands/dev.py": ["os.environ.clear()", "os.environ.update(server.environment)"],
         "main.py": ["Settings.from_environment(os.environ)"],
     }
 
@@ -131,7 +131,7 @@ def test_a_command_does_not_wait_for_the_others() -> None:
     program = "import sys; from triggers_api.cli.app import make_app; make_app('keys'); print(*sys.modules)"
     imported = run("-c", program).stdout.split()
     commands = {"dev", "doctor", "deploy", "stack", "openapi", "keys"}
-    assert {name for name in commands if f"triggers_api.cli.{name}" in imported} == {"keys"}
+    assert {name for name in commands if f"triggers_api.cli.commands.{name}" in imported} == {"keys"}
 
 
 def test_the_version_waits_for_neither_the_service_nor_rich() -> None:
@@ -143,10 +143,10 @@ def test_the_version_waits_for_neither_the_service_nor_rich() -> None:
 def test_the_lambda_imports_neither_the_commands_nor_the_other_store() -> None:
     lambda_ = {"AWS_LAMBDA_FUNCTION_NAME": "triggers-api-prod", "AUTH_MODE": "aws", "AWS_REGION": "us-east-1"}
     imported = imported_by_main(**TABLES, **lambda_)
-    assert "triggers_api.store.dynamodb_events" in imported
+    assert "triggers_api.store.dynamodb.events" in imported
     assert not roots(imported) & {"typer", "rich", "click", "uvicorn", "sqlite3", "platformdirs", "httpx"}
     assert not roots(imported) & {"boto3", "s3transfer"}
-    unwanted = ("triggers_api.cli", "triggers_api.ops", "triggers_api.store.sqlite")
+    unwanted = ("triggers_api.cli", "triggers_api.ops", "triggers_api.store.sqlite.database")
     assert not [name for name in imported if name.startswith(unwanted)]
 
 
@@ -170,7 +170,7 @@ print(InboxQuery.model_validate({"limit": "7"}).limit, InboxQuery.__pydantic_com
 
 def test_the_local_service_does_not_wait_for_boto3() -> None:
     imported = imported_by_main()
-    assert "triggers_api.store.sqlite_events" in imported
+    assert "triggers_api.store.sqlite.events" in imported
     assert not roots(imported) & {"boto3", "botocore", "typer", "rich", "uvicorn"}
     assert not [name for name in imported if name.startswith(("triggers_api.cli", "triggers_api.ops"))]
 

@@ -8,9 +8,9 @@ import pytest
 
 from tests.support.stubbed_aws import AT, CHANGE_SET, NAME, STACK_ID, StubbedAws, described
 from triggers_api.errors import DeploymentError
-from triggers_api.ops.artifacts import taken_back
-from triggers_api.ops.checks import SAM_STACK
-from triggers_api.ops.cloudformation import CloudFormation
+from triggers_api.ops.cloudformation.client import CloudFormation
+from triggers_api.ops.deploy.preflight import SAM_STACK
+from triggers_api.ops.deploy.uploads import taken_back
 
 BUCKET = "aws-sam-cli-managed-default-samclisourcebucket-1"
 PREFIX = f"{NAME}/"

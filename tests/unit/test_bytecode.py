@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from triggers_api.errors import BuildError
-from triggers_api.ops.bytecode import Interpreter, compile_sources, find_interpreter
+from triggers_api.ops.build.bytecode import Interpreter, compile_sources, find_interpreter
 
 OWN = f"python{sys.version_info.major}.{sys.version_info.minor}"
 OTHER = "python3.99"
@@ -117,7 +117,7 @@ def test_what_does_not_answer_as_a_python_does_is_passed_over(on_path: Path, uv:
 def test_what_does_not_answer_at_all_is_passed_over(
     on_path: Path, uv: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("triggers_api.ops.bytecode._ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr("triggers_api.ops.build.bytecode._ANSWER_SECONDS", 0.2)
     Path(program(on_path / OTHER, "")).write_text("#!/bin/sh\nexec sleep 60\n")
     assert find_interpreter(OTHER, uv) is None
 

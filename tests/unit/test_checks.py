@@ -8,11 +8,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.support.stubbed_aws import AT, NAME, REGION, StubbedAws, described, make_stack
-from triggers_api.ops import checks
-from triggers_api.ops.checks import END_OF_LIFE, SAM_STACK, Finding, State
-from triggers_api.ops.cloudformation import CloudFormation
-from triggers_api.ops.stack import Stack
-from triggers_api.ops.template import Template
+from triggers_api.ops.cloudformation.client import CloudFormation
+from triggers_api.ops.cloudformation.models import Stack
+from triggers_api.ops.cloudformation.template import Template
+from triggers_api.ops.deploy import preflight
+from triggers_api.ops.deploy.preflight import END_OF_LIFE, SAM_STACK
+from triggers_api.ops.findings import Finding, State
 
 EVENTS, KEYS = "triggers-api-events-dev", "triggers-api-keys-dev"
 LOG_GROUP = "/aws/lambda/triggers-api-dev"
@@ -34,7 +35,7 @@ def failed(finding: Finding, *said: str) -> Finding:
 
 
 def state_of(stack: Stack | None) -> Finding:
-    return checks.stack_state(StubbedAws(), stack)
+    return preflight.stack_state(StubbedAws(), stack)
 
 
 # The runtime
@@ -47,25 +48,25 @@ def test_every_python_that_the_template_allows_has_an_end() -> None:
 @pytest.mark.parametrize("name", END_OF_LIFE)
 def test_a_python_is_kept_then_soon_deprecated_then_gone(name: str) -> None:
     end = END_OF_LIFE[name]
-    kept = checks.runtime(name, end - 180 * DAY)
+    kept = preflight.runtime(name, end - 180 * DAY)
     assert (kept.state, kept.fix) == (State.OK, "")
     assert str(end) in kept.message
-    soon = checks.runtime(name, end - 179 * DAY)
-    assert (soon.state, checks.runtime(name, end - DAY)) == (State.WARNING, soon)
+    soon = preflight.runtime(name, end - 179 * DAY)
+    assert (soon.state, preflight.runtime(name, end - DAY)) == (State.WARNING, soon)
     assert name in soon.message
-    over = checks.runtime(name, end)  # AWS itself refuses, later
+    over = preflight.runtime(name, end)  # AWS itself refuses, later
     assert over.state is State.WARNING
     assert "deprecated" in over.message
     assert str(end) in over.message
-    assert over == checks.runtime(name, end + 1000 * DAY)
+    assert over == preflight.runtime(name, end + 1000 * DAY)
 
 
 def test_the_newest_python_is_the_way_out() -> None:
-    assert checks.runtime("python3.11", date(2030, 1, 1)).fix == "Deploy with --runtime python3.14."
+    assert preflight.runtime("python3.11", date(2030, 1, 1)).fix == "Deploy with --runtime python3.14."
 
 
 def test_a_python_that_nobody_knows_any_more_is_a_finding() -> None:
-    failed(checks.runtime("python3.8", date(2026, 1, 1)), "python3.8", "--runtime python3.14")
+    failed(preflight.runtime("python3.8", date(2026, 1, 1)), "python3.8", "--runtime python3.14")
 
 
 # The stack's state
@@ -205,7 +206,7 @@ def owned_by(aws: StubbedAws, owner: str | None) -> None:
 
 
 def tables(aws: StubbedAws, stack: Stack | None = None, *, adopt: bool = False) -> Finding:
-    found = checks.tables(aws, CloudFormation(aws.client("cloudformation"), NAME), stack, adopt=adopt)
+    found = preflight.tables(aws, CloudFormation(aws.client("cloudformation"), NAME), stack, adopt=adopt)
     assert aws.was_asked_all()
     return found
 
@@ -284,28 +285,28 @@ def has_log_groups(aws: StubbedAws, *names: str) -> None:
 
 def test_no_log_group_is_in_the_way(aws: StubbedAws) -> None:
     has_log_groups(aws)
-    assert checks.log_group(aws, None).state is State.OK
+    assert preflight.log_group(aws, None).state is State.OK
 
 
 def test_a_log_group_with_a_longer_name_is_another_stages(aws: StubbedAws) -> None:
     has_log_groups(aws, f"{LOG_GROUP}-2")
-    assert checks.log_group(aws, None).state is State.OK
+    assert preflight.log_group(aws, None).state is State.OK
 
 
 def test_a_log_group_in_the_way_comes_with_the_command_that_deletes_it(aws: StubbedAws) -> None:
     has_log_groups(aws, LOG_GROUP, f"{LOG_GROUP}-2")
     command = f"aws logs delete-log-group --log-group-name {LOG_GROUP} --region {REGION}"
-    failed(checks.log_group(aws, None), LOG_GROUP, command)
+    failed(preflight.log_group(aws, None), LOG_GROUP, command)
 
 
 def test_the_stacks_own_log_group_is_not_in_the_way(aws: StubbedAws) -> None:
-    assert checks.log_group(aws, make_stack("UPDATE_COMPLETE")).state is State.OK
+    assert preflight.log_group(aws, make_stack("UPDATE_COMPLETE")).state is State.OK
 
 
 @pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"])
 def test_a_log_group_behind_a_stack_that_holds_nothing_is_in_the_way(aws: StubbedAws, status: str) -> None:
     has_log_groups(aws, LOG_GROUP)
-    failed(checks.log_group(aws, make_stack(status)), LOG_GROUP)
+    failed(preflight.log_group(aws, make_stack(status)), LOG_GROUP)
 
 
 # SAM's bucket
@@ -319,13 +320,13 @@ def has_sam_stack(aws: StubbedAws, status: str = "CREATE_COMPLETE", bucket: str 
 
 def test_before_the_first_deployment_there_is_no_bucket(aws: StubbedAws) -> None:
     aws.refuses("cloudformation", "describe_stacks", "ValidationError", f"{SAM_STACK} does not exist")
-    assert checks.artifact_bucket(aws).state is State.OK
+    assert preflight.artifact_bucket(aws).state is State.OK
 
 
 def test_sams_bucket_is_there(aws: StubbedAws) -> None:
     has_sam_stack(aws)
     aws.answers("s3", "head_bucket", {}, {"Bucket": "bucket"})
-    found = checks.artifact_bucket(aws)
+    found = preflight.artifact_bucket(aws)
     assert found.state is State.OK
     assert "bucket" in found.message
 
@@ -334,21 +335,21 @@ def test_a_bucket_that_is_gone_leads_to_deleting_sams_stack(aws: StubbedAws) -> 
     has_sam_stack(aws)
     aws.refuses("s3", "head_bucket", "404", "Not Found")
     command = f"aws cloudformation delete-stack --stack-name {SAM_STACK} --region {REGION}"
-    failed(checks.artifact_bucket(aws), "bucket", "gone", command)
+    failed(preflight.artifact_bucket(aws), "bucket", "gone", command)
 
 
 @pytest.mark.parametrize("code", ["403", "AccessDenied"])
 def test_a_bucket_that_is_closed_is_not_taken_for_gone(aws: StubbedAws, code: str) -> None:
     has_sam_stack(aws)
     aws.refuses("s3", "head_bucket", code, "Forbidden")
-    found = failed(checks.artifact_bucket(aws), "closed to these credentials", "Ask for s3:*")
+    found = failed(preflight.artifact_bucket(aws), "closed to these credentials", "Ask for s3:*")
     assert "delete-stack" not in found.fix
 
 
 @pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "CREATE_FAILED"])
 def test_a_stack_of_sam_that_never_got_its_bucket_is_a_finding(aws: StubbedAws, status: str) -> None:
     has_sam_stack(aws, status, bucket=None)
-    failed(checks.artifact_bucket(aws), SAM_STACK)
+    failed(preflight.artifact_bucket(aws), SAM_STACK)
 
 
 @pytest.mark.parametrize("status", ["REVIEW_IN_PROGRESS", "CREATE_IN_PROGRESS", "DELETE_IN_PROGRESS"])
@@ -356,7 +357,7 @@ def test_while_sam_makes_its_bucket_it_is_waited_for_first(aws: StubbedAws, stat
     has_sam_stack(aws, status, bucket=None)
     if status == "REVIEW_IN_PROGRESS":
         aws.answers("cloudformation", "list_change_sets", {"Summaries": []})
-    failed(checks.artifact_bucket(aws), status, "Try again in a minute", "If it stays so", "delete-stack")
+    failed(preflight.artifact_bucket(aws), status, "Try again in a minute", "If it stays so", "delete-stack")
 
 
 # The role for access logs
@@ -369,19 +370,19 @@ def has_role(aws: StubbedAws, role: str | None) -> None:
 @pytest.mark.parametrize("needed", [False, True])
 def test_with_a_role_the_gateway_can_log(aws: StubbedAws, needed: bool) -> None:
     has_role(aws, "arn:aws:iam::123456789012:role/logs")
-    found = checks.logging_role(aws, needed=needed)
+    found = preflight.logging_role(aws, needed=needed)
     assert found.state is State.OK
     assert "role/logs" in found.message
 
 
 def test_without_a_role_access_logs_fail(aws: StubbedAws) -> None:
     has_role(aws, None)
-    failed(checks.logging_role(aws, needed=True), "update-account", "--parameter AccessLogs=false")
+    failed(preflight.logging_role(aws, needed=True), "update-account", "--parameter AccessLogs=false")
 
 
 def test_without_access_logs_no_role_is_needed(aws: StubbedAws) -> None:
     has_role(aws, None)
-    assert checks.logging_role(aws, needed=False).state is State.OK
+    assert preflight.logging_role(aws, needed=False).state is State.OK
 
 
 # All of them
@@ -395,6 +396,6 @@ def test_preflight_makes_each_check_once(aws: StubbedAws, access_logs: bool) -> 
     aws.answers("s3", "head_bucket", {})
     if access_logs:
         has_role(aws, "role")
-    found = [one.check for one in checks.preflight(aws, None, adopt=False, access_logs=access_logs)]
+    found = [one.check for one in preflight.preflight(aws, None, adopt=False, access_logs=access_logs)]
     assert found == ["stack", "tables", "log group", "artifact bucket", *(["access logs"] * access_logs)]
     assert aws.was_asked_all()

@@ -10,8 +10,8 @@ from botocore.stub import ANY
 
 from tests.support.stubbed_aws import AT, CHANGE_SET, NAME, STACK_ID, StubbedAws, described
 from triggers_api.errors import DeploymentError
-from triggers_api.ops.cloudformation import POLL_SECONDS, CloudFormation
-from triggers_api.ops.stack import ChangeSet
+from triggers_api.ops.cloudformation.client import POLL_SECONDS, CloudFormation
+from triggers_api.ops.cloudformation.models import ChangeSet
 
 WAITING = ChangeSet(CHANGE_SET, STACK_ID, ())
 STACK_TYPE = "AWS::CloudFormation::Stack"

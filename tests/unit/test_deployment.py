@@ -23,13 +23,13 @@ from triggers_api.errors import (
     PreflightError,
     TriggersError,
 )
-from triggers_api.ops.build import Artifact
-from triggers_api.ops.checks import Finding, State
-from triggers_api.ops.deployment import DeployOptions, check_given, deploy
-from triggers_api.ops.progress import Built, Obstacle, Outcome, Progress, Proposal, Step
-from triggers_api.ops.stack import StackEvent
+from triggers_api.ops.build.artifact import Artifact
+from triggers_api.ops.cloudformation.models import StackEvent
+from triggers_api.ops.cloudformation.template import Template
+from triggers_api.ops.deploy.deployment import DeployOptions, check_given, deploy
+from triggers_api.ops.deploy.progress import Built, Obstacle, Outcome, Progress, Proposal, Step
+from triggers_api.ops.findings import Finding, State
 from triggers_api.ops.target import Setting
-from triggers_api.ops.template import Template
 
 EVENTS, KEYS = "triggers-api-events-dev", "triggers-api-keys-dev"
 TODAY = date(2026, 6, 1)
@@ -435,7 +435,7 @@ def built(
         folder.mkdir()
         return Artifact(runtime, 5_600_000, compiled_by)
 
-    monkeypatch.setattr("triggers_api.ops.deployment.build", builder)
+    monkeypatch.setattr("triggers_api.ops.deploy.deployment.build", builder)
     events = told(account, use_container=False)
     return [one for one in events if isinstance(one, Built) or getattr(one, "check", "") == "bytecode"]
 
@@ -478,7 +478,7 @@ def test_without_room_for_the_build_it_says_where_room_is_needed(
     def full(folder: Path, **_: str) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", str(folder))
 
-    monkeypatch.setattr("triggers_api.ops.deployment.build", full)
+    monkeypatch.setattr("triggers_api.ops.deploy.deployment.build", full)
     error = refused(account, LocalEnvironmentError, use_container=False)
     assert "No space left on device" in error.reason
     assert "TMPDIR" in error.hint

@@ -8,9 +8,9 @@ import pytest
 from tests.support import fake_sam
 from tests.support.fake_account import FakeAccount
 from tests.support.stubbed_aws import make_target
-from triggers_api.ops import doctor
 from triggers_api.ops.aws import Place
-from triggers_api.ops.checks import Finding, State
+from triggers_api.ops.doctor import examination
+from triggers_api.ops.findings import Finding, State
 from triggers_api.ops.target import Setting
 
 ROOT = "arn:aws:iam::123456789012:root"
@@ -25,7 +25,7 @@ def account(tmp_path: Path) -> FakeAccount:
 
 def found(account: FakeAccount) -> dict[str, Finding]:
     place = Place("123456789012 (env)", Setting("eu-west-1", "--region"), ROOT)
-    return {one.check: one for one in doctor.of_the_account(account, place, given={}, today=TODAY)}
+    return {one.check: one for one in examination.of_the_account(account, place, given={}, today=TODAY)}
 
 
 def test_on_an_empty_account_nothing_fails(account: FakeAccount) -> None:

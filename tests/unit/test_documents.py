@@ -19,9 +19,9 @@ from triggers_api.api.routes import ROUTES
 from triggers_api.cli.app import make_app
 from triggers_api.cli.exit_codes import EXIT_CODE, INTERRUPTED
 from triggers_api.errors import OperatorError, TriggersError
+from triggers_api.ops.cloudformation.template import Template
 from triggers_api.ops.results import Result
 from triggers_api.ops.smoke.run import CHECKS
-from triggers_api.ops.template import Template
 
 ROOT = Path(__file__).parents[2]
 README, GUIDE = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "DEPLOYMENT.md"))

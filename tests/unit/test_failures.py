@@ -20,9 +20,9 @@ from tests.support.stubbed_aws import (
 )
 from triggers_api.cli.exit_codes import EXIT_CODE
 from triggers_api.errors import DeploymentError
-from triggers_api.ops.cloudformation import CloudFormation
-from triggers_api.ops.failures import failure, followed
-from triggers_api.ops.stack import StackEvent
+from triggers_api.ops.cloudformation.client import CloudFormation
+from triggers_api.ops.cloudformation.failures import failure, followed
+from triggers_api.ops.cloudformation.models import StackEvent
 
 CANCELLED = "Resource creation cancelled"
 ASK_AGAIN = "Validation failed for 1 resource. Call DescribeEvents for details."

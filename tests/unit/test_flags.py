@@ -10,13 +10,14 @@ import pytest
 
 from tests.support.stubbed_aws import make_target
 from tests.unit.test_documents import COMMANDS
-from triggers_api.cli import config, console, flags
-from triggers_api.cli.check_answers import counted, notice
-from triggers_api.cli.deploy_progress import JsonReporter, TextReporter
-from triggers_api.cli.doctor import doctor
+from triggers_api.cli import config, flags
+from triggers_api.cli.commands.doctor import doctor
+from triggers_api.cli.output import console
+from triggers_api.cli.output.checks import counted, notice
+from triggers_api.cli.output.progress import JsonReporter, TextReporter
 from triggers_api.errors import OperatorError
-from triggers_api.ops.checks import Finding, State
-from triggers_api.ops.paths import PACKAGE
+from triggers_api.ops.build.paths import PACKAGE
+from triggers_api.ops.findings import Finding, State
 from triggers_api.ops.results import Result
 
 LIST = "List them with: triggers keys list --all"
@@ -100,7 +101,7 @@ def test_a_deployment_tells_fixes_for_the_stage(tmp_path: Path, capsys: pytest.C
 def test_doctor_tells_fixes_for_the_stage(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("triggers_api.ops.doctor.examine", lambda *_, **__: [WARNING])
+    monkeypatch.setattr("triggers_api.ops.doctor.examination.examine", lambda *_, **__: [WARNING])
     doctor(stage="dev")
     doctor(stage="dev", as_json=True)
     text, _, document = capsys.readouterr().out.partition("{")

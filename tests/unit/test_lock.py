@@ -31,7 +31,7 @@ def locked() -> list[str]:
 
 def is_of_the_function(name: str) -> bool:
     """Tell whether Lambda runs a module; the local server and the local file are not for it."""
-    local = name == "api/server.py" or name.startswith("store/sqlite")
+    local = name == "api/dev_server.py" or name.startswith("store/sqlite")
     return name.startswith(("api/", "core/", "store/", "main.", "settings.", "errors.")) and not local
 
 

@@ -28,7 +28,7 @@ from triggers_api.errors import (
 )
 from triggers_api.ops.logs.group import PATIENCE, Notice
 from triggers_api.ops.logs.lines import LogLine
-from triggers_api.ops.logs.requests import RequestLines
+from triggers_api.ops.logs.request_lines import RequestLines
 from triggers_api.ops.logs.tail import POLL_SECONDS, TailOptions, make_options, start_of, tail
 from triggers_api.ops.logs.window import (
     OVERLAP_SECONDS,

@@ -16,7 +16,7 @@ from triggers_api.errors import (
     KeyNotFoundError,
     KeyStateError,
 )
-from triggers_api.ops.keys import Keys, NewKey, seconds_of, state_of
+from triggers_api.ops.keys.operations import Keys, NewKey, seconds_of, state_of
 
 OWN_KEY = "My-Own-Key_0123456789-zyxwv"
 DAMAGED = CorruptRecordError("The record of key 0123 is damaged: source is not a name.")

@@ -9,8 +9,8 @@ import pytest
 
 from tests.support import template as as_read_by_others
 from triggers_api.errors import ConfigurationError, Kind
-from triggers_api.ops.build import ARCHITECTURES, RUNTIMES
-from triggers_api.ops.template import FUNCTION, TABLES, Template
+from triggers_api.ops.build.artifact import ARCHITECTURES, RUNTIMES
+from triggers_api.ops.cloudformation.template import FUNCTION, TABLES, Template
 
 AN_ORIGIN = "* or an origin as a browser sends it, such as https://example.com"
 ORIGIN = "https://shop.example"

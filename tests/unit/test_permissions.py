@@ -6,8 +6,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.support.stubbed_aws import ACCOUNT, NAME, REGION, StubbedAws
-from triggers_api.ops.checks import Finding, State
-from triggers_api.ops.permissions import ACTIONS, simulated
+from triggers_api.ops.doctor.permissions import ACTIONS, simulated
+from triggers_api.ops.findings import Finding, State
 
 USER = f"arn:aws:iam::{ACCOUNT}:user/team/anna"
 SESSION = f"arn:aws:sts::{ACCOUNT}:assumed-role/Deployer/anna@example.com"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mangum import Mangum
 
 from tests.support.event_loop import event_loop
-from triggers_api.api.proxy import guarded, normalised
+from triggers_api.api.lambda_event import guarded, normalised
 
 CANARY = "c4n4ry"
 NO_CONTEXT: Any = None

@@ -22,8 +22,8 @@ from triggers_api.errors import (
     PreflightError,
     TriggersError,
 )
-from triggers_api.ops import sam as sam_cli
-from triggers_api.ops.sam import Sam, find
+from triggers_api.ops.deploy import sam as sam_cli
+from triggers_api.ops.deploy.sam import Sam, find
 
 PARAMETERS = {"Stage": "dev", "CorsAllowOrigin": "*", "AlarmEmail": ""}
 SECRET = "s3cret-c4n4ry"
@@ -347,7 +347,7 @@ def without_uv(tmp_path: Path) -> Mapping[str, str]:
 
 def test_with_neither_sam_nor_uv_it_says_how_to_get_one(without_uv: Mapping[str, str]) -> None:
     code = (
-        "import os; from triggers_api.errors import PreflightError; from triggers_api.ops.sam import find\n"
+        "import os; from triggers_api.errors import PreflightError; from triggers_api.ops.deploy.sam import find\n"
         "try: find(os.environ, 'eu-west-1')\n"
         "except PreflightError as e: print(e.message, e.reason, e.hint, sep=' | ')"
     )
@@ -386,7 +386,7 @@ def test_ctrl_c_ends_sam_too_and_waits_for_it(tmp_path: Path) -> None:
     )
     child.chmod(0o755)
     code = (
-        "import os, pathlib, sys; from triggers_api.ops.sam import run\n"
+        "import os, pathlib, sys; from triggers_api.ops.deploy.sam import run\n"
         "try: run([sys.argv[1]], pathlib.Path(), os.environ)\n"
         "except KeyboardInterrupt: print('interrupted', pathlib.Path(sys.argv[2]).exists())\n"
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from triggers_api.ops.scratch import scratch_folder
+from triggers_api.ops.build.scratch import scratch_folder
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from moto import mock_aws
 
 from tests.support.dynamodb_local import free_port
 from triggers_api.errors import LocalEnvironmentError
-from triggers_api.ops.tables import create_missing_tables
+from triggers_api.ops.dev_tables import create_missing_tables
 
 REGION = "us-east-1"
 

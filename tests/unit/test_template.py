@@ -11,10 +11,10 @@ import yaml
 from tests.support import template
 from tests.support.template import PATH, Stack
 from triggers_api.api.answers import ErrorBody
-from triggers_api.api.middleware import CORS_HEADERS, CORS_MAX_AGE_SECONDS, CORS_METHODS
+from triggers_api.api.boundary import CORS_HEADERS, CORS_MAX_AGE_SECONDS, CORS_METHODS
 from triggers_api.api.requests import MAX_BODY_BYTES
-from triggers_api.ops.tables import events_table, keys_table
-from triggers_api.ops.template import Template
+from triggers_api.ops.cloudformation.template import Template
+from triggers_api.ops.dev_tables import events_table, keys_table
 from triggers_api.settings import LOG_LEVELS, Settings
 
 TEMPLATE = template.load()

@@ -10,7 +10,7 @@ import botocore
 import pytest
 from botocore.loaders import Loader
 
-from triggers_api.ops.trimming import trim, without_documentation
+from triggers_api.ops.build.trimming import trim, without_documentation
 
 DATA = Path(botocore.__file__).parent / "data"
 MODEL, RULES = "service-2", "endpoint-rule-set-1"

@@ -12,8 +12,8 @@ from fastapi import FastAPI, Request
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from triggers_api.api.boundary import RequestBoundary
 from triggers_api.api.docs import docs_routes
-from triggers_api.api.middleware import RequestBoundary
 from triggers_api.api.routes import ROUTES, Endpoint
 from triggers_api.api.service import Service
 from triggers_api.errors import MethodNotAllowedError

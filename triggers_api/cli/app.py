@@ -40,7 +40,7 @@ def make_app(first: str = "") -> typer.Typer:
     )
     app.callback()(_root)
     for name in [first] if first in _MODULES else _MODULES:
-        module = import_module(f"triggers_api.cli.{_MODULES[name]}")
+        module = import_module(f"triggers_api.cli.commands.{_MODULES[name]}")
         if name in {"keys", "logs"}:
             app.add_typer(module.app, name=name)
         else:

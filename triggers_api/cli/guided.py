@@ -8,7 +8,8 @@ from typing import Any
 import tomlkit
 from tomlkit.items import InlineTable
 
-from triggers_api.cli import config, console
+from triggers_api.cli import config
+from triggers_api.cli.output import console
 from triggers_api.errors import (
     ConfigurationError,
     ConfirmationNeededError,

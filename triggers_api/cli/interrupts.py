@@ -5,8 +5,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from triggers_api.cli import console
 from triggers_api.cli.exit_codes import INTERRUPTED
+from triggers_api.cli.output import console
 
 OF_A_DEPLOYMENT = "A change set may be left: see the stack in CloudFormation's console."
 OF_A_SMOKE_TEST = "Events of this run may be left: their sources begin with smoke-."

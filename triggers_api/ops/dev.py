@@ -9,7 +9,7 @@ from pathlib import Path
 from triggers_api.core.keys import LOCAL_KEY
 from triggers_api.errors import ConfigurationError, LocalEnvironmentError
 from triggers_api.settings import Settings
-from triggers_api.store.sqlite import Database
+from triggers_api.store.sqlite.database import Database
 
 EVENTS_TABLE = "triggers-api-events-dev"
 KEYS_TABLE = "triggers-api-keys-dev"
@@ -56,7 +56,7 @@ def prepare(options: DevOptions, environment: Mapping[str, str]) -> DevServer:
             ) from error
         raise
     if settings.table_events and settings.table_keys and settings.dynamodb_endpoint_url:
-        from triggers_api.ops.tables import create_missing_tables  # boto3, where it is needed
+        from triggers_api.ops.dev_tables import create_missing_tables  # boto3, where it is needed
 
         create_missing_tables(
             endpoint_url=settings.dynamodb_endpoint_url,

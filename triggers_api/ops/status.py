@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from triggers_api.errors import OperatorError, StackMissingError
 from triggers_api.ops.aws import Aws, explained
-from triggers_api.ops.checks import Finding, State, belongs_to
-from triggers_api.ops.cloudformation import CloudFormation
-from triggers_api.ops.outputs import resolved
-from triggers_api.ops.stack import Stack
+from triggers_api.ops.cloudformation.client import CloudFormation
+from triggers_api.ops.cloudformation.models import Stack
+from triggers_api.ops.cloudformation.outputs import resolved
+from triggers_api.ops.cloudformation.ownership import belongs_to
+from triggers_api.ops.findings import Finding, State
 
 MISSING = "missing"
 

@@ -3,8 +3,8 @@
 from triggers_api.core.events import Event, IdempotencyClaim
 from triggers_api.core.keys import KeyRecord
 from triggers_api.main import handler
-from triggers_api.store.dynamodb_events import DynamoEventStore
-from triggers_api.store.dynamodb_keys import DynamoKeyStore
+from triggers_api.store.dynamodb.events import DynamoEventStore
+from triggers_api.store.dynamodb.keys import DynamoKeyStore
 
 __all__ = ["handler"]
 

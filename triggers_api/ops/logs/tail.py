@@ -14,10 +14,10 @@ from triggers_api.core.ids import REQUEST_ID
 from triggers_api.core.times import Clock, system_clock
 from triggers_api.errors import ConfigurationError
 from triggers_api.ops.aws import Aws
-from triggers_api.ops.keys import seconds_of
+from triggers_api.ops.keys.operations import seconds_of
 from triggers_api.ops.logs.group import LogGroup, Notice
 from triggers_api.ops.logs.lines import LEVELS, LogLine, parse
-from triggers_api.ops.logs.requests import RequestLines
+from triggers_api.ops.logs.request_lines import RequestLines
 from triggers_api.ops.logs.window import Window
 
 POLL_SECONDS = 2.0

@@ -4,7 +4,7 @@ import time
 
 from triggers_api.core.keys import digest_of
 from triggers_api.errors import KeyNotFoundError, TriggersError
-from triggers_api.ops.key_stores import opened
+from triggers_api.ops.keys.stores import opened
 from triggers_api.ops.results import Result
 from triggers_api.ops.smoke.urls import way_out
 from triggers_api.ops.target import Target

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from triggers_api.errors import AwsUnavailableError
-from triggers_api.ops.template import FUNCTION
+from triggers_api.ops.cloudformation.template import FUNCTION
 from triggers_api.ops.verify.live import Live
 from triggers_api.ops.verify.look import Check, Look, Value
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from triggers_api.errors import StackMissingError
-from triggers_api.ops.outputs import resolved
-from triggers_api.ops.stack import Stack
+from triggers_api.ops.cloudformation.models import Stack
+from triggers_api.ops.cloudformation.outputs import resolved
+from triggers_api.ops.cloudformation.template import Template
 from triggers_api.ops.target import Target, aws_command
-from triggers_api.ops.template import Template
 
 SERVICES = ("lambda", "logs", "dynamodb", "iam", "apigateway")
 

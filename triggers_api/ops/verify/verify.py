@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from triggers_api.ops.aws import Aws
+from triggers_api.ops.cloudformation.template import Template
 from triggers_api.ops.results import Result
 from triggers_api.ops.status import stack_of
-from triggers_api.ops.template import Template
 from triggers_api.ops.verify import api, function, role, tables
 from triggers_api.ops.verify.live import SERVICES, Live
 from triggers_api.ops.verify.look import Check, Look, in_background

@@ -1,0 +1,63 @@
+"""`triggers dev`: the whole service on this machine."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from triggers_api.cli import config
+
+if TYPE_CHECKING:
+    from triggers_api.ops.dev import DevServer
+
+
+def dev(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8000,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="The folder of the data. Default: TRIGGERS_DATA_DIR, else this user's data folder.",
+            show_default=False,
+        ),
+    ] = None,
+    dynamodb_endpoint: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Keep the data in this DynamoDB instead; its tables are made if missing."
+        ),
+    ] = None,
+) -> None:
+    """Run the API on this machine, over a durable store.
+
+    Example: triggers dev --port 9000 --data-dir ./inbox
+    """
+    from triggers_api.ops.dev import DevOptions, prepare
+
+    server = prepare(DevOptions(host, port, data_dir, dynamodb_endpoint), config.environment())
+    os.environ.clear()
+    os.environ.update(server.environment)
+
+    from triggers_api.api.dev_server import serve
+    from triggers_api.main import app  # reads the environment that was just set
+
+    typer.echo(_banner(server))
+    if host not in {"127.0.0.1", "::1", "localhost"}:
+        typer.echo(f"Notice: {host} can be reached from other machines; who knows a key comes in.", err=True)
+    serve(app, server.listener)
+
+
+def _banner(server: "DevServer") -> str:
+    key = server.key or "YOUR-KEY"
+    request = (
+        f"curl -X POST {server.url}/v1/events -H 'Content-Type: application/json' -H 'X-API-Key: {key}'"
+        """ -d '{"source": "test", "event_type": "test.created", "payload": {"hello": "world"}}'"""
+    )
+    return (
+        f"Triggers API listens on {server.url} (Ctrl-C ends it)\n"
+        f"  data  {server.data}\n"
+        f"  key   {server.key or 'one of the table (AUTH_MODE is aws)'}\n"
+        f"  docs  {server.url}/docs\n"
+        f"  try   {request}"
+    )

@@ -1,0 +1,74 @@
+"""`triggers doctor`: can this machine and this account deploy?"""
+
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from triggers_api.cli import config
+from triggers_api.cli.commands.deploy import refuse_local
+from triggers_api.cli.flags import completed
+from triggers_api.cli.options import (
+    DebugOption,
+    JsonOption,
+    ProfileOption,
+    RegionOption,
+    StackNameOption,
+    StageOption,
+)
+from triggers_api.cli.output import console
+from triggers_api.errors import PreflightError
+from triggers_api.ops.target import Setting
+
+
+def doctor(
+    runtime: Annotated[
+        str | None, typer.Option(help="The Python to check, such as python3.13.", show_default=False)
+    ] = None,
+    stage: StageOption = None,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    stack_name: StackNameOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,  # noqa: ARG001 - read where errors end
+) -> None:
+    """Check that this machine and account can deploy.
+
+    Each finding comes with its fix. Ends with 3 where deploying cannot work.
+    Example: triggers doctor --stage prod
+    """
+    from triggers_api.cli.exit_codes import EXIT_CODE
+    from triggers_api.ops.cloudformation.template import Template
+    from triggers_api.ops.deploy.deployment import check_given
+    from triggers_api.ops.doctor.examination import examine
+    from triggers_api.ops.findings import State
+
+    target = config.resolve(stage=stage, region=region, profile=profile, stack_name=stack_name)
+    refuse_local(target)
+    given = dict(config.stage_settings(target.stage.value).parameters)
+    if runtime is not None:
+        given["Runtime"] = Setting(runtime, "--runtime")
+    check_given(given, Template.load())
+    values = {name: setting.value for name, setting in given.items()}
+    today = datetime.now(UTC).date()
+    findings = []
+    for found in examine(target, config.environment(), given=values, today=today):
+        finding = replace(found, fix=completed(found.fix))
+        findings.append(finding)
+        if not as_json:
+            console.answer(f"{finding.state:<8} {finding.check:<28} {console.printable(finding.message)}")
+            if finding.fix and finding.state is not State.OK:
+                console.answer(f"{'':<8} {'':<28} fix: {finding.fix}")
+    can_deploy = all(finding.state is not State.FAILED for finding in findings)
+    if as_json:
+        shown = [
+            {"check": one.check, "state": one.state, "message": one.message, "fix": one.fix or None}
+            for one in findings
+        ]
+        console.answer_json({"can_deploy": can_deploy, "findings": shown})
+    failed = sum(one.state is State.FAILED for one in findings)
+    console.say(f"Deploying cannot work yet: {failed} failed." if failed else "Deploying can work.")
+    if not can_deploy:
+        sys.exit(EXIT_CODE[PreflightError.kind])

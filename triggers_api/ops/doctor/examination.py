@@ -1,0 +1,93 @@
+"""Can this machine and this account deploy? Every check (requirements, section 5.1), with its fix."""
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
+
+from triggers_api.errors import BuildError, OperatorError, PermissionDeniedError, PreflightError
+from triggers_api.ops.aws import Aws, Place, explained, region_of
+from triggers_api.ops.build.artifact import find_uv
+from triggers_api.ops.cloudformation.client import CloudFormation
+from triggers_api.ops.cloudformation.ownership import belongs_to
+from triggers_api.ops.cloudformation.template import Template
+from triggers_api.ops.deploy import preflight
+from triggers_api.ops.deploy.sam import find
+from triggers_api.ops.doctor import permissions
+from triggers_api.ops.findings import Finding, State
+from triggers_api.ops.status import missing
+from triggers_api.ops.target import DEFAULT_REGION, Target
+
+
+def examine(
+    target: Target, environment: Mapping[str, str], *, given: Mapping[str, str], today: date
+) -> Iterator[Finding]:
+    """Make every check; without credentials only those of this machine, and that want is a finding."""
+    yield from tools(environment)
+    try:
+        region = region_of(target)
+        aws = Aws(target, region)
+        with explained(target, region):
+            place = aws.caller()
+    except OperatorError as error:
+        yield _failed("credentials", error)
+        return
+    yield Finding("credentials", State.OK, f"{place.caller} in account {place.account}")
+    yield Finding("region", State.OK, str(region))
+    yield from of_the_account(aws, place, given=given, today=today)
+
+
+def tools(environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Look for the programs that deploying uses."""
+    try:
+        yield Finding("uv", State.OK, find_uv())
+    except BuildError as error:
+        yield _failed("uv", error)
+    try:
+        sam = find(environment, DEFAULT_REGION)
+        yield Finding(
+            "sam", State.OK, f"{sam.version}, {'by uv' if len(sam.command) > 1 else sam.command[0]}"
+        )
+    except PreflightError as error:
+        yield _failed("sam", error)
+    for name, use in (("aws", "some fixes are commands of it"), ("docker", "only --use-container needs it")):
+        found = shutil.which(name, path=environment.get("PATH"))
+        yield Finding(name, State.OK, found or f"not installed, and not needed: {use}")
+
+
+def of_the_account(aws: Aws, place: Place, *, given: Mapping[str, str], today: date) -> Iterator[Finding]:
+    """Make the checks that ask AWS. One that may not ask, or cannot, says so, and the others go on."""
+    name = aws.target.stack_name.value
+    cloudformation = CloudFormation(aws.client("cloudformation"), name)
+    try:
+        with explained(aws.target, aws.region):
+            stack = cloudformation.stack()
+    except OperatorError as error:
+        yield _failed("stack", error)
+        return
+    defaults = {name: one.default for name, one in Template.load().parameters.items()}
+    is_ours = stack is not None and belongs_to(stack, aws.target.stage.value)
+    parameters = {**defaults, **(stack.parameters if stack is not None and is_ours else {}), **given}
+    yield preflight.runtime(parameters["Runtime"], today)
+    asked: dict[str, Callable[[], Iterable[Finding]]] = {
+        "stack": lambda: [preflight.stack_state(aws, stack)],
+        "resources": lambda: missing(aws, stack) if stack is not None and is_ours else [],
+        "tables": lambda: [preflight.tables(aws, cloudformation, stack, adopt=False)],
+        "log group": lambda: [preflight.log_group(aws, stack)],
+        "artifact bucket": lambda: [preflight.artifact_bucket(aws)],
+        "access logs": lambda: [preflight.logging_role(aws, needed=parameters["AccessLogs"] == "true")],
+        "permissions": lambda: permissions.simulated(aws, place.caller),
+    }
+    for check, ask in asked.items():
+        try:
+            with explained(aws.target, aws.region):
+                findings = list(ask())
+        except PermissionDeniedError as error:
+            findings = [Finding(check, State.UNKNOWN, error.reason or error.message, error.hint)]
+        except OperatorError as error:
+            findings = [_failed(check, error)]
+        yield from findings
+
+
+def _failed(check: str, error: OperatorError) -> Finding:
+    message = f"{error.message} ({error.reason})" if error.reason else error.message
+    return Finding(check, State.FAILED, message, error.hint)

@@ -1,0 +1,172 @@
+"""What the operator's credentials must be allowed, and whether IAM says that they are.
+
+IAM can simulate the policies of a user or a role; of the root user it cannot, and it does not see every limit
+(an organisation's policies, a session's own): a yes is a good sign, no promise.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+
+from botocore.exceptions import ClientError
+
+from triggers_api.ops.aws import DENIED, Aws
+from triggers_api.ops.findings import Finding, State
+
+ACTIONS = {
+    "CloudFormation": (
+        "cloudformation:CreateChangeSet",
+        "cloudformation:DescribeChangeSet",
+        "cloudformation:ExecuteChangeSet",
+        "cloudformation:DeleteChangeSet",
+        "cloudformation:DescribeStacks",
+        "cloudformation:DescribeStackEvents",
+        "cloudformation:DescribeEvents",
+        "cloudformation:ListChangeSets",
+        "cloudformation:DescribeStackResources",
+        "cloudformation:ListStackResources",
+        "cloudformation:GetTemplate",
+        "cloudformation:GetTemplateSummary",
+        "cloudformation:DeleteStack",
+    ),
+    "Lambda": (
+        "lambda:CreateFunction",
+        "lambda:GetFunction",
+        "lambda:GetFunctionConfiguration",
+        "lambda:TagResource",
+        "lambda:UpdateFunctionCode",
+        "lambda:UpdateFunctionConfiguration",
+        "lambda:DeleteFunction",
+        "lambda:AddPermission",
+        "lambda:RemovePermission",
+    ),
+    "API Gateway": (
+        "apigateway:GET",
+        "apigateway:POST",
+        "apigateway:PUT",
+        "apigateway:PATCH",
+        "apigateway:DELETE",
+    ),
+    "DynamoDB": (
+        "dynamodb:CreateTable",
+        "dynamodb:DescribeTable",
+        "dynamodb:UpdateTable",
+        "dynamodb:UpdateTimeToLive",
+        "dynamodb:UpdateContinuousBackups",
+        "dynamodb:DescribeTimeToLive",
+        "dynamodb:DescribeContinuousBackups",
+        "dynamodb:DeleteTable",
+    ),
+    "IAM": (
+        "iam:CreateRole",
+        "iam:GetRole",
+        "iam:PassRole",
+        "iam:PutRolePolicy",
+        "iam:DeleteRolePolicy",
+        "iam:DeleteRole",
+    ),
+    "CloudWatch Logs": (
+        "logs:CreateLogGroup",
+        "logs:DescribeLogGroups",
+        "logs:PutRetentionPolicy",
+        "logs:DeleteLogGroup",
+    ),
+    "API keys": ("dynamodb:PutItem", "dynamodb:UpdateItem"),
+    "S3": ("s3:CreateBucket", "s3:ListBucket", "s3:ListBucketVersions"),
+    "S3 objects": ("s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:DeleteObjectVersion"),
+}
+"""By service (requirements, section 5.1), what deploying, changing and deleting the stack takes."""
+
+_OF_THE_SMOKE_TEST = "API keys"
+"""Who lacks these can deploy: without the smoke test, or with a key that somebody else has made."""
+
+_RESOURCES = {
+    "CloudFormation": "arn:{partition}:cloudformation:{region}:{account}:stack/{stack}/*",
+    "Lambda": "arn:{partition}:lambda:{region}:{account}:function:{stack}-TriggersApiFunction-0123456789AB",
+    "API Gateway": "arn:{partition}:apigateway:{region}::/restapis/0123456789",
+    "DynamoDB": "arn:{partition}:dynamodb:{region}:{account}:table/triggers-api-events-{stage}",
+    "API keys": "arn:{partition}:dynamodb:{region}:{account}:table/triggers-api-keys-{stage}",
+    "IAM": "arn:{partition}:iam::{account}:role/{stack}-TriggersApiRole-0123456789AB",
+    "CloudWatch Logs": "arn:{partition}:logs:{region}:{account}:log-group:/aws/lambda/triggers-api-{stage}:*",
+    "S3": "arn:{partition}:s3:::aws-sam-cli-managed-default-samclisourcebucket-012345678",
+    "S3 objects": "arn:{partition}:s3:::aws-sam-cli-managed-default-samclisourcebucket-012345678/{stack}/x",
+}
+"""What each would be done to: a policy may be narrower than `*`."""
+
+_ASSUMED = re.compile(r"arn:([\w-]+):sts::(\d{12}):assumed-role/([^/]+)/.+")
+
+
+def simulated(aws: Aws, caller: str) -> Iterator[Finding]:
+    """Ask IAM, service by service, whether the caller may do what deploying takes."""
+    if caller.endswith(":root"):
+        yield Finding("permissions", State.OK, "These are the root user's credentials: nothing is denied.")
+        return
+    principal = _principal(aws, caller)
+    for service, actions in ACTIONS.items():
+        try:
+            denied = _denied(aws, principal, actions, _RESOURCES[service])
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in {*DENIED, "NoSuchEntity", "InvalidInput"}:
+                raise
+            yield Finding(
+                "permissions",
+                State.UNKNOWN,
+                "They could not be simulated: " + error.response["Error"].get("Message", ""),
+                "Ask for iam:SimulatePrincipalPolicy, or deploy and see.",
+            )
+            return
+        check = f"permissions: {service}"
+        if denied:
+            state, fix = State.FAILED, f"Ask for {', '.join(denied)}."
+            if service == _OF_THE_SMOKE_TEST:
+                state, fix = (
+                    State.WARNING,
+                    f"{fix[:-1]}, or deploy with --no-smoke, or with TRIGGERS_API_KEY set.",
+                )
+            yield Finding(check, state, f"{len(denied)} of {len(actions)} are denied.", fix)
+        else:
+            yield Finding(check, State.OK, "IAM's simulation grants them.")
+
+
+def _principal(aws: Aws, caller: str) -> str:
+    """Return the user or role behind the credentials: a session has no policies of its own to simulate."""
+    assumed = _ASSUMED.fullmatch(caller)
+    if assumed is None:
+        return caller
+    try:
+        arn: str = aws.client("iam").get_role(RoleName=assumed.group(3))["Role"]["Arn"]
+    except ClientError:
+        # Without iam:GetRole its path cannot be known; most roles have none.
+        return f"arn:{assumed.group(1)}:iam::{assumed.group(2)}:role/{assumed.group(3)}"
+    return arn
+
+
+def _denied(aws: Aws, principal: str, actions: tuple[str, ...], resource: str) -> list[str]:
+    _, partition, _, _, account, _ = principal.split(":", 5)
+    arn = resource.format(
+        partition=partition,
+        region=aws.region.value,
+        account=account,
+        stack=aws.target.stack_name.value,
+        stage=aws.target.stage.value,
+    )
+    context = [
+        {"ContextKeyName": name, "ContextKeyValues": [value], "ContextKeyType": "string"}
+        for name, value in (
+            ("aws:RequestedRegion", aws.region.value),
+            ("iam:PassedToService", "lambda.amazonaws.com"),
+        )
+    ]
+    pages = (
+        aws.client("iam")
+        .get_paginator("simulate_principal_policy")
+        .paginate(
+            PolicySourceArn=principal, ActionNames=list(actions), ResourceArns=[arn], ContextEntries=context
+        )
+    )
+    return [
+        one["EvalActionName"]
+        for page in islice(pages, 20)
+        for one in page["EvaluationResults"]
+        if one["EvalDecision"] != "allowed"
+    ]

@@ -1,0 +1,51 @@
+"""Where a stage keeps its keys: this machine's file, or the stage's table on AWS."""
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from triggers_api.core.keys import KeyRecord
+from triggers_api.ops.keys.operations import Keys
+from triggers_api.ops.target import Target, aws_command
+
+
+def lookup_command(target: Target, record: KeyRecord) -> str:
+    """Return the command that shows the stored record with AWS's own tool (requirements, section 6.1)."""
+    if target.is_local:
+        from triggers_api.store.sqlite.database import FILE_NAME  # as in `opened`
+
+        query = f"SELECT * FROM keys WHERE digest = '{record.digest}'"  # noqa: S608 - for a person to run
+        return shlex.join(["sqlite3", str(target.sqlite_folder / FILE_NAME), query])
+    from triggers_api.ops.aws import region_of  # botocore, where it is needed
+
+    key = f'{{"api_key": {{"S": "{record.digest}"}}}}'
+    words = ("dynamodb", "get-item", "--consistent-read", "--table-name", target.keys_table, "--key", key)
+    return aws_command(target, region_of(target).value, *words, endpoint_url=target.dynamodb_endpoint_url)
+
+
+@contextmanager
+def opened(target: Target) -> Iterator[Keys]:
+    """Give the keys of a target's stage; what goes wrong on the way comes out explained."""
+    if target.is_local:
+        from triggers_api.store.sqlite.database import Database  # one of the two is enough
+        from triggers_api.store.sqlite.keys import SqliteKeyStore
+
+        database = Database(target.sqlite_folder)
+        database.open()
+        try:
+            yield Keys(SqliteKeyStore(database), stage=target.stage.value)
+        finally:
+            database.close()
+        return
+    from triggers_api.ops.aws import explained, region_of
+    from triggers_api.store.dynamodb.client import DynamoDB
+    from triggers_api.store.dynamodb.keys import DynamoKeyStore
+
+    region = region_of(target)
+    with explained(target, region):
+        dynamodb = DynamoDB(
+            region=region.value,
+            endpoint_url=target.dynamodb_endpoint_url,
+            profile=None if target.profile is None else target.profile.value,
+        )
+        yield Keys(DynamoKeyStore(dynamodb, target.keys_table), stage=target.stage.value)
