@@ -8,9 +8,9 @@ from typing import Any
 
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
 
-from triggers_api.api.openapi import document
+from tests.support.contract import DOCUMENT
 
-DOCUMENT: dict[str, Any] = document()
+_SCHEMAS: dict[str, dict[str, Any]] = DOCUMENT["components"]["schemas"]
 _METHODS = {"GET": "get", "POST": "post", "DELETE": "delete"}
 
 
@@ -35,8 +35,13 @@ def check(method: str, path: str, status: int, headers: Mapping[str, str], body:
 @cache
 def schema(name: str) -> Draft202012Validator:
     """Return the validator for one of the document's schemas."""
-    components = {"components": DOCUMENT["components"]}
+    components = {"components": {"schemas": {name: _closed(one) for name, one in _SCHEMAS.items()}}}
     return Draft202012Validator({"$ref": f"#/components/schemas/{name}", **components})
+
+
+def _closed(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema that refuses undocumented members: the document allows them, the service sends none."""
+    return {**schema, "additionalProperties": False}
 
 
 def operation_of(method: str, path: str) -> dict[str, Any] | None:

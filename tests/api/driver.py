@@ -21,13 +21,11 @@ from tests.support import pages
 from tests.support.clock import FakeClock
 from tests.support.event_loop import event_loop
 from tests.support.pages import Query
-from triggers_api.api.app import create_app
-from triggers_api.api.auth import Authenticator
-from triggers_api.api.lambda_event import guarded
-from triggers_api.api.service import Service
-from triggers_api.core.ids import EventIds
-from triggers_api.core.inbox import Inbox
+from triggers_api.api.factory import Stores as ServiceStores
+from triggers_api.api.factory import build_app, build_service
+from triggers_api.api.lambda_event import guard
 from triggers_api.core.keys import KeyRecord, digest_of, generate
+from triggers_api.settings import Settings
 
 Door = Literal["asgi", "lambda"]
 Headers = Sequence[tuple[str, str | bytes]]
@@ -81,15 +79,15 @@ class Api:
         own_key: bool = True,
     ) -> None:
         self.stores = stores
-        service = Service(
-            inbox=Inbox(stores.events, ids=EventIds(clock), clock=clock, event_ttl_days=7),
-            authenticator=Authenticator(
-                stores.keys, accept_local_key=accept_local_key, cache_seconds=cache_seconds, clock=clock
-            ),
-            clock=clock,
-            in_threads=door == "asgi",
+        settings = replace(
+            Settings.from_environment({}),
+            auth_mode="local" if accept_local_key else "aws",
+            auth_cache_seconds=cache_seconds,
+            cors_allow_origin=cors_allow_origin,
+            in_lambda=door == "lambda",
         )
-        self.app = create_app(service, cors_allow_origin=cors_allow_origin, docs_assets=docs_assets)
+        service = build_service(settings, stores=ServiceStores(stores.events, stores.keys), clock=clock)
+        self.app = build_app(settings, service=service, docs_assets=docs_assets)
         self._send = _asgi_door(self.app) if door == "asgi" else _lambda_door(self.app, cors_allow_origin)
         self.key = self.make_key() if own_key else ""
 
@@ -241,7 +239,7 @@ def _lambda_door(app: FastAPI, cors_allow_origin: str) -> Callable[[Request], An
 def lambda_handler(app: FastAPI, *, cors_allow_origin: str = "*") -> Callable[[object], dict[str, Any]]:
     """Return the handler as `main` makes it, callable from any thread."""
     with event_loop():
-        handler = guarded(Mangum(app, lifespan="off"), cors_allow_origin=cors_allow_origin)
+        handler = guard(Mangum(app, lifespan="off"), cors_allow_origin=cors_allow_origin)
 
     def call(event: object) -> dict[str, Any]:
         with event_loop():

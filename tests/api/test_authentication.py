@@ -10,8 +10,8 @@ from tests.api.conftest import door_of
 from tests.api.driver import Api, with_keys
 from tests.conftest import Stores
 from tests.support.clock import FakeClock
-from triggers_api.api import routes
-from triggers_api.api.auth import Authenticator
+from tests.support.contract import ENDPOINTS
+from triggers_api.api.authenticator import Authenticator
 from triggers_api.core.keys import LOCAL_KEY, KeyRecord, KeyStore, digest_of, generate
 from triggers_api.core.times import format_time
 from triggers_api.errors import CorruptRecordError, StoreUnavailableError
@@ -121,7 +121,7 @@ def test_every_bad_key_gets_the_same_answer_to_the_byte(api: Api, clock: FakeClo
 
 
 def test_every_route_but_health_asks_for_a_key_and_is_tested_here() -> None:
-    served = {(method, path.replace("{event_id}", NOWHERE)) for method, path, _ in routes.ROUTES}
+    served = {(method, path.replace("{event_id}", NOWHERE)) for method, path in ENDPOINTS}
     assert served == {*ROUTES, ("GET", "/v1/health")}
 
 
@@ -269,7 +269,7 @@ def test_the_keys_that_are_remembered_are_bounded_and_those_used_last_stay(
     for key in made:
         keys.put(KeyRecord(digest_of(key), is_active=True))
         authenticator.look_up(key)
-    remembered = [key for key in made if authenticator.recall(key) is not None]
+    remembered = [key for key in made if authenticator.cached(key) is not None]
     assert remembered == made[-len(remembered) :]
     assert 500 <= len(remembered) < 1500
 

@@ -10,7 +10,7 @@ from tests.api.driver import Api, lambda_handler
 from tests.api.lambda_events import LambdaContext, checked, rest_event
 from tests.conftest import Stores
 from tests.support.clock import FakeClock
-from triggers_api.api.lambda_event import guarded
+from triggers_api.api.lambda_event import guard
 
 Handler = Callable[[object], dict[str, Any]]
 
@@ -115,7 +115,7 @@ def test_a_crash_outside_of_the_app_is_a_500_in_the_one_shape(failure: Exception
     def crashing(event: Any, context: Any) -> dict[str, Any]:
         raise failure
 
-    handler = guarded(crashing, cors_allow_origin="https://app.example.com")
+    handler = guard(crashing, cors_allow_origin="https://app.example.com")
     response = handler(rest_event("GET", "/v1/inbox"), LambdaContext())
     assert response["statusCode"] == 500
     assert response["headers"]["access-control-allow-origin"] == "https://app.example.com"

@@ -13,10 +13,10 @@ from tests.bench.bench import Bench, make_tables
 from tests.bench.samples import Row, Sample, Tick, interleaved, part
 from tests.support.rehearsal import REGION
 from triggers_api.core import cursors
+from triggers_api.core.access import Principal
 from triggers_api.core.events import EventStore, Position
 from triggers_api.core.ids import EventIds
 from triggers_api.core.inbox import Inbox
-from triggers_api.core.keys import KeyRecord, digest_of
 from triggers_api.core.times import system_clock
 from triggers_api.store.dynamodb.client import DynamoDB
 from triggers_api.store.dynamodb.events import DynamoEventStore
@@ -26,7 +26,7 @@ from triggers_api.store.sqlite.events import SqliteEventStore
 LIMIT = 50
 SHORT = 1_000
 
-_KEY = KeyRecord(digest_of("the key of the bench"), is_active=True)
+_PRINCIPAL = Principal("bench", "digest of the bench")
 _WARM_UP = 5
 _TRIES = 3  # a page that a stalled machine delays by seconds ends early, as it should
 
@@ -85,7 +85,7 @@ def _timed(inbox: Inbox, cursor: str | None) -> Callable[[], float]:
     def measure() -> float:
         for _ in range(_TRIES):
             began = time.perf_counter()
-            page = inbox.page(_KEY, limit=LIMIT, cursor=cursor, source=None, event_type=None)
+            page = inbox.page(_PRINCIPAL, limit=LIMIT, cursor=cursor, source=None, event_type=None)
             taken = time.perf_counter() - began
             if len(page.events) == LIMIT:
                 return taken

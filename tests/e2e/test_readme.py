@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import dev_server
+from tests.support.contract import ENDPOINTS
 from tests.support.documents import PRELUDE, ROOT, blocks
-from triggers_api.api.routes import ROUTES
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TOUR = "A two-minute tour"
@@ -40,7 +40,7 @@ def test_the_two_minute_tour_works_line_by_line(tmp_path: Path) -> None:
 
 def test_every_call_of_the_contract_works_with_curl_as_it_is_written(tmp_path: Path) -> None:
     calls = re.findall(r"^\| `(\w+).*\| `(curl .+)` \|$", README, re.MULTILINE)
-    assert len(calls) == len(ROUTES) + 1
+    assert len(calls) == len(ENDPOINTS) + 1
     typed = [
         f'EVENT=$({curl} | sed \'s/.*"event_id":"\\([^"]*\\)".*/\\1/\')'
         if method == "POST" and "$EVENT" not in curl

@@ -18,7 +18,7 @@ from tests.conftest import Stores
 from tests.support.clock import FakeClock
 from tests.support.promises import Tried
 from triggers_api.api import auth
-from triggers_api.api.auth import Authenticator
+from triggers_api.api.authenticator import Authenticator
 from triggers_api.core import keys
 from triggers_api.core.keys import LOCAL_KEY, KeyRecord, KeyStore, digest_of, generate
 from triggers_api.errors import UnauthorizedError
@@ -78,7 +78,7 @@ class Door:
 
     def lets_in(self, key: str) -> bool:
         try:
-            return (self._authenticator.recall(key) or self._authenticator.look_up(key)).is_active
+            return (self._authenticator.cached(key) or self._authenticator.look_up(key)).is_active
         except UnauthorizedError:
             return False
 

@@ -17,8 +17,9 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
 from schemathesis.engine.recorder import ScenarioRecorder
 
-from tests.api.documented import DOCUMENT, check
+from tests.api.documented import check
 from tests.api.driver import Api
+from tests.support.contract import DOCUMENT
 from tests.support.promises import Reported, Tried
 
 PHASES = {"examples", "coverage", "fuzzing", "stateful"}

@@ -18,13 +18,10 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tests.conftest import Stores
-from triggers_api.api.app import create_app
-from triggers_api.api.auth import Authenticator
-from triggers_api.api.service import Service
-from triggers_api.core.ids import EventIds
-from triggers_api.core.inbox import Inbox
+from triggers_api.api.factory import Stores as ServiceStores
+from triggers_api.api.factory import build_app, build_service
 from triggers_api.core.keys import LOCAL_KEY
-from triggers_api.core.times import system_clock
+from triggers_api.settings import Settings
 
 KEY = LOCAL_KEY
 _STOP_SECONDS = 10.0
@@ -34,10 +31,9 @@ Ask = Callable[[Scope], Awaitable["Reply"]]
 
 def real_api(stores: Stores, *, cors_allow_origin: str = "*") -> ASGIApp:
     """Return the service as `triggers dev` runs it."""
-    inbox = Inbox(stores.events, ids=EventIds(), clock=system_clock, event_ttl_days=7)
-    door = Authenticator(stores.keys, accept_local_key=True, cache_seconds=0, clock=system_clock)
-    service = Service(inbox=inbox, authenticator=door, clock=system_clock, in_threads=True)
-    return create_app(service, cors_allow_origin=cors_allow_origin, docs_assets=None)
+    settings = Settings.from_environment({"AUTH_CACHE_SECONDS": "0", "CORS_ALLOW_ORIGIN": cors_allow_origin})
+    service = build_service(settings, stores=ServiceStores(stores.events, stores.keys))
+    return build_app(settings, service=service)
 
 
 @contextmanager

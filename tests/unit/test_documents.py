@@ -13,9 +13,9 @@ import typer
 
 from tests.recordings import PICTURES, recorded
 from tests.support import template
+from tests.support.contract import ENDPOINTS
 from triggers_api import settings
 from triggers_api.api.errors import HTTP_STATUS
-from triggers_api.api.routes import ROUTES
 from triggers_api.cli.app import make_app
 from triggers_api.cli.exit_codes import EXIT_CODE, INTERRUPTED
 from triggers_api.errors import OperatorError, TriggersError
@@ -245,7 +245,7 @@ def test_every_variable_that_the_commands_read_is_in_the_readme() -> None:
 
 def test_every_call_is_in_the_contract_and_no_other() -> None:
     calls = [re.split(r"[?`]", cells[0].lstrip("`"))[0] for cells in rows_of(README, "| call |")]
-    assert calls == [*(f"{method} {path}" for method, path, _ in ROUTES), "OPTIONS"]
+    assert calls == [*(f"{method} {path}" for method, path in ENDPOINTS), "OPTIONS"]
 
 
 def test_every_code_of_the_gateways_own_errors_is_in_the_contract() -> None:

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import ValidationError as PydanticError
 
-from triggers_api.api.schemas import EventMetadata
+from triggers_api.api.v1.models import EventMetadata
 from triggers_api.core import events
 from triggers_api.core.events import MAX_PAGE_BYTES, Event, Page, PageBuilder, Position, checked
 from triggers_api.core.ids import EventIds, created_at

@@ -7,10 +7,10 @@ import pytest
 
 from tests.support.clock import FakeClock
 from tests.unit.memory_store import MemoryEventStore
+from triggers_api.core.access import Principal
 from triggers_api.core.events import EventStore, IdempotencyClaim
 from triggers_api.core.ids import EventIds, created_at
 from triggers_api.core.inbox import IDEMPOTENCY_SECONDS, Inbox, InboxPage, Receipt, Submission
-from triggers_api.core.keys import KeyRecord, digest_of
 from triggers_api.core.times import format_time
 from triggers_api.errors import (
     ConflictError,
@@ -20,9 +20,9 @@ from triggers_api.errors import (
     ValidationError,
 )
 
-ANY = KeyRecord(digest_of("a-key-for-any-source"), is_active=True)
-SHOP = KeyRecord(digest_of("a-key-for-the-shop"), is_active=True, source="shop")
-DEPOT = KeyRecord(digest_of("a-key-for-the-depot"), is_active=True, source="depot")
+ANY = Principal("any", "digest of any")
+SHOP = Principal("shop", "digest of shop", source="shop")
+DEPOT = Principal("depot", "digest of depot", source="depot")
 
 
 @pytest.fixture
@@ -47,13 +47,13 @@ def submission(**changes: Any) -> Submission:
     return Submission(**{**fields, **changes})
 
 
-def ingest(inbox: Inbox, key: KeyRecord = ANY, **changes: Any) -> Receipt:
+def ingest(inbox: Inbox, key: Principal = ANY, **changes: Any) -> Receipt:
     return inbox.ingest(key, submission(**{"idempotency_key": None, **changes}))
 
 
 def page(
     inbox: Inbox,
-    key: KeyRecord = ANY,
+    key: Principal = ANY,
     *,
     limit: int = 50,
     cursor: str | None = None,
@@ -67,7 +67,7 @@ def ids_of(found: InboxPage) -> list[str]:
     return [event.event_id for event in found.events]
 
 
-def claim_of(store: MemoryEventStore, inbox: Inbox, key: KeyRecord = ANY, **changes: Any) -> IdempotencyClaim:
+def claim_of(store: MemoryEventStore, inbox: Inbox, key: Principal = ANY, **changes: Any) -> IdempotencyClaim:
     inbox.ingest(key, submission(**changes))
     claim = store.claims.pop()
     assert claim is not None
@@ -177,7 +177,7 @@ def test_a_claim_names_neither_the_api_key_nor_the_idempotency_key(
 ) -> None:
     claim = claim_of(store, inbox, idempotency_key="order-4711")
     assert "order-4711" not in repr(claim)
-    assert ANY.digest not in repr(claim)
+    assert ANY.key_digest not in repr(claim)
 
 
 def test_an_idempotency_key_belongs_to_its_api_key(inbox: Inbox, store: MemoryEventStore) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mangum import Mangum
 
 from tests.support.event_loop import event_loop
-from triggers_api.api.lambda_event import guarded, normalised
+from triggers_api.api.lambda_event import guard, normalised
 
 CANARY = "c4n4ry"
 NO_CONTEXT: Any = None
@@ -144,13 +144,28 @@ def test_the_base_path_of_a_custom_domain_is_taken_off(path: str, proxy: str | N
 def test_a_host_header_that_mangum_cannot_parse_is_dropped(value: str) -> None:
     headers = {"Host": value, "X-Forwarded-Port": value, "X-Forwarded-Proto": value, "X-API-Key": "kept"}
     for event in ({"headers": headers}, {"multiValueHeaders": {n: [v] for n, v in headers.items()}}):
-        assert arrived(event).headers == {b"x-api-key": b"kept"}
+        arrived_headers = arrived(event).headers
+        assert arrived_headers.keys() & {b"host", b"x-forwarded-port"} == set()
+        assert arrived_headers[b"x-api-key"] == b"kept"
 
 
-def test_a_header_that_the_service_does_not_read_is_dropped() -> None:
-    read = ["Content-Type", "Idempotency-Key", "X-API-Key", "X-Request-ID"]
-    headers = dict.fromkeys([*read, "Accept", "CloudFront-Viewer-Country", "X-Amzn-Trace-Id"], "x")
-    assert set(arrived({"headers": headers}).headers) == {name.lower().encode() for name in read}
+def test_headers_are_passed_through() -> None:
+    names = ["Content-Type", "X-API-Key", "Accept", "Traceparent", "X-Amzn-Trace-Id", "Host"]
+    headers = dict.fromkeys(names, "x")
+    assert arrived({"headers": headers}).headers == {name.lower().encode(): b"x" for name in names}
+
+
+def test_headers_over_64_kib_are_dropped_with_the_key() -> None:
+    fits = {"X-API-Key": "key", "X-Padding": "x" * 65_000}
+    assert arrived({"headers": fits}).headers.keys() == {b"x-api-key", b"x-padding"}
+    assert arrived({"headers": {**fits, "X-More": "x" * 600}}).headers == {}
+
+
+@pytest.mark.parametrize("source", ["aws.events", "aws.scheduler"])
+def test_a_scheduled_event_is_no_request(source: str) -> None:
+    handler = guard(broken, cors_allow_origin="*")
+    assert handler({"source": source, "detail-type": "Scheduled Event", "detail": {}}, None) == {}
+    assert handler({"source": source, "httpMethod": "GET"}, None)["statusCode"] == 500
 
 
 def test_a_header_whose_values_http_cannot_carry_arrives_empty() -> None:
@@ -215,7 +230,7 @@ def broken(event: Any, context: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("event", [None, {}, {"path": f"/{CANARY}"}, [CANARY]])
 @pytest.mark.promise(9, 11)
 def test_a_handler_that_raises_is_answered_for_in_the_shape_of_every_error(event: Any) -> None:
-    answer = guarded(broken, cors_allow_origin="https://example.com")(event, None)
+    answer = guard(broken, cors_allow_origin="https://example.com")(event, None)
     request_id = answer["headers"]["x-request-id"]
     assert (answer["statusCode"], answer["isBase64Encoded"]) == (500, False)
     assert answer["headers"] == {
@@ -239,14 +254,14 @@ def test_a_failure_is_logged_under_the_request_id_that_the_client_gets(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     event = {"path": "/", "headers": {"X-Request-ID": "the-clients-own"}}
-    answer = guarded(broken, cors_allow_origin="*")(event, None)
+    answer = guard(broken, cors_allow_origin="*")(event, None)
     (record,) = caplog.records
     assert answer["headers"]["x-request-id"] == "the-clients-own"
     assert record.__dict__["fields"]["request_id"] == "the-clients-own"
 
 
 def test_a_failure_is_logged_under_lambda_s_own_id_too(caplog: pytest.LogCaptureFixture) -> None:
-    guarded(broken, cors_allow_origin="*")({"path": "/"}, SimpleNamespace(aws_request_id="lambda-s"))
+    guard(broken, cors_allow_origin="*")({"path": "/"}, SimpleNamespace(aws_request_id="lambda-s"))
     (record,) = caplog.records
     assert record.__dict__["fields"]["lambda_request_id"] == "lambda-s"
 
@@ -258,7 +273,7 @@ def test_a_header_name_that_http_does_not_know_is_dropped(name: str) -> None:
 
 
 def test_each_failure_has_a_request_id_of_its_own() -> None:
-    handler = guarded(broken, cors_allow_origin="*")
+    handler = guard(broken, cors_allow_origin="*")
     assert len({handler({}, None)["headers"]["x-request-id"] for _ in range(10)}) == 10
 
 
@@ -269,6 +284,6 @@ def test_a_handler_that_answers_is_left_alone() -> None:
         seen.append(given)
         return {"statusCode": 200, "body": event["path"]}
 
-    answer = guarded(handler, cors_allow_origin="*")({"path": "/v1/health"}, context)
+    answer = guard(handler, cors_allow_origin="*")({"path": "/v1/health"}, context)
     assert answer == {"statusCode": 200, "body": "/v1/health"}
     assert seen == [context]

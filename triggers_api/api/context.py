@@ -1,40 +1,40 @@
-"""What is known of the request at hand: its id, and what its log line will say.
+"""What is known about the current request: its id, its principal, and the fields of its access log line.
 
-A context variable, so that every line logged on the request's behalf carries its id, also from a worker
-thread.
+A context variable, so that every line logged for the request carries its id, also in a worker thread.
 """
 
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import uuid4
 
+from triggers_api.core.access import Principal
 from triggers_api.core.ids import REQUEST_ID
 
 
 @dataclass(slots=True)
 class RequestContext:
-    """The request's id, and the parts of its access line that its route fills in."""
+    """The id of a request, and what its endpoint adds for the access log line."""
 
     request_id: str
     lambda_request_id: str | None = None
-    key_id: str | None = None
+    principal: Principal | None = None
     source: str | None = None
-    event_id: str | None = None
+    event_ids: list[str] = field(default_factory=list)
 
 
 current: ContextVar[RequestContext | None] = ContextVar("request", default=None)
 
 
 def request_id() -> str:
-    """Return the id of the request at hand."""
+    """Return the id of the current request, or a new one outside of a request."""
     context = current.get()
     return context.request_id if context else new_request_id()
 
 
-def here() -> RequestContext:
-    """Return the context of the request at hand."""
+def request_context() -> RequestContext:
+    """Return the context of the current request, which the boundary created."""
     context = current.get()
-    assert context is not None  # noqa: S101 - the outermost middleware sets it
+    assert context is not None  # noqa: S101 - the outermost layer sets it
     return context
 
 
@@ -44,7 +44,7 @@ def new_request_id() -> str:
 
 
 def accepted_request_id(values: list[bytes]) -> str:
-    """Return the client's id where it sent one that the contract takes, else a new one."""
+    """Return the client's request id if the contract accepts it, else a new one."""
     if len(values) == 1 and REQUEST_ID.fullmatch(text := values[0].decode("latin-1")):
         return text
     return new_request_id()

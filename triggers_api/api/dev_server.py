@@ -1,4 +1,4 @@
-"""uvicorn for one machine, with the contract's error shape for what is not even HTTP."""
+"""uvicorn for one machine, with the contract's error shape for input that is not HTTP."""
 
 import socket
 from typing import TYPE_CHECKING
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 class _Protocol(H11Protocol):
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - what h11 says of it may quote the input
-        """Answer what cannot be parsed, which no app ever sees; uvicorn's own answer is plain text."""
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - h11's message may quote the input
+        """Answer a request that cannot be parsed. No app sees it, and uvicorn's own answer is plain text."""
         request_id = new_request_id()
         body = error_body("VALIDATION_ERROR", "The request is not valid HTTP/1.1.", {}, request_id)
         headers = [
@@ -35,14 +35,14 @@ class _Protocol(H11Protocol):
 
 
 def serve(app: "ASGIApp", listener: socket.socket) -> None:
-    """Serve until SIGINT or SIGTERM; requests in flight get five seconds to end."""
+    """Serve until SIGINT or SIGTERM; requests in flight get five seconds to finish."""
     config = uvicorn.Config(
         app,
         http=_Protocol,
         log_config=None,
         access_log=False,
         lifespan="off",
-        ws="none",  # else an upgrade is answered by a WebSocket library, where one is, in its own words
+        ws="none",  # else an installed WebSocket library answers an upgrade, in its own words
         server_header=False,
         timeout_graceful_shutdown=5,
     )

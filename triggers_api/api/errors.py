@@ -1,12 +1,25 @@
-"""How an error becomes an answer: one table of statuses, one shape."""
+"""How an error becomes an answer: one table of statuses, one shape, one place that logs it."""
 
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 
+from fastapi import Request
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
+from triggers_api.api.context import request_context
 from triggers_api.core.strict_json import dump
-from triggers_api.errors import Kind, MethodNotAllowedError, OperatorError, TriggersError
+from triggers_api.errors import (
+    Kind,
+    MethodNotAllowedError,
+    NotFoundError,
+    OperatorError,
+    TriggersError,
+)
+
+logger = logging.getLogger("triggers_api.access")
 
 HTTP_STATUS: Mapping[Kind, int] = {
     Kind.INVALID: 400,
@@ -29,21 +42,53 @@ HTTP_STATUS: Mapping[Kind, int] = {
 RETRY_AFTER_SECONDS = 1
 
 
+async def on_error(_: Request, error: Exception) -> Response:
+    """Answer a `TriggersError`: FastAPI's exception handler for all of them."""
+    assert isinstance(error, TriggersError)  # noqa: S101 - it is registered for these only
+    return answer_error(error, request_context().request_id)
+
+
+async def on_routing_error(request: Request, error: Exception) -> Response:
+    """Answer Starlette's own 404 and 405, which its router raises."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for these only
+    problem: TriggersError
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = _allowed_methods(request)
+        problem = MethodNotAllowedError(
+            f"This path allows {', '.join(allowed)}.", details={"allowed": allowed}
+        )
+    else:
+        problem = NotFoundError("There is no such path.")
+    return answer_error(problem, request_context().request_id)
+
+
+def answer_error(error: Exception, request_id: str) -> Response:
+    """Log an error that the client does not see, and return its answer."""
+    if not isinstance(error, TriggersError):
+        logger.error("bug", exc_info=error, extra={"fields": {"error": type(error).__name__}})
+        error = TriggersError("An unexpected error occurred.")
+    elif error.kind is Kind.UNAVAILABLE:
+        logger.warning("unavailable", extra={"fields": {"reason": error.message}})
+    elif status_of(error) == HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("bug", exc_info=error, extra={"fields": {"reason": error.message}})
+    return error_response(error, request_id)
+
+
 def status_of(error: TriggersError) -> int:
-    """Return the status of an error; one that is the operator's is no client's, and in an answer a bug."""
+    """Return the status of an error. An operator's error is never the client's: in an answer it is a bug."""
     return 500 if isinstance(error, OperatorError) else HTTP_STATUS[error.kind]
 
 
 def error_body(code: str, message: str, details: Mapping[str, object], request_id: str) -> str:
-    """Return the one shape of every error."""
+    """Return the JSON text of an error."""
     return dump({"error": {"code": code, "message": message, "details": details, "request_id": request_id}})
 
 
 def error_response(error: TriggersError, request_id: str) -> Response:
-    """Return the answer to an error. Of what is not the client's doing it learns the request id only."""
+    """Return the answer to an error. A 500 hides its cause; the client learns the request id only."""
     status = status_of(error)
     code, message, details = error.code, error.message, error.details
-    if status == HTTPStatus.INTERNAL_SERVER_ERROR:  # the one status that hides its cause
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         code, message, details = "INTERNAL_ERROR", "An unexpected error occurred.", {}
     elif error.hint:
         message = f"{message} {error.hint}"
@@ -55,3 +100,12 @@ def error_response(error: TriggersError, request_id: str) -> Response:
     elif isinstance(error, MethodNotAllowedError):
         headers["Allow"] = ", ".join(error.details["allowed"])
     return Response(error_body(code, message, details, request_id), status, headers, "application/json")
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """Return the methods of all routes of the path. Starlette names those of the first route only."""
+    methods = {"OPTIONS"}
+    for route in request.app.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            methods |= route.methods
+    return sorted(methods)

@@ -1,42 +1,62 @@
-"""The edge of Lambda: REST-proxy events in, proxy responses out, and nothing ever raised.
+"""The edge of Lambda: REST-proxy events in, proxy responses out, and no exception ever.
 
-An exception that leaves the handler becomes a 502 of the gateway, without request id, CORS or reason. Mangum
-raises for what a client can send (a Host header with two colons, lone surrogates, broken base64) and for what
-a console's test event lacks. So Mangum gets a new event, made of the parts that the service uses, each in a
-form that cannot fail; what is malformed is passed on *as malformed bytes*, so that the app refuses it in its
-own words, after authentication.
+An exception that leaves the handler becomes the gateway's 502, without request id, CORS headers or reason.
+Mangum raises for input that a client can send (a Host header with two colons, lone surrogates, broken
+base64) and for fields that a console's test event lacks. So Mangum gets a new event in a form that cannot
+fail. Malformed parts are passed on *as malformed bytes*, so that the app refuses them in its own words,
+after authentication.
 """
 
+import asyncio
 import base64
 import binascii
 import logging
+import re
 from collections.abc import Callable
 from typing import Any
+
+from fastapi import FastAPI
+from mangum import Mangum
 
 from triggers_api.api.context import accepted_request_id
 from triggers_api.api.errors import error_body
 
-logger = logging.getLogger("triggers_api.proxy")
+logger = logging.getLogger("triggers_api.lambda")
 
 Handler = Callable[[Any, Any], dict[str, Any]]
 
 _NOT_UTF8 = b"\xff"
-_USED_HEADERS = {"content-type", "idempotency-key", "x-api-key", "x-request-id"}
+_SCHEDULERS = {"aws.events", "aws.scheduler"}
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]{1,256}", re.ASCII)  # a lower-case field name, RFC 9110, 5.6.2
+_MANGUM_PARSES = {
+    "host": re.compile(r"[!-9;-~]+(:\d{1,5})?", re.ASCII),
+    "x-forwarded-port": re.compile(r"\d{1,5}", re.ASCII),
+}
+_MAX_HEADER_BYTES = 64 * 1024  # far more than the gateway's limit of 10,240
 
 
-def guarded(handler: Handler, *, cors_allow_origin: str) -> Handler:
+def build_handler(app: FastAPI, *, cors_allow_origin: str) -> Handler:
+    """Return Lambda's handler for an app."""
+    _set_event_loop()
+    return guard(Mangum(app, lifespan="off"), cors_allow_origin=cors_allow_origin)
+
+
+def guard(handler: Handler, *, cors_allow_origin: str) -> Handler:
     """Return a handler that always returns a well-formed proxy response."""
 
-    def guard(event: Any, context: Any) -> dict[str, Any]:
+    def guarded(event: Any, context: Any) -> dict[str, Any]:
         sent: list[str] = []
         try:
+            if is_scheduled(event):
+                logger.info("scheduled event ignored")
+                return {}
             request = normalised(event)
             sent = request["multiValueHeaders"].get("x-request-id", [])
             return handler(request, context)
-        except Exception as error:  # the last resort, as said above
+        except Exception as error:  # last resort, as the module's docstring says
             request_id = accepted_request_id([text.encode() for text in sent])
             fields = {"error": type(error).__name__, "request_id": request_id}
-            if lambda_request_id := getattr(context, "aws_request_id", None):  # ties Lambda's own lines to it
+            if lambda_request_id := getattr(context, "aws_request_id", None):  # Lambda's own lines have it
                 fields["lambda_request_id"] = lambda_request_id
             logger.exception("bug", extra={"fields": fields})
             return {
@@ -52,11 +72,16 @@ def guarded(handler: Handler, *, cors_allow_origin: str) -> Handler:
                 "isBase64Encoded": False,
             }
 
-    return guard
+    return guarded
+
+
+def is_scheduled(event: Any) -> bool:
+    """Return whether EventBridge sent an event on a schedule: it is no request and needs no answer."""
+    return isinstance(event, dict) and event.get("source") in _SCHEDULERS and "httpMethod" not in event
 
 
 def normalised(event: Any) -> dict[str, Any]:
-    """Return a REST-proxy event that Mangum takes, whatever came."""
+    """Return a REST-proxy event that Mangum accepts, for any input."""
     event = _mapping(event)
     return {
         "resource": "/{proxy+}",
@@ -71,6 +96,14 @@ def normalised(event: Any) -> dict[str, Any]:
     }
 
 
+def _set_event_loop() -> None:
+    """Create the event loop that Mangum asks for: from Python 3.12 on, it warns or fails without one."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.set_event_loop(asyncio.new_event_loop())
+
+
 def _path(event: dict[str, Any]) -> str:
     """Return the path without the base path of a custom domain's mapping, which `path` includes."""
     path = _text(event.get("path")) or "/"
@@ -81,32 +114,39 @@ def _path(event: dict[str, Any]) -> str:
 
 
 def _headers(event: dict[str, Any]) -> dict[str, list[str]]:
-    """Return the headers that the service reads, one value each.
+    """Return the headers of a request, one value each.
 
-    The gateway adds a score of its own, each of which would be parsed and encoded twice more. A value that
-    HTTP could not carry becomes an empty one, and so does a repeated idempotency key, which Mangum would join
-    into one key: the app refuses both. To leave them out would be to ignore what was asked.
+    A value that HTTP could not carry becomes empty, and so does a repeated idempotency key, which Mangum
+    would join into one key: the app refuses both. If they were left out, the service would ignore what the
+    client asked. More headers than any gateway passes on are all dropped: without its key, the request is
+    refused.
     """
     headers: dict[str, list[str]] = {}
-    given = _used(event.get("headers")) | _used(event.get("multiValueHeaders"))
+    size = 0
+    given = _lower_case(event.get("headers")) | _lower_case(event.get("multiValueHeaders"))
     for name, texts in given.items():
-        usable = all(text.isprintable() or text.isascii() for text in texts)
-        repeated = len(texts) > 1 and name == "idempotency-key"
-        headers[name] = [", ".join(texts) if usable and not repeated else ""]
-    return headers
+        value = ", ".join(texts)
+        size += len(name) + len(value)
+        usable = value.isprintable() or value.isascii()
+        if (form := _MANGUM_PARSES.get(name)) and not form.fullmatch(value):
+            continue
+        if len(texts) > 1 and name == "idempotency-key":
+            usable = False
+        headers[name] = [value if usable else ""]
+    return headers if size <= _MAX_HEADER_BYTES else {}
 
 
-def _used(value: Any) -> dict[str, list[str]]:
+def _lower_case(value: Any) -> dict[str, list[str]]:
     headers: dict[str, list[str]] = {}
     for name, texts in _mapping(value).items():
-        if isinstance(name, str) and (lowered := name.lower()) in _USED_HEADERS:
+        if isinstance(name, str) and _TOKEN.fullmatch(lowered := name.lower()):
             headers.setdefault(lowered, []).extend(_texts(texts))
     return headers
 
 
 def _query(event: dict[str, Any]) -> dict[bytes, list[bytes]]:
     single, multi = event.get("queryStringParameters"), event.get("multiValueQueryStringParameters")
-    # Bytes, because a lone surrogate has no UTF-8: so it comes out as a percent-encoded byte that is none.
+    # Bytes, because a lone surrogate has no UTF-8: it becomes percent-encoded bytes that are not UTF-8.
     return {
         _bytes(name): [_bytes(text) for text in texts]
         for name, texts in (_lists(multi) or _lists(single)).items()

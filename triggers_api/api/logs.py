@@ -1,7 +1,7 @@
 """Logs: one JSON object a line inside Lambda, one readable line elsewhere; never a key, never a payload.
 
-The values in a log line are chosen one by one where it is written. What could carry input along is cut off
-here: a traceback is logged without the exceptions' texts (`KeyError: '<payload>'`), and the loggers of the
+The code that writes a log line chooses its values one by one. What could carry input is removed here: a
+traceback is logged without the texts of its exceptions (`KeyError: '<payload>'`), and the loggers of the
 libraries stay at WARNING, because botocore's DEBUG lines hold whole requests.
 """
 
@@ -38,7 +38,7 @@ class _Formatter(logging.Formatter):
 
 
 class JsonFormatter(_Formatter):
-    """A line that CloudWatch and its queries take apart by themselves."""
+    """A line that CloudWatch and its queries parse without help."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one line: JSON escapes every line break."""
@@ -60,13 +60,13 @@ class TextFormatter(_Formatter):
 def configure(level: str, *, in_lambda: bool) -> None:
     """Send log lines to stdout in Lambda, which CloudWatch reads, and to stderr elsewhere.
 
-    The level is that of this package. What a library has to say from WARNING on comes in the same form.
+    `level` is that of this package. Warnings and errors of libraries appear in the same form.
     """
     handler = logging.StreamHandler(sys.stdout if in_lambda else sys.stderr)
     handler.setFormatter(JsonFormatter() if in_lambda else TextFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger(ROOT).setLevel(level)
-    # Its warning of a reply that is no HTTP quotes it, and with it what the peer sends back: a payload.
+    # Its warning about a reply that is not HTTP quotes the reply, which may hold a payload.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
@@ -78,16 +78,19 @@ def _plain(value: Any) -> str:
 
 
 def _frames(error: BaseException) -> list[str]:
-    """Return where an exception and its causes were raised, and of what type they are."""
+    """Return the types of an exception and its causes, and the places that raised them."""
     lines: list[str] = []
     seen: set[int] = set()
     cause: BaseException | None = error
     while cause is not None and id(cause) not in seen:
         seen.add(id(cause))
-        lines += [*_where(cause.__traceback__), f"raised {type(cause).__module__}.{type(cause).__qualname__}"]
+        lines += [
+            *_locations(cause.__traceback__),
+            f"raised {type(cause).__module__}.{type(cause).__qualname__}",
+        ]
         cause = cause.__cause__ or cause.__context__
     return lines
 
 
-def _where(trace: TracebackType | None) -> list[str]:
+def _locations(trace: TracebackType | None) -> list[str]:
     return [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in traceback.extract_tb(trace)]

@@ -1,19 +1,17 @@
-"""What the routes work with: the inbox, the door, and the way in which a blocking call is made."""
+"""The parts that the endpoints work with: the inbox, the authenticator, and how to make a blocking call."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Annotated, ParamSpec, TypeVar
 
 import anyio
 import anyio.to_thread
-from starlette.requests import Request
+from fastapi import Depends, Request
 
-from triggers_api.api.auth import Authenticator, refused
-from triggers_api.api.context import here
+from triggers_api.api.authenticator import Authenticator
 from triggers_api.core import deadline
 from triggers_api.core.inbox import Inbox
-from triggers_api.core.keys import KeyRecord
 from triggers_api.core.times import Clock
 from triggers_api.errors import DeadlineExceededError
 
@@ -23,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The parts of the service. `in_threads`: one process serves many requests at a time."""
+    """The service over its stores. `in_threads`: one process serves many requests at a time."""
 
     inbox: Inbox
     authenticator: Authenticator
@@ -31,7 +29,11 @@ class Service:
     in_threads: bool
 
     async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Make a call that may block. In a thread it is left behind when the request's time is up."""
+        """Make a call that may block, in a worker thread if `in_threads`.
+
+        Raises:
+            DeadlineExceededError: The request's time is up. The thread is left to finish on its own.
+        """
         if not self.in_threads:
             return call(*args, **kwargs)
         try:
@@ -41,24 +43,10 @@ class Service:
             raise DeadlineExceededError("The request's time is up.") from None
 
 
-def service_of(request: Request) -> Service:
-    """Return the service of the app that serves this request."""
-    found: Service = request.app.state.service
-    return found
+async def get_service(request: Request) -> Service:
+    """Return the service of the app that serves a request."""
+    service: Service = request.app.state.service
+    return service
 
 
-async def let_in(request: Request) -> tuple[Service, KeyRecord]:
-    """Return the service, and the record of the request's key; `UnauthorizedError` without a good one.
-
-    Endpoints call it before they look at anything else: authentication precedes validation.
-    """
-    keys = request.headers.getlist("x-api-key")
-    if len(keys) != 1:
-        raise refused()
-    service = service_of(request)
-    record = service.authenticator.recall(keys[0])
-    if record is None:
-        record = await service.run(service.authenticator.look_up, keys[0])
-    context = here()
-    context.key_id, context.source = record.id, record.source
-    return service, record
+ServiceDep = Annotated[Service, Depends(get_service)]

@@ -1,8 +1,4 @@
-"""The inbox: the rules of ingest, list, acknowledge and delete, the same over every store.
-
-A key that is bound to a source sees and touches that source's events only; for it, another's event does not
-exist.
-"""
+"""The rules of ingest, list, acknowledge and delete, the same over every store."""
 
 import hashlib
 import secrets
@@ -10,11 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from triggers_api.core import cursors, ids
+from triggers_api.core.access import Principal
 from triggers_api.core.events import Event, EventStore, IdempotencyClaim, PendingQuery, not_found
-from triggers_api.core.keys import KeyRecord
 from triggers_api.core.strict_json import dump, dump_canonical
 from triggers_api.core.times import Clock, format_time, seconds
-from triggers_api.errors import ForbiddenError
 
 IDEMPOTENCY_SECONDS = 24 * 3600
 _DAY = 24 * 3600
@@ -22,7 +17,7 @@ _DAY = 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What a producer sends, validated."""
+    """A validated event as a producer sent it."""
 
     source: str
     event_type: str
@@ -33,7 +28,7 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The answer to an ingest; `replayed` where it is the first answer given again."""
+    """The answer to an ingest; `replayed` if it repeats the answer to an earlier request."""
 
     event_id: str
     created_at: str
@@ -42,14 +37,14 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class InboxPage:
-    """Events, oldest first, and the cursor of the next page, None at the end."""
+    """Events, oldest first, and the cursor of the next page; None on the last page."""
 
     events: tuple[Event, ...]
     next_cursor: str | None
 
 
 class Inbox:
-    """What may be done with events, by a key, over a store."""
+    """The operations of a principal on the events of a store."""
 
     def __init__(self, store: EventStore, *, ids: ids.EventIds, clock: Clock, event_ttl_days: int) -> None:
         self._store = store
@@ -57,10 +52,15 @@ class Inbox:
         self._clock = clock
         self._ttl = event_ttl_days * _DAY
 
-    def ingest(self, key: KeyRecord, submission: Submission) -> Receipt:
-        """Keep an event; it is durable when this returns."""
-        if key.source is not None and submission.source != key.source:
-            raise ForbiddenError("This key is bound to another source than the event's.")
+    def ingest(self, principal: Principal, submission: Submission) -> Receipt:
+        """Store an event. It is durable when this returns.
+
+        Raises:
+            ForbiddenError: The key is bound to another source.
+            IdempotencyKeyReusedError: The idempotency key was used for another request.
+            StoreUnavailableError: The outcome is unknown; a repeat with the idempotency key settles it.
+        """
+        principal.require_source(submission.source)
         event_id = self._ids.new()
         created_at = _created_at(event_id)
         now = seconds(self._clock())
@@ -73,42 +73,62 @@ class Inbox:
             metadata=dump(submission.metadata),
             expires_at=now + self._ttl,
         )
-        stored_id = self._store.add(event, _claim(key, submission, event_id, now), now=now)
+        stored_id = self._store.add(event, _claim(principal, submission, event_id, now), now=now)
         if stored_id != event_id:
             return Receipt(stored_id, _created_at(stored_id), replayed=True)
         return Receipt(event_id, created_at, replayed=False)
 
-    def get(self, key: KeyRecord, event_id: str) -> Event:
-        """Return an event; `NotFoundError` where there is none for this key."""
+    def get(self, principal: Principal, event_id: str) -> Event:
+        """Return an event.
+
+        Raises:
+            NotFoundError: There is no such event for this principal.
+        """
         event = self._store.get(event_id, seconds(self._clock()))
-        if event is None or key.source not in (None, event.source):
+        if event is None or not principal.owns(event.source):
             raise not_found()
         return event
 
     def page(
-        self, key: KeyRecord, *, limit: int, cursor: str | None, source: str | None, event_type: str | None
+        self,
+        principal: Principal,
+        *,
+        limit: int,
+        cursor: str | None,
+        source: str | None,
+        event_type: str | None,
     ) -> InboxPage:
-        """Return a page of pending events that match the filters; `limit` counts matching events."""
-        if key.source is not None and source not in (None, key.source):
-            raise ForbiddenError("This key is bound to another source than the filter's.")
-        source = source if key.source is None else key.source
+        """Return a page of pending events that match the filters; `limit` counts matching events.
+
+        Raises:
+            ForbiddenError: The key is bound to another source than the filter's.
+            ValidationError: The cursor is malformed, or belongs to other filters.
+        """
+        source = principal.narrow(source)
         after = None if cursor is None else cursors.decode(cursor, source=source, event_type=event_type)
         now = seconds(self._clock())
         page = self._store.pending(PendingQuery(limit, now, after, source, event_type))
-        following = page.next and cursors.encode(page.next, source=source, event_type=event_type)
-        return InboxPage(page.events, following)
+        next_cursor = page.next and cursors.encode(page.next, source=source, event_type=event_type)
+        return InboxPage(page.events, next_cursor)
 
-    def acknowledge(self, key: KeyRecord, event_id: str) -> str:
-        """Acknowledge a pending event; return when. `ConflictError` for the second time."""
+    def acknowledge(self, principal: Principal, event_id: str) -> str:
+        """Acknowledge a pending event and return the time of the acknowledgement.
+
+        Raises:
+            NotFoundError: There is no such event for this principal.
+            ConflictError: The event is already acknowledged.
+        """
         microseconds = self._clock()
         at = format_time(microseconds)
         nonce = secrets.token_hex(8)
-        self._store.acknowledge(event_id, at=at, nonce=nonce, now=seconds(microseconds), source=key.source)
+        self._store.acknowledge(
+            event_id, at=at, nonce=nonce, now=seconds(microseconds), source=principal.source
+        )
         return at
 
-    def delete(self, key: KeyRecord, event_id: str) -> None:
-        """Delete an event; what is not there, or not this key's, stays as it is, and that is no error."""
-        self._store.delete(event_id, source=key.source)
+    def delete(self, principal: Principal, event_id: str) -> None:
+        """Delete an event. An event that does not exist for this principal is no error and stays as it is."""
+        self._store.delete(event_id, source=principal.source)
 
 
 def _created_at(event_id: str) -> str:
@@ -117,13 +137,13 @@ def _created_at(event_id: str) -> str:
     return created_at
 
 
-def _claim(key: KeyRecord, submission: Submission, event_id: str, now: int) -> IdempotencyClaim | None:
+def _claim(principal: Principal, submission: Submission, event_id: str, now: int) -> IdempotencyClaim | None:
     if submission.idempotency_key is None:
         return None
     metadata = {name: value for name, value in submission.metadata.items() if name != "idempotency_key"}
     request = dump_canonical([submission.source, submission.event_type, submission.payload, metadata])
     return IdempotencyClaim(
-        name=_sha256(f"{key.digest}\n{submission.idempotency_key}"),
+        name=_sha256(f"{principal.key_digest}\n{submission.idempotency_key}"),
         fingerprint=_sha256(request),
         event_id=event_id,
         expires_at=now + IDEMPOTENCY_SECONDS,

@@ -1,4 +1,4 @@
-"""What `triggers dev` needs before it can serve: a place for the data, its tables, and a port."""
+"""Prepare `triggers dev`: its settings, its data and its port, before the service is built."""
 
 import os
 import socket
@@ -17,7 +17,7 @@ KEYS_TABLE = "triggers-api-keys-dev"
 
 @dataclass(frozen=True, slots=True)
 class DevOptions:
-    """What the command was asked for."""
+    """The options of the command."""
 
     host: str
     port: int
@@ -27,12 +27,12 @@ class DevOptions:
 
 @dataclass(frozen=True, slots=True)
 class DevServer:
-    """All that the server needs: the environment of the service, an open socket, and what to tell.
+    """What the command serves with: the service's settings, an open socket, and what to print.
 
-    `key` is the key that opens without being made first; None where only the keys of the table do.
+    `key` is the key that is valid without being created; None if only the keys of the table are.
     """
 
-    environment: Mapping[str, str]
+    settings: Settings
     listener: socket.socket
     url: str
     data: str
@@ -40,14 +40,14 @@ class DevServer:
 
 
 def prepare(options: DevOptions, environment: Mapping[str, str]) -> DevServer:
-    """Check and make what the server needs.
+    """Check the settings and the data, create missing tables, and open the port.
 
-    `LocalEnvironmentError` where the data or the port cannot be used, `ConfigurationError` where a setting is
-    wrong; nothing is damaged then.
+    Raises:
+        ConfigurationError: A setting is wrong.
+        LocalEnvironmentError: The data or the port cannot be used. Existing data is unchanged.
     """
-    environment = _environment(options, environment)
     try:
-        settings = Settings.from_environment(environment)
+        settings = Settings.from_environment(_service_environment(options, environment))
     except ConfigurationError as error:
         if options.dynamodb_endpoint and "DYNAMODB_ENDPOINT_URL" in error.message:
             raise ConfigurationError(
@@ -56,7 +56,7 @@ def prepare(options: DevOptions, environment: Mapping[str, str]) -> DevServer:
             ) from error
         raise
     if settings.table_events and settings.table_keys and settings.dynamodb_endpoint_url:
-        from triggers_api.ops.dev_tables import create_missing_tables  # boto3, where it is needed
+        from triggers_api.ops.dev_tables import create_missing_tables  # botocore, only if needed
 
         create_missing_tables(
             endpoint_url=settings.dynamodb_endpoint_url,
@@ -74,11 +74,15 @@ def prepare(options: DevOptions, environment: Mapping[str, str]) -> DevServer:
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     key = LOCAL_KEY if settings.auth_mode == "local" else None
-    return DevServer(environment, listener, url, data, key)
+    return DevServer(settings, listener, url, data, key)
 
 
-def _environment(options: DevOptions, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the service's environment: the store that was asked for, whatever else a shell has set."""
+def _service_environment(options: DevOptions, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of the service: the options take precedence over the shell's variables.
+
+    Raises:
+        ConfigurationError: The options exclude each other, or one is empty.
+    """
     if options.data_dir is not None and options.dynamodb_endpoint is not None:
         raise ConfigurationError(
             "--data-dir and --dynamodb-endpoint exclude each other.",
@@ -104,8 +108,8 @@ def _environment(options: DevOptions, environment: Mapping[str, str]) -> dict[st
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        # The protocol is named because asyncio turns Nagle's algorithm off only where it is: with it, every
-        # answer on a kept connection waits 40 ms for an acknowledgement.
+        # Name the protocol: asyncio turns Nagle's algorithm off only for a socket that does. With Nagle's
+        # algorithm, every answer on a kept connection waits 40 ms for an acknowledgement.
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     except (OSError, UnicodeError) as error:
         raise _cannot_listen(host, port, error) from error
@@ -124,5 +128,6 @@ def _cannot_listen(host: str, port: int, error: Exception) -> LocalEnvironmentEr
     return LocalEnvironmentError(
         f"Cannot listen on {host}, port {port}.",
         reason=(getattr(error, "strerror", None) or str(error)).lower(),
-        hint="End what listens there, or choose another --port; --host is an address of this machine.",
+        hint="Stop the program that listens there, or choose another --port. "
+        "--host is an address of this machine.",
     )

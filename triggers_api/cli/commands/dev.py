@@ -1,6 +1,5 @@
-"""`triggers dev`: the whole service on this machine."""
+"""`triggers dev`: run the whole service on this machine."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,26 +24,30 @@ def dev(
     dynamodb_endpoint: Annotated[
         str | None,
         typer.Option(
-            metavar="URL", help="Keep the data in this DynamoDB instead; its tables are made if missing."
+            metavar="URL", help="Keep the data in this DynamoDB instead; missing tables are created."
         ),
     ] = None,
 ) -> None:
-    """Run the API on this machine, over a durable store.
+    """Run the API on this machine, with a durable store.
 
     Example: triggers dev --port 9000 --data-dir ./inbox
     """
     from triggers_api.ops.dev import DevOptions, prepare
 
     server = prepare(DevOptions(host, port, data_dir, dynamodb_endpoint), config.environment())
-    os.environ.clear()
-    os.environ.update(server.environment)
 
+    from triggers_api.api import logs
     from triggers_api.api.dev_server import serve
-    from triggers_api.main import app  # reads the environment that was just set
+    from triggers_api.api.docs import installed_assets
+    from triggers_api.api.factory import build_app
 
+    logs.configure(server.settings.log_level, in_lambda=False)
+    app = build_app(server.settings, docs_assets=installed_assets())
     typer.echo(_banner(server))
     if host not in {"127.0.0.1", "::1", "localhost"}:
-        typer.echo(f"Notice: {host} can be reached from other machines; who knows a key comes in.", err=True)
+        typer.echo(
+            f"Notice: {host} is reachable from other machines; anyone with an API key can use it.", err=True
+        )
     serve(app, server.listener)
 
 
@@ -55,9 +58,9 @@ def _banner(server: "DevServer") -> str:
         """ -d '{"source": "test", "event_type": "test.created", "payload": {"hello": "world"}}'"""
     )
     return (
-        f"Triggers API listens on {server.url} (Ctrl-C ends it)\n"
+        f"Triggers API listens on {server.url} (Ctrl-C stops it)\n"
         f"  data  {server.data}\n"
-        f"  key   {server.key or 'one of the table (AUTH_MODE is aws)'}\n"
+        f"  key   {server.key or 'any key of the table (AUTH_MODE is aws)'}\n"
         f"  docs  {server.url}/docs\n"
         f"  try   {request}"
     )

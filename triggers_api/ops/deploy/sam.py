@@ -1,4 +1,4 @@
-"""The SAM CLI, driven: it uploads the artifact and makes the change set; executing that is `ops/cloudformation/models.py`'s.
+"""The SAM CLI, driven: it uploads the artifact and makes the change set; another module executes it.
 
 Every argument is passed, and a configuration file of its own, so that a stray `samconfig.toml` changes
 nothing. SAM runs in its own environment: the one on PATH, else one that uv makes and keeps.

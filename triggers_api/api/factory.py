@@ -1,0 +1,119 @@
+"""Build the service and its app from settings: the one place that joins the API to a store.
+
+`main`, `triggers dev` and the tests call these functions. Building opens no file and makes no call.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
+
+from triggers_api.api.authenticator import Authenticator
+from triggers_api.api.boundary import RequestBoundary
+from triggers_api.api.docs import docs_router
+from triggers_api.api.errors import on_error, on_routing_error
+from triggers_api.api.openapi import build_document
+from triggers_api.api.service import Service
+from triggers_api.api.v1 import events, health, inbox
+from triggers_api.core.events import EventStore
+from triggers_api.core.ids import EventIds
+from triggers_api.core.inbox import Inbox
+from triggers_api.core.keys import KeyStore
+from triggers_api.core.times import Clock, system_clock
+from triggers_api.errors import TriggersError
+from triggers_api.settings import Settings
+
+V1_ROUTES: Sequence[BaseRoute] = (*health.router.routes, *events.router.routes, *inbox.router.routes)
+"""The endpoints of the contract. Routes, not routers: FastAPI would build a router's routes twice."""
+
+_NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
+"""FastAPI's telemetry would hand paths and rejected input to any provider that the process has set up."""
+
+
+class Stores(NamedTuple):
+    """The two stores of one backend."""
+
+    events: EventStore
+    keys: KeyStore
+
+
+def build_service(
+    settings: Settings, *, stores: Stores | None = None, clock: Clock = system_clock
+) -> Service:
+    """Return the service over the stores that the settings name, or over `stores`.
+
+    Raises:
+        ConfigurationError: The AWS or network settings of the environment cannot be used.
+    """
+    events, keys = stores or _build_stores(settings)
+    return Service(
+        inbox=Inbox(events, ids=EventIds(clock), clock=clock, event_ttl_days=settings.event_ttl_days),
+        authenticator=Authenticator(
+            keys,
+            accept_local_key=settings.auth_mode == "local",
+            cache_seconds=settings.auth_cache_seconds,
+            clock=clock,
+        ),
+        clock=clock,
+        in_threads=not settings.in_lambda,
+    )
+
+
+def build_app(
+    settings: Settings, *, service: Service | None = None, docs_assets: Path | None = None
+) -> FastAPI:
+    """Return the app over `service`, or over the service of the settings.
+
+    Args:
+        settings: What the service was started with.
+        service: An existing service, instead of a new one.
+        docs_assets: A folder with Swagger UI, see `docs_router`.
+
+    Raises:
+        ConfigurationError: The AWS or network settings of the environment cannot be used.
+    """
+    app = _App(
+        title="Triggers API",
+        routes=[*V1_ROUTES, *docs_router(docs_assets).routes],
+        middleware=[Middleware(RequestBoundary, cors_allow_origin=settings.cors_allow_origin)],
+        exception_handlers={TriggersError: on_error, HTTPException: on_routing_error},
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry=_NO_TELEMETRY,
+    )
+    app.state.service = service or build_service(settings)
+    return app
+
+
+class _App(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document. It is built at its first request: a cold start has no time for it."""
+        if self.openapi_schema is None:
+            self.openapi_schema = build_document(V1_ROUTES)
+        return self.openapi_schema
+
+
+def _build_stores(settings: Settings) -> Stores:
+    """Return the stores of the backend that the settings name. The other backend is not imported."""
+    if settings.table_events and settings.table_keys:
+        from triggers_api.store.dynamodb.client import DynamoDB  # noqa: PLC0415 - as said above
+        from triggers_api.store.dynamodb.events import DynamoEventStore  # noqa: PLC0415 - as said above
+        from triggers_api.store.dynamodb.keys import DynamoKeyStore  # noqa: PLC0415 - as said above
+
+        dynamodb = DynamoDB(region=settings.region, endpoint_url=settings.dynamodb_endpoint_url)
+        return Stores(
+            DynamoEventStore(dynamodb, settings.table_events), DynamoKeyStore(dynamodb, settings.table_keys)
+        )
+
+    from triggers_api.store.sqlite.database import Database  # noqa: PLC0415 - as said above
+    from triggers_api.store.sqlite.events import SqliteEventStore  # noqa: PLC0415 - as said above
+    from triggers_api.store.sqlite.keys import SqliteKeyStore  # noqa: PLC0415 - as said above
+
+    database = Database(settings.sqlite_folder)
+    return Stores(SqliteEventStore(database), SqliteKeyStore(database))

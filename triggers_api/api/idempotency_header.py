@@ -1,0 +1,44 @@
+"""The `Idempotency-Key` header: one key, quoted (a structured-field string, RFC 8941) or bare."""
+
+import re
+from typing import Annotated
+
+from fastapi import Depends, Header, Request
+
+from triggers_api.api.v1.models import MAX_IDEMPOTENCY_KEY
+from triggers_api.api.validation import invalid_field
+
+_QUOTED = re.compile(r'"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"', re.ASCII)  # RFC 8941, 3.3.3
+_BARE = re.compile(r"[\x21\x23-\x7e][\x20-\x7e]*", re.ASCII)
+_DOCUMENTED = Header(
+    alias="Idempotency-Key",
+    description="Printable ASCII, quoted or bare; the same as `metadata.idempotency_key`. The same key with "
+    "the same request returns the first answer again for 24 hours; with another request, a 422.",
+    json_schema_extra={
+        "type": "string",
+        "pattern": r'^("([ !#-\[\]-~]|\\["\\]){1,256}"|[!#-~]([ -~]{0,254}[!-~])?)$',
+    },
+)
+
+
+async def _idempotency_key(request: Request, _: Annotated[str | None, _DOCUMENTED] = None) -> str | None:
+    """Return the key of the header, unquoted; None without the header.
+
+    Raises:
+        ValidationError: The header is repeated or malformed.
+    """
+    values = request.headers.getlist("idempotency-key")
+    if not values:
+        return None
+    text = values[0].strip(" \t")
+    if quoted := _QUOTED.fullmatch(text):
+        key = re.sub(r"\\(.)", r"\1", quoted[1])
+    else:
+        key = text if _BARE.fullmatch(text) else ""
+    if len(values) > 1 or not 1 <= len(key) <= MAX_IDEMPOTENCY_KEY:
+        expected = f"must be one key of 1 to {MAX_IDEMPOTENCY_KEY} printable ASCII characters"
+        raise invalid_field("Idempotency-Key", expected)
+    return key
+
+
+IdempotencyKey = Annotated[str | None, Depends(_idempotency_key)]

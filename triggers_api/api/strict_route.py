@@ -1,0 +1,186 @@
+"""The route class of every endpoint of the contract: FastAPI's own, with a strict request.
+
+FastAPI alone would read the body before it authenticates, so that a malformed body without a key is a 422
+instead of a 401. It accepts NaN, duplicate names and JSON of any size and depth. This route authenticates
+first, then reads the body and the query strictly, and then hands both to FastAPI's handler, which validates
+them by their models.
+"""
+
+import re
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, get_type_hints
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Request, Response, params
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from fastapi.security import SecurityScopes
+from starlette.datastructures import QueryParams
+from starlette.requests import ClientDisconnect
+
+from triggers_api.api.auth import authenticate
+from triggers_api.api.validation import invalid_field, validation_error
+from triggers_api.core import deadline, strict_json
+from triggers_api.errors import PayloadTooLargeError, ValidationError
+
+MAX_BODY_BYTES = 409_600
+"""400 KiB. A body of this size always fits into a DynamoDB item once it is compressed."""
+
+_MAX_DRAINED_BYTES = 10 * 1024 * 1024  # API Gateway's own limit
+_MAX_QUERY_FIELDS = 100
+_JSON_MEDIA_TYPE = re.compile(r"application/(?:[a-z0-9!#$&^_.+-]+\+)?json", re.ASCII | re.IGNORECASE)
+
+
+class StrictRoute(APIRoute):
+    """Authenticates before anything else of a request is read, and reads the rest strictly."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap FastAPI's handler (FastAPI documents this hook under "Custom Request and APIRoute class")."""
+        handler = super().get_route_handler()
+        scopes = _required_scopes(self.endpoint)
+        body_model: Any = self.body_field.field_info.annotation if self.body_field else None
+        has_query = bool(self.dependant.query_params)
+
+        async def handle(request: Request) -> Response:
+            strict = StrictRequest(request.scope, request.receive)
+            if scopes is not None:
+                await authenticate(strict, scopes)
+            if body_model is not None:
+                await strict.read_json()
+            if has_query:
+                strict.parse_query()
+            try:
+                return await handler(strict)
+            except RequestValidationError as error:
+                problem = validation_error(error.errors(), body_model)
+                # FastAPI's error holds the body and is held by a frame of its own traceback.
+                error.__traceback__ = None
+            raise problem
+
+        return handle
+
+
+def strict_router(prefix: str, *, tag: str) -> APIRouter:
+    """Return a router of strict routes. A function's name is its operation id in the OpenAPI document."""
+    return APIRouter(
+        prefix=prefix,
+        tags=[tag],
+        route_class=StrictRoute,
+        generate_unique_id_function=lambda route: route.name,
+    )
+
+
+class StrictRequest(Request):
+    """A request whose body is strict JSON and whose query is unambiguous."""
+
+    _value: Any = None
+    _query: QueryParams | None = None
+
+    async def read_json(self) -> None:
+        """Read and parse the body.
+
+        Raises:
+            PayloadTooLargeError: The body is larger than `MAX_BODY_BYTES`.
+            ValidationError: The content type is not JSON, or the body is not strict JSON.
+        """
+        body = await self._read_body()
+        _check_content_type(self.headers.getlist("content-type"))
+        self._value = strict_json.parse(body)
+
+    async def body(self) -> bytes:
+        """Tell FastAPI that there is a body; `json` returns its value."""
+        return b"{}"
+
+    async def json(self) -> Any:
+        """Return the value that `read_json` parsed."""
+        return self._value
+
+    def parse_query(self) -> None:
+        """Parse the query string.
+
+        Raises:
+            ValidationError: The query is not percent-encoded UTF-8, or has too many fields.
+        """
+        try:
+            pairs = parse_qsl(
+                self.scope["query_string"].decode("ascii"),
+                keep_blank_values=True,
+                errors="strict",
+                max_num_fields=_MAX_QUERY_FIELDS,
+            )
+        except ValueError:
+            raise ValidationError(
+                "The query is not valid: "
+                f"it must be percent-encoded UTF-8 of at most {_MAX_QUERY_FIELDS} fields."
+            ) from None
+        self._query = _StrictQueryParams(pairs)
+
+    @property
+    def query_params(self) -> QueryParams:
+        """Return the parsed query; empty for an endpoint that has no query parameters."""
+        return self._query or _NO_QUERY
+
+    async def _read_body(self) -> bytes:
+        """Read the body. A body that is too large is read to its end and discarded.
+
+        If the server answered and closed while the client still sends, the connection would be reset and the
+        client would never see the answer. A body larger than any gateway accepts is not waited for.
+        """
+        chunks: list[bytes] = []
+        size = 0
+        started = time.monotonic()
+        more = True
+        while more and size <= _MAX_DRAINED_BYTES:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            chunk, more = message.get("body", b""), message.get("more_body", False)
+            size += len(chunk)
+            if size <= MAX_BODY_BYTES:
+                chunks.append(chunk)
+        deadline.extend(time.monotonic() - started)
+        if size > MAX_BODY_BYTES:
+            raise PayloadTooLargeError(
+                f"The request body is larger than {MAX_BODY_BYTES} bytes.",
+                hint="Send less, or send a reference to the data.",
+                details={"limit_bytes": MAX_BODY_BYTES},
+            )
+        return b"".join(chunks)
+
+
+class _StrictQueryParams(QueryParams):
+    """Query parameters of which a single-valued one may not be given twice."""
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """Return the only value of a parameter.
+
+        Raises:
+            ValidationError: The parameter is given more than once.
+        """
+        values = self.getlist(key)
+        if len(values) > 1:
+            raise ValidationError("The query is not valid: a parameter is given twice.")
+        return values[0] if values else default
+
+
+_NO_QUERY = QueryParams()
+
+
+def _required_scopes(endpoint: Callable[..., Any]) -> SecurityScopes | None:
+    """Return the scopes that an endpoint's principal needs; None for a public endpoint."""
+    for hint in get_type_hints(endpoint, include_extras=True).values():
+        for marker in getattr(hint, "__metadata__", ()):
+            if isinstance(marker, params.Security) and marker.dependency is authenticate:
+                return SecurityScopes(list(marker.scopes or ()))
+    return None
+
+
+def _check_content_type(values: list[str]) -> None:
+    media_type, *parameters = (values or ["application/json"])[0].split(";")
+    if len(values) > 1 or not _JSON_MEDIA_TYPE.fullmatch(media_type.strip()):
+        raise invalid_field("Content-Type", "must be application/json")
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset" and value.strip().strip('"').lower() not in {"utf-8", "utf8"}:
+            raise invalid_field("Content-Type", "must name UTF-8 if it names a charset")
