@@ -37,7 +37,7 @@ def test_its_help_page_has_its_options_and_an_example() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--stage", "local"), "this machine's own"),
+        (("--stage", "local"), "The local stage is not on AWS"),
         (("--stage", "Prod"), "--stage: 'Prod' is not "),
         (("--region", "mars"), "--region: 'mars' is not "),
         (("--stack-name", "1st"), "--stack-name: '1st' is not "),

@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from tests.support.stubbed_aws import make_target
 from tests.unit.test_documents import COMMANDS
 from triggers_api.cli import config, flags
-from triggers_api.cli.commands.doctor import doctor
+from triggers_api.cli.main import main
 from triggers_api.cli.output import console
 from triggers_api.cli.output.checks import counted, notice
 from triggers_api.cli.output.progress import JsonReporter, TextReporter
@@ -30,7 +31,11 @@ def afterwards_nothing_is_known() -> Iterator[None]:
 
 
 def working_on(folder: Path, *, variables: dict[str, str] | None = None, **given: str) -> None:
-    config.resolve(**{"stage": None, **given}, variables=variables or {}, folder=folder)  # type: ignore[arg-type]  # texts only
+    flags.work_on(config.resolve(**{"stage": None, **given}, variables=variables or {}, folder=folder))  # type: ignore[arg-type]  # texts only
+
+
+def working_on_local(folder: Path) -> None:
+    flags.work_on(config.resolve(stage="local", data_dir=Path("/data"), variables={}, folder=folder))
 
 
 def test_each_command_of_a_fix_gets_the_stage_and_what_was_said_by_a_flag(tmp_path: Path) -> None:
@@ -60,7 +65,7 @@ def test_keys_have_no_stack(tmp_path: Path) -> None:
 
 
 def test_the_local_stage_is_for_the_commands_that_know_it(tmp_path: Path) -> None:
-    config.resolve(stage="local", data_dir=Path("/data"), variables={}, folder=tmp_path)
+    working_on_local(tmp_path)
     assert flags.completed(LIST) == "List them with: triggers keys list --stage local --data-dir /data --all"
     assert flags.completed("See triggers status, or run triggers dev.") == (
         "See triggers status, or run triggers dev."
@@ -102,8 +107,10 @@ def test_doctor_tells_fixes_for_the_stage(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("triggers_api.ops.doctor.examination.examine", lambda *_, **__: [WARNING])
-    doctor(stage="dev")
-    doctor(stage="dev", as_json=True)
+    for arguments in (["--stage", "dev"], ["--stage", "dev", "--json"]):
+        monkeypatch.setattr(sys, "argv", ["triggers", "doctor", *arguments])
+        with pytest.raises(SystemExit):
+            main()
     text, _, document = capsys.readouterr().out.partition("{")
     assert SEEN in text
     assert json.loads("{" + document)["findings"][0]["fix"] == SEEN
@@ -120,7 +127,7 @@ def texts() -> list[str]:
 @pytest.mark.parametrize("local", [False, True])
 def test_every_command_that_a_text_of_ours_names_has_its_flags_only(tmp_path: Path, local: bool) -> None:
     if local:
-        config.resolve(stage="local", data_dir=Path("/data"), variables={}, folder=tmp_path)
+        working_on_local(tmp_path)
     else:
         working_on(tmp_path, stage="dev", region="eu-west-1", profile="mine", stack_name="our-own")
     named = 0

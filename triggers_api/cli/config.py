@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from triggers_api.cli import flags
 from triggers_api.core.keys import is_well_formed
 from triggers_api.errors import ConfigurationError, InvalidKeyError
 from triggers_api.ops.target import LOCAL, YOUR_ANSWER, Setting, Target
@@ -93,7 +92,7 @@ def resolve(
     if where is not None and chosen.value != LOCAL:
         # An emulator may have regions of its own.
         _require(where, _ANY_REGION if endpoints else _REGION, "a region such as us-east-1")
-    target = Target(
+    return Target(
         stage=chosen,
         stack_name=stack,
         region=where,
@@ -102,8 +101,6 @@ def resolve(
         dynamodb_endpoint_url=variables.get("DYNAMODB_ENDPOINT_URL") or None,
         endpoint_url=variables.get("AWS_ENDPOINT_URL") or None,
     )
-    flags.work_on(target)
-    return target
 
 
 def checked(name: str, value: str) -> Setting:

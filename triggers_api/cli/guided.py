@@ -24,7 +24,7 @@ def ask_settings(target: Target, *, no_input: bool) -> tuple[Target, config.Stag
 
     `ConfirmationNeededError` where there is nobody to ask. A wrong answer is asked for again.
     """
-    if no_input or not console.may_be_asked():
+    if no_input or not console.is_interactive():
         raise ConfirmationNeededError(
             "--guided asks questions, and there is nobody to ask.",
             reason="--no-input was given" if no_input else "the input is not a terminal",

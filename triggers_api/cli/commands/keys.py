@@ -8,20 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from triggers_api.cli import config
-from triggers_api.cli.options import (
-    DataDirOption,
-    DebugOption,
-    JsonOption,
-    NoInputOption,
-    ProfileOption,
-    RegionOption,
-    StageOrLocalOption,
-    YesOption,
-)
+from triggers_api.cli.context import CommandContext, announce_key_store
+from triggers_api.cli.options import stage_options
 from triggers_api.cli.output import console
 from triggers_api.cli.output.keys import day, deliver, described, plain, short
 from triggers_api.errors import KeyNotFoundError, StoreUnavailableError
-from triggers_api.ops.target import Target
 
 if TYPE_CHECKING:
     from triggers_api.ops.keys.operations import Keys
@@ -29,6 +20,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Make, list, show, revoke and rotate API keys. Example: triggers keys list --stage prod",
     no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
 )
 
 _WIDE = 100
@@ -45,7 +38,9 @@ ExpiresIn = Annotated[
 
 
 @app.command()
+@stage_options(local=True, stack_name=False, yes=True, no_input=True)
 def create(
+    context: CommandContext,
     name: Annotated[
         str | None, typer.Option(help="What it is for, in your words.", show_default=False)
     ] = None,
@@ -65,14 +60,6 @@ def create(
         ),
     ] = None,
     expires_in: ExpiresIn = None,
-    stage: StageOrLocalOption = None,
-    region: RegionOption = None,
-    profile: ProfileOption = None,
-    data_dir: DataDirOption = None,
-    as_json: JsonOption = False,
-    yes: YesOption = False,
-    no_input: NoInputOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read where errors end
 ) -> None:
     """Make a key, and show it this once.
 
@@ -80,27 +67,23 @@ def create(
     """
     from triggers_api.ops.keys.operations import check_new, seconds_of
 
-    target = config.resolve(stage=stage, region=region, profile=profile, data_dir=data_dir)
+    target = context.target
     lifetime = None if expires_in is None else seconds_of(expires_in)
     own_key = None if api_key is None else _given(api_key)
     check_new(name=name, source=source, own_key=own_key, expires_in=lifetime)
-    with _changing(target, "Make an API key", yes=yes, no_input=no_input) as keys:
+    with _changing(context, "Make an API key") as keys:
         new = keys.create(name=name, source=source, own_key=own_key, expires_in=lifetime)
-    deliver(new, target, as_json=as_json)
+    deliver(new, target, as_json=context.as_json)
 
 
 @app.command("list")
+@stage_options(local=True, stack_name=False)
 def list_keys(
+    context: CommandContext,
     everything: Annotated[bool, typer.Option("--all", help="Revoked and expired ones too.")] = False,
     source: Annotated[
         str | None, typer.Option(help="Those bound to this source.", show_default=False)
     ] = None,
-    stage: StageOrLocalOption = None,
-    region: RegionOption = None,
-    profile: ProfileOption = None,
-    data_dir: DataDirOption = None,
-    as_json: JsonOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read where errors end
 ) -> None:
     """List the keys of a stage; never a key itself.
 
@@ -109,13 +92,13 @@ def list_keys(
     from triggers_api.ops.keys.operations import state_of
     from triggers_api.ops.keys.stores import opened
 
-    target = config.resolve(stage=stage, region=region, profile=profile, data_dir=data_dir)
+    target = context.target
     with opened(target) as keys:
         records, damaged = keys.list(everything=everything, source=source)
         now = keys.now
     for error in damaged:
         console.say(f"warning: {error.message}")
-    if as_json:
+    if context.as_json:
         shown = [described(record, state_of(record, now)) for record in records]
         console.answer_json({"keys": shown, "damaged": [error.message for error in damaged]})
         return
@@ -142,14 +125,10 @@ def list_keys(
 
 
 @app.command()
+@stage_options(local=True, stack_name=False)
 def show(
+    context: CommandContext,
     key_or_id: KeyOrId,
-    stage: StageOrLocalOption = None,
-    region: RegionOption = None,
-    profile: ProfileOption = None,
-    data_dir: DataDirOption = None,
-    as_json: JsonOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read where errors end
 ) -> None:
     """Show a key's record, and whether it would be let in now.
 
@@ -157,7 +136,7 @@ def show(
     """
     from triggers_api.ops.keys.stores import lookup_command, opened
 
-    target = config.resolve(stage=stage, region=region, profile=profile, data_dir=data_dir)
+    target = context.target
     with opened(target) as keys:
         named = _given(key_or_id)
         with _names_told(keys, named):
@@ -168,7 +147,7 @@ def show(
     if shown.record is not None:
         fields = {**described(shown.record, shown.verdict), "let_in": shown.admitted}
         fields["record"] = lookup_command(target, shown.record)
-    if as_json:
+    if context.as_json:
         console.answer_json(fields)
     else:
         for name, value in fields.items():
@@ -178,16 +157,10 @@ def show(
 
 
 @app.command()
+@stage_options(local=True, stack_name=False, yes=True, no_input=True)
 def revoke(
+    context: CommandContext,
     key_or_id: KeyOrId,
-    stage: StageOrLocalOption = None,
-    region: RegionOption = None,
-    profile: ProfileOption = None,
-    data_dir: DataDirOption = None,
-    as_json: JsonOption = False,
-    yes: YesOption = False,
-    no_input: NoInputOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read where errors end
 ) -> None:
     """Shut a key out, for good. Its record stays; a second time changes nothing.
 
@@ -195,12 +168,11 @@ def revoke(
     """
     from triggers_api.ops.keys.operations import REFUSED_WITHIN_SECONDS
 
-    target = config.resolve(stage=stage, region=region, profile=profile, data_dir=data_dir)
     named = _given(key_or_id)
     what = f"Revoke the key {_shown(named)}"
-    with _changing(target, what, yes=yes, no_input=no_input) as keys, _names_told(keys, named):
+    with _changing(context, what) as keys, _names_told(keys, named):
         record = keys.revoke(named)
-    if as_json:
+    if context.as_json:
         console.answer_json(
             {**described(record, "revoked"), "refused_within_seconds": REFUSED_WITHIN_SECONDS}
         )
@@ -213,20 +185,14 @@ def revoke(
 
 
 @app.command()
+@stage_options(local=True, stack_name=False, yes=True, no_input=True)
 def rotate(
+    context: CommandContext,
     key_or_id: KeyOrId,
     overlap: Annotated[
         str, typer.Option(metavar="DURATION", help="How long the old key still works.")
     ] = "24h",
     expires_in: ExpiresIn = None,
-    stage: StageOrLocalOption = None,
-    region: RegionOption = None,
-    profile: ProfileOption = None,
-    data_dir: DataDirOption = None,
-    as_json: JsonOption = False,
-    yes: YesOption = False,
-    no_input: NoInputOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read where errors end
 ) -> None:
     """Make a new key in a key's place, and let the old expire.
 
@@ -234,36 +200,29 @@ def rotate(
     """
     from triggers_api.ops.keys.operations import seconds_of
 
-    target = config.resolve(stage=stage, region=region, profile=profile, data_dir=data_dir)
+    target = context.target
     seconds, lifetime = seconds_of(overlap), None if expires_in is None else seconds_of(expires_in)
     named = _given(key_or_id)
     what = f"Rotate the key {_shown(named)}"
-    with _changing(target, what, yes=yes, no_input=no_input) as keys, _names_told(keys, named):
+    with _changing(context, what) as keys, _names_told(keys, named):
         new, old = keys.rotate(named, overlap=seconds, expires_in=lifetime)
     console.say(f"The old key {old.id} works until {old.expires_at}.")
-    deliver(new, target, as_json=as_json, replaces={"id": old.id, "expires_at": old.expires_at})
+    deliver(new, target, as_json=context.as_json, replaces={"id": old.id, "expires_at": old.expires_at})
 
 
 @contextmanager
-def _changing(target: Target, what: str, *, yes: bool, no_input: bool) -> Iterator["Keys"]:
-    """Say what is about to be changed and where; ask where it is production; then give the keys."""
+def _changing(context: CommandContext, action: str) -> Iterator["Keys"]:
+    """Print what is about to change, ask for confirmation if it is production, and open the keys."""
     from triggers_api.ops.keys.stores import opened
 
-    if target.is_local:
-        console.say(f"{what}: stage {target.stage}, data in {target.data_dir}")
-    else:
-        if target.stage.value == config.DEFAULT_STAGE:
-            # Without anybody to ask it ends here, before AWS is even asked whose account this is.
-            console.may_ask(yes=yes, no_input=no_input)
-        from triggers_api.ops.aws import locate
-
-        place = locate(target)
-        console.say(
-            f"{what}: account {place.account}, region {place.region}, stage {target.stage}, "
-            f"stack {target.stack_name}, profile {target.profile or 'default'}, table {target.keys_table}"
-        )
-        if target.stage.value == config.DEFAULT_STAGE:
-            console.confirm(f"{what} for production?", yes=yes, no_input=no_input)
+    target = context.target
+    is_production = target.stage.value == config.DEFAULT_STAGE
+    if is_production:
+        # Before AWS is asked for the account: it ends here unless --yes is given or a question can be asked.
+        console.check_can_confirm(yes=context.yes, no_input=context.no_input)
+    announce_key_store(target, action)
+    if is_production:
+        console.confirm(f"{action} for production?", yes=context.yes, no_input=context.no_input)
     with opened(target) as keys:
         yield keys
 

@@ -34,7 +34,7 @@ def deliver(new: "NewKey", target: Target, *, as_json: bool, **more: Any) -> Non
         reason="the output cannot be written",
         hint=f"Revoke it, and make another: triggers keys revoke {record.id}",
     )
-    with console.delivering(lost):
+    with console.must_deliver(lost):
         if as_json:
             console.answer_json({**_of_new(new, target), **more})
         else:
