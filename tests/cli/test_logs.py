@@ -369,7 +369,7 @@ def test_a_network_that_is_not_there_is_said_at_once_also_where_it_follows() -> 
         (("--since", "soon"), "30s, 10m, 2h or 3d"),
         (("--since", "2026-11-22T10:00:00"), "2026-11-22T08:00:00Z"),
         (("--request-id", "two words"), "X-Request-ID"),
-        (("--stage", "local"), "triggers dev writes its log to its stderr"),
+        (("--stage", "local"), "logs to stderr"),
         (("stray",), "See triggers logs tail --help."),
     ],
     ids=str,

@@ -118,7 +118,7 @@ def operator(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
             "events": logged(*(one.headers["x-request-id"] for one in api.asked))
         }
         monkeypatch.setenv("NO_PROXY", "*")
-        monkeypatch.setattr(command, "say_where", lambda _target, _what: stack)
+        monkeypatch.setattr(command, "announce_target", lambda _target, _action: stack)
         monkeypatch.setattr(traces, "_POLL_SECONDS", 0.01)
         yield Operator(stack, monkeypatch, capsys)
 

@@ -1,4 +1,4 @@
-"""What every command on a stage starts from: its target, and where the target is printed before a change.
+"""The start of every command on a stage: its context, its target, and the line that announces a change.
 
 The shared options (`cli/options.py`) resolve the target and hand it to the command in a `CommandContext`.
 """
@@ -89,5 +89,5 @@ def announce_key_store(target: Target, action: str) -> None:
 def _described(target: Target, place: "Place") -> str:
     return (
         f"account {place.account}, region {place.region}, stage {target.stage}, "
-        f"stack {target.stack_name}, profile {target.profile or 'default'}"
+        f"stack {target.stack_name}" + (f", profile {target.profile}" if target.profile else "")
     )
