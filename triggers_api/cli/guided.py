@@ -89,7 +89,7 @@ def _asked(question: str, name: str, default: str, target: Target) -> Target:
     while True:
         value = console.ask(f"{question} [{default}]") or default
         try:
-            answer = config.checked(name, value)
+            answer = config.check_answer(name, value)
         except ConfigurationError as error:
             console.say(f"{error.message} {error.hint}")
             continue

@@ -1,4 +1,4 @@
-"""`triggers openapi`: the contract, as a document for other tools."""
+"""`triggers openapi`: print the API's OpenAPI document for other tools."""
 
 import json
 
@@ -8,8 +8,8 @@ import typer
 def openapi() -> None:
     """Print the OpenAPI document of the service.
 
-    It serves the same at /openapi.json. Example: triggers openapi > openapi.json
+    The service serves the same document at /openapi.json. Example: triggers openapi > openapi.json
     """
-    from triggers_api.api.openapi import document  # Pydantic, where it is needed
+    from triggers_api.api.openapi import document  # imports Pydantic
 
     typer.echo(json.dumps(document(), indent=2))
