@@ -1,4 +1,4 @@
-"""The command line itself: what each kind of output goes to, and what scripts may rely on."""
+"""The command line as a whole: help, usage errors, and what scripts may rely on."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ GROUPS = pytest.mark.parametrize("group", [(), ("keys",), ("logs",)], ids=["trig
 
 
 @PROGRAMS
-def test_the_version(program: tuple[str, ...]) -> None:
+def test_version_is_printed_alone(program: tuple[str, ...]) -> None:
     done = run("--version", program=program)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"triggers {VERSION}\n", "")
 
@@ -31,14 +31,14 @@ def test_help_lists_the_commands(program: tuple[str, ...]) -> None:
 
 
 @GROUPS
-def test_without_a_command_the_help_page_is_shown_and_no_error(group: tuple[str, ...]) -> None:
+def test_group_prints_its_help_page_when_no_command_is_given(group: tuple[str, ...]) -> None:
     done = run(*group)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == run(*group, "--help").stdout
 
 
 @GROUPS
-def test_what_a_list_of_commands_says_of_each_is_not_cut_off(group: tuple[str, ...]) -> None:
+def test_list_of_commands_shows_whole_summaries(group: tuple[str, ...]) -> None:
     lines = run(*group, "--help").stdout.partition("Commands:")[2].splitlines()
     assert lines
     assert [line for line in lines if line and not line.endswith(".")] == []
@@ -46,20 +46,20 @@ def test_what_a_list_of_commands_says_of_each_is_not_cut_off(group: tuple[str, .
 
 
 @pytest.mark.parametrize("command", ["dev", "openapi"])
-def test_each_command_has_a_help_page_with_an_example(command: str) -> None:
+def test_command_has_a_help_page_with_an_example(command: str) -> None:
     done = run(command, "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert f"Usage: triggers {command}" in done.stdout
     assert f"Example: triggers {command}" in done.stdout
 
 
-def test_help_of_dev_names_its_options() -> None:
+def test_help_of_dev_lists_its_options() -> None:
     page = run("dev", "--help").stdout
     for option in ("--host", "--port", "--data-dir", "--dynamodb-endpoint"):
         assert option in page
 
 
-def test_openapi_prints_the_document_that_the_live_service_serves(tmp_path: Path) -> None:
+def test_openapi_prints_the_document_that_the_service_serves(tmp_path: Path) -> None:
     done = run("openapi")
     assert (done.returncode, done.stderr) == (0, "")
     with running(*on_folder(tmp_path)) as server:
@@ -69,7 +69,7 @@ def test_openapi_prints_the_document_that_the_live_service_serves(tmp_path: Path
     assert json.dumps(json.loads(done.stdout)) == json.dumps(served.json())
 
 
-def test_openapi_opens_no_file_and_makes_no_folder(tmp_path: Path) -> None:
+def test_openapi_creates_no_file(tmp_path: Path) -> None:
     assert run("openapi", variables={"TRIGGERS_DATA_DIR": str(tmp_path / "data")}).returncode == 0
     assert list(tmp_path.iterdir()) == []
 
@@ -89,7 +89,7 @@ def test_openapi_opens_no_file_and_makes_no_folder(tmp_path: Path) -> None:
     ],
     ids=" ".join,
 )
-def test_wrong_usage_exits_2_says_so_on_stderr_and_writes_nothing_to_stdout(
+def test_wrong_usage_exits_with_2_and_prints_to_stderr_only(
     program: tuple[str, ...], arguments: tuple[str, ...]
 ) -> None:
     done = run(*arguments, program=program)
@@ -100,17 +100,29 @@ def test_wrong_usage_exits_2_says_so_on_stderr_and_writes_nothing_to_stdout(
     assert "Traceback" not in done.stderr
 
 
+def test_unknown_command_is_refused_with_a_suggestion() -> None:
+    done = run("depoy")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Did you mean 'deploy'" in done.stderr
+
+
+def test_json_as_the_value_of_an_option_does_not_select_json() -> None:
+    done = run("keys", "create", "--name", "--json", "--stage", "Wrong")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: --stage: 'Wrong' is not a stage")
+
+
 @pytest.mark.parametrize("variables", [{}, {"NO_COLOR": "1"}, {"TERM": "xterm-256color"}], ids=str)
 @pytest.mark.parametrize(
     "arguments",
     [("--help",), ("dev", "--help"), ("--version",), ("openapi",), ("wrong",), ("dev", "--port", "x")],
     ids=" ".join,
 )
-def test_a_pipe_gets_no_escape_sequences(arguments: tuple[str, ...], variables: dict[str, str]) -> None:
+def test_pipe_gets_no_escape_sequences(arguments: tuple[str, ...], variables: dict[str, str]) -> None:
     done = run(*arguments, variables=variables)
     assert done.stdout + done.stderr
     assert "\x1b" not in done.stdout + done.stderr
 
 
-def test_the_document_does_not_depend_on_the_settings() -> None:
+def test_openapi_does_not_depend_on_settings() -> None:
     assert run("openapi", variables={"LOG_LEVEL": "loud"}).stdout == run("openapi").stdout

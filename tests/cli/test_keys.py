@@ -1,4 +1,4 @@
-"""`triggers keys` as scripts and people have it: what goes where, what is asked, and how it fails."""
+"""`triggers keys` in pipes and on terminals: its output, its questions and its errors."""
 
 import json
 import re
@@ -40,7 +40,7 @@ def prod(dynamodb_url: str) -> KeyCommands:
 
 @pytest.fixture(params=["local", "dev"])
 def keys(request: pytest.FixtureRequest) -> KeyCommands:
-    """Each test that asks for this runs on both stores."""
+    """Tests with this fixture run on both stores."""
     found: KeyCommands = request.getfixturevalue(request.param)
     return found
 
@@ -52,7 +52,7 @@ def lines_of(stderr: str) -> dict[str, str]:
     return told
 
 
-def test_create_in_a_pipe_prints_the_key_and_nothing_else(keys: KeyCommands) -> None:
+def test_create_prints_only_the_key_to_a_pipe(keys: KeyCommands) -> None:
     done = keys.run("create", "--name", "ci")
     assert re.fullmatch(rf"trg_{keys.stage}_[\w-]{{43}}_\w{{6}}\n", done.stdout, re.ASCII)
     assert is_well_formed(done.stdout.strip())
@@ -61,7 +61,7 @@ def test_create_in_a_pipe_prints_the_key_and_nothing_else(keys: KeyCommands) -> 
     assert done.stdout.strip() not in done.stderr
 
 
-def test_the_documents_of_json(keys: KeyCommands) -> None:
+def test_json_documents_have_their_fields(keys: KeyCommands) -> None:
     made = keys.create("--name", "the shop's käse", "--source", "shop", "--expires-in", "90d")
     assert list(made) == ["api_key", "id", "name", "source", "stage", "created_at", "expires_at"]
     assert (made["name"], made["source"], made["stage"]) == ("the shop's käse", "shop", keys.stage)
@@ -79,7 +79,7 @@ def test_the_documents_of_json(keys: KeyCommands) -> None:
     assert keys.ask("revoke", made["id"]) == revoked
 
 
-def test_list_shows_the_active_ones_and_all_of_them_on_request(keys: KeyCommands) -> None:
+def test_list_shows_active_keys_unless_all_are_requested(keys: KeyCommands) -> None:
     a, b = (keys.create("--source", source)["id"] for source in "ab")
     keys.run("revoke", b)
     assert [one["id"] for one in keys.ask("list")["keys"]] == [a]
@@ -90,7 +90,7 @@ def test_list_shows_the_active_ones_and_all_of_them_on_request(keys: KeyCommands
     assert prefix.startswith(f"trg_{keys.stage}_")
 
 
-def test_the_get_item_line_of_show_names_the_table_the_region_and_the_digest(dev: KeyCommands) -> None:
+def test_show_prints_a_get_item_command_that_finds_the_record(dev: KeyCommands) -> None:
     made = dev.create()
     line = dev.ask("show", made["id"])["record"]
     for part in ("aws dynamodb get-item", f"triggers-api-keys-{dev.stage}", REGION):
@@ -102,7 +102,7 @@ def test_the_get_item_line_of_show_names_the_table_the_region_and_the_digest(dev
     assert found["created_at"] == {"S": made["created_at"]}
 
 
-def test_a_terminal_shows_the_key_in_a_panel_that_says_so(local: KeyCommands) -> None:
+def test_create_shows_the_key_in_a_panel_on_a_terminal(local: KeyCommands) -> None:
     seen = run_on_terminal(*local.line("create")[1:])
     (key,) = re.findall(r"trg_local_[\w-]{43}_\w{6}", seen.screen)
     assert is_well_formed(key)
@@ -112,7 +112,7 @@ def test_a_terminal_shows_the_key_in_a_panel_that_says_so(local: KeyCommands) ->
     assert re.search(r"^trg_local_[\w-]{43}_\w{6}$", narrow.screen, re.MULTILINE)
 
 
-def test_a_terminal_of_80_columns_lists_each_key_on_one_line(local: KeyCommands) -> None:
+def test_list_fits_a_key_on_one_line_of_80_columns(local: KeyCommands) -> None:
     local.create("--name", "billing", "--source", "billing", "--expires-in", "90d")
     (made,) = local.ask("list")["keys"]
     seen = run_on_terminal(*local.line("list")[1:], columns=80)
@@ -121,20 +121,20 @@ def test_a_terminal_of_80_columns_lists_each_key_on_one_line(local: KeyCommands)
     assert [cell for cell in cells if cell not in line] == []
 
 
-def test_a_terminal_with_no_color_shows_no_colour(local: KeyCommands) -> None:
+def test_create_shows_no_colour_when_no_color_is_set(local: KeyCommands) -> None:
     seen = run_on_terminal(*local.line("create")[1:], variables={"NO_COLOR": "1"})
     assert not re.search(r"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;\d+)*m", seen.screen)
 
 
 @pytest.mark.parametrize("command", [("create",), ("list",), ("show", OWN_KEY), ("revoke", OWN_KEY), ("x",)])
-def test_a_pipe_gets_no_escape_sequences(local: KeyCommands, command: tuple[str, ...]) -> None:
+def test_pipe_gets_no_escape_sequences(local: KeyCommands, command: tuple[str, ...]) -> None:
     local.run("create", "--api-key", OWN_KEY)
     done = local.run(*command)
     assert "\x1b" not in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("command", [("create",), ("revoke", OWN_KEY), ("rotate", OWN_KEY)], ids=" ".join)
-def test_production_without_a_yes_ends_before_any_network(command: tuple[str, ...]) -> None:
+def test_change_in_production_without_confirmation_fails_before_any_request(command: tuple[str, ...]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         nobody.setblocking(False)
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
@@ -149,7 +149,7 @@ def test_production_without_a_yes_ends_before_any_network(command: tuple[str, ..
             nobody.accept()
 
 
-def test_production_off_a_terminal_is_written_with_a_yes_only(prod: KeyCommands) -> None:
+def test_change_in_production_needs_yes_when_not_interactive(prod: KeyCommands) -> None:
     before = prod.all()
     assert prod.run("create").returncode == 2
     assert prod.all() == before
@@ -157,7 +157,7 @@ def test_production_off_a_terminal_is_written_with_a_yes_only(prod: KeyCommands)
     assert prod.all().keys() == before.keys() | {made["id"]}
 
 
-def test_production_on_a_terminal_asks_and_does_what_the_answer_says(prod: KeyCommands) -> None:
+def test_change_in_production_asks_for_confirmation_on_a_terminal(prod: KeyCommands) -> None:
     before = prod.all()
     line = prod.line("create")[1:]
     said_no, said_nothing = (
@@ -177,7 +177,7 @@ def test_production_on_a_terminal_asks_and_does_what_the_answer_says(prod: KeyCo
     assert len(prod.all()) == len(before) + 1
 
 
-def test_a_key_of_ones_own_is_taken_once_and_not_touched_again(keys: KeyCommands) -> None:
+def test_create_refuses_an_own_key_that_exists_and_keeps_its_record(keys: KeyCommands) -> None:
     first = keys.run("create", "--name", "first", "--api-key", "-", given=f"{OWN_KEY}\n")
     assert first.stdout == f"{OWN_KEY}\n"
     ((key_id, before),) = keys.all().items()
@@ -189,7 +189,7 @@ def test_a_key_of_ones_own_is_taken_once_and_not_touched_again(keys: KeyCommands
     assert keys.ask("create", "--api-key", OWN_KEY, code=1)["error"]["code"] == "KEY_EXISTS"
 
 
-def test_the_same_key_made_twice_at_once_is_made_once(keys: KeyCommands) -> None:
+def test_concurrent_creates_of_the_same_key_store_it_once(keys: KeyCommands) -> None:
     keys.all()  # the local file is there
     both = [keys.start("create", "--name", name, "--api-key", OWN_KEY) for name in ("a", "b")]
     ends = [(process.communicate(timeout=60), process.returncode) for process in both]
@@ -212,7 +212,7 @@ def test_the_same_key_made_twice_at_once_is_made_once(keys: KeyCommands) -> None
         ("", "16 to 128"),
     ],
 )
-def test_a_bad_key_of_ones_own_is_refused_and_not_repeated(local: KeyCommands, given: str, why: str) -> None:
+def test_create_refuses_a_bad_own_key_without_printing_it(local: KeyCommands, given: str, why: str) -> None:
     done = local.run("create", "--api-key", "-", "--debug", given=given)
     assert (done.returncode, done.stdout) == (2, "")
     assert why in done.stderr
@@ -220,7 +220,7 @@ def test_a_bad_key_of_ones_own_is_refused_and_not_repeated(local: KeyCommands, g
     assert local.all() == {}
 
 
-def test_no_output_but_creates_holds_a_secret(keys: KeyCommands) -> None:
+def test_only_create_prints_a_key(keys: KeyCommands) -> None:
     keys.run("create", "--api-key", "-", "--name", "own", given=OWN_KEY)
     new = keys.ask("rotate", OWN_KEY)["api_key"]
     unknown = generate(keys.stage)
@@ -252,7 +252,7 @@ def test_no_output_but_creates_holds_a_secret(keys: KeyCommands) -> None:
     ],
     ids=["no credentials", "wrong --profile", "wrong AWS_PROFILE", "no AWS", "no DynamoDB", "no table"],
 )
-def test_what_aws_needs_and_has_not_is_said_in_three_lines(
+def test_aws_failure_is_reported_in_three_lines(
     dynamodb_url: str, variables: dict[str, str], options: tuple[str, ...], code: int, error: str
 ) -> None:
     variables = {name: v.format(free=free_port(), dynamodb=dynamodb_url) for name, v in variables.items()}
@@ -267,7 +267,7 @@ def test_what_aws_needs_and_has_not_is_said_in_three_lines(
     assert document["error"]["code"] == error
 
 
-def test_a_missing_permission_exits_4_and_production_names_the_account() -> None:
+def test_missing_permission_exits_with_4_after_the_account_is_printed() -> None:
     with fake_aws.refusing("AccessDeniedException", "not authorized: dynamodb:PutItem") as aws:
         done = run("keys", "create", "--yes", variables={"AWS_ENDPOINT_URL": aws.url})
         assert (done.returncode, done.stdout) == (4, "")
@@ -277,7 +277,7 @@ def test_a_missing_permission_exits_4_and_production_names_the_account() -> None
         assert aws.asked == ["sts", "PutItem"]
 
 
-def test_three_thousand_keys_are_listed_whole_in_bounded_memory(dev: KeyCommands, tmp_path: Path) -> None:
+def test_list_of_three_thousand_keys_needs_bounded_memory(dev: KeyCommands, tmp_path: Path) -> None:
     output = tmp_path / "keys.json"
     without = peak_of_list(dev, output)
     ids = fill(dev, 3000)

@@ -1,4 +1,4 @@
-"""What a tired operator gets wrong: each ends in three lines, or in JSON, and never in a traceback."""
+"""Wrong usage of `triggers keys` ends in three lines, or in JSON, and never in a traceback."""
 
 import json
 import re
@@ -59,7 +59,7 @@ WRONG: dict[str, tuple[KeyCommands, tuple[str, ...], int]] = {
 
 
 @pytest.mark.parametrize(("commands", "arguments", "code"), WRONG.values(), ids=WRONG.keys())
-def test_it_ends_in_words(
+def test_wrong_usage_is_reported_in_words_and_as_json(
     commands: KeyCommands, arguments: tuple[str, ...], code: int, tmp_path: Path
 ) -> None:
     variables = {"TRIGGERS_DATA_DIR": str(tmp_path / "data"), **commands.variables}
@@ -75,7 +75,7 @@ def test_it_ends_in_words(
 
 
 @pytest.mark.parametrize("name", ["ci", "the-producers-of-1-shop"])
-def test_a_name_in_the_place_of_an_id_is_answered_with_the_id(local: KeyCommands, name: str) -> None:
+def test_name_instead_of_an_id_is_refused_with_the_id(local: KeyCommands, name: str) -> None:
     local.create("--name", name)
     (made,) = local.ask("list")["keys"]
     for command in ("revoke", "rotate"):
@@ -84,11 +84,14 @@ def test_a_name_in_the_place_of_an_id_is_answered_with_the_id(local: KeyCommands
         assert f"Give the id instead: {made['id']}." in done.stderr
         assert name not in done.stderr
     shown = local.run("show", name)
-    assert (shown.returncode, f"a name: give the id, {made['id']}" in shown.stdout) == (1, True)
+    assert (shown.returncode, f"this is a name; give the id instead: {made['id']}" in shown.stdout) == (
+        1,
+        True,
+    )
     assert local.ask("list")["keys"] == [made]
 
 
-def test_a_key_that_cannot_be_shown_is_said_to_be_made(local: KeyCommands) -> None:
+def test_create_reports_the_id_when_the_key_cannot_be_printed(local: KeyCommands) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             local.line("create"),
@@ -107,9 +110,7 @@ def test_a_key_that_cannot_be_shown_is_said_to_be_made(local: KeyCommands) -> No
     assert "Traceback" not in done.stderr
 
 
-def test_what_the_old_seeding_script_wrote_shows_no_part_of_its_key(
-    local: KeyCommands, tmp_path: Path
-) -> None:
+def test_list_shows_no_part_of_a_key_stored_in_clear(local: KeyCommands, tmp_path: Path) -> None:
     local.create()
     with sqlite3.connect(tmp_path / "data" / FILE_NAME) as connection:
         connection.execute("INSERT INTO keys (digest, is_active) VALUES (?, 1)", (KEY,))
@@ -120,9 +121,7 @@ def test_what_the_old_seeding_script_wrote_shows_no_part_of_its_key(
     assert KEY[:6] not in done.stdout + done.stderr
 
 
-def test_a_damaged_record_is_revoked_by_its_id_and_the_list_stays_whole(
-    local: KeyCommands, tmp_path: Path
-) -> None:
+def test_damaged_record_can_be_revoked_by_its_id(local: KeyCommands, tmp_path: Path) -> None:
     damaged, sound = local.create(), local.create()
     with sqlite3.connect(tmp_path / "data" / FILE_NAME) as connection:
         connection.execute(
@@ -137,7 +136,7 @@ def test_a_damaged_record_is_revoked_by_its_id_and_the_list_stays_whole(
     assert local.ask("revoke", damaged["id"])["state"] == "revoked"
 
 
-def test_what_somebody_stored_moves_no_cursor_and_forges_no_line(local: KeyCommands, tmp_path: Path) -> None:
+def test_stored_text_is_escaped(local: KeyCommands, tmp_path: Path) -> None:
     made = local.create()
     with sqlite3.connect(tmp_path / "data" / FILE_NAME) as connection:
         connection.execute("UPDATE keys SET name = ?", ("\x1b[2Jevil\nfake\tactive",))

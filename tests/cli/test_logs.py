@@ -1,4 +1,4 @@
-"""`triggers logs tail` as an operator runs it, in a pipe and on a terminal; CloudWatch is in memory."""
+"""`triggers logs tail` in a pipe and on a terminal. CloudWatch is in memory."""
 
 import json
 import signal
@@ -114,7 +114,7 @@ def followers() -> Iterator[list[Follower]]:
 # What is shown
 
 
-def test_a_pipe_gets_a_line_each_with_its_parts_in_their_order(logs: FakeLogs, url: str) -> None:
+def test_pipe_gets_one_line_per_event_with_its_parts_in_order(logs: FakeLogs, url: str) -> None:
     write(logs, START, ACCESS, BUG, REPORT)
     done = tail(url)
     assert (done.returncode, done.stderr) == (0, "")
@@ -128,7 +128,7 @@ def test_a_pipe_gets_a_line_each_with_its_parts_in_their_order(logs: FakeLogs, u
     ]
 
 
-def test_with_json_each_line_is_an_object_with_all_its_parts(logs: FakeLogs, url: str) -> None:
+def test_json_has_one_object_per_line_with_all_fields(logs: FakeLogs, url: str) -> None:
     write(logs, START, BUG)
     done = tail(url, "--json")
     assert (done.returncode, done.stderr) == (0, "")
@@ -161,7 +161,7 @@ def test_with_json_each_line_is_an_object_with_all_its_parts(logs: FakeLogs, url
     assert json.loads(bug["raw"]) == BUG
 
 
-def test_a_terminal_shows_the_same_with_the_level_in_colour(logs: FakeLogs, url: str) -> None:
+def test_terminal_shows_the_level_in_colour(logs: FakeLogs, url: str) -> None:
     write(logs, ACCESS, BUG)
     done = run_on_terminal("logs", "tail", *COMMON, "--no-follow", variables={"AWS_ENDPOINT_URL": url})
     assert done.code == 0
@@ -171,7 +171,7 @@ def test_a_terminal_shows_the_same_with_the_level_in_colour(logs: FakeLogs, url:
 
 
 @pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
-def test_a_terminal_without_colour_gets_no_escape_sequence(
+def test_terminal_without_colour_gets_no_escape_sequence(
     logs: FakeLogs, url: str, variables: dict[str, str]
 ) -> None:
     write(logs, BUG)
@@ -182,7 +182,7 @@ def test_a_terminal_without_colour_gets_no_escape_sequence(
     assert "\x1b" not in done.screen
 
 
-def test_a_narrow_terminal_cuts_nothing(logs: FakeLogs, url: str) -> None:
+def test_narrow_terminal_cuts_no_line(logs: FakeLogs, url: str) -> None:
     write(logs, {"message": "word " * 100 + "end"})
     done = run_on_terminal(
         "logs", "tail", *COMMON, "--no-follow", variables={"AWS_ENDPOINT_URL": url}, columns=40
@@ -190,16 +190,14 @@ def test_a_narrow_terminal_cuts_nothing(logs: FakeLogs, url: str) -> None:
     assert "word " * 100 + "end" in done.screen
 
 
-def test_a_pipe_is_neither_coloured_nor_wrapped_nor_cut(logs: FakeLogs, url: str) -> None:
+def test_pipe_gets_lines_without_colour_or_wrapping(logs: FakeLogs, url: str) -> None:
     write(logs, {"level": "ERROR", "message": "x" * 5000})
     done = tail(url, TERM="xterm-256color", COLUMNS="40", FORCE_COLOR="1")
     assert done.stdout == f"{AT} ERROR    {'x' * 5000}\n"
 
 
 @pytest.mark.parametrize("on_terminal", [True, False])
-def test_what_is_logged_moves_no_cursor_and_forges_no_line(
-    logs: FakeLogs, url: str, on_terminal: bool
-) -> None:
+def test_logged_text_is_escaped(logs: FakeLogs, url: str, on_terminal: bool) -> None:
     evil = "\x1b[2J\rforged\nline \x9b1m\u202e\u2028[red]"
     write(
         logs, {**BUG, "message": evil, "reason": evil, "traceback": [evil], "request_id": evil, "route": evil}
@@ -216,7 +214,7 @@ def test_what_is_logged_moves_no_cursor_and_forges_no_line(
     assert "[red]" in shown
 
 
-def test_every_option_chooses(logs: FakeLogs, url: str) -> None:
+def test_options_select_lines(logs: FakeLogs, url: str) -> None:
     write(logs, START, ACCESS, {**ACCESS, "request_id": "another", "lambda_request_id": "x"}, BUG, REPORT)
     logs.write("too old", at=MILLISECONDS - 3_600_000)
     assert len(tail(url).stdout.splitlines()) == 5 + len(BUG["traceback"])
@@ -230,22 +228,22 @@ def test_every_option_chooses(logs: FakeLogs, url: str) -> None:
     )
 
 
-def test_the_log_group_is_the_stage_s_whatever_the_name_of_the_stack(logs: FakeLogs, url: str) -> None:
+def test_log_group_does_not_depend_on_the_stack_name(logs: FakeLogs, url: str) -> None:
     write(logs, ACCESS)
     assert tail(url, "--stack-name", "something-else", "--json").stdout.count("\n") == 1
     assert {asked["logGroupName"] for asked in logs.asked} == {"/aws/lambda/triggers-api-dev"}
 
 
-def test_that_there_is_no_such_line_is_said_beside_the_answer(url: str) -> None:
+def test_no_matching_line_is_reported_on_stderr(url: str) -> None:
     done = tail(url, "--json")
     assert (done.returncode, done.stdout) == (0, "")
-    assert "no such line" in done.stderr
+    assert "No matching lines" in done.stderr
 
 
 # Following
 
 
-def test_it_follows_unless_told_not_to_and_a_reader_has_each_line_at_once(
+def test_tail_follows_by_default_and_flushes_each_line(
     logs: FakeLogs, url: str, followers: list[Follower]
 ) -> None:
     write(logs, ACCESS)
@@ -257,11 +255,11 @@ def test_it_follows_unless_told_not_to_and_a_reader_has_each_line_at_once(
     assert (code, out) == (130, "")
     assert err == (
         "Following /aws/lambda/triggers-api-dev in eu-west-1 (--region), since 2026-11-22T10:00:00Z. "
-        "Ctrl-C ends it.\n"
+        "Press Ctrl-C to stop.\n"
     )
 
 
-def test_with_json_a_follower_s_stdout_is_json_and_nothing_else(
+def test_following_with_json_prints_only_json_to_stdout(
     logs: FakeLogs, url: str, followers: list[Follower]
 ) -> None:
     write(logs, ACCESS)
@@ -270,7 +268,7 @@ def test_with_json_a_follower_s_stdout_is_json_and_nothing_else(
     assert one.interrupt()[:2] == (130, "")
 
 
-def test_ctrl_c_while_it_waits_for_the_log_group(logs: FakeLogs, url: str, followers: list[Follower]) -> None:
+def test_interrupt_ends_the_wait_for_a_log_group(logs: FakeLogs, url: str, followers: list[Follower]) -> None:
     logs.exists = False
     followers.append(one := Follower(url))
     assert one.stderr.readline().startswith("Following")
@@ -278,7 +276,7 @@ def test_ctrl_c_while_it_waits_for_the_log_group(logs: FakeLogs, url: str, follo
     assert one.interrupt() == (130, "", "")
 
 
-def test_a_reader_that_has_seen_enough_ends_it_without_a_word(logs: FakeLogs, url: str) -> None:
+def test_closed_pipe_ends_the_command_silently(logs: FakeLogs, url: str) -> None:
     write(logs, *[ACCESS] * 3000)
     command = f"{TRIGGERS} logs tail {' '.join(COMMON)} --no-follow | head -3"
     done = subprocess.run(
@@ -292,7 +290,7 @@ def test_a_reader_that_has_seen_enough_ends_it_without_a_word(logs: FakeLogs, ur
     assert (len(done.stdout.splitlines()), done.stderr) == (3, "")
 
 
-def test_credentials_that_were_renewed_in_their_file_are_taken_up(
+def test_following_continues_with_renewed_credentials(
     logs: FakeLogs, tmp_path: Path, followers: list[Follower]
 ) -> None:
     file = tmp_path / "credentials"
@@ -336,26 +334,24 @@ def test_credentials_that_were_renewed_in_their_file_are_taken_up(
     ],
     ids=str,
 )
-def test_with_json_an_error_is_one_too(
-    logs: FakeLogs, url: str, error: ClientError, code: int, named: str
-) -> None:
+def test_json_errors_are_json(logs: FakeLogs, url: str, error: ClientError, code: int, named: str) -> None:
     logs.failures.extend([error] * 9)
     done = tail(url, "--json")
     assert (done.returncode, done.stderr) == (code, "")
     assert json.loads(done.stdout)["error"]["code"] == named
 
 
-def test_a_log_group_that_is_not_there_is_three_lines_on_stderr(logs: FakeLogs, url: str) -> None:
+def test_missing_log_group_is_reported_in_three_lines(logs: FakeLogs, url: str) -> None:
     logs.exists = False
     done = tail(url)
     assert (done.returncode, done.stdout) == (1, "")
     error, why, fix = done.stderr.splitlines()
     assert error.startswith("error: The stage dev has no log group /aws/lambda/triggers-api-dev")
-    assert why.startswith("  why: it is not deployed there")
+    assert why.startswith("  why: the stage is not deployed there")
     assert fix.startswith("  fix: Check --stage")
 
 
-def test_a_network_that_is_not_there_is_said_at_once_also_where_it_follows() -> None:
+def test_missing_network_is_reported_at_once_when_following() -> None:
     variables = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}"}
     done = run("logs", "tail", *COMMON, variables=variables)
     assert done.returncode == 1
@@ -369,19 +365,19 @@ def test_a_network_that_is_not_there_is_said_at_once_also_where_it_follows() -> 
         (("--since", "soon"), "30s, 10m, 2h or 3d"),
         (("--since", "2026-11-22T10:00:00"), "2026-11-22T08:00:00Z"),
         (("--request-id", "two words"), "X-Request-ID"),
-        (("--stage", "local"), "triggers dev writes its log to its stderr"),
+        (("--stage", "local"), "logs to stderr"),
         (("stray",), "See triggers logs tail --help."),
     ],
     ids=str,
 )
-def test_wrong_usage_exits_2_and_names_what_is_right(arguments: tuple[str, ...], named: str) -> None:
+def test_wrong_usage_exits_with_2_and_shows_valid_values(arguments: tuple[str, ...], named: str) -> None:
     done = run("logs", "tail", *arguments, variables={"AWS_ENDPOINT_URL": "http://127.0.0.1:9"})
     assert (done.returncode, done.stdout) == (2, "")
     assert named in done.stderr
     assert done.stderr.startswith("error: ")
 
 
-def test_its_help_page_has_every_option_and_an_example() -> None:
+def test_help_page_has_every_option_and_an_example() -> None:
     done = run("logs", "tail", "--help")
     assert done.returncode == 0
     assert "Example: triggers logs tail" in done.stdout

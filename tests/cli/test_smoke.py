@@ -173,7 +173,7 @@ def test_the_local_stage_makes_a_key_of_its_own_and_revokes_it(tmp_path: Path) -
     ((_, record),) = keys.all().items()
     assert record["state"] == "revoked"
     assert record["name"].startswith("smoke ")
-    assert done.stderr.startswith("Make a key for this run: stage local (--stage), data in ")
+    assert done.stderr.startswith("Create a key for this run: stage local (--stage), data in ")
 
 
 @pytest.mark.parametrize(

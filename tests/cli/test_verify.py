@@ -37,7 +37,7 @@ def test_its_help_page_has_its_options_and_an_example() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--stage", "local"), "this machine's own"),
+        (("--stage", "local"), "The local stage is not on AWS"),
         (("--stage", "Prod"), "--stage: 'Prod' is not "),
         (("--region", "mars"), "--region: 'mars' is not "),
         (("--stack-name", "1st"), "--stack-name: '1st' is not "),
@@ -118,7 +118,7 @@ def operator(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
             "events": logged(*(one.headers["x-request-id"] for one in api.asked))
         }
         monkeypatch.setenv("NO_PROXY", "*")
-        monkeypatch.setattr(command, "say_where", lambda _target, _what: stack)
+        monkeypatch.setattr(command, "announce_target", lambda _target, _action: stack)
         monkeypatch.setattr(traces, "_POLL_SECONDS", 0.01)
         yield Operator(stack, monkeypatch, capsys)
 

@@ -1,4 +1,4 @@
-"""Which stage a command works on, and where: every setting's places in their order."""
+"""Resolve the target of a command from flags, variables and `triggers.toml`, in their order."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,7 +50,7 @@ def refused(folder: Path, variables: Mapping[str, str] | None = None, **given: s
     return caught.value
 
 
-def test_with_nothing_said_the_stage_is_prod_and_only_a_profile_tells_the_region(tmp_path: Path) -> None:
+def test_defaults_are_stage_prod_and_the_region_of_the_profile(tmp_path: Path) -> None:
     found = target(tmp_path)
     assert found.stage == Setting("prod", "default")
     assert found.stack_name == Setting("triggers-api-prod", "default")
@@ -58,20 +58,20 @@ def test_with_nothing_said_the_stage_is_prod_and_only_a_profile_tells_the_region
     assert (found.is_local, found.keys_table) == (False, "triggers-api-keys-prod")
 
 
-def test_the_file_comes_before_the_defaults(tmp_path: Path) -> None:
+def test_file_overrides_defaults(tmp_path: Path) -> None:
     found = target(tmp_path, file=FILE)
     assert found.stage == Setting("dev", "triggers.toml")
     assert found.region == Setting("eu-west-3", "triggers.toml")
     assert found.profile == found.stack_name == Setting("of-file", "triggers.toml")
 
 
-def test_the_file_says_it_for_its_stage_only(tmp_path: Path) -> None:
+def test_file_applies_to_its_stage_only(tmp_path: Path) -> None:
     found = target(tmp_path, file=FILE, stage="other")
     assert (found.region, found.profile) == (None, None)
     assert found.stack_name == Setting("triggers-api-other", "default")
 
 
-def test_a_variable_comes_before_the_file(tmp_path: Path) -> None:
+def test_variable_overrides_the_file(tmp_path: Path) -> None:
     found = target(tmp_path, VARIABLES, file=FILE)
     assert found.stage == Setting("dev", "TRIGGERS_STAGE")
     assert found.region == Setting("eu-west-2", "TRIGGERS_REGION")
@@ -79,7 +79,7 @@ def test_a_variable_comes_before_the_file(tmp_path: Path) -> None:
     assert found.stack_name == Setting("of-variable", "TRIGGERS_STACK_NAME")
 
 
-def test_a_flag_comes_before_all(tmp_path: Path) -> None:
+def test_flag_overrides_everything(tmp_path: Path) -> None:
     flags = {"stage": "dev", "region": "eu-west-1", "profile": "of-flag", "stack_name": "of-flag"}
     found = target(tmp_path, VARIABLES, file=FILE, **flags)
     assert found.stage == Setting("dev", "--stage")
@@ -89,7 +89,7 @@ def test_a_flag_comes_before_all(tmp_path: Path) -> None:
     assert str(found.region) == "eu-west-1 (--region)"
 
 
-def test_the_order_in_which_the_region_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_region_is_resolved_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = tmp_path / "config"
     config.write_text("[default]\nregion = sa-east-1\n[profile mine]\nregion = ca-west-1\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
@@ -118,12 +118,12 @@ def test_the_order_in_which_the_region_is_looked_for(tmp_path: Path, monkeypatch
     assert origin() == Setting("us-east-1", "default")
 
 
-def test_an_empty_variable_is_one_that_is_not_set(tmp_path: Path) -> None:
+def test_empty_variable_counts_as_unset(tmp_path: Path) -> None:
     variables = dict.fromkeys((*VARIABLES, "AWS_REGION", "AWS_DEFAULT_REGION", "DYNAMODB_ENDPOINT_URL"), "")
     assert target(tmp_path, variables) == target(tmp_path)
 
 
-def test_the_folder_of_the_data(tmp_path: Path) -> None:
+def test_data_dir_is_resolved_in_order(tmp_path: Path) -> None:
     assert target(tmp_path, stage="local").data_dir.origin == "default"
     variables = {"TRIGGERS_DATA_DIR": "/srv/a"}
     assert target(tmp_path, variables, stage="local").data_dir == Setting("/srv/a", "TRIGGERS_DATA_DIR")
@@ -132,26 +132,26 @@ def test_the_folder_of_the_data(tmp_path: Path) -> None:
     assert found.sqlite_folder == Path.home() / "b"
 
 
-def test_a_folder_with_another_stage_is_refused(tmp_path: Path) -> None:
+def test_data_dir_is_refused_for_a_stage_on_aws(tmp_path: Path) -> None:
     error = refused(tmp_path, file=FILE, data_dir="/srv/a")
     assert "--data-dir" in error.message
     assert "dev (triggers.toml)" in error.reason
 
 
 @pytest.mark.parametrize("stage", ["a", "local", "dev-2", "0", "a" * 20])
-def test_a_stage_that_can_be(tmp_path: Path, stage: str) -> None:
+def test_valid_stage_is_accepted(tmp_path: Path, stage: str) -> None:
     assert target(tmp_path, stage=stage).keys_table == f"triggers-api-keys-{stage}"
 
 
 @pytest.mark.parametrize("stage", [" ", "Prod", "a_b", "-a", "a-", "a" * 21, "a b", "prod\n", "ü", "a/b"])
-def test_a_stage_that_cannot_be_is_refused_by_its_place(tmp_path: Path, stage: str) -> None:
+def test_invalid_stage_is_refused_with_its_origin(tmp_path: Path, stage: str) -> None:
     assert refused(tmp_path, stage=stage).message.startswith("--stage: ")
     assert refused(tmp_path, {"TRIGGERS_STAGE": stage}).message.startswith("TRIGGERS_STAGE: ")
 
 
 @pytest.mark.parametrize("region", ["us", "US-EAST-1", "us-east-1a", "us_east_1", "us-east-1\n"])
 @pytest.mark.parametrize("name", ["TRIGGERS_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"])
-def test_a_region_that_cannot_be_is_refused_by_its_place(tmp_path: Path, name: str, region: str) -> None:
+def test_invalid_region_is_refused_with_its_origin(tmp_path: Path, name: str, region: str) -> None:
     assert refused(tmp_path, {name: region}).message.startswith(f"{name}: ")
 
 
@@ -159,24 +159,27 @@ def test_a_region_that_cannot_be_is_refused_by_its_place(tmp_path: Path, name: s
     ("file", "said"),
     [
         ("stage = ", "cannot be read"),
-        ("stage = 1", "stage is a text"),
-        ("stages = 1", "a table for each stage"),
+        ("stage = 1", "stage must be a text"),
+        ("stages = 1", "each [stages.NAME] a table"),
         ("[stages]\nprod = 1", "[stages.prod]"),
         ("[stages.prod]\nregion = 1", "[stages.prod]"),
         ("[stages.prod]\nreigon = 'us-east-1'", "unknown name: reigon"),
         ("region = 'us-east-1'", "unknown name: region"),
         ("[stages.prod]\nregion = 'moon'", "triggers.toml: 'moon'"),
         ("stage = 'Prod'", "triggers.toml: 'Prod'"),
-        ("[stages.prod]\nconfirm_changes = 'no'", "confirm_changes of [stages.prod] is true or false"),
-        ("[stages.prod]\nconfirm_changes = 0", "confirm_changes of [stages.prod] is true or false"),
-        ("[stages.prod]\ndisable_rollback = 'no'", "disable_rollback of [stages.prod] is true or false"),
-        ("[stages.prod]\nstack_name = true", "stack_name of [stages.prod] is a text"),
-        ("[stages.prod]\nparameters = 'LogLevel=DEBUG'", "parameters of [stages.prod] is a table"),
-        ("[stages.prod.parameters]\nMemorySize = [512]", "MemorySize of [stages.prod.parameters] is a text"),
+        ("[stages.prod]\nconfirm_changes = 'no'", "confirm_changes of [stages.prod] must be true or false"),
+        ("[stages.prod]\nconfirm_changes = 0", "confirm_changes of [stages.prod] must be true or false"),
+        ("[stages.prod]\ndisable_rollback = 'no'", "disable_rollback of [stages.prod] must be true or false"),
+        ("[stages.prod]\nstack_name = true", "stack_name of [stages.prod] must be a text"),
+        ("[stages.prod]\nparameters = 'LogLevel=DEBUG'", "parameters of [stages.prod] must be a table"),
+        (
+            "[stages.prod.parameters]\nMemorySize = [512]",
+            "MemorySize of [stages.prod.parameters] must be a text",
+        ),
         ("[stages.other]\ndisable_rollback = 1", "disable_rollback of [stages.other]"),
     ],
 )
-def test_a_wrong_file_is_refused_and_named(tmp_path: Path, file: str, said: str) -> None:
+def test_invalid_file_is_refused_with_its_name(tmp_path: Path, file: str, said: str) -> None:
     error = refused(tmp_path, file=file)
     assert said in error.message
     assert "triggers.toml" in error.message
@@ -188,24 +191,22 @@ def settings(folder: Path, file: str) -> StageSettings:
 
 
 @pytest.mark.parametrize("file", ["", "[stages.prod]", "[stages.dev]\nconfirm_changes = false"])
-def test_a_stage_of_which_nothing_is_said_is_confirmed_and_rolled_back(tmp_path: Path, file: str) -> None:
+def test_stage_settings_default_to_confirmation_and_rollback(tmp_path: Path, file: str) -> None:
     assert settings(tmp_path, file) == StageSettings({}, confirm_changes=True, disable_rollback=False)
 
 
-def test_without_a_file_a_stage_has_the_same_settings(tmp_path: Path) -> None:
+def test_stage_settings_have_the_same_defaults_without_a_file(tmp_path: Path) -> None:
     assert stage_settings("prod", folder=tmp_path) == settings(tmp_path, "")
 
 
 @pytest.mark.parametrize("confirm", [True, False])
 @pytest.mark.parametrize("disable", [True, False])
-def test_the_file_says_what_is_asked_and_what_is_kept_after_a_failure(
-    tmp_path: Path, confirm: bool, disable: bool
-) -> None:
+def test_stage_settings_are_read_from_the_file(tmp_path: Path, confirm: bool, disable: bool) -> None:
     file = f"[stages.prod]\nconfirm_changes = {confirm}\ndisable_rollback = {disable}\n".lower()
     assert settings(tmp_path, file) == StageSettings({}, confirm, disable)
 
 
-def test_parameters_of_the_file_are_texts_with_their_place(tmp_path: Path) -> None:
+def test_stage_parameters_become_texts_with_their_origin(tmp_path: Path) -> None:
     file = """
     [stages.prod.parameters]
     LogLevel = "DEBUG"
@@ -225,7 +226,7 @@ def test_parameters_of_the_file_are_texts_with_their_place(tmp_path: Path) -> No
     }
 
 
-def test_an_emulator_of_all_of_aws_is_known(tmp_path: Path) -> None:
+def test_aws_endpoint_url_is_used(tmp_path: Path) -> None:
     assert target(tmp_path).endpoint_url is None
     found = target(tmp_path, {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"})
     assert found.endpoint_url == "http://127.0.0.1:4566"

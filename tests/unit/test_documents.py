@@ -34,10 +34,11 @@ OF_TYPER = {"--help", "--install-completion", "--show-completion"}
 
 def commands(found: Any, words: str) -> Iterator[tuple[str, Any]]:
     """Yield each command below one, with the words that call it."""
-    for name, one in getattr(found, "commands", {}).items():
-        yield from commands(one, f"{words} {name}")
-    if not getattr(found, "commands", {}):
+    if not hasattr(found, "list_commands"):
         yield words, found
+        return
+    for name in found.list_commands(None):
+        yield from commands(found.get_command(None, name), f"{words} {name}")
 
 
 COMMANDS = dict(commands(typer.main.get_command(make_app()), "triggers"))

@@ -1,8 +1,9 @@
-"""The commands that a fix names work where the command works that names them."""
+"""Commands in a fix work on the same target as the command that prints the fix."""
 
 import ast
 import json
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from tests.support.stubbed_aws import make_target
 from tests.unit.test_documents import COMMANDS
 from triggers_api.cli import config, flags
-from triggers_api.cli.commands.doctor import doctor
+from triggers_api.cli.main import main
 from triggers_api.cli.output import console
 from triggers_api.cli.output.checks import counted, notice
 from triggers_api.cli.output.progress import JsonReporter, TextReporter
@@ -24,16 +25,20 @@ LIST = "List them with: triggers keys list --all"
 
 
 @pytest.fixture(autouse=True)
-def afterwards_nothing_is_known() -> Iterator[None]:
+def forget_target() -> Iterator[None]:
     yield
     flags.work_on(None)
 
 
 def working_on(folder: Path, *, variables: dict[str, str] | None = None, **given: str) -> None:
-    config.resolve(**{"stage": None, **given}, variables=variables or {}, folder=folder)  # type: ignore[arg-type]  # texts only
+    flags.work_on(config.resolve(**{"stage": None, **given}, variables=variables or {}, folder=folder))  # type: ignore[arg-type]  # texts only
 
 
-def test_each_command_of_a_fix_gets_the_stage_and_what_was_said_by_a_flag(tmp_path: Path) -> None:
+def working_on_local(folder: Path) -> None:
+    flags.work_on(config.resolve(stage="local", data_dir=Path("/data"), variables={}, folder=folder))
+
+
+def test_commands_in_a_fix_get_the_stage_and_the_given_flags(tmp_path: Path) -> None:
     working_on(tmp_path, stage="dev", region="eu-west-1", profile="my own")
     assert (
         flags.completed(LIST)
@@ -42,32 +47,32 @@ def test_each_command_of_a_fix_gets_the_stage_and_what_was_said_by_a_flag(tmp_pa
     assert flags.completed("Run triggers destroy, then triggers deploy --adopt.").count("--stage dev") == 2
 
 
-def test_what_the_environment_and_the_file_say_is_not_said_again(tmp_path: Path) -> None:
+def test_values_of_environment_and_file_are_not_repeated(tmp_path: Path) -> None:
     (tmp_path / "triggers.toml").write_text('[stages.dev]\nregion = "eu-west-1"\n')
     working_on(tmp_path, variables={"TRIGGERS_STAGE": "dev", "TRIGGERS_PROFILE": "mine"})
     assert flags.completed("See triggers status.") == "See triggers status --stage dev."
 
 
-def test_the_stage_is_said_once(tmp_path: Path) -> None:
+def test_stage_is_not_added_twice(tmp_path: Path) -> None:
     working_on(tmp_path, stage="dev")
     assert flags.completed("Run triggers smoke --stage dev.") == "Run triggers smoke --stage dev."
 
 
-def test_keys_have_no_stack(tmp_path: Path) -> None:
+def test_keys_commands_get_no_stack_name(tmp_path: Path) -> None:
     working_on(tmp_path, stage="dev", stack_name="mine")
     assert flags.completed("triggers keys list") == "triggers keys list --stage dev"
     assert flags.completed("triggers status") == "triggers status --stage dev --stack-name mine"
 
 
-def test_the_local_stage_is_for_the_commands_that_know_it(tmp_path: Path) -> None:
-    config.resolve(stage="local", data_dir=Path("/data"), variables={}, folder=tmp_path)
+def test_local_stage_is_added_only_to_commands_that_accept_it(tmp_path: Path) -> None:
+    working_on_local(tmp_path)
     assert flags.completed(LIST) == "List them with: triggers keys list --stage local --data-dir /data --all"
     assert flags.completed("See triggers status, or run triggers dev.") == (
         "See triggers status, or run triggers dev."
     )
 
 
-def test_where_no_stage_is_known_a_fix_stays_as_it_is() -> None:
+def test_fix_is_unchanged_when_no_target_is_set() -> None:
     assert flags.completed(LIST) == LIST
 
 
@@ -75,7 +80,7 @@ SEE, SEEN = "See triggers status.", "See triggers status --stage dev."
 WARNING = Finding("tables", State.WARNING, "Look.", SEE)
 
 
-def test_an_error_ends_in_a_fix_for_the_stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_fix_of_an_error_is_completed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     working_on(tmp_path, stage="dev")
     for as_json in (False, True):
         console.show_error(OperatorError("No.", hint=SEE), as_json=as_json)
@@ -83,14 +88,14 @@ def test_an_error_ends_in_a_fix_for_the_stage(tmp_path: Path, capsys: pytest.Cap
     assert (SEEN in told.err, json.loads(told.out)["error"]["hint"]) == (True, SEEN)
 
 
-def test_a_check_has_a_fix_for_the_stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_fix_of_a_check_is_completed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     working_on(tmp_path, stage="dev")
     assert counted([Result("tables", False, 1, "", "none", SEE)], 1, "Looking")[0].fix == SEEN
     notice(SEE)
     assert capsys.readouterr().err.endswith(f"{SEEN}\n")
 
 
-def test_a_deployment_tells_fixes_for_the_stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_fix_of_a_deployment_finding_is_completed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     working_on(tmp_path, stage="dev")
     TextReporter(make_target()).tell(WARNING)
     JsonReporter().tell(WARNING)
@@ -98,12 +103,14 @@ def test_a_deployment_tells_fixes_for_the_stage(tmp_path: Path, capsys: pytest.C
     assert (SEEN in told.err, json.loads(told.out)["fix"]) == (True, SEEN)
 
 
-def test_doctor_tells_fixes_for_the_stage(
+def test_fix_of_a_doctor_finding_is_completed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("triggers_api.ops.doctor.examination.examine", lambda *_, **__: [WARNING])
-    doctor(stage="dev")
-    doctor(stage="dev", as_json=True)
+    for arguments in (["--stage", "dev"], ["--stage", "dev", "--json"]):
+        monkeypatch.setattr(sys, "argv", ["triggers", "doctor", *arguments])
+        with pytest.raises(SystemExit):
+            main()
     text, _, document = capsys.readouterr().out.partition("{")
     assert SEEN in text
     assert json.loads("{" + document)["findings"][0]["fix"] == SEEN
@@ -118,9 +125,9 @@ def texts() -> list[str]:
 
 
 @pytest.mark.parametrize("local", [False, True])
-def test_every_command_that_a_text_of_ours_names_has_its_flags_only(tmp_path: Path, local: bool) -> None:
+def test_completed_commands_in_all_messages_have_valid_options(tmp_path: Path, local: bool) -> None:
     if local:
-        config.resolve(stage="local", data_dir=Path("/data"), variables={}, folder=tmp_path)
+        working_on_local(tmp_path)
     else:
         working_on(tmp_path, stage="dev", region="eu-west-1", profile="mine", stack_name="our-own")
     named = 0

@@ -1,4 +1,4 @@
-"""What a line of the log says: ours, Lambda's in both of its forms, and what nobody foresaw."""
+"""Parse log lines: the service's own, Lambda's in both of their forms, and unexpected ones."""
 
 import json
 import logging
@@ -48,7 +48,7 @@ def ours(error: Exception | None = None, **fields: Any) -> str:
         current.reset(token)
 
 
-def test_the_service_s_access_line_is_taken_apart() -> None:
+def test_access_line_is_parsed() -> None:
     found = line(ours(method="POST", route="/v1/events", status=201, duration_ms=16.36, key_id="2a0e"))
     assert found == LogLine(
         time=1_795_000_000_000,
@@ -66,7 +66,7 @@ def test_the_service_s_access_line_is_taken_apart() -> None:
     )
 
 
-def test_a_traceback_of_the_service_is_kept_apart_from_its_message() -> None:
+def test_traceback_is_separated_from_the_message() -> None:
     found = line(ours(ValueError("no")))
     assert found.message == "request"
     assert found.traceback[-1] == "raised builtins.ValueError"
@@ -81,18 +81,18 @@ def test_a_traceback_of_the_service_is_kept_apart_from_its_message() -> None:
         (REPORT, REPORTED, "end"),
     ],
 )
-def test_lambda_s_own_lines_carry_its_id_and_are_info(text: str, message: str, phase: str) -> None:
+def test_lambda_lines_have_lambdas_id_and_level_info(text: str, message: str, phase: str) -> None:
     found = line(text)
     assert (found.lambda_request_id, found.request_id) == (LAMBDA_ID, None)
     assert (found.message, found.phase, found.level) == (message, phase, "INFO")
     assert found.raw == text.rstrip("\n")
 
 
-def test_what_has_tabs_has_a_message_without_them() -> None:
+def test_tabs_in_a_message_become_spaces() -> None:
     assert line("INIT_START Runtime Version: 1\tARN: 2\n").message == "INIT_START Runtime Version: 1 ARN: 2"
 
 
-def test_a_report_has_the_duration_of_the_invocation() -> None:
+def test_report_has_the_duration_of_the_invocation() -> None:
     assert line(REPORT).duration_ms == 20.45
 
 
@@ -109,7 +109,7 @@ def test_a_report_has_the_duration_of_the_invocation() -> None:
         f'{{"timestamp":"2026-11-22T10:30:00Z","log_level":"ERROR","errorMessage":"x","requestId":"{LAMBDA_ID}"}}',
     ],
 )
-def test_a_failure_that_lambda_tells_is_an_error_with_lambda_s_id(text: str) -> None:
+def test_failure_reported_by_lambda_is_an_error_with_lambdas_id(text: str) -> None:
     found = line(text)
     assert (found.level, found.lambda_request_id) == ("ERROR", LAMBDA_ID)
 
@@ -124,7 +124,7 @@ def test_a_failure_that_lambda_tells_is_an_error_with_lambda_s_id(text: str) -> 
         '{"type":"platform.fault","record":"RequestId: 1 Error: Runtime exited"}',
     ],
 )
-def test_an_environment_that_does_not_come_up_is_an_error(text: str) -> None:
+def test_failed_initialisation_is_an_error(text: str) -> None:
     assert line(text).level == "ERROR"
 
 
@@ -148,16 +148,16 @@ def test_an_environment_that_does_not_come_up_is_an_error(text: str) -> None:
         ("", "INFO"),
     ],
 )
-def test_the_level_of_a_line(text: str, level: str) -> None:
+def test_level_is_parsed_or_defaults_to_info(text: str, level: str) -> None:
     assert line(text).level == level
 
 
-def test_levels_are_in_order() -> None:
+def test_levels_are_ordered() -> None:
     warning = line('{"level":"WARNING"}')
     assert [level for level in LEVELS if warning.is_at_least(level)] == ["DEBUG", "INFO", "WARNING"]
 
 
-def test_the_platform_s_json_lines_say_what_its_text_lines_say() -> None:
+def test_platform_json_lines_equal_their_text_lines() -> None:
     start = line(f'{{"type":"platform.start","record":{{"requestId":"{LAMBDA_ID}","version":"$LATEST"}}}}')
     assert (start.lambda_request_id, start.phase, start.message) == (LAMBDA_ID, "start", "platform.start")
     assert start.fields == {"version": "$LATEST"}
@@ -170,25 +170,25 @@ def test_the_platform_s_json_lines_say_what_its_text_lines_say() -> None:
 
 
 @pytest.mark.parametrize("status", ['{"a":1}', '["timeout"]', "null", "1"])
-def test_a_status_of_another_kind_is_no_failure_of_the_reader(status: str) -> None:
+def test_platform_status_of_another_type_is_accepted(status: str) -> None:
     found = line(f'{{"type":"platform.report","record":{{"status":{status}}}}}')
     assert (found.message, found.level) == ("platform.report", "INFO")
 
 
-def test_a_traceback_of_python_s_runtime_is_below_its_first_line() -> None:
+def test_traceback_of_the_python_runtime_follows_its_first_line() -> None:
     found = line("[ERROR] KeyError: 'x'\nTraceback (most recent call last):\n  File \"/var/a.py\", line 1\n")
     assert (found.level, found.message) == ("ERROR", "[ERROR] KeyError: 'x'")
     assert found.traceback == ("Traceback (most recent call last):", '  File "/var/a.py", line 1')
 
 
-def test_what_is_of_another_type_than_ours_is_kept_as_it_is() -> None:
+def test_member_of_an_unexpected_type_stays_in_fields() -> None:
     found = line('{"message":"x","status":"odd","duration_ms":true,"method":1,"route":null,"request_id":5}')
     assert (found.status, found.duration_ms, found.method, found.path, found.request_id) == (None,) * 5
     assert found.fields == {"status": "odd", "duration_ms": True, "method": 1, "request_id": 5}
 
 
 @pytest.mark.parametrize("text", ["[1]", "{", "{}x", '"a"', "{" * 100_000, '{"a":' * 100_000])
-def test_what_is_no_json_object_is_a_line_of_text(text: str) -> None:
+def test_text_that_is_not_a_json_object_is_a_plain_line(text: str) -> None:
     assert line(text).message == text
 
 
@@ -215,7 +215,7 @@ NAMES = [
     | st.text().map(lambda rest: f"REPORT RequestId: {rest}")
     | st.just('{"a":1e999}')
 )
-def test_every_line_can_be_read_and_written_again_as_json(text: str) -> None:
+def test_any_line_can_be_parsed_and_written_as_json(text: str) -> None:
     found = line(text)
     assert found.level in LEVELS
     json.dumps([dict(found.fields), found.status, found.duration_ms, found.traceback], allow_nan=False)

@@ -1,4 +1,4 @@
-"""Following a log on a CloudWatch in memory: each line once, whatever its time and whatever goes wrong."""
+"""Follow a log of a CloudWatch in memory: each line once, in spite of late lines and failures."""
 
 import json
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ from triggers_api.errors import (
 from triggers_api.ops.logs.group import PATIENCE, Notice
 from triggers_api.ops.logs.lines import LogLine
 from triggers_api.ops.logs.request_lines import RequestLines
-from triggers_api.ops.logs.tail import POLL_SECONDS, TailOptions, make_options, start_of, tail
+from triggers_api.ops.logs.tail import POLL_SECONDS, TailOptions, parse_options, parse_since, read_log
 from triggers_api.ops.logs.window import (
     OVERLAP_SECONDS,
     REACH_SECONDS,
@@ -51,7 +51,7 @@ def logs() -> FakeLogs:
 
 def following(logs: FakeLogs, aws: FakeLogsAws | None = None, **chosen: Any) -> Iterator[LogLine | Notice]:
     options = TailOptions(**{"since": NOW - 10 * MINUTE, **chosen})
-    return tail(aws or FakeLogsAws(logs), options, clock=logs.clock, sleep=logs.sleep)
+    return read_log(aws or FakeLogsAws(logs), options, clock=logs.clock, sleep=logs.sleep)
 
 
 def messages(found: Iterator[LogLine | Notice]) -> list[str]:
@@ -115,7 +115,7 @@ def failing(logs: FakeLogs, *failures: Exception | None, **chosen: Any) -> list[
     st.integers(0, 2),
     st.booleans(),
 )
-def test_each_line_is_shown_once_whenever_it_happened_and_however_late_it_comes(
+def test_each_line_is_shown_once_however_late_it_arrives(
     lines: list[tuple[int, int]], page: int, empty_pages: int, with_ids: bool
 ) -> None:
     logs = FakeLogs(page=page, empty_pages=empty_pages, with_ids=with_ids)
@@ -142,7 +142,7 @@ def test_5000_lines_are_each_shown_once(logs: FakeLogs, order: str) -> None:
     assert set(told) == {str(number) for number in range(5000)}
 
 
-def test_lines_of_a_poll_come_by_their_time_and_then_by_when_they_were_ingested(logs: FakeLogs) -> None:
+def test_lines_of_a_poll_are_ordered_by_time_then_ingestion(logs: FakeLogs) -> None:
     logs.write("third", at=NOW - 5, late=2)
     logs.write("second", at=NOW - 5, late=1)
     logs.write("fourth", at=NOW - 5, late=2)
@@ -150,14 +150,14 @@ def test_lines_of_a_poll_come_by_their_time_and_then_by_when_they_were_ingested(
     assert shown(logs) == ["first", "second", "third", "fourth"]
 
 
-def test_a_late_line_is_shown_when_it_arrives(logs: FakeLogs) -> None:
+def test_late_line_is_shown_when_it_arrives(logs: FakeLogs) -> None:
     logs.write("late", at=NOW - 2000, late=MINUTE)
     logs.write("at once", at=NOW - 1000)
     told = [line for line in until(logs, NOW + 2 * MINUTE) if isinstance(line, LogLine)]
     assert [line.raw for line in told] == ["at once", "late"]
 
 
-def test_lines_from_the_first_millisecond_asked_for_are_shown_and_none_before(logs: FakeLogs) -> None:
+def test_since_is_inclusive_to_the_millisecond(logs: FakeLogs) -> None:
     for before in (1001, 1000, 999):
         logs.write(str(before), at=NOW - before)
     assert shown(logs, since=NOW - 1000) == ["1000", "999"]
@@ -166,11 +166,11 @@ def test_lines_from_the_first_millisecond_asked_for_are_shown_and_none_before(lo
 
 
 @pytest.mark.parametrize("skew", [-20 * MINUTE, 20 * MINUTE], ids=["slow", "fast"])
-def test_a_clock_that_is_wrong_hides_no_line(logs: FakeLogs, skew: int) -> None:
+def test_wrong_clock_hides_no_line(logs: FakeLogs, skew: int) -> None:
     for number in range(100):
         logs.write(str(number), at=NOW + number * 10_000, late=(number * 7919) % (SWEEP_SECONDS * 1000))
     clock, logs.before_sleep = logs.clock, None
-    found = tail(
+    found = read_log(
         FakeLogsAws(logs),
         TailOptions(since=NOW - 30 * MINUTE),
         clock=lambda: clock() + skew * 1000,
@@ -179,13 +179,13 @@ def test_a_clock_that_is_wrong_hides_no_line(logs: FakeLogs, skew: int) -> None:
     assert len(set(messages(islice(found, 100)))) == 100
 
 
-def test_a_line_from_the_future_hides_no_other(logs: FakeLogs) -> None:
+def test_line_from_the_future_hides_no_other_line(logs: FakeLogs) -> None:
     logs.write("ahead", at=NOW + 60 * MINUTE, late=-60 * MINUTE)
     logs.write("now", at=NOW + MINUTE)
     assert messages(iter(until(logs, NOW + 2 * MINUTE))) == ["ahead", "now"]
 
 
-def test_lines_that_say_the_same_are_each_shown_also_where_they_have_no_id(logs: FakeLogs) -> None:
+def test_identical_lines_are_all_shown_with_or_without_ids(logs: FakeLogs) -> None:
     logs.with_ids = False
     for _ in range(3):
         logs.write("the same")
@@ -193,7 +193,7 @@ def test_lines_that_say_the_same_are_each_shown_also_where_they_have_no_id(logs:
     assert len(messages(iter(until(logs, NOW + MINUTE)))) == 4
 
 
-def test_without_follow_it_ends_after_the_last_page(logs: FakeLogs) -> None:
+def test_tail_ends_after_the_last_page_without_follow(logs: FakeLogs) -> None:
     logs.page, logs.empty_pages = 2, 3
     for number in range(5):
         logs.write(str(number))
@@ -201,37 +201,37 @@ def test_without_follow_it_ends_after_the_last_page(logs: FakeLogs) -> None:
     assert logs.slept == []
 
 
-def test_polls_are_far_enough_apart_for_the_quota(logs: FakeLogs) -> None:
+def test_polls_respect_the_quota(logs: FakeLogs) -> None:
     until(logs, NOW + MINUTE)
     assert set(logs.slept) == {POLL_SECONDS}
     assert POLL_SECONDS >= 1
 
 
-def test_a_page_that_is_not_in_order_is_put_in_order() -> None:
+def test_unordered_page_is_sorted() -> None:
     events = [{"eventId": str(at), "timestamp": NOW + at, "message": ""} for at in (2, 3, 1)]
-    assert [one["eventId"] for one in Window(NOW).new(events)] == ["1", "2", "3"]
+    assert [one["eventId"] for one in Window(NOW).new_events(events)] == ["1", "2", "3"]
 
 
-def test_the_window_moves_on_and_only_its_events_are_remembered() -> None:
+def test_window_moves_on_and_remembers_only_its_events() -> None:
     window = Window(NOW)
     most = 0
     for second in range(3600):
         now = NOW + second * 1000
-        window.begin(now)
+        window.start_scan(now)
         event = {"eventId": str(second), "timestamp": now, "message": "", "ingestionTime": now}
-        assert window.new([event, event]) == [event]
-        window.finish()
+        assert window.new_events([event, event]) == [event]
+        window.finish_scan()
         most = max(most, window.remembered)
     assert most <= SWEEP_SECONDS + SWEEP_EVERY_SECONDS + 1
-    window.begin(NOW + 3600 * 1000)
+    window.start_scan(NOW + 3600 * 1000)
     assert window.start >= NOW + (3600 - SWEEP_SECONDS - SWEEP_EVERY_SECONDS) * 1000
-    window.finish()
-    window.begin(NOW + 3601 * 1000)
+    window.finish_scan()
+    window.start_scan(NOW + 3601 * 1000)
     assert window.start == NOW + (3599 - OVERLAP_SECONDS) * 1000
 
 
 @pytest.mark.parametrize("late", [5, 29, 31, 120, 299])
-def test_a_late_line_is_shown_within_a_minute_of_its_arrival(logs: FakeLogs, late: int) -> None:
+def test_late_line_is_shown_within_a_minute_of_its_arrival(logs: FakeLogs, late: int) -> None:
     """Other lines come all the time, so that the window moves on."""
     for second in range(900):
         logs.write("in time", at=NOW + second * 1000)
@@ -242,7 +242,7 @@ def test_a_late_line_is_shown_within_a_minute_of_its_arrival(logs: FakeLogs, lat
     assert messages(iter(told)).count("late") == 1
 
 
-def test_a_poll_reads_half_a_minute_again_and_one_in_a_minute_five(logs: FakeLogs) -> None:
+def test_poll_rereads_the_overlap_and_once_a_minute_the_sweep(logs: FakeLogs) -> None:
     for second in range(20 * 60):
         logs.write(str(second), at=NOW + second * 1000)
     assert len(messages(iter(until(logs, NOW + 20 * MINUTE)))) == 20 * 60
@@ -255,29 +255,29 @@ def test_a_poll_reads_half_a_minute_again_and_one_in_a_minute_five(logs: FakeLog
     assert len(far) <= len(back) * POLL_SECONDS / SWEEP_EVERY_SECONDS + 1
 
 
-def test_a_clock_that_is_set_back_ends_no_sweeps() -> None:
+def test_sweeps_continue_when_the_clock_is_set_back() -> None:
     window = Window(NOW)
     for now in (NOW + 100_000, NOW - 60 * MINUTE, NOW - 60 * MINUTE + 2000):
-        window.begin(now)
-        window.new([{"eventId": str(now), "timestamp": NOW + 400_000, "message": ""}])
-        window.finish()
+        window.start_scan(now)
+        window.new_events([{"eventId": str(now), "timestamp": NOW + 400_000, "message": ""}])
+        window.finish_scan()
     started = set()
     for second in range(0, 120, 2):
-        window.begin(NOW - 59 * MINUTE + second * 1000)
+        window.start_scan(NOW - 59 * MINUTE + second * 1000)
         started.add(window.start)
-        window.finish()
+        window.finish_scan()
     assert len(started) == 2
 
 
 # What goes wrong
 
 
-def test_throttling_is_survived_however_long_it_takes(logs: FakeLogs) -> None:
+def test_following_survives_any_amount_of_throttling(logs: FakeLogs) -> None:
     told = failing(logs, None, *[BUSY] * 50)
     assert messages(iter(told)) == ["line 0", "line 1", "line 2"]
     busy, well = notices(told)
     assert "Rate exceeded" in busy
-    assert well == "CloudWatch Logs answers again."
+    assert well == "CloudWatch Logs is available again."
     assert max(logs.slept) == 30
     assert logs.slept[:5] == [POLL_SECONDS, 1, 2, 4, 8]
 
@@ -285,9 +285,7 @@ def test_throttling_is_survived_however_long_it_takes(logs: FakeLogs) -> None:
 @pytest.mark.parametrize(
     "error", [BUSY, refusal("ServiceUnavailableException", status=503), refusal("Odd", status=500)]
 )
-def test_without_follow_an_aws_that_is_busy_is_given_some_time_and_no_more(
-    logs: FakeLogs, error: Exception
-) -> None:
+def test_retries_are_limited_without_follow(logs: FakeLogs, error: Exception) -> None:
     logs.write("there")
     logs.failures.extend([error] * PATIENCE)
     assert shown(logs) == ["there"]
@@ -305,23 +303,21 @@ def test_without_follow_an_aws_that_is_busy_is_given_some_time_and_no_more(
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_a_network_that_is_away_for_a_while_is_survived_and_said_once(
-    logs: FakeLogs, error: Exception
-) -> None:
+def test_network_outage_is_survived_and_reported_once(logs: FakeLogs, error: Exception) -> None:
     told = failing(logs, None, *[error] * 20)
     assert messages(iter(told)) == ["line 0", "line 1", "line 2"]
     gone, back = notices(told)
     assert gone.startswith("AWS cannot be reached in eu-west-1")
-    assert back == "CloudWatch Logs answers again."
+    assert back == "CloudWatch Logs is available again."
 
 
 @pytest.mark.parametrize("follow", [True, False])
-def test_a_network_that_was_never_there_ends_it(logs: FakeLogs, follow: bool) -> None:
+def test_network_failure_before_the_first_answer_is_raised(logs: FakeLogs, follow: bool) -> None:
     with pytest.raises(AwsUnavailableError):
         failing(logs, NO_NETWORK, follow=follow)
 
 
-def test_credentials_that_expire_are_read_anew(logs: FakeLogs) -> None:
+def test_expired_credentials_are_read_again(logs: FakeLogs) -> None:
     aws = FakeLogsAws(logs)
     logs.failures.extend([None, EXPIRED, None, None, EXPIRED])
     logs.write("one", at=NOW - 1)
@@ -330,7 +326,7 @@ def test_credentials_that_expire_are_read_anew(logs: FakeLogs) -> None:
     assert aws.renewals == 2
 
 
-def test_credentials_that_stay_expired_end_it_and_the_error_says_how_to_renew_them(logs: FakeLogs) -> None:
+def test_credentials_that_stay_expired_are_raised_with_a_fix(logs: FakeLogs) -> None:
     with pytest.raises(CredentialsError) as caught:
         failing(logs, None, EXPIRED, EXPIRED)
     assert EXIT_CODE[caught.value.kind] == 4
@@ -350,7 +346,7 @@ def test_credentials_that_stay_expired_end_it_and_the_error_says_how_to_renew_th
     ],
     ids=str,
 )
-def test_what_waiting_does_not_mend_ends_it(
+def test_error_that_waiting_cannot_fix_is_raised(
     logs: FakeLogs, error: Exception, kind: type[TriggersError]
 ) -> None:
     with pytest.raises(kind):
@@ -358,9 +354,7 @@ def test_what_waiting_does_not_mend_ends_it(
 
 
 @pytest.mark.parametrize("with_ids", [True, False])
-def test_a_token_that_expired_begins_the_window_again_and_no_line_comes_twice(
-    logs: FakeLogs, with_ids: bool
-) -> None:
+def test_expired_page_token_restarts_the_scan_without_duplicates(logs: FakeLogs, with_ids: bool) -> None:
     logs.page, logs.with_ids = 1, with_ids
     for _ in range(4):
         logs.write("the same")
@@ -370,7 +364,7 @@ def test_a_token_that_expired_begins_the_window_again_and_no_line_comes_twice(
     assert len(first + messages(found)) == 4
 
 
-def test_tokens_that_are_never_taken_end_it(logs: FakeLogs) -> None:
+def test_page_token_that_is_always_refused_is_raised(logs: FakeLogs) -> None:
     logs.page = 1
     logs.write("a")
     logs.write("b")
@@ -380,7 +374,7 @@ def test_tokens_that_are_never_taken_end_it(logs: FakeLogs) -> None:
         shown(logs)
 
 
-def test_a_log_group_that_is_not_there_is_an_error_that_says_what_to_do(logs: FakeLogs) -> None:
+def test_missing_log_group_is_raised_with_a_fix_without_follow(logs: FakeLogs) -> None:
     logs.exists = False
     with pytest.raises(LogGroupMissingError) as caught:
         shown(logs)
@@ -389,7 +383,7 @@ def test_a_log_group_that_is_not_there_is_an_error_that_says_what_to_do(logs: Fa
     assert "deploy the stage" in caught.value.hint
 
 
-def test_a_log_group_that_is_not_there_yet_is_waited_for_which_is_said_once(logs: FakeLogs) -> None:
+def test_missing_log_group_is_awaited_and_reported_once_with_follow(logs: FakeLogs) -> None:
     logs.exists = False
     logs.write("the first", at=NOW + 3 * MINUTE)
     found = following(logs)
@@ -402,7 +396,7 @@ def test_a_log_group_that_is_not_there_yet_is_waited_for_which_is_said_once(logs
     there, line = next(found), next(found)
     assert isinstance(waiting, Notice)
     assert waiting.message.endswith("Waiting for it.")
-    assert there == Notice(f"The log group {GROUP} is there.")
+    assert there == Notice(f"The log group {GROUP} exists now.")
     assert isinstance(line, LogLine)
     assert line.raw == "the first"
 
@@ -410,7 +404,7 @@ def test_a_log_group_that_is_not_there_yet_is_waited_for_which_is_said_once(logs
 # What is shown
 
 
-def test_a_level_is_that_level_and_above(logs: FakeLogs) -> None:
+def test_level_selects_that_level_and_above(logs: FakeLogs) -> None:
     for level in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
         logs.write(json.dumps({"level": level, "message": level.lower()}))
     logs.write("START RequestId: 1 Version: $LATEST")
@@ -422,7 +416,7 @@ def test_a_level_is_that_level_and_above(logs: FakeLogs) -> None:
     assert len(shown(logs, level="DEBUG")) == 7
 
 
-def test_a_text_is_looked_for_in_all_of_the_line_in_capitals_or_not(logs: FakeLogs) -> None:
+def test_filter_matches_anywhere_in_any_case(logs: FakeLogs) -> None:
     logs.write('{"level":"INFO","message":"store failed","reason":"Throttled"}')
     logs.write("nothing of it")
     assert len(shown(logs, text="tHROTTLED")) == 1
@@ -438,7 +432,7 @@ def ours(request_id: str, lambda_id: str, message: str = "request") -> str:
     return json.dumps(document)
 
 
-def test_an_end_of_nothing_is_a_line_like_others(logs: FakeLogs) -> None:
+def test_end_without_a_start_is_ignored(logs: FakeLogs) -> None:
     logs.write('{"type":"platform.report","record":{"requestId":""}}')
     logs.write(ours("x", "L-x"))
     assert shown(logs, request_id="x") == [ours("x", "L-x")]
@@ -472,21 +466,21 @@ def interleaved(logs: FakeLogs) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("page", [1, 2, 5, 100])
 @pytest.mark.parametrize("wanted", ["b", "L-b"], ids=["the client's id", "Lambda's id"])
-def test_all_lines_of_a_request_are_shown_and_no_other(
+def test_request_id_selects_all_lines_of_the_request(
     logs: FakeLogs, interleaved: dict[str, list[str]], wanted: str, page: int
 ) -> None:
     logs.page = page
     assert shown(logs, request_id=wanted) == interleaved["b"]
 
 
-def test_a_line_without_an_id_belongs_to_the_invocation_that_its_stream_is_in(
+def test_line_without_an_id_belongs_to_the_running_invocation(
     logs: FakeLogs, interleaved: dict[str, list[str]]
 ) -> None:
     logs.write("between two invocations", at=NOW + 70, stream="a")
     assert shown(logs, request_id="a") == interleaved["a"]
 
 
-def test_a_line_without_an_id_from_before_an_invocation_is_not_the_invocation_s(logs: FakeLogs) -> None:
+def test_line_without_an_id_before_an_invocation_is_not_selected(logs: FakeLogs) -> None:
     logs.write("START RequestId: L-x Version: $LATEST")
     logs.write("before it, and late", at=NOW - 50, late=3000)
     logs.write("during it, and late", at=NOW + 50, late=3000)
@@ -495,16 +489,14 @@ def test_a_line_without_an_id_from_before_an_invocation_is_not_the_invocation_s(
     assert told == ["START RequestId: L-x Version: $LATEST", "during it, and late", ours("x", "L-x")]
 
 
-def test_a_line_of_the_service_outside_of_lambda_s_context_is_found_by_its_own_id(logs: FakeLogs) -> None:
+def test_service_line_without_lambdas_id_is_selected_by_request_id(logs: FakeLogs) -> None:
     logs.write('{"message":"bug","request_id":"x"}')
     logs.write('{"message":"bug","request_id":"y"}')
     assert shown(logs, request_id="x") == ['{"message":"bug","request_id":"x"}']
 
 
 @pytest.mark.parametrize("late", [0, 5_000, SWEEP_SECONDS * 1000 - 1000])
-def test_lambda_s_start_is_shown_although_it_came_long_before_the_line_that_tells_whose_it_is(
-    logs: FakeLogs, late: int
-) -> None:
+def test_start_line_is_shown_however_late_its_request_is_known(logs: FakeLogs, late: int) -> None:
     start, report = "START RequestId: L-x Version: $LATEST", "REPORT RequestId: L-x\tDuration: 1.00 ms"
     logs.write(start)
     invoke(logs, "another", "L-another", "b", NOW)
@@ -514,7 +506,7 @@ def test_lambda_s_start_is_shown_although_it_came_long_before_the_line_that_tell
     assert told == ([start, ours("x", "L-x"), report] if not late else [start, report, ours("x", "L-x")])
 
 
-def test_lambda_s_start_waits_for_a_line_that_a_busy_log_shows_as_late_as_can_be(logs: FakeLogs) -> None:
+def test_start_line_is_held_back_as_long_as_a_late_line_can_arrive(logs: FakeLogs) -> None:
     for second in range(400):
         logs.write(ours("another", "L-another"), at=NOW + second * 1000, stream="b")
     for late in range(200, SWEEP_SECONDS):  # whenever the next look at all five minutes is
@@ -532,21 +524,21 @@ def test_requests_that_share_an_id_are_all_shown(logs: FakeLogs) -> None:
     assert shown(logs, request_id="again") == again
 
 
-def test_an_id_that_is_part_of_another_is_not_mistaken_for_it(logs: FakeLogs) -> None:
+def test_request_id_that_is_part_of_another_is_distinguished(logs: FakeLogs) -> None:
     invoke(logs, "id-10", "L-10", "a", NOW - 1000)
     expected = invoke(logs, "id-1", "L-1", "a", NOW - 500)
     assert shown(logs, request_id="id-1") == expected
     assert shown(logs, request_id="id") == []
 
 
-def test_level_and_text_choose_among_the_lines_of_a_request(
+def test_level_and_filter_apply_to_the_lines_of_a_request(
     logs: FakeLogs, interleaved: dict[str, list[str]]
 ) -> None:
     assert shown(logs, request_id="b", text="report") == [interleaved["b"][-1]]
     assert shown(logs, request_id="b", level="ERROR") == []
 
 
-def test_what_waits_for_its_request_does_not_pile_up() -> None:
+def test_held_back_lines_are_forgotten() -> None:
     requests, most = RequestLines("wanted"), 0
     for second in range(3600):
         at, stream = NOW + second * 1000, str(second)
@@ -554,7 +546,7 @@ def test_what_waits_for_its_request_does_not_pile_up() -> None:
         other = LogLine(at, stream, "", "", request_id="x", lambda_request_id=f"b{second}")
         end = LogLine(at, stream, "", "END", lambda_request_id=f"b{second}", phase="end")
         same = LogLine(at, stream, "", "", request_id="wanted", lambda_request_id=f"c{second}")
-        assert list(requests.of([start, other, end, same])) == [same]
+        assert list(requests.select([start, other, end, same])) == [same]
         most = max(most, requests.remembered)
     assert most <= 4 * (REACH_SECONDS + 1)
 
@@ -566,17 +558,19 @@ def test_what_waits_for_its_request_does_not_pile_up() -> None:
     ("since", "before"),
     [("30s", 30_000), ("10m", 10 * MINUTE), ("2h", 120 * MINUTE), ("3d", 72 * 60 * MINUTE), ("0s", 0)],
 )
-def test_a_duration_is_counted_from_now(logs: FakeLogs, since: str, before: int) -> None:
-    assert start_of(since, clock=logs.clock) == NOW - before
+def test_since_duration_is_counted_from_now(logs: FakeLogs, since: str, before: int) -> None:
+    assert parse_since(since, clock=logs.clock) == NOW - before
 
 
 @pytest.mark.parametrize("since", ["2026-11-01T08:00:00Z", "2026-11-01T10:00:00+02:00", "2026-11-01T08:00Z"])
-def test_a_time_may_be_given(logs: FakeLogs, since: str) -> None:
-    assert start_of(since, clock=logs.clock) == 1_793_520_000_000
+def test_since_accepts_a_time(logs: FakeLogs, since: str) -> None:
+    assert parse_since(since, clock=logs.clock) == 1_793_520_000_000
 
 
-def test_a_time_before_1970_is_the_beginning(logs: FakeLogs) -> None:
-    assert start_of("999999w", clock=logs.clock) == start_of("1960-01-01T00:00:00Z", clock=logs.clock) == 0
+def test_since_before_1970_is_zero(logs: FakeLogs) -> None:
+    assert (
+        parse_since("999999w", clock=logs.clock) == parse_since("1960-01-01T00:00:00Z", clock=logs.clock) == 0
+    )
 
 
 @pytest.mark.parametrize(
@@ -586,7 +580,7 @@ def test_a_time_before_1970_is_the_beginning(logs: FakeLogs) -> None:
         ({"since": ""}, ("--since", "10m")),
         ({"since": "10"}, ("--since", "10m")),
         ({"since": "2026-11-01T08:00:00"}, ("--since", "UTC")),
-        ({"since": "2999-01-01T00:00:00Z"}, ("--since", "to come")),
+        ({"since": "2999-01-01T00:00:00Z"}, ("--since", "in the future")),
         ({"level": "LOUD"}, ("--level", "DEBUG, INFO, WARNING, ERROR, CRITICAL")),
         ({"request_id": ""}, ("--request-id", "128")),
         ({"request_id": "two words"}, ("--request-id", "128")),
@@ -594,15 +588,15 @@ def test_a_time_before_1970_is_the_beginning(logs: FakeLogs) -> None:
     ],
     ids=str,
 )
-def test_what_cannot_be_is_a_usage_error_that_names_what_can(
+def test_invalid_option_is_refused_with_valid_values(
     logs: FakeLogs, chosen: dict[str, str], named: tuple[str, ...]
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        make_options(**{"since": "10m", "follow": True, "clock": logs.clock, **chosen})  # type: ignore[arg-type]  # that is the point
+        parse_options(**{"since": "10m", "follow": True, "clock": logs.clock, **chosen})  # type: ignore[arg-type]  # that is the point
     said = f"{caught.value.message} {caught.value.reason} {caught.value.hint}"
     assert all(one in said for one in named)
     assert EXIT_CODE[caught.value.kind] == 2
 
 
-def test_a_level_may_be_written_small(logs: FakeLogs) -> None:
-    assert make_options(since="10m", follow=True, level="warning", clock=logs.clock).level == "WARNING"
+def test_level_may_be_lower_case(logs: FakeLogs) -> None:
+    assert parse_options(since="10m", follow=True, level="warning", clock=logs.clock).level == "WARNING"

@@ -1,4 +1,4 @@
-"""What an operator may do with keys, over any store."""
+"""The operations of `triggers keys`, on a store in memory."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,14 +16,16 @@ from triggers_api.errors import (
     KeyNotFoundError,
     KeyStateError,
 )
-from triggers_api.ops.keys.operations import Keys, NewKey, seconds_of, state_of
+from triggers_api.ops.durations import parse_duration
+from triggers_api.ops.keys.new_key import NewKey
+from triggers_api.ops.keys.operations import Keys, key_state
 
 OWN_KEY = "My-Own-Key_0123456789-zyxwv"
 DAMAGED = CorruptRecordError("The record of key 0123 is damaged: source is not a name.")
 
 
 class MemoryKeyStore:
-    """Keeps records in a dictionary; `in_between` is what somebody else does just before a rotation."""
+    """Keeps records in a dictionary. `in_between` is a change by another user just before a rotation."""
 
     def __init__(self) -> None:
         self.records: dict[str, KeyRecord] = {}
@@ -77,7 +79,7 @@ def create(
     return keys.create(name=name, source=source, own_key=own_key, expires_in=expires_in)
 
 
-def test_a_new_key_is_of_its_stage_or_ones_own_and_only_its_digest_is_kept(
+def test_create_stores_only_the_digest_of_a_generated_or_own_key(
     keys: Keys, store: MemoryKeyStore, clock: FakeClock
 ) -> None:
     new = create(keys, name="ci", source="shop", expires_in=60)
@@ -99,7 +101,7 @@ def test_a_new_key_is_of_its_stage_or_ones_own_and_only_its_digest_is_kept(
 
 
 @pytest.mark.parametrize("own_key", ["", "short", "a" * 40, "abcdefgh" * 4, f"{OWN_KEY}!", "a" * 129])
-def test_a_bad_key_of_ones_own_is_refused_with_the_reason(
+def test_create_refuses_a_bad_own_key_with_the_reason(
     keys: Keys, store: MemoryKeyStore, own_key: str
 ) -> None:
     with pytest.raises(InvalidKeyError) as caught:
@@ -109,7 +111,7 @@ def test_a_bad_key_of_ones_own_is_refused_with_the_reason(
     assert store.records == {}
 
 
-def test_a_key_that_is_there_is_refused_by_its_id_and_not_touched(keys: Keys, store: MemoryKeyStore) -> None:
+def test_create_refuses_an_existing_key_and_keeps_its_record(keys: Keys, store: MemoryKeyStore) -> None:
     first = create(keys, own_key=OWN_KEY, name="first")
     with pytest.raises(KeyExistsError, match=first.record.id):
         create(keys, own_key=OWN_KEY, name="second")
@@ -117,7 +119,7 @@ def test_a_key_that_is_there_is_refused_by_its_id_and_not_touched(keys: Keys, st
 
 
 @pytest.mark.parametrize("text", ["", "n" * 101, "a\nb", "a\x1b[31m", "\x7f", "\x85", "\udcff"])
-def test_a_name_or_a_source_that_cannot_be_is_refused(keys: Keys, store: MemoryKeyStore, text: str) -> None:
+def test_create_refuses_an_invalid_name_or_source(keys: Keys, store: MemoryKeyStore, text: str) -> None:
     with pytest.raises(ConfigurationError, match="--name"):
         create(keys, name=text)
     with pytest.raises(ConfigurationError, match="--source"):
@@ -126,24 +128,24 @@ def test_a_name_or_a_source_that_cannot_be_is_refused(keys: Keys, store: MemoryK
 
 
 @pytest.mark.parametrize(
-    ("expires_in", "said"), [(0, "--expires-in"), (10**12, "9999"), (999_999 * 604_800, "9999")]
+    ("expires_in", "message"), [(0, "--expires-in"), (10**12, "9999"), (999_999 * 604_800, "9999")]
 )
-def test_a_life_of_nothing_or_past_the_year_9999_is_refused(
-    keys: Keys, store: MemoryKeyStore, expires_in: int, said: str
+def test_expiry_of_zero_or_after_the_year_9999_is_refused(
+    keys: Keys, store: MemoryKeyStore, expires_in: int, message: str
 ) -> None:
-    with pytest.raises(ConfigurationError, match=said):
+    with pytest.raises(ConfigurationError, match=message):
         create(keys, expires_in=expires_in)
     assert store.records == {}
     old = create(keys)
-    with pytest.raises(ConfigurationError, match=said):
+    with pytest.raises(ConfigurationError, match=message):
         keys.rotate(old.key, overlap=1, expires_in=expires_in)
     if expires_in:
-        with pytest.raises(ConfigurationError, match=said):
+        with pytest.raises(ConfigurationError, match=message):
             keys.rotate(old.key, overlap=expires_in, expires_in=None)
     assert store.records == {old.record.digest: old.record}
 
 
-def test_the_list_is_of_active_keys_oldest_first_and_of_all_on_request(keys: Keys, clock: FakeClock) -> None:
+def test_list_returns_active_keys_oldest_first_or_all(keys: Keys, clock: FakeClock) -> None:
     made = []
     for source, expires_in in (("a", None), ("b", None), ("a", 10), ("a", None)):
         made.append(create(keys, source=source, expires_in=expires_in).record)
@@ -154,17 +156,17 @@ def test_the_list_is_of_active_keys_oldest_first_and_of_all_on_request(keys: Key
     assert keys.list(everything=False, source=None) == (made[:2], [])
     assert keys.list(everything=False, source="a") == (made[:1], [])
     assert keys.list(everything=True, source="a") == ([made[0], made[2], revoked], [])
-    states = [state_of(record, keys.now) for record in keys.list(everything=True, source=None)[0]]
+    states = [key_state(record, keys.now) for record in keys.list(everything=True, source=None)[0]]
     assert states == ["active", "active", "expired", "revoked"]
 
 
-def test_damaged_records_are_told_apart(keys: Keys, store: MemoryKeyStore) -> None:
+def test_list_returns_damaged_records_separately(keys: Keys, store: MemoryKeyStore) -> None:
     store.damaged = [DAMAGED]
     record = create(keys).record
     assert keys.list(everything=False, source=None) == ([record], [DAMAGED])
 
 
-def test_show_says_whether_a_key_would_be_let_in_and_why_not(keys: Keys, clock: FakeClock) -> None:
+def test_show_returns_the_state_of_a_key(keys: Keys, clock: FakeClock) -> None:
     active, revoked, expired = create(keys), create(keys), create(keys, expires_in=5)
     keys.revoke(revoked.key)
     revoked_at = keys.now
@@ -174,40 +176,38 @@ def test_show_says_whether_a_key_would_be_let_in_and_why_not(keys: Keys, clock: 
         (revoked, f"revoked at {revoked_at}"),
         (expired, f"expired at {expired.record.expires_at}"),
     ):
-        for named in (new.key, new.record.id, new.record.id[:8], new.record.digest):
-            shown = keys.show(named)
+        for reference in (new.key, new.record.id, new.record.id[:8], new.record.digest):
+            shown = keys.show(reference)
             assert shown.record is not None
             assert (shown.record.id, shown.verdict) == (new.record.id, verdict)
-            assert shown.admitted == (verdict == "active")
+            assert shown.is_valid == (verdict == "active")
 
 
-def test_show_tells_an_unknown_key_from_a_mistyped_one(keys: Keys) -> None:
+def test_show_distinguishes_unknown_from_mistyped_keys(keys: Keys) -> None:
     unknown = keys.show(generate("dev"))
-    assert (unknown.record, unknown.admitted) == (None, False)
+    assert (unknown.record, unknown.is_valid) == (None, False)
     assert unknown.verdict.startswith("unknown")
     key = create(keys).key
     other = "a" if key[20] != "a" else "b"
     for typed in (key[:20] + other + key[21:], f"{key}!", key[:10], ""):
         shown = keys.show(typed)
-        assert (shown.record, shown.admitted) == (None, False)
+        assert (shown.record, shown.is_valid) == (None, False)
         assert shown.verdict.startswith("mistyped")
 
 
-def test_an_id_of_no_key_or_of_several_is_an_error_and_nothing_is_changed(
-    keys: Keys, store: MemoryKeyStore
-) -> None:
+def test_unknown_or_ambiguous_id_is_refused_without_a_change(keys: Keys, store: MemoryKeyStore) -> None:
     for tail in ("0", "1"):
         store.add(KeyRecord(f"sha256:abcd{tail * 60}", is_active=True))
     before = dict(store.records)
-    for named, said in (("abcd", "2 keys"), ("ffff", "no such key"), ("ffffffffffff", "no such key")):
+    for reference, message in (("abcd", "2 keys"), ("ffff", "no such key"), ("ffffffffffff", "no such key")):
         for act in (keys.show, keys.revoke, lambda id_: keys.rotate(id_, overlap=1, expires_in=None)):
-            with pytest.raises(KeyNotFoundError, match=said):
-                act(named)
+            with pytest.raises(KeyNotFoundError, match=message):
+                act(reference)
     assert store.records == before
     assert keys.revoke("abcd0").id == "abcd00000000"
 
 
-def test_a_key_is_revoked_once(keys: Keys, clock: FakeClock) -> None:
+def test_second_revocation_changes_nothing(keys: Keys, clock: FakeClock) -> None:
     new = create(keys)
     first = keys.revoke(new.key)
     assert (first.is_active, first.revoked_at) == (False, format_time(clock()))
@@ -218,7 +218,7 @@ def test_a_key_is_revoked_once(keys: Keys, clock: FakeClock) -> None:
 
 
 @pytest.mark.parametrize("own_life", [None, 3600])
-def test_the_old_key_ends_with_the_overlap(keys: Keys, clock: FakeClock, own_life: int | None) -> None:
+def test_rotated_key_expires_after_the_overlap(keys: Keys, clock: FakeClock, own_life: int | None) -> None:
     old = create(keys, name="n", source="s", expires_in=own_life)
     new, replaced = keys.rotate(old.record.id, overlap=60, expires_in=120)
     assert replaced == replace(old.record, expires_at=format_time(clock() + 60_000_000))
@@ -227,24 +227,24 @@ def test_the_old_key_ends_with_the_overlap(keys: Keys, clock: FakeClock, own_lif
     assert new.key != old.key
 
 
-def test_a_key_that_ends_before_the_overlap_or_without_a_new_end_is_not_rotated(
+def test_rotate_refuses_an_overlap_past_the_expiry_and_a_missing_expiry(
     keys: Keys, store: MemoryKeyStore
 ) -> None:
     old = create(keys, expires_in=60)
-    with pytest.raises(KeyStateError, match="before the overlap"):
+    with pytest.raises(KeyStateError, match="before the overlap ends"):
         keys.rotate(old.key, overlap=60, expires_in=120)
-    with pytest.raises(ConfigurationError, match="how long"):
+    with pytest.raises(ConfigurationError, match="needs an expiry"):
         keys.rotate(old.key, overlap=30, expires_in=None)
     assert store.records == {old.record.digest: old.record}
 
 
-def test_without_an_overlap_the_old_key_ends_now(keys: Keys) -> None:
+def test_rotated_key_expires_at_once_without_an_overlap(keys: Keys) -> None:
     old = create(keys)
     keys.rotate(old.key, overlap=0, expires_in=None)
     assert keys.show(old.key).verdict.startswith("expired")
 
 
-def test_a_revoked_or_expired_key_is_not_rotated(keys: Keys, store: MemoryKeyStore, clock: FakeClock) -> None:
+def test_rotate_refuses_a_revoked_or_expired_key(keys: Keys, store: MemoryKeyStore, clock: FakeClock) -> None:
     revoked, expired = create(keys), create(keys, expires_in=1)
     keys.revoke(revoked.key)
     clock.advance(seconds=1)
@@ -255,10 +255,10 @@ def test_a_revoked_or_expired_key_is_not_rotated(keys: Keys, store: MemoryKeySto
     assert store.records == before
 
 
-def test_a_key_that_somebody_else_has_just_changed_is_not_rotated(keys: Keys, store: MemoryKeyStore) -> None:
+def test_rotate_refuses_a_key_that_was_changed_concurrently(keys: Keys, store: MemoryKeyStore) -> None:
     old = create(keys)
     changed = store.in_between = replace(old.record, is_active=False)
-    with pytest.raises(KeyStateError, match="somebody else"):
+    with pytest.raises(KeyStateError, match="another user"):
         keys.rotate(old.key, overlap=60, expires_in=None)
     assert store.records == {changed.digest: changed}
 
@@ -266,13 +266,13 @@ def test_a_key_that_somebody_else_has_just_changed_is_not_rotated(keys: Keys, st
 @pytest.mark.parametrize(
     ("text", "seconds"), [("45s", 45), ("30m", 1800), ("24h", 86_400), ("90d", 7_776_000), ("2w", 1_209_600)]
 )
-def test_a_duration_is_a_number_and_a_unit(text: str, seconds: int) -> None:
-    assert seconds_of(text) == seconds
+def test_duration_is_a_number_and_a_unit(text: str, seconds: int) -> None:
+    assert parse_duration(text) == seconds
 
 
 @pytest.mark.parametrize(
     "text", ["", "5", "h", "-1h", "+1h", "1.5h", "1y", "1H", " 1h", "1h\n", "٣h", "1h30m"]
 )
-def test_another_text_is_no_duration(text: str) -> None:
+def test_invalid_duration_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="not a duration"):
-        seconds_of(text)
+        parse_duration(text)

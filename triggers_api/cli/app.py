@@ -1,37 +1,48 @@
 """The command `triggers` and its sub-commands.
 
-Nothing heavy is imported before a command needs it: a help page must not wait for boto3 and FastAPI. And
-Typer takes apart the parameters of every command that it knows: it gets the one that the command line names,
-which saves 6 % of a short command.
+The module of a command is imported when the command is used, and Typer reads the parameters of that command
+only. Importing all of them would make every command slower to start. For the same reason a command imports
+boto3, FastAPI and the like in its function: a help page must not wait for them.
 """
 
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from triggers_api.version import VERSION
-
-_MODULES = {
-    "dev": "dev",
-    "doctor": "doctor",
-    "deploy": "deploy",
-    "status": "stack",
-    "outputs": "stack",
-    "smoke": "smoke",
-    "verify": "verify",
-    "destroy": "stack",
-    "openapi": "openapi",
-    "keys": "keys",
-    "logs": "logs",
-}
-"""Where each command is, in the order of the help page."""
+_GROUPS = ("keys", "logs")
+_COMMANDS = (
+    "dev",
+    "doctor",
+    "deploy",
+    "status",
+    "outputs",
+    "smoke",
+    "verify",
+    "destroy",
+    "openapi",
+    *_GROUPS,
+)
+"""In the order of the help page. Each is a module of `cli/commands/` with a function of the same name."""
 
 
-def make_app(first: str = "") -> typer.Typer:
-    """Return the app with the command that a command line begins with; with all where that is none."""
+class _LazyGroup(TyperGroup):
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Typer's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        # For an unknown name, load all: Typer suggests those that resemble it.
+        for name in [cmd_name] if cmd_name in _COMMANDS else _COMMANDS:
+            self.add_command(_load(name), name)
+        return super().get_command(ctx, cmd_name)
+
+
+def make_app() -> typer.Typer:
+    """Return the command `triggers`."""
     app = typer.Typer(
         name="triggers",
+        cls=_LazyGroup,
         help="Run and operate a Triggers API: a durable event inbox in your own AWS account, "
         "or on this machine. Example: triggers dev",
         no_args_is_help=True,
@@ -39,24 +50,30 @@ def make_app(first: str = "") -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(_root)
-    for name in [first] if first in _MODULES else _MODULES:
-        module = import_module(f"triggers_api.cli.commands.{_MODULES[name]}")
-        if name in {"keys", "logs"}:
-            app.add_typer(module.app, name=name)
-        else:
-            app.command(name)(getattr(module, name))
     return app
 
 
-def _version(value: bool) -> None:
+def _load(name: str) -> Any:
+    module = import_module(f"triggers_api.cli.commands.{name}")
+    if name in _GROUPS:
+        return typer.main.get_command(module.app)
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(name)(getattr(module, name))
+    return typer.main.get_command(app)
+
+
+def _print_version(value: bool) -> None:
     if value:
-        typer.echo(f"triggers {VERSION}")
+        from triggers_api.cli.main import print_version
+
+        print_version()
         raise typer.Exit
 
 
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
 ) -> None:
     pass

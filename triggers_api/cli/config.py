@@ -1,9 +1,9 @@
-"""The one place of the CLI that reads the environment and `triggers.toml`.
+"""Resolve what a command works on. This is the one place of the CLI that reads the environment.
 
     flag  >  TRIGGERS_* variable  >  triggers.toml in the working directory, per stage  >  default
 
-For the region, `AWS_REGION` and `AWS_DEFAULT_REGION` come after `triggers.toml`, then the profile's own, then
-us-east-1. boto3 ignores `AWS_REGION`, so it is resolved here once and handed on.
+For the region, `AWS_REGION` and `AWS_DEFAULT_REGION` come after `triggers.toml`, then the region of the
+profile, then us-east-1. boto3 ignores `AWS_REGION`, so the region is resolved here once and passed on.
 """
 
 import os
@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from triggers_api.cli import flags
 from triggers_api.core.keys import is_well_formed
 from triggers_api.errors import ConfigurationError, InvalidKeyError
 from triggers_api.ops.target import LOCAL, YOUR_ANSWER, Setting, Target
@@ -21,14 +20,13 @@ from triggers_api.ops.target import LOCAL, YOUR_ANSWER, Setting, Target
 FILE = "triggers.toml"
 DEFAULT_STAGE = "prod"
 
-# Texts: Python compiles those that a command line needs, and they are most of what this module would cost.
 _STAGE = r"[a-z0-9](?:[a-z0-9-]{0,18}[a-z0-9])?"
 _REGION = r"[a-z]{2,}(-[a-z]+)+-\d+"
 _ANY_REGION = r"[A-Za-z0-9-]+"
 _URL = r"https?://[^\s/?#:@][^\s?#@]*"
 _ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "DYNAMODB_ENDPOINT_URL")
 _STACK_NAME = r"[A-Za-z][A-Za-z0-9-]{0,127}"
-_OF_A_STAGE = {
+_STAGE_SETTINGS = {
     "region": str,
     "profile": str,
     "stack_name": str,
@@ -40,7 +38,7 @@ _OF_A_STAGE = {
 
 @dataclass(frozen=True, slots=True)
 class StageSettings:
-    """What `triggers.toml` says of deploying a stage."""
+    """The settings in `triggers.toml` for deployments of a stage."""
 
     parameters: Mapping[str, Setting]
     confirm_changes: bool
@@ -48,7 +46,7 @@ class StageSettings:
 
 
 def environment() -> Mapping[str, str]:
-    """Return the environment that the command was started in."""
+    """Return the environment variables of the process."""
     return os.environ
 
 
@@ -62,52 +60,58 @@ def resolve(
     variables: Mapping[str, str] | None = None,
     folder: Path | None = None,
 ) -> Target:
-    """Return what the command works on; `ConfigurationError` names the place of a value that is wrong.
+    """Return what a command works on.
 
-    `variables` and `folder` are the process's own unless a test gives others.
+    Tests pass their own `variables` and `folder`, instead of the process's environment and working directory.
+
+    Raises:
+        ConfigurationError: A value is wrong. The message names the flag, the variable or the file.
     """
     variables = environment() if variables is None else variables
-    toml = _toml(folder or Path())
+    file = _read_file(folder or Path())
     chosen = (
-        _said(stage, "--stage", variables, "TRIGGERS_STAGE")
-        or _in_file(toml, "stage")
+        _from_flag_or_env(stage, "--stage", variables, "TRIGGERS_STAGE")
+        or _from_file(file, "stage")
         or Setting(DEFAULT_STAGE, "default")
     )
     _require(chosen, _STAGE, "a stage: 1 to 20 of a-z, 0-9 and -, such as prod")
-    of_stage = toml.get("stages", {}).get(chosen.value, {})
+    stage_table = file.get("stages", {}).get(chosen.value, {})
     stack = (
-        _said(stack_name, "--stack-name", variables, "TRIGGERS_STACK_NAME")
-        or _in_file(of_stage, "stack_name")
+        _from_flag_or_env(stack_name, "--stack-name", variables, "TRIGGERS_STACK_NAME")
+        or _from_file(stage_table, "stack_name")
         or Setting(f"triggers-api-{chosen.value}", "default")
     )
     _require(stack, _STACK_NAME, "a stack name: letters, digits and -, at most 128")
-    where = (
-        _said(region, "--region", variables, "TRIGGERS_REGION")
-        or _in_file(of_stage, "region")
-        or _said(None, "", variables, "AWS_REGION")
-        or _said(None, "", variables, "AWS_DEFAULT_REGION")
+    chosen_region = (
+        _from_flag_or_env(region, "--region", variables, "TRIGGERS_REGION")
+        or _from_file(stage_table, "region")
+        or _from_env(variables, "AWS_REGION")
+        or _from_env(variables, "AWS_DEFAULT_REGION")
     )
     endpoints = [name for name in _ENDPOINTS if variables.get(name)]
     for name in endpoints:
         _require(Setting(variables[name], name), _URL, "a URL such as http://localhost:8000")
-    if where is not None and chosen.value != LOCAL:
-        # An emulator may have regions of its own.
-        _require(where, _ANY_REGION if endpoints else _REGION, "a region such as us-east-1")
-    target = Target(
+    if chosen_region is not None and chosen.value != LOCAL:
+        # An emulator may have other regions than AWS.
+        _require(chosen_region, _ANY_REGION if endpoints else _REGION, "a region such as us-east-1")
+    return Target(
         stage=chosen,
         stack_name=stack,
-        region=where,
-        profile=_said(profile, "--profile", variables, "TRIGGERS_PROFILE") or _in_file(of_stage, "profile"),
+        region=chosen_region,
+        profile=_from_flag_or_env(profile, "--profile", variables, "TRIGGERS_PROFILE")
+        or _from_file(stage_table, "profile"),
         data_dir=_data_dir(data_dir, variables, chosen),
         dynamodb_endpoint_url=variables.get("DYNAMODB_ENDPOINT_URL") or None,
         endpoint_url=variables.get("AWS_ENDPOINT_URL") or None,
     )
-    flags.work_on(target)
-    return target
 
 
-def checked(name: str, value: str) -> Setting:
-    """Return an answer for `region` or `stack_name`; `ConfigurationError` where it cannot be one."""
+def check_answer(name: str, value: str) -> Setting:
+    """Return an operator's answer for `region` or `stack_name`.
+
+    Raises:
+        ConfigurationError: The answer is not a region, or not a stack name.
+    """
     answer = Setting(value, YOUR_ANSWER)
     if name == "region":
         _require(answer, _REGION, "a region such as us-east-1")
@@ -117,23 +121,29 @@ def checked(name: str, value: str) -> Setting:
 
 
 def api_key(flag: str | None, *, variables: Mapping[str, str] | None = None) -> Setting | None:
-    """Return the key to send, of `--key` or `TRIGGERS_API_KEY`; None where neither is given.
+    """Return the API key from --key or `TRIGGERS_API_KEY`; None if neither is given.
 
-    `InvalidKeyError` for what can be no key: it would not even fit into a header.
+    Raises:
+        InvalidKeyError: The text cannot be a key. It might not even fit into an HTTP header.
     """
-    given = _said(flag, "--key", environment() if variables is None else variables, "TRIGGERS_API_KEY")
+    variables = environment() if variables is None else variables
+    given = _from_flag_or_env(flag, "--key", variables, "TRIGGERS_API_KEY")
     if given is not None and not is_well_formed(given.value):
         raise InvalidKeyError(
             f"{given.origin} is not an API key.",
-            reason="it has other characters, another length or a wrong checksum: mistyped, or cut",
-            hint="Give it as `triggers keys create` showed it.",
+            reason="its characters, its length or its checksum is wrong: it is mistyped or incomplete",
+            hint="Give the key as `triggers keys create` printed it.",
         )
     return given
 
 
 def stage_settings(stage: str, *, folder: Path | None = None) -> StageSettings:
-    """Return what `triggers.toml` says of deploying a stage; its defaults where it says nothing."""
-    table = _toml(folder or Path()).get("stages", {}).get(stage, {})
+    """Return the settings in `triggers.toml` for deployments of a stage, or their defaults.
+
+    Raises:
+        ConfigurationError: `triggers.toml` is wrong.
+    """
+    table = _read_file(folder or Path()).get("stages", {}).get(stage, {})
     parameters = {
         name: Setting(str(value).lower() if isinstance(value, bool) else str(value), FILE)
         for name, value in table.get("parameters", {}).items()
@@ -144,25 +154,31 @@ def stage_settings(stage: str, *, folder: Path | None = None) -> StageSettings:
 def _data_dir(flag: Path | None, variables: Mapping[str, str], stage: Setting) -> Setting:
     if flag is not None and stage.value != LOCAL:
         raise ConfigurationError(
-            "--data-dir goes with --stage local only.",
-            reason=f"the stage is {stage}, and its data is on AWS",
-            hint="Add --stage local, or leave out --data-dir.",
+            "--data-dir requires --stage local.",
+            reason=f"the stage is {stage}; its data is on AWS",
+            hint="Add --stage local, or omit --data-dir.",
         )
-    said = _said(None if flag is None else str(flag), "--data-dir", variables, "TRIGGERS_DATA_DIR")
-    if said is not None:
-        return said
-    from platformdirs import user_data_path  # the local stage alone needs it
+    chosen = _from_flag_or_env(
+        None if flag is None else str(flag), "--data-dir", variables, "TRIGGERS_DATA_DIR"
+    )
+    if chosen is not None:
+        return chosen
+    from platformdirs import user_data_path  # needed for the local stage only
 
     return Setting(str(user_data_path("triggers-api", appauthor=False)), "default")
 
 
-def _said(flag: str | None, option: str, variables: Mapping[str, str], name: str) -> Setting | None:
-    if flag is not None:
-        return Setting(flag, option)
+def _from_flag_or_env(
+    flag: str | None, option: str, variables: Mapping[str, str], name: str
+) -> Setting | None:
+    return _from_env(variables, name) if flag is None else Setting(flag, option)
+
+
+def _from_env(variables: Mapping[str, str], name: str) -> Setting | None:
     return Setting(variables[name], name) if variables.get(name) else None
 
 
-def _in_file(table: Mapping[str, Any], name: str) -> Setting | None:
+def _from_file(table: Mapping[str, Any], name: str) -> Setting | None:
     return Setting(table[name], FILE) if name in table else None
 
 
@@ -173,49 +189,53 @@ def _require(setting: Setting, form: str, expected: str) -> None:
         )
 
 
-def _toml(folder: Path) -> dict[str, Any]:
-    """Return the file's content, checked; empty where there is no file."""
-    content = _parsed(folder / FILE)
+def _read_file(folder: Path) -> dict[str, Any]:
+    """Return the checked content of `triggers.toml`; nothing if there is no file."""
+    content = _parse(folder / FILE)
     _check_names(content, ("stage", "stages"), FILE)
     stages = content.get("stages", {})
     if not isinstance(content.get("stage", ""), str) or not isinstance(stages, dict):
         raise ConfigurationError(
-            f"{FILE}: stage is a text, and [stages.NAME] a table for each stage.", hint="Correct it."
+            f"{FILE}: stage must be a text, and each [stages.NAME] a table.", hint="Correct it."
         )
     for name, table in stages.items():
         if not isinstance(table, dict):
-            raise ConfigurationError(f"{FILE}: [stages.{name}] is a table.", hint="Correct it.")
-        _check_names(table, tuple(_OF_A_STAGE), f"{FILE}: [stages.{name}]")
+            raise ConfigurationError(f"{FILE}: [stages.{name}] must be a table.", hint="Correct it.")
+        _check_names(table, tuple(_STAGE_SETTINGS), f"{FILE}: [stages.{name}]")
         for key, value in table.items():
-            if not isinstance(value, _OF_A_STAGE[key]):
-                kind = {str: "a text", bool: "true or false", dict: "a table"}[_OF_A_STAGE[key]]
-                raise ConfigurationError(f"{FILE}: {key} of [stages.{name}] is {kind}.", hint="Correct it.")
+            if not isinstance(value, _STAGE_SETTINGS[key]):
+                kind = {str: "a text", bool: "true or false", dict: "a table"}[_STAGE_SETTINGS[key]]
+                raise ConfigurationError(
+                    f"{FILE}: {key} of [stages.{name}] must be {kind}.", hint="Correct it."
+                )
         for key, value in table.get("parameters", {}).items():
             if not isinstance(value, str | int):
                 raise ConfigurationError(
-                    f"{FILE}: {key} of [stages.{name}.parameters] is a text or a whole number.",
+                    f"{FILE}: {key} of [stages.{name}.parameters] must be a text or a whole number.",
                     hint="Correct it.",
                 )
     return content
 
 
-def _parsed(path: Path) -> dict[str, Any]:
+def _parse(path: Path) -> dict[str, Any]:
     try:
-        is_pipe = path.is_fifo()  # to read it would be to wait
+        is_pipe = path.is_fifo()  # reading it would block
         text = "" if is_pipe else path.read_text(encoding="utf-8-sig")
-        import tomllib  # where there is a file: most commands find none
+        import tomllib  # most commands find no file
 
         content = tomllib.loads(text)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, or not TOML
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: neither UTF-8 nor TOML
         raise ConfigurationError(
             f"{path} cannot be read.",
             reason=str(error),
-            hint='Correct the file. A stage is [stages.NAME]; texts stand in quotes: region = "eu-west-1".',
+            hint='Correct the file. A stage is [stages.NAME]. Texts need quotes: region = "eu-west-1".',
         ) from error
     if is_pipe:
-        raise ConfigurationError(f"{path} is not a file.", hint="Move it away.")
+        raise ConfigurationError(
+            f"{path} is not a file.", hint="Move it, or run the command in another folder."
+        )
     return content
 
 
@@ -223,5 +243,5 @@ def _check_names(table: Mapping[str, Any], known: tuple[str, ...], place: str) -
     for name in table:
         if name not in known:
             raise ConfigurationError(
-                f"{place} has an unknown name: {name}.", hint=f"It may have {', '.join(known)}."
+                f"{place} has an unknown name: {name}.", hint=f"Use one of {', '.join(known)}."
             )

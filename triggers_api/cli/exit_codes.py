@@ -1,4 +1,4 @@
-"""What a command's exit code says. The table is in the README; scripts rely on it."""
+"""The exit code of each kind of error. Scripts rely on them; the README has the table."""
 
 from collections.abc import Mapping
 

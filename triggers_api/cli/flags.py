@@ -1,6 +1,6 @@
-"""The flags by which another command works where this one does.
+"""Complete the commands in a message with the flags of the current target.
 
-What a fix names is pasted as it stands: without its stage it would work on production.
+A fix such as "Run triggers status" is pasted as it is printed. Without --stage it would work on production.
 """
 
 import re
@@ -13,18 +13,26 @@ _COMMAND = (
     r"(?<![\w-])triggers (keys (?:create|list|show|revoke|rotate)|logs tail|smoke|"
     r"deploy|destroy|doctor|outputs|status|verify)\b(?! --stage)"
 )
-_OF_ANY_STAGE = ("keys", "smoke")  # the others are for stages on AWS
+_LOCAL_COMMANDS = ("keys", "smoke")
+"""The commands that also work on the local stage."""
 
 _target: ContextVar[Target | None] = ContextVar("target", default=None)
 
 
 def work_on(target: Target | None) -> None:
-    """Remember what this process's command works on; None where that is not known."""
+    """Set the target of this process's command; None if it is not known."""
     _target.set(target)
 
 
 def flags_of(target: Target, command: str = "") -> str:
-    """Return the flags that lead a command to the same target, where they were not said elsewhere."""
+    """Return the flags with which another command works on the same target.
+
+    Values from the environment and from `triggers.toml` apply to that command anyway.
+
+    Args:
+        target: The target.
+        command: The other command, such as `keys list`: keys have no --stack-name.
+    """
     settings = {"--region": target.region, "--profile": target.profile, "--data-dir": target.data_dir}
     if not command.startswith("keys"):
         settings["--stack-name"] = target.stack_name
@@ -36,13 +44,13 @@ def flags_of(target: Target, command: str = "") -> str:
 
 
 def completed(text: str) -> str:
-    """Return a fix with the flags of what this command works on behind each command that it names."""
+    """Return a text with the flags of the current target after each command in it."""
     target = _target.get()
     if target is None:
         return text
 
     def complete(found: re.Match[str]) -> str:
-        applies = not target.is_local or found[1].startswith(_OF_ANY_STAGE)
+        applies = not target.is_local or found[1].startswith(_LOCAL_COMMANDS)
         return f"{found[0]} {flags_of(target, found[1])}" if applies else found[0]
 
     return re.sub(_COMMAND, complete, text)

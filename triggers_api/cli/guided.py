@@ -24,7 +24,7 @@ def ask_settings(target: Target, *, no_input: bool) -> tuple[Target, config.Stag
 
     `ConfirmationNeededError` where there is nobody to ask. A wrong answer is asked for again.
     """
-    if no_input or not console.may_be_asked():
+    if no_input or not console.is_interactive():
         raise ConfirmationNeededError(
             "--guided asks questions, and there is nobody to ask.",
             reason="--no-input was given" if no_input else "the input is not a terminal",
@@ -89,7 +89,7 @@ def _asked(question: str, name: str, default: str, target: Target) -> Target:
     while True:
         value = console.ask(f"{question} [{default}]") or default
         try:
-            answer = config.checked(name, value)
+            answer = config.check_answer(name, value)
         except ConfigurationError as error:
             console.say(f"{error.message} {error.hint}")
             continue

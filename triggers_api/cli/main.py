@@ -1,6 +1,6 @@
-"""The one place where an error becomes a message and an exit code.
+"""Run the command line: the one place that turns an error into a message and an exit code.
 
-Nothing is imported here that `--version` could do without.
+At import this module loads only what `triggers --version` needs, so that it starts without Typer.
 """
 
 import errno
@@ -14,11 +14,11 @@ from triggers_api.cli.exit_codes import EXIT_CODE, INTERRUPTED
 from triggers_api.errors import ConfigurationError, LocalEnvironmentError, TriggersError
 from triggers_api.version import VERSION
 
-_LIKE_A_KEY = 16
+_MIN_KEY_LENGTH = 16
 
 
 def main() -> None:
-    """Run the command line; ends the process."""
+    """Run the command that `sys.argv` names, and end the process with its exit code."""
     try:
         if sys.argv[1:] == ["--version"]:
             print_version()
@@ -29,96 +29,96 @@ def main() -> None:
 
 
 def print_version() -> None:
-    """Write the version."""
+    """Print the version to stdout."""
     sys.stdout.write(f"triggers {VERSION}\n")
 
 
 def _run() -> NoReturn:
-    import logging  # Ctrl-C may come while these are imported
+    # Imported here, inside `main`'s handler: Ctrl-C during these imports also ends with 130.
+    import logging
 
     import typer
 
     from triggers_api.cli.app import make_app
+    from triggers_api.cli.context import ErrorOptions
 
-    # The service's log is for whoever runs the service; a command says what matters itself.
+    # The service's log is for its operator. A command prints what matters itself.
     logging.getLogger().addHandler(logging.NullHandler())
-    arguments = sys.argv[1:]
-    app = make_app(*arguments[:1])
-    as_json = "--json" in arguments
     # Typer's own copy of Click's UsageError, which has no public name.
     usage_error: Any = typer.BadParameter.__base__
-    debug = "--debug" in arguments
-    if sys.stderr is None:  # closed: notices go nowhere
-        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for the rest of the process
+    shown = ErrorOptions()
+    if sys.stderr is None:  # stderr is closed: discard notices
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open until the process ends
     try:
         if sys.stdout is None:
-            raise LocalEnvironmentError(  # noqa: TRY301 - ends where all errors do
-                "There is nowhere to write the answer.", reason="stdout is closed", hint="Leave it open."
+            raise LocalEnvironmentError(  # noqa: TRY301 - handled below, like every error
+                "The answer cannot be written.", reason="stdout is closed", hint="Leave stdout open."
             )
-        _survive_any_text()
-        code = app(standalone_mode=False)
+        _escape_unencodable_text()
+        code = make_app()(standalone_mode=False, obj=shown)
         sys.stdout.flush()
     except TriggersError as error:
-        _end(error, as_json=as_json, debug=debug)
+        _exit_with(error, as_json=shown.as_json, debug=shown.debug)
     except typer.Abort:
         sys.exit(INTERRUPTED)
     except usage_error as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # its text is the help page
             sys.stderr.write(f"{error.format_message()}\n")
             sys.exit(EXIT_CODE[ConfigurationError.kind])
-        _end(_usage(error, arguments), as_json=as_json, debug=False)
+        # The options could not be parsed, so --json is looked for in the arguments.
+        _exit_with(_usage_error(error), as_json="--json" in sys.argv, debug=False)
     except BrokenPipeError:
-        # Who reads has seen enough (`| head -1`): no news, and no success either.
-        from triggers_api.cli.output.console import give_up_on_stdout
+        # The reader of the pipe is gone, as with `| head -1`: print nothing, but do not report success.
+        from triggers_api.cli.output.console import discard_stdout
 
-        give_up_on_stdout()
+        discard_stdout()
         sys.exit(EXIT_CODE[LocalEnvironmentError.kind])
-    except Exception as error:  # noqa: BLE001 - the last resort: a bug, or a machine that nobody thought of
-        problem = _unforeseen(error)
+    except Exception as error:  # noqa: BLE001 - the last resort: a bug, or a failure of this machine
+        problem = _unexpected_error(error)
         problem.__cause__ = error
-        _end(problem, as_json=as_json, debug=debug)
+        _exit_with(problem, as_json=shown.as_json, debug=shown.debug)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _unforeseen(error: Exception) -> TriggersError:
+def _unexpected_error(error: Exception) -> TriggersError:
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EIO}:
-        from triggers_api.cli.output.console import give_up_on_stdout  # Python would try once more at its end
+        from triggers_api.cli.output.console import discard_stdout
 
-        give_up_on_stdout()
+        discard_stdout()
         return LocalEnvironmentError(
             "The answer could not be written.",
             reason=(error.strerror or str(error)).lower(),
-            hint="Make room where it goes.",
+            hint="Free some space on the disk that it is written to.",
         )
     return TriggersError(
-        "Something went wrong that this program does not know.",
+        "Unexpected error.",
         reason=type(error).__name__,
-        hint="Run it again with --debug, and report what it prints.",
+        hint="Run the command again with --debug, and report what it prints.",
     )
 
 
-def _survive_any_text() -> None:
-    """Write what a terminal's or a pipe's encoding lacks as an escape, rather than fail after a change."""
+def _escape_unencodable_text() -> None:
+    """Escape characters that the encoding of a terminal or pipe lacks: never fail on them after a change."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
-def _usage(error: Any, arguments: list[str]) -> ConfigurationError:
-    """Return a usage error without what may be a key on the command line."""
+def _usage_error(error: Any) -> ConfigurationError:
+    """Return Typer's usage error as one of ours, without any argument that may be a key."""
     message = error.format_message()
-    for argument in arguments:
-        if len(argument) >= _LIKE_A_KEY and not argument.startswith("--"):
+    for argument in sys.argv[1:]:
+        if len(argument) >= _MIN_KEY_LENGTH and not argument.startswith("--"):
             message = message.replace(argument, "...")
     command = error.ctx.command_path if error.ctx else "triggers"
     return ConfigurationError(message, hint=f"See {command} --help.")
 
 
-def _end(error: TriggersError, *, as_json: bool, debug: bool) -> NoReturn:
-    from triggers_api.cli.output.console import show_error  # only where something went wrong
+def _exit_with(error: TriggersError, *, as_json: bool, debug: bool) -> NoReturn:
+    from triggers_api.cli.output.console import show_error
 
     if debug:
-        import traceback  # as above
+        import traceback
 
         traceback.print_exception(error)
     show_error(error, as_json=as_json)

@@ -10,18 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from triggers_api.cli import config
+from triggers_api.cli.context import CommandContext, announce_target
 from triggers_api.cli.flags import flags_of, work_on
 from triggers_api.cli.interrupts import OF_A_DEPLOYMENT, OF_A_SMOKE_TEST, interrupts_told
-from triggers_api.cli.options import (
-    DebugOption,
-    JsonOption,
-    NoInputOption,
-    ProfileOption,
-    RegionOption,
-    StackNameOption,
-    StageOption,
-    YesOption,
-)
+from triggers_api.cli.options import stage_options
 from triggers_api.cli.output import console
 from triggers_api.errors import (
     ChecksFailedError,
@@ -34,7 +26,6 @@ from triggers_api.ops.target import Setting, Target
 
 if TYPE_CHECKING:
     from triggers_api.cli.output.progress import Reporter
-    from triggers_api.ops.aws import Aws
     from triggers_api.ops.deploy.deployment import DeployOptions
     from triggers_api.ops.deploy.progress import Outcome, Progress
 
@@ -42,7 +33,9 @@ _SETTLING_SECONDS = 60.0
 """A new API, and the role of a new function, are not known everywhere at once."""
 
 
+@stage_options(yes=True, no_input=True)
 def deploy(
+    context: CommandContext,
     plan: Annotated[bool, typer.Option("--plan", help="Show what would change, and leave nothing.")] = False,
     guided: Annotated[
         bool, typer.Option("--guided", help="Ask for the settings, and keep them in triggers.toml.")
@@ -68,14 +61,6 @@ def deploy(
         ),
     ] = None,
     no_smoke: Annotated[bool, typer.Option("--no-smoke", help="Do not try the API afterwards.")] = False,
-    stage: StageOption = None,
-    region: RegionOption = None,
-    profile: ProfileOption = None,
-    stack_name: StackNameOption = None,
-    as_json: JsonOption = False,
-    yes: YesOption = False,
-    no_input: NoInputOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read where errors end
 ) -> None:
     """Build, show what would change on AWS, deploy, and wait.
 
@@ -84,8 +69,7 @@ def deploy(
     from triggers_api.ops.cloudformation.template import Template
     from triggers_api.ops.deploy.deployment import DeployOptions, check_given
 
-    target = config.resolve(stage=stage, region=region, profile=profile, stack_name=stack_name)
-    refuse_local(target)
+    target, as_json, yes, no_input = context.target, context.as_json, context.yes, context.no_input
     settings = config.stage_settings(target.stage.value)
     given = {
         **settings.parameters,
@@ -98,7 +82,7 @@ def deploy(
         target, settings = ask_settings(target, no_input=no_input)
         work_on(target)
     if not plan:
-        console.may_ask(yes=yes, no_input=no_input)
+        console.check_can_confirm(yes=yes, no_input=no_input)
         if as_json and not (yes or console.is_terminal(sys.stdout)):
             raise ConfirmationNeededError(
                 "This needs a yes, and what it is for would not be seen.",
@@ -139,7 +123,7 @@ def _run(options: "DeployOptions", consent: Consent, *, as_json: bool) -> "Outco
     from triggers_api.ops.deploy.deployment import deploy as deployment
     from triggers_api.ops.deploy.progress import Outcome
 
-    aws = say_where(options.target, "Plan" if options.plan else "Deploy")
+    aws = announce_target(options.target, "Plan" if options.plan else "Deploy")
     report = reporter(as_json=as_json, target=options.target)
     today = datetime.now(UTC).date()
     outcome: Outcome | None = None
@@ -211,30 +195,6 @@ def _smoke(target: Target, url: str, *, changed: bool, as_json: bool) -> None:
     if as_json:
         console.answer_line({"event": "smoke", **document_of(results)})
     conclude(results, flags=flags_of(target), write=console.say)
-
-
-def say_where(target: Target, what: str) -> "Aws":
-    """Say the account, region, stage and stack, and where each came from; give the services there."""
-    from triggers_api.ops.aws import Aws, explained, region_of
-
-    aws = Aws(target, region_of(target))
-    with explained(target, aws.region):
-        place = aws.caller()
-    console.say(
-        f"{what}: account {place.account}, region {aws.region}, stage {target.stage}, "
-        f"stack {target.stack_name}" + (f", profile {target.profile}" if target.profile else "")
-    )
-    return aws
-
-
-def refuse_local(target: Target) -> None:
-    """Return where the stage is one on AWS."""
-    if target.is_local:
-        raise ConfigurationError(
-            "The stage local is this machine's own, and has no stack.",
-            reason=f"the stage is {target.stage}",
-            hint="Run triggers dev, or give another --stage.",
-        )
 
 
 def _said(parameters: list[str], flags: Mapping[str, str | None]) -> dict[str, Setting]:

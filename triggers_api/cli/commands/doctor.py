@@ -8,31 +8,20 @@ from typing import Annotated
 import typer
 
 from triggers_api.cli import config
-from triggers_api.cli.commands.deploy import refuse_local
+from triggers_api.cli.context import CommandContext
 from triggers_api.cli.flags import completed
-from triggers_api.cli.options import (
-    DebugOption,
-    JsonOption,
-    ProfileOption,
-    RegionOption,
-    StackNameOption,
-    StageOption,
-)
+from triggers_api.cli.options import stage_options
 from triggers_api.cli.output import console
 from triggers_api.errors import PreflightError
 from triggers_api.ops.target import Setting
 
 
+@stage_options()
 def doctor(
+    context: CommandContext,
     runtime: Annotated[
         str | None, typer.Option(help="The Python to check, such as python3.13.", show_default=False)
     ] = None,
-    stage: StageOption = None,
-    region: RegionOption = None,
-    profile: ProfileOption = None,
-    stack_name: StackNameOption = None,
-    as_json: JsonOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read where errors end
 ) -> None:
     """Check that this machine and account can deploy.
 
@@ -45,8 +34,7 @@ def doctor(
     from triggers_api.ops.doctor.examination import examine
     from triggers_api.ops.findings import State
 
-    target = config.resolve(stage=stage, region=region, profile=profile, stack_name=stack_name)
-    refuse_local(target)
+    target = context.target
     given = dict(config.stage_settings(target.stage.value).parameters)
     if runtime is not None:
         given["Runtime"] = Setting(runtime, "--runtime")
@@ -57,12 +45,12 @@ def doctor(
     for found in examine(target, config.environment(), given=values, today=today):
         finding = replace(found, fix=completed(found.fix))
         findings.append(finding)
-        if not as_json:
+        if not context.as_json:
             console.answer(f"{finding.state:<8} {finding.check:<28} {console.printable(finding.message)}")
             if finding.fix and finding.state is not State.OK:
                 console.answer(f"{'':<8} {'':<28} fix: {finding.fix}")
     can_deploy = all(finding.state is not State.FAILED for finding in findings)
-    if as_json:
+    if context.as_json:
         shown = [
             {"check": one.check, "state": one.state, "message": one.message, "fix": one.fix or None}
             for one in findings

@@ -1,303 +1,190 @@
-"""`triggers keys`: make, list, show, revoke and rotate API keys."""
+"""`triggers keys`: create, list, show, revoke and rotate API keys."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from triggers_api.cli import config
-from triggers_api.cli.options import (
-    DataDirOption,
-    DebugOption,
-    JsonOption,
-    NoInputOption,
-    ProfileOption,
-    RegionOption,
-    StageOrLocalOption,
-    YesOption,
-)
+from triggers_api.cli.context import CommandContext, announce_key_store
+from triggers_api.cli.options import stage_options
 from triggers_api.cli.output import console
-from triggers_api.cli.output.keys import day, deliver, described, plain, short
-from triggers_api.errors import KeyNotFoundError, StoreUnavailableError
-from triggers_api.ops.target import Target
 
 if TYPE_CHECKING:
     from triggers_api.ops.keys.operations import Keys
 
 app = typer.Typer(
-    help="Make, list, show, revoke and rotate API keys. Example: triggers keys list --stage prod",
+    help="Create, list, show, revoke and rotate API keys. Example: triggers keys list --stage prod",
     no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
 )
-
-_WIDE = 100
 
 KeyOrId = Annotated[
     str,
     typer.Argument(
-        metavar="KEY_OR_ID", help="An id, as `triggers keys list` shows it, a key, or - for a key on stdin."
+        metavar="KEY_OR_ID",
+        help="An id from `triggers keys list`, a key, or - to read a key from stdin.",
     ),
 ]
 ExpiresIn = Annotated[
-    str | None, typer.Option(metavar="DURATION", help="How long it works: 90d, 24h, 30m.", show_default=False)
+    str | None,
+    typer.Option(metavar="DURATION", help="The lifetime of the key: 90d, 24h, 30m.", show_default=False),
 ]
 
 
 @app.command()
+@stage_options(local=True, stack_name=False, yes=True, no_input=True)
 def create(
-    name: Annotated[
-        str | None, typer.Option(help="What it is for, in your words.", show_default=False)
-    ] = None,
+    context: CommandContext,
+    name: Annotated[str | None, typer.Option(help="What the key is for.", show_default=False)] = None,
     source: Annotated[
         str | None,
-        typer.Option(
-            help="Bind it to this source: it sees and touches no other's events.", show_default=False
-        ),
+        typer.Option(help="Limit the key to the events of this source.", show_default=False),
     ] = None,
     api_key: Annotated[
         str | None,
         typer.Option(
             metavar="KEY",
-            help="A key of your own, 16 to 128 of A-Z a-z 0-9 _ -. Others on this machine can read it in the "
+            help="Your own key, 16 to 128 of A-Z a-z 0-9 _ -. Other users of this machine can read it in the "
             "process list: give - and write it to stdin instead.",
             show_default=False,
         ),
     ] = None,
     expires_in: ExpiresIn = None,
-    stage: StageOrLocalOption = None,
-    region: RegionOption = None,
-    profile: ProfileOption = None,
-    data_dir: DataDirOption = None,
-    as_json: JsonOption = False,
-    yes: YesOption = False,
-    no_input: NoInputOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read where errors end
 ) -> None:
-    """Make a key, and show it this once.
+    """Create an API key. It is shown only once.
 
     Example: KEY=$(triggers keys create --stage local --name ci)
     """
-    from triggers_api.ops.keys.operations import check_new, seconds_of
+    from triggers_api.cli.output.keys import print_new_key
+    from triggers_api.ops.durations import parse_duration
+    from triggers_api.ops.keys.new_key import check_new_key
 
-    target = config.resolve(stage=stage, region=region, profile=profile, data_dir=data_dir)
-    lifetime = None if expires_in is None else seconds_of(expires_in)
-    own_key = None if api_key is None else _given(api_key)
-    check_new(name=name, source=source, own_key=own_key, expires_in=lifetime)
-    with _changing(target, "Make an API key", yes=yes, no_input=no_input) as keys:
+    lifetime = None if expires_in is None else parse_duration(expires_in)
+    own_key = None if api_key is None else _argument_or_stdin(api_key)
+    check_new_key(name=name, source=source, own_key=own_key, expires_in=lifetime)
+    with _keys_to_change(context, "Create an API key") as keys:
         new = keys.create(name=name, source=source, own_key=own_key, expires_in=lifetime)
-    deliver(new, target, as_json=as_json)
+    print_new_key(new, context.target, as_json=context.as_json)
 
 
 @app.command("list")
+@stage_options(local=True, stack_name=False)
 def list_keys(
-    everything: Annotated[bool, typer.Option("--all", help="Revoked and expired ones too.")] = False,
+    context: CommandContext,
+    everything: Annotated[bool, typer.Option("--all", help="Include revoked and expired keys.")] = False,
     source: Annotated[
-        str | None, typer.Option(help="Those bound to this source.", show_default=False)
+        str | None, typer.Option(help="Only keys that are limited to this source.", show_default=False)
     ] = None,
-    stage: StageOrLocalOption = None,
-    region: RegionOption = None,
-    profile: ProfileOption = None,
-    data_dir: DataDirOption = None,
-    as_json: JsonOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read where errors end
 ) -> None:
-    """List the keys of a stage; never a key itself.
+    """List the keys of a stage. The keys themselves are never shown.
 
     Example: triggers keys list --stage prod --all
     """
-    from triggers_api.ops.keys.operations import state_of
-    from triggers_api.ops.keys.stores import opened
+    from triggers_api.cli.output.keys import print_keys
+    from triggers_api.ops.keys.stores import open_keys
 
-    target = config.resolve(stage=stage, region=region, profile=profile, data_dir=data_dir)
-    with opened(target) as keys:
+    with open_keys(context.target) as keys:
         records, damaged = keys.list(everything=everything, source=source)
         now = keys.now
-    for error in damaged:
-        console.say(f"warning: {error.message}")
-    if as_json:
-        shown = [described(record, state_of(record, now)) for record in records]
-        console.answer_json({"keys": shown, "damaged": [error.message for error in damaged]})
-        return
-    if not records:
-        console.say(
-            f"There are no keys on stage {target.stage.value}." if everything else "There are no active keys."
-        )
-    columns = ("ID", "NAME", "SOURCE", "PREFIX", "CREATED", "EXPIRES", "STATE")
-    # In 80 columns a key fits with the day alone; `keys show` tells the minute.
-    when = day if 0 < console.terminal_width(sys.stdout) < _WIDE else short
-    rows = [
-        (
-            record.id,
-            record.name or "-",
-            record.source or "-",
-            record.prefix or "-",
-            when(record.created_at),
-            when(record.expires_at),
-            state_of(record, now),
-        )
-        for record in records
-    ]
-    console.answer_table(columns, rows)
+    if not (records or context.as_json):
+        stage = context.target.stage.value
+        console.say(f"There are no keys on stage {stage}." if everything else "There are no active keys.")
+    print_keys(records, damaged, now, as_json=context.as_json)
 
 
 @app.command()
-def show(
-    key_or_id: KeyOrId,
-    stage: StageOrLocalOption = None,
-    region: RegionOption = None,
-    profile: ProfileOption = None,
-    data_dir: DataDirOption = None,
-    as_json: JsonOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read where errors end
-) -> None:
-    """Show a key's record, and whether it would be let in now.
+@stage_options(local=True, stack_name=False)
+def show(context: CommandContext, key_or_id: KeyOrId) -> None:
+    """Show a key's record and whether it is currently valid.
 
     Example: triggers keys show 3f9a1c0b77de
     """
-    from triggers_api.ops.keys.stores import lookup_command, opened
+    from triggers_api.cli.output.keys import print_key_status
+    from triggers_api.ops.keys.stores import lookup_command, open_keys
 
-    target = config.resolve(stage=stage, region=region, profile=profile, data_dir=data_dir)
-    with opened(target) as keys:
-        named = _given(key_or_id)
-        with _names_told(keys, named):
-            shown = keys.show(named)
-        called = () if shown.record or shown.admitted else _ids_of_name(keys, named)
-    state = f"a name: give the id, {' or '.join(called)}" if called else shown.verdict
-    fields: dict[str, Any] = {"let_in": shown.admitted, "state": state}
-    if shown.record is not None:
-        fields = {**described(shown.record, shown.verdict), "let_in": shown.admitted}
-        fields["record"] = lookup_command(target, shown.record)
-    if as_json:
-        console.answer_json(fields)
-    else:
-        for name, value in fields.items():
-            console.answer(f"{name:<11} {console.printable(plain(value))}")
-    if shown.record is None and not shown.admitted:
+    with open_keys(context.target) as keys:
+        reference = _argument_or_stdin(key_or_id)
+        with keys.suggest_ids(reference):
+            status = keys.show(reference)
+    command = None if status.record is None else lookup_command(context.target, status.record)
+    print_key_status(status, command, as_json=context.as_json)
+    if status.record is None and not status.is_valid:
         sys.exit(1)
 
 
 @app.command()
-def revoke(
-    key_or_id: KeyOrId,
-    stage: StageOrLocalOption = None,
-    region: RegionOption = None,
-    profile: ProfileOption = None,
-    data_dir: DataDirOption = None,
-    as_json: JsonOption = False,
-    yes: YesOption = False,
-    no_input: NoInputOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read where errors end
-) -> None:
-    """Shut a key out, for good. Its record stays; a second time changes nothing.
+@stage_options(local=True, stack_name=False, yes=True, no_input=True)
+def revoke(context: CommandContext, key_or_id: KeyOrId) -> None:
+    """Permanently revoke a key. The record is kept; revoking it again has no effect.
 
     Example: triggers keys revoke 3f9a1c0b77de
     """
-    from triggers_api.ops.keys.operations import REFUSED_WITHIN_SECONDS
+    from triggers_api.cli.output.keys import print_revocation
 
-    target = config.resolve(stage=stage, region=region, profile=profile, data_dir=data_dir)
-    named = _given(key_or_id)
-    what = f"Revoke the key {_shown(named)}"
-    with _changing(target, what, yes=yes, no_input=no_input) as keys, _names_told(keys, named):
-        record = keys.revoke(named)
-    if as_json:
-        console.answer_json(
-            {**described(record, "revoked"), "refused_within_seconds": REFUSED_WITHIN_SECONDS}
-        )
-        return
-    console.answer(f"The key {record.id} is revoked since {record.revoked_at}.")
-    console.say(
-        f"Every running process refuses it within {REFUSED_WITHIN_SECONDS} seconds "
-        "(or what AUTH_CACHE_SECONDS of the service says)."
-    )
+    reference = _argument_or_stdin(key_or_id)
+    with (
+        _keys_to_change(context, f"Revoke {_key_label(reference)}") as keys,
+        keys.suggest_ids(reference),
+    ):
+        record = keys.revoke(reference)
+    print_revocation(record, as_json=context.as_json)
 
 
 @app.command()
+@stage_options(local=True, stack_name=False, yes=True, no_input=True)
 def rotate(
+    context: CommandContext,
     key_or_id: KeyOrId,
     overlap: Annotated[
         str, typer.Option(metavar="DURATION", help="How long the old key still works.")
     ] = "24h",
     expires_in: ExpiresIn = None,
-    stage: StageOrLocalOption = None,
-    region: RegionOption = None,
-    profile: ProfileOption = None,
-    data_dir: DataDirOption = None,
-    as_json: JsonOption = False,
-    yes: YesOption = False,
-    no_input: NoInputOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read where errors end
 ) -> None:
-    """Make a new key in a key's place, and let the old expire.
+    """Replace a key with a new one, and let the old one expire.
 
-    The new one has its name and source. Example: triggers keys rotate 3f9a1c0b77de --overlap 48h
+    The new key has the name and the source of the old one.
+    Example: triggers keys rotate 3f9a1c0b77de --overlap 48h
     """
-    from triggers_api.ops.keys.operations import seconds_of
+    from triggers_api.cli.output.keys import print_new_key
+    from triggers_api.ops.durations import parse_duration
 
-    target = config.resolve(stage=stage, region=region, profile=profile, data_dir=data_dir)
-    seconds, lifetime = seconds_of(overlap), None if expires_in is None else seconds_of(expires_in)
-    named = _given(key_or_id)
-    what = f"Rotate the key {_shown(named)}"
-    with _changing(target, what, yes=yes, no_input=no_input) as keys, _names_told(keys, named):
-        new, old = keys.rotate(named, overlap=seconds, expires_in=lifetime)
-    console.say(f"The old key {old.id} works until {old.expires_at}.")
-    deliver(new, target, as_json=as_json, replaces={"id": old.id, "expires_at": old.expires_at})
+    overlap_seconds = parse_duration(overlap)
+    lifetime = None if expires_in is None else parse_duration(expires_in)
+    reference = _argument_or_stdin(key_or_id)
+    with (
+        _keys_to_change(context, f"Rotate {_key_label(reference)}") as keys,
+        keys.suggest_ids(reference),
+    ):
+        new, old = keys.rotate(reference, overlap=overlap_seconds, expires_in=lifetime)
+    print_new_key(new, context.target, as_json=context.as_json, replaced=old)
 
 
 @contextmanager
-def _changing(target: Target, what: str, *, yes: bool, no_input: bool) -> Iterator["Keys"]:
-    """Say what is about to be changed and where; ask where it is production; then give the keys."""
-    from triggers_api.ops.keys.stores import opened
+def _keys_to_change(context: CommandContext, action: str) -> Iterator["Keys"]:
+    """Announce a change, ask for confirmation if it is in production, and open the keys."""
+    from triggers_api.ops.keys.stores import open_keys
 
-    if target.is_local:
-        console.say(f"{what}: stage {target.stage}, data in {target.data_dir}")
-    else:
-        if target.stage.value == config.DEFAULT_STAGE:
-            # Without anybody to ask it ends here, before AWS is even asked whose account this is.
-            console.may_ask(yes=yes, no_input=no_input)
-        from triggers_api.ops.aws import locate
-
-        place = locate(target)
-        console.say(
-            f"{what}: account {place.account}, region {place.region}, stage {target.stage}, "
-            f"stack {target.stack_name}, profile {target.profile or 'default'}, table {target.keys_table}"
-        )
-        if target.stage.value == config.DEFAULT_STAGE:
-            console.confirm(f"{what} for production?", yes=yes, no_input=no_input)
-    with opened(target) as keys:
+    is_production = context.target.stage.value == config.DEFAULT_STAGE
+    if is_production:
+        # Fail before the first request to AWS if nobody can confirm.
+        console.check_can_confirm(yes=context.yes, no_input=context.no_input)
+    announce_key_store(context.target, action)
+    if is_production:
+        console.confirm(f"{action} in production?", yes=context.yes, no_input=context.no_input)
+    with open_keys(context.target) as keys:
         yield keys
 
 
-@contextmanager
-def _names_told(keys: "Keys", named: str) -> Iterator[None]:
-    """Where there is no such key, but one that is called so, say its id."""
-    try:
-        yield
-    except KeyNotFoundError as error:
-        if not (ids := _ids_of_name(keys, named)):
-            raise
-        raise KeyNotFoundError(
-            "A key is named by its id, or by itself.",
-            reason="what was given is a name, and several may have it",
-            hint=f"Give the id instead: {' or '.join(ids)}.",
-        ) from error
+def _argument_or_stdin(argument: str) -> str:
+    return console.read_secret("Key") if argument == "-" else argument
 
 
-def _ids_of_name(keys: "Keys", name: str) -> tuple[str, ...]:
-    """Return the ids of the keys that are called so; none where they cannot be listed: it only helps."""
-    try:
-        return keys.ids_of_name(name)
-    except StoreUnavailableError:
-        return ()
+def _key_label(reference: str) -> str:
+    """Return a description that does not reveal a key."""
+    from triggers_api.ops.keys.references import is_key_id
 
-
-def _given(text: str) -> str:
-    """Return what was given on the command line, or on stdin for a dash."""
-    return console.read_secret("Key") if text == "-" else text
-
-
-def _shown(named: str) -> str:
-    """Name a key without showing one."""
-    from triggers_api.ops.keys.operations import is_id
-
-    return named if is_id(named) else "that was given"
+    return f"key {reference}" if is_key_id(reference) else "the given key"

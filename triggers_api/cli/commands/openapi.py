@@ -1,4 +1,4 @@
-"""`triggers openapi`: the contract, as a document for other tools."""
+"""`triggers openapi`: print the API's OpenAPI document for other tools."""
 
 import json
 
@@ -8,7 +8,7 @@ import typer
 def openapi() -> None:
     """Print the OpenAPI document of the service.
 
-    It serves the same at /openapi.json. Example: triggers openapi > openapi.json
+    The service serves the same document at /openapi.json. Example: triggers openapi > openapi.json
     """
     from triggers_api.api.factory import V1_ROUTES
     from triggers_api.api.openapi import build_document

@@ -1,48 +1,131 @@
-"""How the `keys` commands show what they found or made."""
+"""How the `triggers keys` commands show keys. The digest of a key is never shown whole, except by `show`."""
 
-from typing import TYPE_CHECKING, Any
+import sys
+from collections.abc import Sequence
+from typing import Any
 
 from triggers_api.cli.output import console
-from triggers_api.errors import LocalEnvironmentError
+from triggers_api.core.keys import KeyRecord
+from triggers_api.errors import CorruptRecordError, LocalEnvironmentError
+from triggers_api.ops.keys.new_key import NewKey
+from triggers_api.ops.keys.operations import (
+    REFUSED_WITHIN_SECONDS,
+    KeyStatus,
+    key_state,
+)
 from triggers_api.ops.target import Target
 
-if TYPE_CHECKING:
-    from triggers_api.core.keys import KeyRecord
-    from triggers_api.ops.keys.operations import NewKey
+_WIDE = 100
+"""A terminal with fewer columns shows days in the list instead of minutes: then a key fits in 80 columns."""
+_NAME_COLUMNS = 11
 
 
-def _of_new(new: "NewKey", target: Target) -> dict[str, Any]:
-    record = new.record
-    return {
-        "api_key": new.key,
-        "id": record.id,
-        "name": record.name,
-        "source": record.source,
-        "stage": target.stage.value,
-        "created_at": record.created_at,
-        "expires_at": record.expires_at,
-    }
+def print_new_key(new: NewKey, target: Target, *, as_json: bool, replaced: KeyRecord | None = None) -> None:
+    """Print a new key, the only time that this is possible.
 
-
-def deliver(new: "NewKey", target: Target, *, as_json: bool, **more: Any) -> None:
-    """Show a new key, the one time that it can be shown."""
+    Raises:
+        LocalEnvironmentError: The key cannot be printed.
+    """
     record, stage = new.record, target.stage.value
-    bound = f"bound to source {record.source}" if record.source else "for every source"
-    console.say(f"The key's id is {record.id}; {bound}; expires: {record.expires_at or 'never'}.")
+    if replaced is not None:
+        console.say(f"The old key {replaced.id} works until {replaced.expires_at}.")
+    scope = f"bound to source {record.source}" if record.source else "for all sources"
+    console.say(f"The key's id is {record.id}; {scope}; expires: {record.expires_at or 'never'}.")
     lost = LocalEnvironmentError(
-        f"The key {record.id} was made, but could not be shown.",
+        f"Key {record.id} was created, but could not be shown.",
         reason="the output cannot be written",
-        hint=f"Revoke it, and make another: triggers keys revoke {record.id}",
+        hint=f"Revoke it and create another: triggers keys revoke {record.id}",
     )
-    with console.delivering(lost):
+    with console.must_deliver(lost):
         if as_json:
-            console.answer_json({**_of_new(new, target), **more})
+            console.answer_json(_new_key_document(new, stage, replaced))
         else:
             console.answer_secret(new.key, f"API key for stage {stage}; it is not shown again")
 
 
-def described(record: "KeyRecord", state: str) -> dict[str, Any]:
-    """Return what is shown of a key: never the key, never the whole digest."""
+def _new_key_document(new: NewKey, stage: str, replaced: KeyRecord | None) -> dict[str, Any]:
+    record = new.record
+    document: dict[str, Any] = {
+        "api_key": new.key,
+        "id": record.id,
+        "name": record.name,
+        "source": record.source,
+        "stage": stage,
+        "created_at": record.created_at,
+        "expires_at": record.expires_at,
+    }
+    if replaced is not None:
+        document["replaces"] = {"id": replaced.id, "expires_at": replaced.expires_at}
+    return document
+
+
+def print_keys(
+    records: Sequence[KeyRecord], damaged: Sequence[CorruptRecordError], now: str, *, as_json: bool
+) -> None:
+    """Print keys in a list, and a warning for each record that cannot be read.
+
+    Args:
+        records: The keys.
+        damaged: The errors of the records that cannot be read.
+        now: The time to compare expiries with.
+        as_json: Print one JSON document.
+    """
+    for error in damaged:
+        console.say(f"warning: {error.message}")
+    if as_json:
+        shown = [_record_document(record, key_state(record, now)) for record in records]
+        console.answer_json({"keys": shown, "damaged": [error.message for error in damaged]})
+        return
+    is_narrow = 0 < console.terminal_width(sys.stdout) < _WIDE
+    rows = [
+        (
+            record.id,
+            record.name or "-",
+            record.source or "-",
+            record.prefix or "-",
+            _short_time(record.created_at, day_only=is_narrow),
+            _short_time(record.expires_at, day_only=is_narrow),
+            key_state(record, now),
+        )
+        for record in records
+    ]
+    console.answer_table(("ID", "NAME", "SOURCE", "PREFIX", "CREATED", "EXPIRES", "STATE"), rows)
+
+
+def print_key_status(status: KeyStatus, lookup_command: str | None, *, as_json: bool) -> None:
+    """Print the status of a key.
+
+    Args:
+        status: The status.
+        lookup_command: A command that prints the stored record; None without a record.
+        as_json: Print one JSON document.
+    """
+    fields: dict[str, Any] = {"let_in": status.is_valid, "state": status.verdict}
+    if status.record is not None:
+        fields = {**_record_document(status.record, status.verdict), "let_in": status.is_valid}
+        fields["record"] = lookup_command
+    if as_json:
+        console.answer_json(fields)
+        return
+    words = {None: "-", True: "yes", False: "no"}
+    for name, value in fields.items():
+        console.answer(f"{name:<{_NAME_COLUMNS}} {console.printable(words.get(value, str(value)))}")
+
+
+def print_revocation(record: KeyRecord, *, as_json: bool) -> None:
+    """Print that a key is revoked, and when the service stops accepting it."""
+    if as_json:
+        document = _record_document(record, "revoked")
+        console.answer_json({**document, "refused_within_seconds": REFUSED_WITHIN_SECONDS})
+        return
+    console.answer(f"Key {record.id} is revoked since {record.revoked_at}.")
+    console.say(
+        f"Every running process refuses it within {REFUSED_WITHIN_SECONDS} seconds, "
+        "or within the service's AUTH_CACHE_SECONDS if that is set."
+    )
+
+
+def _record_document(record: KeyRecord, state: str) -> dict[str, Any]:
     return {
         "id": record.id,
         "name": record.name,
@@ -55,16 +138,7 @@ def described(record: "KeyRecord", state: str) -> dict[str, Any]:
     }
 
 
-def day(time: str | None) -> str:
-    """Return a time's day, for a narrow table."""
-    return "-" if time is None else time[:10]
-
-
-def short(time: str | None) -> str:
-    """Return a time to the minute, for a table."""
-    return "-" if time is None else f"{time[:10]} {time[11:16]}"
-
-
-def plain(value: Any) -> str:
-    """Return a value of a JSON document in words."""
-    return {None: "-", True: "yes", False: "no"}.get(value, str(value))
+def _short_time(time: str | None, *, day_only: bool) -> str:
+    if time is None:
+        return "-"
+    return time[:10] if day_only else f"{time[:10]} {time[11:16]}"

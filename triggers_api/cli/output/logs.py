@@ -1,6 +1,6 @@
-"""How a line of the log is shown: for a person, a pipe or a program.
+"""Write the lines of a log to a terminal, to a pipe or as JSON.
 
-Whatever somebody managed to have logged, it moves no cursor and forges no line.
+A logged text is escaped, so that it can neither move the cursor nor forge a line.
 """
 
 import json
@@ -17,13 +17,18 @@ _LEVEL_COLUMNS = 8
 
 
 class LineWriter:
-    """Writes each line as it comes, so that the next command of a pipe has it at once."""
+    """Writes and flushes each line at once, so that the next command of a pipe can read it."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.lines = 0
-        self._write: Callable[[LogLine], None] = _as_json if as_json else _plain
-        if not as_json and console.terminal_width(sys.stdout):
-            self._write = _on_terminal()
+        """The number of lines written."""
+        self._write: Callable[[LogLine], None]
+        if as_json:
+            self._write = _write_json
+        elif console.terminal_width(sys.stdout):
+            self._write = _terminal_writer()
+        else:
+            self._write = _write_plain
 
     def __call__(self, line: LogLine) -> None:
         """Write a line."""
@@ -31,13 +36,8 @@ class LineWriter:
         self._write(line)
 
 
-def _as_json(line: LogLine) -> None:
-    console.answer_line(document_of(line))
-
-
-def document_of(line: LogLine) -> dict[str, Any]:
-    """Return a line as a JSON object: what it does not say is null, or empty."""
-    return {
+def _write_json(line: LogLine) -> None:
+    document = {
         "time": format_time(line.time * 1000),
         "level": line.level,
         "request_id": line.request_id,
@@ -52,35 +52,36 @@ def document_of(line: LogLine) -> dict[str, Any]:
         "stream": line.stream,
         "raw": line.raw,
     }
+    console.answer_line(document)
 
 
-def _plain(line: LogLine) -> None:
-    before, level, after = parts_of(line)
-    console.answer("\n".join([f"{before} {level} {after}".rstrip(), *_below(line)]))
+def _write_plain(line: LogLine) -> None:
+    before, level, after = _parts(line)
+    console.answer("\n".join([f"{before} {level} {after}".rstrip(), *_traceback_lines(line)]))
     sys.stdout.flush()
 
 
-def _on_terminal() -> Callable[[LogLine], None]:
-    from rich.console import Console  # a pipe does without
+def _terminal_writer() -> Callable[[LogLine], None]:
+    from rich.console import Console  # not needed in a pipe
     from rich.text import Text
 
     terminal = Console(markup=False, highlight=False, emoji=False)
 
     def write(line: LogLine) -> None:
-        before, level, after = parts_of(line)
+        before, level, after = _parts(line)
         text = Text.assemble(before, " ", (level, _COLOURS[line.level]), " ", after)
         text.rstrip()
-        for one in (text, *map(Text, _below(line))):
-            terminal.print(one, soft_wrap=True)  # a terminal breaks a long line itself: nothing is cut
+        for one in (text, *map(Text, _traceback_lines(line))):
+            terminal.print(one, soft_wrap=True)  # the terminal wraps a long line itself, and nothing is cut
 
     return write
 
 
-def parts_of(line: LogLine) -> tuple[str, str, str]:
+def _parts(line: LogLine) -> tuple[str, str, str]:
     """Return the time, the level, and the rest: request id, method, path, status, duration, message."""
     duration = None if line.duration_ms is None else f"{line.duration_ms:g}ms"
-    about = (line.request_id or line.lambda_request_id, line.method, line.path, line.status, duration)
-    words = [str(word) for word in about if word is not None]
+    request = (line.request_id or line.lambda_request_id, line.method, line.path, line.status, duration)
+    words = [str(word) for word in request if word is not None]
     words += [line.message, *(f"{name}={_word(value)}" for name, value in line.fields.items())]
     return (
         format_time(line.time * 1000),
@@ -89,12 +90,12 @@ def parts_of(line: LogLine) -> tuple[str, str, str]:
     )
 
 
-def _below(line: LogLine) -> Iterator[str]:
+def _traceback_lines(line: LogLine) -> Iterator[str]:
     return (f"    {console.printable(one)}" for one in line.traceback)
 
 
 def _word(value: Any) -> str:
-    """Return a value as one word, as the service's own log does."""
+    """Return a value as one word, quoted if need be, as the service's own log does."""
     if isinstance(value, str) and value.isprintable() and " " not in value:
         return value
     return json.dumps(value, ensure_ascii=False)

@@ -1,7 +1,11 @@
-"""What an operator does with API keys, on every stage; a key itself is seen once, when it is made."""
+"""Create, list, show, revoke and rotate the API keys of a stage, on any store.
 
-import re
-from dataclasses import dataclass, field, replace
+Only `create` and `rotate` return a key. Everything else works with its record, which holds its digest.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 from triggers_api.core import keys
 from triggers_api.core.keys import KeyRecord, KeyStore
@@ -9,77 +13,29 @@ from triggers_api.core.times import Clock, format_time, system_clock
 from triggers_api.errors import (
     ConfigurationError,
     CorruptRecordError,
-    InvalidKeyError,
     KeyExistsError,
     KeyNotFoundError,
     KeyStateError,
+    StoreUnavailableError,
 )
+from triggers_api.ops.keys.new_key import NewKey, check_new_key, new_key, time_after
+from triggers_api.ops.keys.references import find_digest, is_key_id, not_found, typing_error
 from triggers_api.ops.target import LOCAL
 
-MAX_NAME = 100
 REFUSED_WITHIN_SECONDS = keys.DEFAULT_AUTH_CACHE_SECONDS
-"""How long a warm process may still let a revoked key in, unless the service is set otherwise."""
-
-_DURATION = r"(\d{1,6})([smhdw])"
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_ID = r"[0-9a-f]{4,12}"
+"""How long a warm process may still accept a revoked key, with the service's default setting."""
 
 
 @dataclass(frozen=True, slots=True)
-class NewKey:
-    """A key that was just made: `key` is to be shown now or never."""
-
-    key: str = field(repr=False)
-    record: KeyRecord
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What is known of a key. `verdict` says whether it would be let in now, and why not."""
+class KeyStatus:
+    """What is known of a key. `verdict` is its state, or the reason why there is no record."""
 
     record: KeyRecord | None
     verdict: str
-    admitted: bool
+    is_valid: bool
 
 
-def seconds_of(duration: str) -> int:
-    """Return the seconds of `90d`, `24h`, `30m`, `45s` or `2w`; `ConfigurationError` for another text."""
-    match = re.fullmatch(_DURATION, duration, re.ASCII)
-    if match is None:
-        raise ConfigurationError(
-            f"{duration!r} is not a duration.", hint="Write a number and s, m, h, d or w: 45s, 24h, 90d."
-        )
-    return int(match[1]) * _SECONDS[match[2]]
-
-
-def check_new(
-    *,
-    name: str | None = None,
-    source: str | None = None,
-    own_key: str | None = None,
-    expires_in: int | None = None,
-) -> None:
-    """Refuse what no key can be made of, before anybody is asked and anything is changed."""
-    for what, text in (("name", name), ("source", source)):
-        if text is not None and (not 1 <= len(text) <= MAX_NAME or not text.isprintable()):
-            raise ConfigurationError(
-                f"--{what} must be 1 to {MAX_NAME} printable characters.",
-                hint="Give another, or leave it out.",
-            )
-    if own_key is not None and (flaw := keys.flaw_of(own_key)):
-        raise InvalidKeyError(
-            "This text cannot be an API key.",
-            reason=flaw,
-            hint="Leave out --api-key, and a good one is made.",
-        )
-    if expires_in == 0:
-        raise ConfigurationError(
-            "--expires-in must be more than nothing.",
-            hint="Give another, or leave it out for a key without end.",
-        )
-
-
-def state_of(record: KeyRecord, now: str) -> str:
+def key_state(record: KeyRecord, now: str) -> str:
     """Return `active`, `revoked` or `expired`."""
     if not record.is_active:
         return "revoked"
@@ -87,7 +43,7 @@ def state_of(record: KeyRecord, now: str) -> str:
 
 
 class Keys:
-    """The commands, over one stage's store."""
+    """The API keys of one stage."""
 
     def __init__(self, store: KeyStore, *, stage: str, clock: Clock = system_clock) -> None:
         self._store = store
@@ -96,19 +52,32 @@ class Keys:
 
     @property
     def now(self) -> str:
-        """The time by which states are told."""
+        """The time to compare expiries with."""
         return format_time(self._clock())
 
     def create(
         self, *, name: str | None, source: str | None, own_key: str | None, expires_in: int | None
     ) -> NewKey:
-        """Make a key, or take the operator's own; `KeyExistsError` where that one has a record already."""
-        check_new(name=name, source=source, own_key=own_key, expires_in=expires_in)
-        new = self._new(own_key, name=name, source=source, lifetime=expires_in)
+        """Create a key, or store the operator's own.
+
+        Args:
+            name: What the key is for.
+            source: The only source that the key may access.
+            own_key: The operator's own key, instead of a generated one.
+            expires_in: The lifetime of the key, in seconds.
+
+        Raises:
+            ConfigurationError: The name, the source or the expiry is not allowed.
+            InvalidKeyError: The operator's own key is not allowed.
+            KeyExistsError: The operator's own key exists already.
+        """
+        check_new_key(name=name, source=source, own_key=own_key, expires_in=expires_in)
+        key = own_key or keys.generate(self._stage)
+        new = new_key(key, now=self._clock(), name=name, source=source, expires_in=expires_in)
         if not self._store.add(new.record):
             raise KeyExistsError(
-                f"This key has a record already: its id is {new.record.id}.",
-                reason="it was made before, and is left as it is",
+                f"This key exists already. Its id is {new.record.id}.",
+                reason="it was created before; its record was not changed",
                 hint=f"See it with: triggers keys show {new.record.id}",
             )
         return new
@@ -116,164 +85,134 @@ class Keys:
     def list(
         self, *, everything: bool, source: str | None
     ) -> tuple[list[KeyRecord], list[CorruptRecordError]]:
-        """Return the active keys, or all, oldest first, and the records that cannot be read."""
-        found: list[KeyRecord] = []
+        """Return the keys of the stage, oldest first, and an error for each record that cannot be read.
+
+        Args:
+            everything: Include revoked and expired keys.
+            source: Return only keys that are bound to this source.
+        """
+        records: list[KeyRecord] = []
         damaged: list[CorruptRecordError] = []
         now = self.now
         for one in self._store.list():
             if isinstance(one, CorruptRecordError):
                 damaged.append(one)
             elif (everything or one.admits(now)) and source in (None, one.source):
-                found.append(one)
-        return sorted(found, key=lambda record: (record.created_at or "", record.digest)), damaged
+                records.append(one)
+        return sorted(records, key=lambda record: (record.created_at or "", record.digest)), damaged
 
-    def show(self, named: str) -> Shown:
-        """Return what is known of a key, named by itself, its digest or its id."""
-        if self._stage == LOCAL and named == keys.LOCAL_KEY:
-            return Shown(None, "active: it is the test key of AUTH_MODE=local", admitted=True)
-        if flaw := _typing_error(named):
-            return Shown(None, f"mistyped: {flaw}", admitted=False)
+    def show(self, reference: str) -> KeyStatus:
+        """Return the status of a key. A key that is mistyped or unknown has no record.
+
+        Raises:
+            KeyNotFoundError: The reference is an id that no key or several keys have.
+        """
+        if self._stage == LOCAL and reference == keys.LOCAL_KEY:
+            return KeyStatus(None, "active: the test key of AUTH_MODE=local", is_valid=True)
+        if flaw := typing_error(reference):
+            return self._without_record(reference, f"mistyped: {flaw}")
         try:
-            record = self._find(named)
+            record = self._find(reference)
         except KeyNotFoundError:
-            if is_id(named):
+            if is_key_id(reference):
                 raise
-            return Shown(None, "unknown: no key with this value was ever made here", admitted=False)
-        state = state_of(record, self.now)
-        when = {"active": "", "revoked": f" at {record.revoked_at}", "expired": f" at {record.expires_at}"}[
-            state
-        ]
-        return Shown(record, f"{state}{when}", admitted=state == "active")
+            return self._without_record(reference, "unknown: no key with this value was created here")
+        state = key_state(record, self.now)
+        times = {"active": "", "revoked": f" at {record.revoked_at}", "expired": f" at {record.expires_at}"}
+        return KeyStatus(record, f"{state}{times[state]}", is_valid=state == "active")
 
-    def revoke(self, named: str) -> KeyRecord:
-        """Shut a key out, for good; a second time changes nothing."""
-        record = self._store.revoke(self._digest(named), at=self.now)
+    def revoke(self, reference: str) -> KeyRecord:
+        """Permanently revoke a key, and return its record. Revoking it again has no effect.
+
+        Raises:
+            KeyNotFoundError: There is no such key.
+        """
+        record = self._store.revoke(find_digest(self._store, reference), at=self.now)
         if record is None:
-            raise _unknown()
+            raise not_found()
         return record
 
-    def rotate(self, named: str, *, overlap: int, expires_in: int | None) -> tuple[NewKey, KeyRecord]:
-        """Make a new key in a key's place, and let the old one expire after the overlap, in seconds.
+    def rotate(self, reference: str, *, overlap: int, expires_in: int | None) -> tuple[NewKey, KeyRecord]:
+        """Replace a key with a new one that has its name and source, and let the old one expire.
 
-        The new one has the old one's name and source.
+        Args:
+            reference: The old key.
+            overlap: The seconds until the old key expires.
+            expires_in: The lifetime of the new key, in seconds.
+
+        Returns:
+            The new key, and the record of the old one.
+
+        Raises:
+            KeyNotFoundError: There is no such key.
+            KeyStateError: The old key is not valid, expires before the overlap ends, or was changed by
+                another user.
+            ConfigurationError: The old key expires and no expiry is given for the new one, or an expiry is
+                not allowed.
         """
-        old = self._find(named)
+        old = self._find(reference)
         now = self._clock()
         if not old.admits(format_time(now)):
             raise KeyStateError(
-                f"The key {old.id} is {state_of(old, format_time(now))} and cannot be rotated.",
-                reason="it opens nothing any more, so there is nothing to hand over",
-                hint="Make a new one with: triggers keys create",
+                f"Key {old.id} is {key_state(old, format_time(now))} and cannot be rotated.",
+                reason="only a valid key can be replaced without an interruption",
+                hint="Create a new key with: triggers keys create",
             )
-        expires_at = _later(now, overlap)
+        expires_at = time_after(now, overlap)
         if old.expires_at is not None and old.expires_at <= expires_at:
             raise KeyStateError(
-                f"The key {old.id} ends at {old.expires_at} already, before the overlap does.",
-                reason="it was rotated before, or made to end then",
-                hint="Give a shorter --overlap, or make a new key with: triggers keys create",
+                f"Key {old.id} already expires at {old.expires_at}, before the overlap ends.",
+                reason="it was rotated before, or created with this expiry",
+                hint="Give a shorter --overlap, or create a new key with: triggers keys create",
             )
         if old.expires_at is not None and expires_in is None:
             raise ConfigurationError(
-                f"The key {old.id} has an end, so say how long the new one is to work.",
-                hint="Add --expires-in 90d.",
+                f"Key {old.id} expires, so its replacement needs an expiry.", hint="Add --expires-in 90d."
             )
-        check_new(expires_in=expires_in)
-        new = self._new(None, name=old.name, source=old.source, lifetime=expires_in)
+        check_new_key(expires_in=expires_in)
+        key = keys.generate(self._stage)
+        new = new_key(key, now=now, name=old.name, source=old.source, expires_in=expires_in)
         if not self._store.rotate(old, new.record, old_expires_at=expires_at):
             raise KeyStateError(
-                f"The key {old.id} was changed by somebody else just now; nothing was done.",
-                reason="it is not what it was when the rotation began",
-                hint=f"Look at it with: triggers keys show {old.id}",
+                f"Key {old.id} was changed by another user at the same time. Nothing was rotated.",
+                reason="its record differs from the one that the rotation started from",
+                hint=f"See it with: triggers keys show {old.id}",
             )
         return new, replace(old, expires_at=expires_at)
 
-    def ids_of_name(self, name: str) -> tuple[str, ...]:
-        """Return the ids of the keys that are called so."""
-        found = (one for one in self._store.list() if isinstance(one, KeyRecord))
-        return tuple(one.id for one in found if one.name == name)
+    @contextmanager
+    def suggest_ids(self, reference: str) -> Iterator[None]:
+        """Suggest ids if a key is not found because its name was given.
 
-    def _new(
-        self, own_key: str | None, *, name: str | None, source: str | None, lifetime: int | None
-    ) -> NewKey:
-        key = own_key or keys.generate(self._stage)
-        now = self._clock()
-        expires_at = None if lifetime is None else _later(now, lifetime)
-        record = KeyRecord(
-            keys.digest_of(key),
-            is_active=True,
-            created_at=format_time(now),
-            source=source,
-            name=name,
-            expires_at=expires_at,
-            prefix=keys.prefix_of(key),
-        )
-        return NewKey(key, record)
-
-    def _find(self, named: str) -> KeyRecord:
-        """Return the one record that is named so; `KeyNotFoundError` for none or several, which says so."""
-        record = self._store.find(self._digest(named))
-        if record is None:
-            raise _unknown()
-        return record
-
-    def _digest(self, named: str) -> str:
-        return self._digest_with_id(named) if is_id(named) else _digest_of(named)
-
-    def _digest_with_id(self, named: str) -> str:
-        """Return the digest of the one key with this id, readable or damaged."""
-        found = [
-            digest
-            for one in self._store.list()
-            for digest in [one.digest if isinstance(one, KeyRecord) else str(one.details.get("digest", ""))]
-            if digest.removeprefix("sha256:").startswith(named)
-        ]
-        if len(found) > 1:
+        Raises:
+            KeyNotFoundError: There is no such key, but there are keys with this name.
+        """
+        try:
+            yield
+        except KeyNotFoundError as error:
+            if not (ids := self._ids_of_name(reference)):
+                raise
             raise KeyNotFoundError(
-                f"The id {named} names {len(found)} keys.",
-                reason="they begin alike",
-                hint="Give more of its characters: triggers keys list --all",
-            )
-        if not found:
-            raise _unknown()
-        return found[0]
+                "A key is identified by its id or its value, not by its name.",
+                reason="several keys can have the same name",
+                hint=f"Give the id instead: {' or '.join(ids)}.",
+            ) from error
 
+    def _without_record(self, reference: str, verdict: str) -> KeyStatus:
+        if ids := self._ids_of_name(reference):
+            verdict = f"this is a name; give the id instead: {' or '.join(ids)}"
+        return KeyStatus(None, verdict, is_valid=False)
 
-def _later(now: int, seconds: int) -> str:
-    try:
-        return format_time(now + seconds * 1_000_000)
-    except OverflowError:
-        raise ConfigurationError("That ends after the year 9999.", hint="Give a shorter duration.") from None
+    def _ids_of_name(self, name: str) -> tuple[str, ...]:
+        """Return the ids of the keys with a name; none if the store cannot list them: it is only a hint."""
+        try:
+            records = [one for one in self._store.list() if isinstance(one, KeyRecord)]
+        except StoreUnavailableError:
+            return ()
+        return tuple(record.id for record in records if record.name == name)
 
-
-def _typing_error(named: str) -> str | None:
-    """Say why a text can be no key, id or digest; a key that an operator chose may be as it likes."""
-    if is_id(named) or keys.is_digest(named):
-        return None
-    if re.fullmatch(r"[0-9a-f]{1,3}", named, re.ASCII):
-        return "of an id at least 4 characters are needed"
-    if keys.is_well_formed(named) and not named.startswith(keys.GENERATED_PREFIX):
-        return None
-    return keys.flaw_of(named)
-
-
-def _digest_of(named: str) -> str:
-    if flaw := _typing_error(named):
-        raise KeyNotFoundError(
-            "There is no such key on this stage.",
-            reason=flaw,
-            hint="List them with: triggers keys list --all",
-        )
-    return named if keys.is_digest(named) else keys.digest_of(named)
-
-
-def is_id(named: str) -> bool:
-    """Tell whether a text is an id or the beginning of one; keys are longer."""
-    return re.fullmatch(_ID, named, re.ASCII) is not None
-
-
-def _unknown() -> KeyNotFoundError:
-    return KeyNotFoundError(
-        "There is no such key on this stage.",
-        reason="none was made with this value or id, or it was made on another stage",
-        hint="List them with: triggers keys list --all",
-    )
+    def _find(self, reference: str) -> KeyRecord:
+        record = self._store.find(find_digest(self._store, reference))
+        if record is None:
+            raise not_found()
+        return record

@@ -1,4 +1,4 @@
-"""Where a stage keeps its keys: this machine's file, or the stage's table on AWS."""
+"""Open the keys of a stage, which are in a file on this machine or in the stage's DynamoDB table."""
 
 import shlex
 from collections.abc import Iterator
@@ -9,25 +9,16 @@ from triggers_api.ops.keys.operations import Keys
 from triggers_api.ops.target import Target, aws_command
 
 
-def lookup_command(target: Target, record: KeyRecord) -> str:
-    """Return the command that shows the stored record with AWS's own tool (requirements, section 6.1)."""
-    if target.is_local:
-        from triggers_api.store.sqlite.database import FILE_NAME  # as in `opened`
-
-        query = f"SELECT * FROM keys WHERE digest = '{record.digest}'"  # noqa: S608 - for a person to run
-        return shlex.join(["sqlite3", str(target.sqlite_folder / FILE_NAME), query])
-    from triggers_api.ops.aws import region_of  # botocore, where it is needed
-
-    key = f'{{"api_key": {{"S": "{record.digest}"}}}}'
-    words = ("dynamodb", "get-item", "--consistent-read", "--table-name", target.keys_table, "--key", key)
-    return aws_command(target, region_of(target).value, *words, endpoint_url=target.dynamodb_endpoint_url)
-
-
 @contextmanager
-def opened(target: Target) -> Iterator[Keys]:
-    """Give the keys of a target's stage; what goes wrong on the way comes out explained."""
+def open_keys(target: Target) -> Iterator[Keys]:
+    """Open the keys of a target's stage.
+
+    Raises:
+        OperatorError: The store cannot be opened, reached or changed, for the reason that the error gives.
+    """
     if target.is_local:
-        from triggers_api.store.sqlite.database import Database  # one of the two is enough
+        # Each stage needs one of the two stores, and SQLite needs no botocore.
+        from triggers_api.store.sqlite.database import Database
         from triggers_api.store.sqlite.keys import SqliteKeyStore
 
         database = Database(target.sqlite_folder)
@@ -49,3 +40,17 @@ def opened(target: Target) -> Iterator[Keys]:
             profile=None if target.profile is None else target.profile.value,
         )
         yield Keys(DynamoKeyStore(dynamodb, target.keys_table), stage=target.stage.value)
+
+
+def lookup_command(target: Target, record: KeyRecord) -> str:
+    """Return a shell command that prints the stored record (requirements, section 6.1)."""
+    if target.is_local:
+        from triggers_api.store.sqlite.database import FILE_NAME
+
+        query = f"SELECT * FROM keys WHERE digest = '{record.digest}'"  # noqa: S608 - for a person to run
+        return shlex.join(["sqlite3", str(target.sqlite_folder / FILE_NAME), query])
+    from triggers_api.ops.aws import region_of
+
+    key = f'{{"api_key": {{"S": "{record.digest}"}}}}'
+    words = ("dynamodb", "get-item", "--consistent-read", "--table-name", target.keys_table, "--key", key)
+    return aws_command(target, region_of(target).value, *words, endpoint_url=target.dynamodb_endpoint_url)

@@ -1,4 +1,8 @@
-"""The events of a log group, in the face of all that goes wrong where somebody waits for them for hours."""
+"""Read the events of a log group, and survive the failures that occur while a log is followed for hours.
+
+Throttling, a lost network, renewed credentials, an expired page token and a log group that does not exist yet
+are waited out. Errors that waiting cannot fix are raised.
+"""
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
@@ -17,10 +21,10 @@ from triggers_api.ops.aws import EXPIRED, Aws, explanation
 from triggers_api.ops.logs.window import Event, Window
 
 PATIENCE = 6
-"""How often a call that may yet go through is repeated where nobody follows: about a minute."""
+"""How often a failed call is repeated if the log is not followed: about a minute in all."""
 
 _PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-_RESTARTS = 3
+_MAX_RESTARTS = 3
 _BUSY = {
     "InternalFailure",
     "InternalServerError",
@@ -39,13 +43,13 @@ _NETWORK = (NoConnectionError, HTTPClientError, IncompleteReadError)
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that whoever waits for lines should know, in one sentence."""
+    """A sentence for an operator who waits for log lines."""
 
     message: str
 
 
 class _StaleTokenError(Exception):
-    """CloudWatch does not know a token of its own any more; `refusal` is what it said."""
+    """CloudWatch no longer accepts one of its page tokens, with the error `refusal`."""
 
     def __init__(self, refusal: Exception) -> None:
         super().__init__()
@@ -55,64 +59,73 @@ class _StaleTokenError(Exception):
 class LogGroup:
     """The log group of a stage.
 
-    Where it is followed, only what waiting does not mend is raised; else waiting has an end (`PATIENCE`). A
-    network that never worked is no trouble that passes, but a wrong setting: `client` is one of an account
-    that has answered.
+    Args:
+        aws: The account and region of the log group.
+        follow: Wait as long as it takes, instead of giving up after `PATIENCE` attempts.
+        sleep: Waits, for a number of seconds.
+        client: A client of CloudWatch Logs that has received an answer before. Without one, a network failure
+            before the first answer is raised at once: then a setting is wrong, and waiting cannot fix it.
     """
 
     def __init__(self, aws: Aws, *, follow: bool, sleep: Callable[[float], None], client: Any = None) -> None:
         self._aws, self._follow, self._sleep, self._client = aws, follow, sleep, client
-        self._answered = client is not None
-        self._in_trouble = self._missing = self._renewed = False
+        self._has_answered = client is not None
+        self._is_failing = self._is_missing = self._has_renewed = False
 
     def scan(self, window: Window, *, now: int) -> Iterator[list[Event] | Notice]:
-        """Yield the new events from the window's start on, page by page, and move the window on at the end.
+        """Yield the new events since the window's start, page by page, and move the window on at the end.
 
-        The pages come in the order of time, as `FilterLogEvents` documents; an empty one does not end them.
+        The pages are in order of time, as `FilterLogEvents` documents. An empty page is not the last one.
+
+        Raises:
+            LogGroupMissingError: The log group does not exist, and is not followed.
+            CredentialsError: The credentials are missing or rejected.
+            PermissionDeniedError: The credentials lack logs:FilterLogEvents.
+            AwsUnavailableError: CloudWatch Logs does not answer, or refuses the request.
         """
         token: str | None = None
-        stale = 0
-        window.begin(now)
+        restarts = 0
+        window.start_scan(now)
         while True:
             try:
-                page = yield from self._page(window.start, token)
+                page = yield from self._fetch_page(window.start, token)
             except _StaleTokenError as error:
-                stale += 1
-                if stale > _RESTARTS:
+                restarts += 1
+                if restarts > _MAX_RESTARTS:
                     raise self._explained(error.refusal) from error
                 token = None
-                window.begin(now)
+                window.start_scan(now)
                 continue
             if page is None:
                 return
-            yield window.new(page["events"])
+            yield window.new_events(page["events"])
             token = page.get("nextToken")
             if not token:
-                window.finish()
+                window.finish_scan()
                 return
 
-    def _page(self, start: int, token: str | None) -> Generator[Notice, None, dict[str, Any] | None]:
-        """Return a page, sooner or later; None where there is no such group, and it is waited for."""
+    def _fetch_page(self, start: int, token: str | None) -> Generator[Notice, None, dict[str, Any] | None]:
+        """Return a page, after as many attempts as it takes; None if the log group does not exist yet."""
         attempt = 0
         while True:
             try:
-                page = self._ask(start, token)
+                page = self._request_page(start, token)
             except (ClientError, BotoCoreError, OSError, ValueError) as error:
                 if _code(error) == "ResourceNotFoundException":
                     yield from self._wait_for_group(error)
                     return None
-                pause = self._pause(error, attempt, token)
-                if pause and not self._in_trouble:
-                    self._in_trouble = True
-                    said = self._explained(error)
-                    yield Notice(f"{said.message} Trying again. ({said.reason})")
+                pause = self._pause_after(error, attempt, token)
+                if pause and not self._is_failing:
+                    self._is_failing = True
+                    problem = self._explained(error)
+                    yield Notice(f"{problem.message} Trying again. ({problem.reason})")
                 self._sleep(pause)
                 attempt += 1
             else:
                 yield from self._recover()
                 return page
 
-    def _ask(self, start: int, token: str | None) -> dict[str, Any]:
+    def _request_page(self, start: int, token: str | None) -> dict[str, Any]:
         if self._client is None:
             self._client = self._aws.client("logs")
         more = {} if token is None else {"nextToken": token}
@@ -121,41 +134,41 @@ class LogGroup:
         )
         return page
 
-    def _pause(self, error: Exception, attempt: int, token: str | None) -> float:
-        """Return how long to wait before the next attempt, in seconds; else raise what the error means."""
+    def _pause_after(self, error: Exception, attempt: int, token: str | None) -> float:
+        """Return the seconds to wait before the next attempt. Raise the error if waiting cannot fix it."""
         code = _code(error)
-        if code in EXPIRED and not self._renewed:
-            self._renewed, self._client = True, None
+        if code in EXPIRED and not self._has_renewed:
+            self._has_renewed, self._client = True, None
             self._aws.renew()
             return 0
         if token is not None and code in _STALE:
             raise _StaleTokenError(error) from error
-        passing = _is_busy(error) or (isinstance(error, _NETWORK) and self._answered)
-        if passing and (self._follow or attempt < PATIENCE):
+        is_temporary = _is_busy(error) or (isinstance(error, _NETWORK) and self._has_answered)
+        if is_temporary and (self._follow or attempt < PATIENCE):
             return _PAUSES[min(attempt, len(_PAUSES) - 1)]
         raise self._explained(error) from error
 
     def _recover(self) -> Iterator[Notice]:
-        if self._in_trouble:
-            yield Notice("CloudWatch Logs answers again.")
-        if self._missing:
-            yield Notice(f"The log group {self._aws.target.log_group} is there.")
-        self._answered = True
-        self._in_trouble = self._missing = self._renewed = False
+        if self._is_failing:
+            yield Notice("CloudWatch Logs is available again.")
+        if self._is_missing:
+            yield Notice(f"The log group {self._aws.target.log_group} exists now.")
+        self._has_answered = True
+        self._is_failing = self._is_missing = self._has_renewed = False
 
     def _wait_for_group(self, error: Exception) -> Iterator[Notice]:
-        """Say that there is no such group yet, once; `LogGroupMissingError` where nobody waits for it."""
+        """Report once that the log group does not exist. Raise LogGroupMissingError unless it is followed."""
         name, stage = self._aws.target.log_group, self._aws.target.stage.value
         missing = f"The stage {stage} has no log group {name} in {self._aws.region}."
         if not self._follow:
             raise LogGroupMissingError(
                 missing,
-                reason="it is not deployed there, or the stage, the region or the account is another",
-                hint="Check --stage, --region and --profile, or deploy the stage; --follow waits for it.",
+                reason="the stage is not deployed there, or the stage, region or account is wrong",
+                hint="Check --stage, --region and --profile, or deploy the stage. --follow waits for it.",
             ) from error
-        self._answered, self._renewed = True, False
-        if not self._missing:
-            self._missing = True
+        self._has_answered, self._has_renewed = True, False
+        if not self._is_missing:
+            self._is_missing = True
             yield Notice(f"{missing} Waiting for it.")
 
     def _explained(self, error: Exception) -> TriggersError:

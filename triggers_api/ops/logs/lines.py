@@ -1,9 +1,9 @@
-"""What a line of the function's log says: our own JSON lines, and those that Lambda itself writes.
+"""Parse the lines of the function's log: the service's own JSON lines, and those of Lambda.
 
-Ours are written by `api/logs.py`. The platform's come as text (START, END, REPORT, INIT_START, "Task timed
-out", "Runtime exited", a traceback of Python's runtime) or, where the function's log format is JSON, as
-objects with a `type` that begins with `platform.`. Whatever else somebody prints is a line too: nothing here
-fails, and what is not understood is shown as it is.
+The service's lines are written by `api/logs.py`. Lambda's lines are text (START, END, REPORT, INIT_START,
+"Task timed out", "Runtime exited", a traceback of the Python runtime). If the function's log format is JSON,
+they are objects with a `type` that starts with `platform.`. Anything may be printed to a log: parsing never
+fails, and a line that is not recognised is shown unchanged.
 """
 
 import json
@@ -16,8 +16,8 @@ from typing import Any, Literal
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 _LEVEL_NAMES = {"WARN": "WARNING", "FATAL": "CRITICAL"} | {level: level for level in LEVELS}
-_OF_PLATFORM = re.compile(r"(?:(?P<word>START|END|REPORT) )?RequestId: (?P<id>[\w-]{1,64})\s*", re.ASCII)
-_OF_RUNTIME = re.compile(
+_PLATFORM_LINE = re.compile(r"(?:(?P<word>START|END|REPORT) )?RequestId: (?P<id>[\w-]{1,64})\s*", re.ASCII)
+_RUNTIME_LINE = re.compile(
     r"(?:\[[A-Z]+\]\s)?\d{4}-\d\d-\d\dT[\d:.]+Z\s(?P<id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\s+",
     re.ASCII,
 )
@@ -37,11 +37,16 @@ _PHASES: Mapping[str, Literal["start", "end"]] = {
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """A line of the log. What it does not say is None, or empty.
+    """A line of the log. A part that the line does not have is None, or empty.
 
-    `time` is CloudWatch's timestamp of it, in milliseconds since 1970: lines come in its order. `status` is
-    HTTP's; `duration_ms` is the service's own, or in a report Lambda's. `phase` tells the platform's lines
-    that begin and end an invocation. `fields` are the rest of what the line says, `raw` is all of it.
+    Attributes:
+        time: CloudWatch's timestamp, in milliseconds since 1970. Lines are in this order.
+        stream: The log stream, one for each environment of the function.
+        raw: The whole line.
+        status: The HTTP status.
+        duration_ms: The duration of the request; in a report of Lambda, of the invocation.
+        fields: The members of a JSON line that have no attribute of their own.
+        phase: Whether Lambda's line starts or ends an invocation.
     """
 
     time: int
@@ -60,29 +65,29 @@ class LogLine:
     phase: Literal["", "start", "end"] = ""
 
     def is_at_least(self, level: str) -> bool:
-        """Tell whether its level is this one, or above it."""
+        """Return whether the line has this level or a higher one."""
         return LEVELS.index(self.level) >= LEVELS.index(level)
 
 
 def parse(event: Mapping[str, Any]) -> LogLine:
-    """Return what an event of `FilterLogEvents` says. Without a level it is INFO, a failure ERROR."""
+    """Return the line of an event of `FilterLogEvents`. Its level is INFO by default, ERROR for a failure."""
     raw = event.get("message", "").rstrip("\r\n")
-    where = {"time": event.get("timestamp", 0), "stream": event.get("logStreamName", ""), "raw": raw}
-    document = _document(raw)
+    origin = {"time": event.get("timestamp", 0), "stream": event.get("logStreamName", ""), "raw": raw}
+    document = _parse_object(raw)
     if document is None:
-        return _of_text(raw, where)
+        return _text_line(raw, origin)
     if str(document.get("type", "")).startswith("platform."):
-        return _of_platform(document, where)
-    return _of_service(document, where)
+        return _platform_line(document, origin)
+    return _service_line(document, origin)
 
 
-def _of_service(document: dict[str, Any], where: dict[str, Any]) -> LogLine:
-    """Read a line of ours; or one of Python's runtime, which calls some things otherwise."""
+def _service_line(document: dict[str, Any], origin: dict[str, Any]) -> LogLine:
+    """Read a line of the service, or of the Python runtime, which uses other names for some members."""
     document.pop("timestamp", None)
     level = _take(document, str, "level") or _take(document, str, "log_level") or ""
     frames = _take(document, list, "traceback") or _take(document, list, "stackTrace") or []
     return LogLine(
-        **where,
+        **origin,
         level=_LEVEL_NAMES.get(level.upper(), "INFO"),
         message=_take(document, str, "message") or _take(document, str, "errorMessage") or "",
         request_id=_take(document, str, "request_id"),
@@ -96,13 +101,13 @@ def _of_service(document: dict[str, Any], where: dict[str, Any]) -> LogLine:
     )
 
 
-def _of_platform(document: dict[str, Any], where: dict[str, Any]) -> LogLine:
+def _platform_line(document: dict[str, Any], origin: dict[str, Any]) -> LogLine:
     kind, record = document["type"], document.get("record")
     record = record if isinstance(record, dict) else {"record": record}
     metrics = record.get("metrics")
     failed = kind == "platform.fault" or str(record.get("status")) in {"timeout", "error", "failure"}
     return LogLine(
-        **where,
+        **origin,
         level="ERROR" if failed else "INFO",
         message=kind,
         lambda_request_id=_take(record, str, "requestId"),
@@ -112,17 +117,17 @@ def _of_platform(document: dict[str, Any], where: dict[str, Any]) -> LogLine:
     )
 
 
-def _of_text(raw: str, where: dict[str, Any]) -> LogLine:
-    """Read a line of text: the first is the message, what is below it the traceback."""
-    head, *below = raw.splitlines() or [""]
-    found = _OF_PLATFORM.match(head) or _OF_RUNTIME.match(head)
+def _text_line(raw: str, origin: dict[str, Any]) -> LogLine:
+    """Read an event of plain text. Its first line is the message, the lines below are the traceback."""
+    first, *below = raw.splitlines() or [""]
+    found = _PLATFORM_LINE.match(first) or _RUNTIME_LINE.match(first)
     word = (found.groupdict().get("word") or "") if found else ""
-    rest = head[found.end() :] if found else head
+    rest = first[found.end() :] if found else first
     duration = _DURATION.search(rest) if word == "REPORT" else None
-    tag = _TAG.match(head)
+    tag = _TAG.match(first)
     return LogLine(
-        **where,
-        level="ERROR" if _FAILED.search(head) else (tag[1] or tag[2]) if tag else "INFO",
+        **origin,
+        level="ERROR" if _FAILED.search(first) else (tag[1] or tag[2]) if tag else "INFO",
         message=f"{word} {rest}".replace("\t", " ").strip(),
         lambda_request_id=found["id"] if found else None,
         duration_ms=float(duration[1]) if duration else None,
@@ -131,23 +136,23 @@ def _of_text(raw: str, where: dict[str, Any]) -> LogLine:
     )
 
 
-def _document(raw: str) -> dict[str, Any] | None:
+def _parse_object(raw: str) -> dict[str, Any] | None:
     if not raw.startswith("{"):
         return None
     try:
-        document = json.loads(raw, parse_constant=str, parse_float=_number)
+        document = json.loads(raw, parse_constant=str, parse_float=_finite_number)
     except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
 
 
-def _number(text: str) -> float | str:
-    """Return a number that JSON can write again; what is too large for one stays a text."""
+def _finite_number(text: str) -> float | str:
+    """Return a number that JSON can represent, or the text if the number is too large."""
     return number if math.isfinite(number := float(text)) else text
 
 
 def _take(document: dict[str, Any], kind: Any, name: str) -> Any:
-    """Take a value of this type out of a document; one of another type stays among the rest."""
+    """Remove a value of this type from a document and return it. A value of another type stays there."""
     value = document.get(name)
     if not isinstance(value, kind) or isinstance(value, bool):
         return None

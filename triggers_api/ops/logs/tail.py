@@ -1,8 +1,8 @@
-"""`triggers logs tail` without a terminal: the lines of a stage's log, as they come, each once.
+"""Read the log of a stage, and follow it, for `triggers logs tail`.
 
-CloudWatch is polled (`FilterLogEvents`) for all lines of a window that moves on; which of them are shown is
-decided here, where it is exact. While it follows, only what no waiting mends ends it: throttling, a network
-that is away for a while, credentials that were renewed, and a log group that is not there yet do not.
+CloudWatch is polled with `FilterLogEvents` for all lines of a moving window. The lines to show are selected
+here, which is exact. While a log is followed, only an error that waiting cannot fix ends it: throttling, a
+network that is down for a while, renewed credentials and a log group that does not exist yet do not.
 """
 
 import time
@@ -14,19 +14,27 @@ from triggers_api.core.ids import REQUEST_ID
 from triggers_api.core.times import Clock, system_clock
 from triggers_api.errors import ConfigurationError
 from triggers_api.ops.aws import Aws
-from triggers_api.ops.keys.operations import seconds_of
+from triggers_api.ops.durations import parse_duration
 from triggers_api.ops.logs.group import LogGroup, Notice
 from triggers_api.ops.logs.lines import LEVELS, LogLine, parse
 from triggers_api.ops.logs.request_lines import RequestLines
 from triggers_api.ops.logs.window import Window
 
 POLL_SECONDS = 2.0
-"""Between two polls: an account may ask five times a second in all, and is not alone."""
+"""The time between two polls. An account is allowed five requests a second, for all its users together."""
 
 
 @dataclass(frozen=True, slots=True)
 class TailOptions:
-    """What to show. `since` is in milliseconds since 1970; what is None, or empty, leaves nothing out."""
+    """Which lines to show. An option that is None or empty excludes nothing.
+
+    Attributes:
+        since: The earliest time, in milliseconds since 1970.
+        follow: Wait for new lines.
+        request_id: The request id, or Lambda's id, of the only request to show.
+        level: The lowest level to show.
+        text: A text that a line must contain, in upper or lower case.
+    """
 
     since: int
     follow: bool = True
@@ -35,13 +43,13 @@ class TailOptions:
     text: str = ""
 
     def shows(self, line: LogLine) -> bool:
-        """Tell whether a line is of the level or above it, and holds the text, in capitals or not."""
+        """Return whether a line has the level and contains the text."""
         return (self.level is None or line.is_at_least(self.level)) and (
             self.text.casefold() in line.raw.casefold()
         )
 
 
-def make_options(
+def parse_options(
     *,
     since: str,
     follow: bool,
@@ -50,19 +58,23 @@ def make_options(
     text: str = "",
     clock: Clock = system_clock,
 ) -> TailOptions:
-    """Return what was asked for on a command line; `ConfigurationError` names the option that is wrong."""
+    """Return the options of a command line.
+
+    Raises:
+        ConfigurationError: An option has a wrong value. The message names the option.
+    """
     if request_id is not None and not REQUEST_ID.fullmatch(request_id):
         raise ConfigurationError(
-            "--request-id: that cannot be the id of a request.",
-            reason="an id has 1 to 128 of A-Z a-z 0-9 . _ : -; to any other, the service prefers its own",
-            hint="Take it from X-Request-ID of the answer.",
+            "--request-id: this cannot be a request id.",
+            reason="a request id has 1 to 128 of A-Z a-z 0-9 . _ : -; the service replaces any other",
+            hint="Copy it from the X-Request-ID header of the response.",
         )
     if level is not None and level.upper() not in LEVELS:
         raise ConfigurationError(
-            f"--level: {level!r} is not a level.", hint=f"It is one of {', '.join(LEVELS)}."
+            f"--level: {level!r} is not a level.", hint=f"Use one of {', '.join(LEVELS)}."
         )
     return TailOptions(
-        since=start_of(since, clock=clock),
+        since=parse_since(since, clock=clock),
         follow=follow,
         request_id=request_id,
         level=None if level is None else level.upper(),
@@ -70,14 +82,15 @@ def make_options(
     )
 
 
-def start_of(since: str, *, clock: Clock = system_clock) -> int:
-    """Return the milliseconds since 1970 that `10m` (before now) or `2026-11-22T08:00:00Z` stands for.
+def parse_since(since: str, *, clock: Clock = system_clock) -> int:
+    """Return the time that `10m` (before now) or `2026-11-22T08:00:00Z` means, in milliseconds since 1970.
 
-    `ConfigurationError` where it is neither, or a time to come.
+    Raises:
+        ConfigurationError: The text is neither a duration nor a time, or the time is in the future.
     """
     now = clock() // 1000
     try:
-        start = now - seconds_of(since) * 1000
+        start = now - parse_duration(since) * 1000
     except ConfigurationError:
         try:
             moment = datetime.fromisoformat(since)
@@ -91,22 +104,28 @@ def start_of(since: str, *, clock: Clock = system_clock) -> int:
         start = int(moment.timestamp() * 1000)
     if start > now:
         raise ConfigurationError(
-            f"--since: {since!r} is a time to come.", hint="Give one before now; times are UTC."
+            f"--since: {since!r} is in the future.", hint="Give an earlier time, in UTC."
         )
     return max(0, start)
 
 
-def tail(
+def read_log(
     aws: Aws,
     options: TailOptions,
     *,
     clock: Clock = system_clock,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[LogLine | Notice]:
-    """Yield the lines that are there, and where `follow` is set, those that come, without end.
+    """Yield the lines of the log, each once, and with `follow` the new lines, without end.
 
-    Each line once, those of a poll by their time; one that CloudWatch shows late, within a minute of that.
-    Raises `LogGroupMissingError`, `CredentialsError`, `PermissionDeniedError` or `AwsUnavailableError`.
+    The lines of one poll are in order of time. A line that CloudWatch delivers late is yielded within a
+    minute of its delivery.
+
+    Raises:
+        LogGroupMissingError: The log group does not exist, and is not followed.
+        CredentialsError: The credentials are missing or rejected.
+        PermissionDeniedError: The credentials lack logs:FilterLogEvents.
+        AwsUnavailableError: CloudWatch Logs does not answer, or refuses the request.
     """
     group = LogGroup(aws, follow=options.follow, sleep=sleep)
     window = Window(options.since)
@@ -117,7 +136,7 @@ def tail(
                 yield found
                 continue
             lines = map(parse, found)
-            yield from filter(options.shows, lines if request is None else request.of(lines))
+            yield from filter(options.shows, lines if request is None else request.select(lines))
         if not options.follow:
             return
         sleep(POLL_SECONDS)

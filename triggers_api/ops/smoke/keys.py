@@ -4,7 +4,7 @@ import time
 
 from triggers_api.core.keys import digest_of
 from triggers_api.errors import KeyNotFoundError, TriggersError
-from triggers_api.ops.keys.stores import opened
+from triggers_api.ops.keys.stores import open_keys
 from triggers_api.ops.results import Result
 from triggers_api.ops.smoke.urls import way_out
 from triggers_api.ops.target import Target
@@ -17,7 +17,7 @@ _CHECK = "revoke the key"
 
 def make(key: str, target: Target, run: str) -> None:
     """Store the key in the target's stage; `OperatorError` where that may not or cannot be done."""
-    with way_out("Or give a key with --key or TRIGGERS_API_KEY."), opened(target) as keys:
+    with way_out("Or give a key with --key or TRIGGERS_API_KEY."), open_keys(target) as keys:
         keys.create(name=f"smoke {run}", source=None, own_key=key, expires_in=LIFETIME_SECONDS)
 
 
@@ -26,7 +26,7 @@ def revoke(key: str, target: Target) -> Result:
     began = time.monotonic()
     error: TriggersError | None = None
     try:
-        with opened(target) as keys:
+        with open_keys(target) as keys:
             keys.revoke(key)
     except KeyNotFoundError:
         pass

@@ -1,0 +1,69 @@
+"""`triggers destroy`: delete the stack, and keep its tables."""
+
+import shlex
+from contextlib import closing
+from typing import Annotated
+
+import typer
+
+from triggers_api.cli.context import CommandContext, announce_target
+from triggers_api.cli.flags import flags_of
+from triggers_api.cli.options import stage_options
+from triggers_api.cli.output import console
+
+
+@stage_options(no_input=True)
+def destroy(
+    context: CommandContext,
+    confirm: Annotated[
+        str | None,
+        typer.Option(metavar="STACK", help="The stack's name, instead of typing it.", show_default=False),
+    ] = None,
+) -> None:
+    """Delete the stack. The tables and their data are kept.
+
+    Example: triggers destroy --stage test --confirm triggers-api-test
+    """
+    from triggers_api.cli.output.progress import reporter
+    from triggers_api.ops.aws import explained
+    from triggers_api.ops.deploy import destroy
+
+    target, name = context.target, context.target.stack_name.value
+    if confirm is None:
+        console.check_can_ask(no_input=context.no_input, fix=f"Add --confirm {name}.")
+    aws = announce_target(target, "Destroy")
+    with explained(target, aws.region):
+        inventory = destroy.take_inventory(aws)
+    kept = [one.physical_id for one in inventory.kept]
+    rows = [("delete", one.logical_id, one.type) for one in inventory.deleted]
+    rows += [("keep", one.logical_id, one.type) for one in inventory.kept]
+    console.answer_table(("ACTION", "LOGICAL ID", "TYPE"), rows, to_stderr=True)
+    if any(inventory.change_sets.values()):
+        console.say(
+            f"Stack {name} has a pending change set, from another user or an interrupted plan. "
+            "It will be deleted too."
+        )
+    warning = f"This permanently deletes the stack {name} and its API's address."
+    console.confirm_by_name(
+        f"{warning} It keeps {', '.join(kept)}." if kept else warning,
+        name,
+        given=confirm,
+        no_input=context.no_input,
+    )
+    report = reporter(as_json=context.as_json, target=target)
+    with report, closing(destroy.destroy(aws, inventory)) as progress:
+        try:
+            for event in progress:
+                report.tell(event)
+        except KeyboardInterrupt:
+            console.say(f"Interrupted. CloudFormation continues to delete {name}.")
+            raise
+    if context.as_json:
+        console.answer_line({"event": "outcome", "deleted": name, "kept": kept})
+        return
+    console.answer(f"The stack {name} is deleted.")
+    if kept:
+        console.say(f"Kept, with their data: {', '.join(kept)}.")
+        parameters = destroy.parameters_to_give_again(inventory.stack)
+        words = "".join(f" --parameter {shlex.quote(f'{key}={value}')}" for key, value in parameters.items())
+        console.say(f"To deploy a new stack with them: triggers deploy {flags_of(target)} --adopt{words}")

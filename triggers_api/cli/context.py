@@ -1,0 +1,93 @@
+"""The start of every command on a stage: its context, its target, and the line that announces a change.
+
+The shared options (`cli/options.py`) resolve the target and hand it to the command in a `CommandContext`.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from triggers_api.cli.output import console
+from triggers_api.errors import ConfigurationError
+from triggers_api.ops.target import Target
+
+if TYPE_CHECKING:
+    from triggers_api.ops.aws import Aws, Place
+
+
+@dataclass(frozen=True, slots=True)
+class CommandContext:
+    """The values of a command's shared options. An option that the command does not have is False."""
+
+    target: Target
+    as_json: bool = False
+    yes: bool = False
+    no_input: bool = False
+
+
+@dataclass(slots=True)
+class ErrorOptions:
+    """How an error is shown. A command's --json and --debug set it; `cli/main.py` reads it."""
+
+    as_json: bool = False
+    debug: bool = False
+
+
+def refuse_local(target: Target) -> None:
+    """Check that the target is a stage on AWS.
+
+    Raises:
+        ConfigurationError: The target is the local stage.
+    """
+    if target.is_local:
+        raise ConfigurationError(
+            "The local stage is not on AWS: it has no stack and no log group.",
+            reason=f"the stage is {target.stage}; triggers dev runs it on this machine and logs to stderr",
+            hint="Run triggers dev, or give another --stage.",
+        )
+
+
+def aws_for(target: Target) -> "Aws":
+    """Return the AWS services of the target's account and region.
+
+    Raises:
+        CredentialsError: The target's AWS profile does not exist.
+    """
+    from triggers_api.ops.aws import Aws, region_of
+
+    return Aws(target, region_of(target))
+
+
+def announce_target(target: Target, action: str) -> "Aws":
+    """Print where a command works, and where each part of that comes from; return the AWS services there.
+
+    Raises:
+        OperatorError: AWS cannot be reached, or rejects the credentials.
+    """
+    from triggers_api.ops.aws import explained
+
+    aws = aws_for(target)
+    with explained(target, aws.region):
+        place = aws.caller()
+    console.say(f"{action}: {_described(target, place)}")
+    return aws
+
+
+def announce_key_store(target: Target, action: str) -> None:
+    """Print which store of API keys a command is about to change.
+
+    Raises:
+        OperatorError: AWS cannot be reached, or rejects the credentials.
+    """
+    if target.is_local:
+        console.say(f"{action}: stage {target.stage}, data in {target.data_dir}")
+        return
+    from triggers_api.ops.aws import locate
+
+    console.say(f"{action}: {_described(target, locate(target))}, table {target.keys_table}")
+
+
+def _described(target: Target, place: "Place") -> str:
+    return (
+        f"account {place.account}, region {place.region}, stage {target.stage}, "
+        f"stack {target.stack_name}" + (f", profile {target.profile}" if target.profile else "")
+    )
