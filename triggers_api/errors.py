@@ -1,8 +1,8 @@
-"""Every error that a user can cause or must act on, as one tree.
+"""Every error that a user can cause or must act on, in one tree.
 
-A built-in exception that escapes is a bug. A `TriggersError` is for a person: it has a stable `code`
-that programs may rely on, and a `kind` that says what sort of trouble it is. The kind, not the class,
-decides the HTTP status (`api/errors.py`) and the exit code (`cli/exit_codes.py`).
+A built-in exception that escapes is a bug. A `TriggersError` is for a person. It has a stable `code`, which
+programs may rely on, and a `kind`. The kind, not the class, decides the HTTP status (`api/errors.py`) and the
+exit code (`cli/exit_codes.py`).
 
     TriggersError
     ├── ValidationError ── InvalidJsonError
@@ -16,7 +16,7 @@ decides the HTTP status (`api/errors.py`) and the exit code (`cli/exit_codes.py`
     ├── IdempotencyKeyReusedError
     ├── StoreUnavailableError ── DeadlineExceededError
     ├── CorruptRecordError
-    └── OperatorError                 at the command line or at the start, never in an answer
+    └── OperatorError                 in a command or at start-up, never in an answer
         ├── ConfigurationError ── ConfirmationNeededError
         ├── LocalEnvironmentError
         ├── DeclinedError
@@ -41,7 +41,7 @@ from typing import Any, ClassVar
 
 
 class Kind(Enum):
-    """What sort of trouble an error is."""
+    """The category of an error."""
 
     INVALID = auto()
     UNPROCESSABLE = auto()
@@ -61,10 +61,10 @@ class Kind(Enum):
 
 
 class TriggersError(Exception):
-    """What happened (`message`), why (`reason`), and what to do (`hint`).
+    """What failed (`message`), why (`reason`), and what to do (`hint`).
 
-    None of them ever holds a key, a payload, or other input as it was sent: they reach logs and clients.
-    `details` are for a program that reads the error's JSON form.
+    They reach logs and clients, so they never hold a key, a payload or other raw input. `details` are for
+    programs that read the error as JSON.
     """
 
     kind: ClassVar[Kind] = Kind.INTERNAL
@@ -81,7 +81,7 @@ class TriggersError(Exception):
 
 
 class ValidationError(TriggersError):
-    """A request, a filter or a cursor is not what the contract asks for."""
+    """A request, a filter or a cursor violates the contract."""
 
     kind = Kind.INVALID
     code = "VALIDATION_ERROR"
@@ -99,35 +99,35 @@ class InvalidEventIdError(TriggersError):
 
 
 class UnauthorizedError(TriggersError):
-    """A key is missing, unknown, revoked or expired; which of them, the client does not learn."""
+    """A key is missing, unknown, revoked or expired. The client does not learn which."""
 
     kind = Kind.UNAUTHENTICATED
     code = "UNAUTHORIZED"
 
 
 class ForbiddenError(TriggersError):
-    """A valid key is bound to another source."""
+    """A valid key is bound to another source, or lacks a scope."""
 
     kind = Kind.FORBIDDEN
     code = "FORBIDDEN"
 
 
 class NotFoundError(TriggersError):
-    """No such event for this key, or no such route."""
+    """There is no such event for this key, or no such route."""
 
     kind = Kind.NOT_FOUND
     code = "NOT_FOUND"
 
 
 class MethodNotAllowedError(TriggersError):
-    """The route exists, for other methods."""
+    """The path exists, but not for this method."""
 
     kind = Kind.METHOD_NOT_ALLOWED
     code = "METHOD_NOT_ALLOWED"
 
 
 class ConflictError(TriggersError):
-    """The event was acknowledged before."""
+    """The event is already acknowledged."""
 
     kind = Kind.CONFLICT
     code = "CONFLICT"
@@ -141,14 +141,14 @@ class PayloadTooLargeError(TriggersError):
 
 
 class IdempotencyKeyReusedError(TriggersError):
-    """An idempotency key came again with another request."""
+    """An idempotency key was used for a different request before."""
 
     kind = Kind.UNPROCESSABLE
     code = "IDEMPOTENCY_KEY_REUSED"
 
 
 class StoreUnavailableError(TriggersError):
-    """The store is throttled, out of reach or failing: the outcome of a write may be either."""
+    """The store is throttled, unreachable or failing. A write may or may not have happened."""
 
     kind = Kind.UNAVAILABLE
     code = "SERVICE_UNAVAILABLE"
@@ -159,14 +159,14 @@ class DeadlineExceededError(StoreUnavailableError):
 
 
 class CorruptRecordError(TriggersError):
-    """A stored record cannot be read: it was not written by this service, or it was damaged."""
+    """A stored record cannot be read: another program wrote it, or it is damaged."""
 
     kind = Kind.INTERNAL
     code = "INTERNAL_ERROR"
 
 
 class OperatorError(TriggersError):
-    """An error at the command line, or at the service's start."""
+    """An error in a command, or at the start of the service."""
 
     kind = Kind.FAILED
     code = "FAILED"
@@ -180,55 +180,55 @@ class ConfigurationError(OperatorError):
 
 
 class LocalEnvironmentError(OperatorError):
-    """This machine stands in the way: a port in use, a folder that cannot be written, a damaged file."""
+    """A problem on this machine: a port in use, a read-only folder, a damaged file."""
 
     kind = Kind.FAILED
     code = "LOCAL_ENVIRONMENT_ERROR"
 
 
 class ConfirmationNeededError(ConfigurationError):
-    """A change needs a yes, and there is nobody to ask."""
+    """A change needs confirmation, and the command is not interactive."""
 
     code = "CONFIRMATION_NEEDED"
 
 
 class DeclinedError(OperatorError):
-    """The operator said no."""
+    """The operator declined."""
 
     kind = Kind.FAILED
     code = "DECLINED"
 
 
 class InvalidKeyError(OperatorError):
-    """An API key of the operator's own is too short, too simple, or has characters that no key has."""
+    """An operator-supplied API key is too short, too simple, or has invalid characters."""
 
     kind = Kind.USAGE
     code = "INVALID_KEY"
 
 
 class KeyExistsError(OperatorError):
-    """That key has a record already."""
+    """The key already exists."""
 
     kind = Kind.CONFLICT
     code = "KEY_EXISTS"
 
 
 class KeyNotFoundError(OperatorError):
-    """No key, or more than one, is named so."""
+    """The name or id matches no key, or more than one."""
 
     kind = Kind.NOT_FOUND
     code = "KEY_NOT_FOUND"
 
 
 class KeyStateError(OperatorError):
-    """The key is not in a state in which that can be done, or is changed by somebody else right now."""
+    """The key's state does not allow the change, or another user is changing the key."""
 
     kind = Kind.CONFLICT
     code = "KEY_STATE"
 
 
 class CredentialsError(OperatorError):
-    """There are no AWS credentials, or AWS does not take them."""
+    """There are no AWS credentials, or AWS rejects them."""
 
     kind = Kind.UNAUTHENTICATED
     code = "CREDENTIALS"
@@ -242,7 +242,7 @@ class PermissionDeniedError(OperatorError):
 
 
 class AwsUnavailableError(OperatorError):
-    """AWS does not answer, or not in time."""
+    """AWS did not answer in time."""
 
     kind = Kind.UNAVAILABLE
     code = "AWS_UNAVAILABLE"
@@ -256,7 +256,7 @@ class TableMissingError(OperatorError):
 
 
 class StackMissingError(OperatorError):
-    """A stage has no stack in this account and region, or the stack of that name is another program's."""
+    """A stage has no stack in this account and region, or another program owns the stack of that name."""
 
     kind = Kind.NOT_FOUND
     code = "STACK_MISSING"
@@ -270,27 +270,27 @@ class LogGroupMissingError(OperatorError):
 
 
 class PreflightError(OperatorError):
-    """Deploying cannot work as things are; nothing was changed."""
+    """The deployment cannot succeed in the current state. Nothing was changed."""
 
     kind = Kind.PREFLIGHT
     code = "PREFLIGHT_FAILED"
 
 
 class DeploymentError(OperatorError):
-    """The stack could not be brought to where it should be."""
+    """The stack could not be created, changed or deleted."""
 
     kind = Kind.DEPLOYMENT
     code = "DEPLOYMENT_FAILED"
 
 
 class BuildError(DeploymentError):
-    """The artifact cannot be made; nothing was changed."""
+    """The artifact could not be built. Nothing was changed."""
 
     code = "BUILD_FAILED"
 
 
 class ChecksFailedError(OperatorError):
-    """A smoke test, or a look at the live stack, found what should not be so."""
+    """A check of the live API or stack failed."""
 
     kind = Kind.CHECKS
     code = "CHECKS_FAILED"

@@ -1,13 +1,13 @@
-"""The service's settings: read from the environment once, checked whole before anything starts.
+"""The service's settings: read from the environment once, and checked before anything starts.
 
 | variable                | meaning                                                | default            |
 |-------------------------|--------------------------------------------------------|--------------------|
-| `DYNAMODB_TABLE_EVENTS` | the events' table; without it the service uses SQLite   | none               |
-| `DYNAMODB_TABLE_KEYS`   | the keys' table; goes with the one above                | none               |
+| `DYNAMODB_TABLE_EVENTS` | the events table; if unset, the service uses SQLite     | none               |
+| `DYNAMODB_TABLE_KEYS`   | the keys table; required with the events table          | none               |
 | `DYNAMODB_ENDPOINT_URL` | another DynamoDB than the region's, for local work      | none               |
 | `AWS_REGION`            | the tables' region; Lambda sets it                      | `us-east-1`        |
 | `AUTH_MODE`             | `aws`: keys are looked up; `local`: the test key too    | `local`            |
-| `AUTH_CACHE_SECONDS`    | how long a looked-up key is trusted, 0 to 3600          | `30`               |
+| `AUTH_CACHE_SECONDS`    | how long a looked-up key is cached, 0 to 3600           | `30`               |
 | `EVENT_TTL_DAYS`        | how long an event is kept, 1 to 3650                    | `7`                |
 | `CORS_ALLOW_ORIGIN`     | `*`, or the one origin whose pages may call             | `*`                |
 | `LOG_LEVEL`             | `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`       | `INFO`             |
@@ -34,7 +34,7 @@ _TABLE = re.compile(r"[A-Za-z0-9_.\-]{3,255}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the service is started with; see the module's table."""
+    """The settings of one service. The module's docstring lists their variables."""
 
     table_events: str | None
     table_keys: str | None
@@ -50,14 +50,15 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
-        """Read the settings; `ConfigurationError` names the first variable that is wrong or missing.
+        """Read the settings. An empty variable counts as unset.
 
-        A variable that is set to nothing counts as not set.
+        Raises:
+            ConfigurationError: A variable is wrong or missing; the message names it.
         """
         read = _Reader(environment)
         settings = cls(
-            table_events=read.matching("DYNAMODB_TABLE_EVENTS", _TABLE, "a table's name"),
-            table_keys=read.matching("DYNAMODB_TABLE_KEYS", _TABLE, "a table's name"),
+            table_events=read.matching("DYNAMODB_TABLE_EVENTS", _TABLE, "a table name"),
+            table_keys=read.matching("DYNAMODB_TABLE_KEYS", _TABLE, "a table name"),
             dynamodb_endpoint_url=read.url(
                 "DYNAMODB_ENDPOINT_URL", _URL, "a URL such as http://localhost:8000"
             ),
@@ -73,23 +74,23 @@ class Settings:
             data_dir=read.path("TRIGGERS_DATA_DIR"),
             in_lambda="AWS_LAMBDA_FUNCTION_NAME" in environment,
         )
-        settings._check_whole()
+        settings._check_consistency()
         return settings
 
     @property
     def sqlite_folder(self) -> Path:
-        """The folder of the SQLite file: the one that is set, or where this platform keeps a user's data."""
+        """The folder of the SQLite file: `data_dir`, or the platform's folder for user data."""
         if self.data_dir is not None:
             return self.data_dir
         from platformdirs import user_data_path  # noqa: PLC0415 - not in the Lambda
 
         return user_data_path("triggers-api", appauthor=False)
 
-    def _check_whole(self) -> None:
+    def _check_consistency(self) -> None:
         if self.in_lambda and self.auth_mode != "aws":
             raise ConfigurationError(
                 "AUTH_MODE must be aws inside Lambda.",
-                reason="the local mode lets in everybody who knows the test key",
+                reason="the local mode accepts the published test key",
                 hint="Set AUTH_MODE=aws.",
             )
         events, keys = self.table_events, self.table_keys
@@ -110,7 +111,7 @@ class _Reader:
         try:
             return Path(value).expanduser() if value else None
         except RuntimeError:
-            raise _wrong(name, "a folder; its ~user is not known here") from None
+            raise _wrong(name, "a folder; its ~user is unknown on this machine") from None
 
     def matching(self, name: str, form: re.Pattern[str], expected: str) -> str | None:
         value = self._environment.get(name)
@@ -145,9 +146,9 @@ class _Reader:
 
 
 def _wrong(name: str, expected: str) -> ConfigurationError:
-    # The value is left out: somebody may have put a secret into the wrong variable.
+    # The value is left out: it may be a secret, set in the wrong variable.
     return ConfigurationError(
-        f"{name} must be {expected}.", hint=f"Set {name}, or leave it out for its default."
+        f"{name} must be {expected}.", hint=f"Set {name}, or unset it to use its default."
     )
 
 
