@@ -125,6 +125,12 @@ class Api:
         check(method, path, answer.status, answer.headers, answer.body)
         return answer
 
+    def send_bare(self, method: str, path: str, body: bytes) -> Answer:
+        """Send a body with the key and no other header."""
+        answer = self._send(Request(method, path, "", [("X-API-Key", self.key)], body))
+        check(method, path, answer.status, answer.headers, answer.body)
+        return answer
+
     def get(self, path: str, **options: Any) -> Answer:
         return self.call("GET", path, **options)
 

@@ -250,3 +250,8 @@ def test_what_the_document_allows_is_taken(local_api: Api, body: dict[str, Any])
 def test_what_the_document_forbids_is_refused(local_api: Api, body: dict[str, Any]) -> None:
     assert list(schema("IngestRequest").iter_errors(body)) != []
     assert local_api.post("/v1/events", body).status == 400
+
+
+def test_a_body_without_a_content_type_counts_as_json(each_door: Api) -> None:
+    body = json.dumps(GOOD).encode()
+    assert each_door.send_bare("POST", "/v1/events", body).status == 201

@@ -68,6 +68,7 @@ def strict_router(prefix: str, *, tag: str) -> APIRouter:
         tags=[tag],
         route_class=StrictRoute,
         generate_unique_id_function=lambda route: route.name,
+        strict_content_type=False,  # a request without one counts as JSON; the strict request checks the rest
     )
 
 
