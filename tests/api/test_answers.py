@@ -135,7 +135,7 @@ def test_an_acceptable_request_id_comes_back_in_header_and_body(
     "sent", ["", " ", "x" * 129, "a b", "a\tb", "a/b", "é", "a\u200bb", "\uff11", "<script>", '"a"', "a,b"]
 )
 @pytest.mark.promise(9)
-def test_another_request_id_is_replaced_by_a_uuid_v4(each_door: Api, sent: str) -> None:
+def test_invalid_request_id_is_replaced_by_a_uuid_v4(each_door: Api, sent: str) -> None:
     answers = [each_door.get(path, headers=[("X-Request-ID", sent)]) for path in ("/v1/health", "/no")]
     made = {answer.headers["x-request-id"] for answer in answers}
     assert len(made) == 2
@@ -144,7 +144,7 @@ def test_another_request_id_is_replaced_by_a_uuid_v4(each_door: Api, sent: str) 
 
 
 @pytest.mark.promise(9)
-def test_two_request_ids_are_none(each_door: Api) -> None:
+def test_repeated_request_id_is_replaced(each_door: Api) -> None:
     answer = each_door.get("/v1/health", headers=[("X-Request-ID", "a"), ("X-Request-ID", "b")])
     assert UUID(answer.headers["x-request-id"]).version == 4
 

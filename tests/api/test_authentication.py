@@ -108,7 +108,7 @@ def bad_keys(api: Api, clock: FakeClock) -> dict[str, list[tuple[str, str | byte
     return headers
 
 
-def test_every_bad_key_gets_the_same_answer_to_the_byte(api: Api, clock: FakeClock) -> None:
+def test_every_invalid_key_gets_the_identical_answer(api: Api, clock: FakeClock) -> None:
     answers = {
         name: api.get("/v1/inbox", key=None, headers=[*headers, ("X-Request-ID", "same")])
         for name, headers in bad_keys(api, clock).items()
@@ -120,13 +120,13 @@ def test_every_bad_key_gets_the_same_answer_to_the_byte(api: Api, clock: FakeClo
     assert api.inbox().status == 200
 
 
-def test_every_route_but_health_asks_for_a_key_and_is_tested_here() -> None:
+def test_every_route_but_health_requires_a_key() -> None:
     served = {(method, path.replace("{event_id}", NOWHERE)) for method, path in ENDPOINTS}
     assert served == {*ROUTES, ("GET", "/v1/health")}
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_no_route_lets_a_bad_key_in(each_door: Api, clock: FakeClock, method: str, path: str) -> None:
+def test_every_route_rejects_an_invalid_key(each_door: Api, clock: FakeClock, method: str, path: str) -> None:
     event_id = each_door.add()
     path = path.replace(NOWHERE, event_id)
     body = {"source": "a", "event_type": "b", "payload": {}} if path.endswith("/events") else None
@@ -159,7 +159,7 @@ def test_authentication_comes_before_validation(
     assert each_door.call(method, path, **options).status in {400, 413, 422}
 
 
-def test_a_good_key_opens_every_route(api: Api) -> None:
+def test_a_valid_key_is_accepted_by_every_route(api: Api) -> None:
     own = "an-operators_OWN-key"
     assert api.stores.keys.add(KeyRecord(digest_of(own), is_active=True))
     for key in (api.key, own, api.make_key(expires_at="2999-01-01T00:00:00.000000Z")):
@@ -172,7 +172,7 @@ def test_a_good_key_opens_every_route(api: Api) -> None:
         ]
 
 
-def test_the_local_mode_takes_the_test_key_and_made_keys(stores: Stores, clock: FakeClock) -> None:
+def test_local_mode_accepts_the_test_key_and_created_keys(stores: Stores, clock: FakeClock) -> None:
     local = Api(stores, clock, door=door_of(stores), accept_local_key=True)
     event_id = local.add(key=LOCAL_KEY)
     assert local.pending() == [event_id]
@@ -182,7 +182,7 @@ def test_the_local_mode_takes_the_test_key_and_made_keys(stores: Stores, clock: 
 
 
 @pytest.mark.promise(8)
-def test_an_expiry_is_looked_at_in_every_request_also_of_a_remembered_key(
+def test_expiry_is_checked_on_every_request_also_for_a_cached_key(
     guarded_api: Api, keys: Keys, clock: FakeClock
 ) -> None:
     key = guarded_api.make_key(expires_at=format_time(clock.now + 10_000_000))
@@ -214,9 +214,7 @@ def test_a_revoked_key_stops_working_within_the_cache_s_seconds(
 
 
 @pytest.mark.promise(8)
-def test_use_does_not_put_off_the_moment_at_which_a_key_is_looked_up_again(
-    guarded_api: Api, keys: Keys, clock: FakeClock
-) -> None:
+def test_use_does_not_extend_the_life_of_a_cached_key(guarded_api: Api, keys: Keys, clock: FakeClock) -> None:
     key = guarded_api.make_key()
     statuses = []
     for second in range(40):
@@ -250,7 +248,7 @@ def test_a_clock_that_is_set_back_makes_no_key_work_longer(
 
 @pytest.mark.promise(8)
 @pytest.mark.parametrize("looked_up_after", [31, -3600])
-def test_a_refusal_ends_what_was_remembered_wherever_the_clock_goes_next(
+def test_a_rejection_removes_the_key_from_the_cache(
     guarded_api: Api, keys: Keys, clock: FakeClock, looked_up_after: int
 ) -> None:
     assert guarded_api.inbox().status == 200
@@ -261,9 +259,7 @@ def test_a_refusal_ends_what_was_remembered_wherever_the_clock_goes_next(
     assert guarded_api.inbox().status == 401, "ten seconds after it was found good"
 
 
-def test_the_keys_that_are_remembered_are_bounded_and_those_used_last_stay(
-    keys: Keys, clock: FakeClock
-) -> None:
+def test_the_key_cache_is_bounded_and_keeps_recently_used_keys(keys: Keys, clock: FakeClock) -> None:
     authenticator = Authenticator(keys, accept_local_key=False, cache_seconds=30, clock=clock)  # type: ignore[arg-type]  # `Keys` has the one method that is called
     made = [generate("test") for _ in range(1500)]
     for key in made:
@@ -274,21 +270,21 @@ def test_the_keys_that_are_remembered_are_bounded_and_those_used_last_stay(
     assert 500 <= len(remembered) < 1500
 
 
-def test_an_absence_is_never_remembered(api: Api) -> None:
+def test_an_unknown_key_is_never_cached(api: Api) -> None:
     key = generate("test")
     assert api.inbox(key).status == 401
     assert api.stores.keys.add(KeyRecord(digest_of(key), is_active=True))
     assert api.inbox(key).status == 200
 
 
-def test_a_refusal_is_never_remembered(guarded_api: Api, keys: Keys) -> None:
+def test_a_rejected_key_is_never_cached(guarded_api: Api, keys: Keys) -> None:
     key = guarded_api.make_key(is_active=False)
     assert guarded_api.inbox(key).status == 401
     keys.change(key, is_active=True)
     assert guarded_api.inbox(key).status == 200
 
 
-def test_a_changed_source_holds_after_the_cache_s_seconds(
+def test_a_changed_source_applies_after_the_cache_expires(
     guarded_api: Api, keys: Keys, clock: FakeClock
 ) -> None:
     key = guarded_api.make_key(source="a")
@@ -314,7 +310,7 @@ def test_a_key_that_cannot_be_checked_is_answered_with_503(
     assert guarded_api.get("/v1/health", key=None).status == 200
 
 
-def test_what_cannot_be_a_key_is_refused_without_a_look_up(guarded_api: Api, keys: Keys) -> None:
+def test_a_malformed_key_is_rejected_without_a_lookup(guarded_api: Api, keys: Keys) -> None:
     keys.failure = StoreUnavailableError("down")
     for key in ("short", "x" * 129, "not a key at all!", guarded_api.key[:-6] + "000000"):
         assert guarded_api.inbox(key).status == 401
@@ -322,6 +318,6 @@ def test_what_cannot_be_a_key_is_refused_without_a_look_up(guarded_api: Api, key
 
 
 @pytest.mark.promise(12)
-def test_a_failure_of_the_key_store_that_nobody_expected_lets_nobody_in(guarded_api: Api, keys: Keys) -> None:
+def test_an_unexpected_failure_of_the_key_store_authenticates_no_one(guarded_api: Api, keys: Keys) -> None:
     keys.failure = RuntimeError("bug")
     assert guarded_api.inbox().refusal == (500, "INTERNAL_ERROR")

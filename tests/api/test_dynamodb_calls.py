@@ -30,7 +30,7 @@ def counted(proxy: FaultyProxy, shared_tables: Tables, dynamodb_stores: Stores, 
     return Api(Stores(events, DynamoKeyStore(dynamodb, shared_tables.keys)), clock, door="lambda")
 
 
-def test_a_request_with_a_remembered_key_is_one_call(counted: Api, proxy: FaultyProxy) -> None:
+def test_a_request_with_a_cached_key_makes_one_store_call(counted: Api, proxy: FaultyProxy) -> None:
     event_id, _ = counted.add(), counted.add(source="other")
 
     def calls(method: str, path: str, **options: object) -> tuple[int, int]:
@@ -66,7 +66,7 @@ def test_a_transaction_that_is_cancelled_for_throttling_is_503_and_its_retry_set
     assert counted.pending() == [again.json["event_id"]]
 
 
-def test_what_is_refused_before_the_store_is_asked_costs_no_call(counted: Api, proxy: FaultyProxy) -> None:
+def test_a_request_that_is_rejected_early_makes_no_store_call(counted: Api, proxy: FaultyProxy) -> None:
     counted.add()
     proxy.plan()
     assert counted.get("/v1/health", key=None).status == 200

@@ -93,7 +93,7 @@ def test_a_store_that_cannot_be_used_is_503_and_a_retry_is_invited(
     ids=lambda failure: type(failure).__name__,
 )
 @pytest.mark.promise(11)
-def test_what_nobody_expected_is_500_and_says_nothing_of_its_cause(
+def test_an_unexpected_error_is_500_and_hides_its_cause(
     fragile_api: Api, events: FailingEvents, failure: Exception
 ) -> None:
     events.failure = failure
@@ -106,7 +106,7 @@ def test_what_nobody_expected_is_500_and_says_nothing_of_its_cause(
     assert fragile_api.pending() == [], "and the next request is served"
 
 
-def test_an_error_of_the_client_keeps_its_words_from_wherever_it_comes(
+def test_a_client_error_keeps_its_message_wherever_it_is_raised(
     fragile_api: Api, events: FailingEvents
 ) -> None:
     events.failure = ValidationError("It is wrong.", hint="Mend it.", details={"errors": []})
@@ -176,9 +176,7 @@ def test_a_client_that_goes_away_in_the_middle_of_its_body_leaves_nothing(local_
     assert local_api.pending() == []
 
 
-def test_a_refused_request_leaves_nothing_behind_that_the_garbage_collector_must_find(
-    sqlite_stores: Stores, clock: FakeClock
-) -> None:
+def test_a_rejected_request_leaves_no_reference_cycle(sqlite_stores: Stores, clock: FakeClock) -> None:
     """An error that its own traceback leads to holds the request's body until then."""
     api = Api(sqlite_stores, clock, door="lambda")
     refused: dict[str, Callable[[], Answer]] = {
@@ -215,7 +213,7 @@ def garbage() -> list[object]:
         gc.garbage.clear()
 
 
-def test_an_error_that_is_made_wrong_is_a_bug_and_answered_in_the_same_shape(
+def test_a_malformed_error_is_answered_as_a_bug_in_the_error_shape(
     sqlite_stores: Stores, clock: FakeClock
 ) -> None:
     events = FailingEvents(sqlite_stores.events)

@@ -150,7 +150,7 @@ def test_two_different_keys_in_one_request_are_refused(each_door: Api) -> None:
         '"a\x7fb"',
     ],
 )
-def test_a_header_that_is_no_key_is_refused_and_nothing_is_stored(each_door: Api, value: str) -> None:
+def test_a_malformed_idempotency_header_is_rejected_and_nothing_is_stored(each_door: Api, value: str) -> None:
     answer = each_door.ingest(headers=key_header(value))
     assert answer.refusal == (400, "VALIDATION_ERROR")
     assert [problem["field"] for problem in answer.error["details"]["errors"]] == ["Idempotency-Key"]
@@ -159,7 +159,7 @@ def test_a_header_that_is_no_key_is_refused_and_nothing_is_stored(each_door: Api
 
 @pytest.mark.promise(4)
 @pytest.mark.parametrize("value", [b"k\xe9y", b"k\xff", b"\xd0\xba", b"a\x80b", b"\xa0k", b"k\x85", b"\x1fk"])
-def test_a_header_that_is_not_ascii_is_refused(local_api: Api, value: bytes) -> None:
+def test_a_non_ascii_idempotency_header_is_rejected(local_api: Api, value: bytes) -> None:
     answer = local_api.ingest(headers=key_header(value))
     assert answer.refusal == (400, "VALIDATION_ERROR")
     assert local_api.pending() == []
@@ -167,14 +167,14 @@ def test_a_header_that_is_not_ascii_is_refused(local_api: Api, value: bytes) -> 
 
 @pytest.mark.promise(4)
 @pytest.mark.parametrize("second", ["a", "b", '"a"', "\u200b"])
-def test_two_headers_are_refused(each_door: Api, second: str) -> None:
+def test_a_repeated_idempotency_header_is_rejected(each_door: Api, second: str) -> None:
     answer = each_door.ingest(headers=[*key_header("a"), *key_header(second)])
     assert answer.refusal == (400, "VALIDATION_ERROR")
     assert each_door.pending() == []
 
 
 @pytest.mark.promise(4)
-def test_a_refused_request_uses_up_no_key(api: Api) -> None:
+def test_a_rejected_request_does_not_use_up_its_idempotency_key(api: Api) -> None:
     assert api.post("/v1/events", {"source": "a"}, headers=key_header("k")).status == 400
     assert api.ingest(key=api.make_key(is_active=False), headers=key_header("k")).status == 401
     answer = api.ingest(headers=key_header("k"))

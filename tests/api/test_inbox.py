@@ -209,7 +209,7 @@ def test_a_page_holds_as_many_as_its_limit_however_few_match(api: Api) -> None:
 
 
 @pytest.mark.promise(1)
-def test_what_is_acknowledged_deleted_or_expired_is_not_in_the_inbox(api: Api, clock: FakeClock) -> None:
+def test_acknowledged_deleted_and_expired_events_are_not_in_the_inbox(api: Api, clock: FakeClock) -> None:
     expiring = api.add()
     clock.advance(days=1)
     kept, acknowledged, deleted = (api.add() for _ in range(3))

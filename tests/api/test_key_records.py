@@ -53,7 +53,7 @@ def test_a_record_needs_nothing_but_its_digest_and_is_active(
     assert api.inbox(key).status == 200
 
 
-def test_a_key_in_clear_in_the_table_opens_nothing(
+def test_a_plain_text_key_in_the_table_is_never_valid(
     dynamodb_stores: Stores, shared_tables: Tables, clock: FakeClock
 ) -> None:
     api = Api(dynamodb_stores, clock, door="lambda")

@@ -58,7 +58,7 @@ def test_every_form_of_address_reaches_the_same_route(api: Api, handler: Handler
         assert handler(rest_event("GET", path, headers=key, **options))["statusCode"] == status
 
 
-def test_the_stage_s_own_name_is_no_part_of_the_path(handler: Handler) -> None:
+def test_the_stage_name_is_not_part_of_the_path(handler: Handler) -> None:
     assert handler(rest_event("GET", "/v1/health", stage_prefix="/prod"))["statusCode"] == 200
     assert handler(rest_event("GET", "/prod/v1/health"))["statusCode"] == 404
 
@@ -104,7 +104,7 @@ def test_a_query_is_read_from_either_form_and_decoded_once(api: Api, handler: Ha
         assert body["pagination"]["limit"] == 5
 
 
-def test_a_parameter_that_comes_twice_is_refused(api: Api, handler: Handler) -> None:
+def test_a_repeated_parameter_is_rejected(api: Api, handler: Handler) -> None:
     event = rest_event("GET", "/v1/inbox", headers=[("x-api-key", api.key)])
     event["queryStringParameters"] = {"limit": "2"}
     event["multiValueQueryStringParameters"] = {"limit": ["1", "2"]}
@@ -117,7 +117,7 @@ def test_a_parameter_that_comes_twice_is_refused(api: Api, handler: Handler) -> 
     ["a:b:c", "[::1]", "[::1]:443", "", ":", "x:y", "a" * 5000, "é", "\ud800", "\x00", "h:99999999999"],
 )
 @pytest.mark.promise(9)
-def test_a_host_header_of_any_form_does_no_harm(api: Api, handler: Handler, host: str) -> None:
+def test_any_host_header_gets_an_answer(api: Api, handler: Handler, host: str) -> None:
     response = handler(ingest_event(api, host=host))
     checked(response)
     assert response["statusCode"] == 201
@@ -125,7 +125,7 @@ def test_a_host_header_of_any_form_does_no_harm(api: Api, handler: Handler, host
 
 @pytest.mark.parametrize("port", ["", "x", "99999999999", "443, 443"])
 @pytest.mark.promise(9)
-def test_a_forwarded_port_of_any_form_does_no_harm(api: Api, handler: Handler, port: str) -> None:
+def test_any_forwarded_port_gets_an_answer(api: Api, handler: Handler, port: str) -> None:
     headers = [("X-API-Key", api.key), ("X-Forwarded-Port", port), ("X-Forwarded-Proto", port)]
     assert handler(rest_event("GET", "/v1/inbox", headers=headers))["statusCode"] == 200
 

@@ -62,7 +62,7 @@ def test_a_method_of_any_form_is_answered(api: Api, handler: Handler, method: st
 
 @pytest.mark.parametrize("name", ["X-\ud800", "\udfff", "X Y", "é", "", "a\nb", "a:b", ":path", "x" * 10_000])
 @pytest.mark.promise(9)
-def test_a_header_s_name_of_any_form_does_no_harm(api: Api, handler: Handler, name: str) -> None:
+def test_any_header_name_gets_an_answer(api: Api, handler: Handler, name: str) -> None:
     event = listing(api)
     event["headers"][name] = "v"
     event["multiValueHeaders"][name] = ["v", "w"]
@@ -94,7 +94,7 @@ def test_a_header_s_name_of_any_form_does_no_harm(api: Api, handler: Handler, na
     ],
 )
 @pytest.mark.promise(9)
-def test_parts_that_are_missing_or_of_another_type_do_no_harm(
+def test_missing_or_mistyped_event_fields_get_an_answer(
     api: Api, handler: Handler, changes: dict[str, Any]
 ) -> None:
     response = handler(listing(api, **changes))
@@ -104,14 +104,14 @@ def test_parts_that_are_missing_or_of_another_type_do_no_harm(
 
 @pytest.mark.parametrize("event", [None, [], "text", 7, {}, {"headers": 7}, {"Records": [{"body": "x"}]}])
 @pytest.mark.promise(9)
-def test_what_is_no_event_of_a_gateway_is_not_found(handler: Handler, event: object) -> None:
+def test_an_event_that_is_not_from_the_gateway_is_404(handler: Handler, event: object) -> None:
     response = handler(event)
     assert (response["statusCode"], checked(response)["error"]["code"]) == (404, "NOT_FOUND")
 
 
 @pytest.mark.parametrize("failure", [RuntimeError("canary"), UnicodeError("canary"), KeyError("canary")])
 @pytest.mark.promise(9, 11)
-def test_a_crash_outside_of_the_app_is_a_500_in_the_one_shape(failure: Exception) -> None:
+def test_a_crash_outside_the_app_is_a_500_in_the_error_shape(failure: Exception) -> None:
     def crashing(event: Any, context: Any) -> dict[str, Any]:
         raise failure
 

@@ -63,7 +63,7 @@ def of_others(caplog: pytest.LogCaptureFixture) -> str:
     return "".join(r.getMessage() for r in caplog.records if not r.name.startswith(logs.ROOT))
 
 
-def test_each_request_has_one_access_line_with_what_it_was_about(api: Api, log: Log) -> None:
+def test_each_request_has_one_access_line_with_its_event(api: Api, log: Log) -> None:
     event_id = api.add(source="shop", headers=[("X-Request-ID", "first")])
     api.get(f"/v1/events/{event_id}", headers=[("X-Request-ID", "second")])
     api.inbox(source="shop", limit=7)
@@ -93,7 +93,7 @@ def test_a_bound_keys_inbox_is_logged_with_its_source(local_api: Api, log: Log) 
     assert log.lines("request")[-1]["source"] == "a"
 
 
-def test_refused_requests_have_an_access_line_too(each_door: Api, log: Log) -> None:
+def test_rejected_requests_have_an_access_line(each_door: Api, log: Log) -> None:
     for path in ("/nowhere", "/v1/inbox"):
         each_door.get(path, key=None)
     each_door.call("PUT", "/v1/inbox")

@@ -104,7 +104,7 @@ def test_paging_gives_every_matching_pending_event_once_in_order(
 @pytest.mark.promise(9)
 @moderate
 @given(body=st.binary(max_size=200) | VALUES.map(lambda value: json.dumps(value).encode()))
-def test_no_body_makes_anything_but_an_answer_of_the_contract(local_api: Api, body: bytes) -> None:
+def test_any_body_gets_an_answer_of_the_contract(local_api: Api, body: bytes) -> None:
     answer = local_api.post("/v1/events", body=body, headers=[("Content-Type", "application/json")])
     assert answer.refusal == (400, "VALIDATION_ERROR")
 
@@ -120,9 +120,7 @@ def test_no_body_makes_anything_but_an_answer_of_the_contract(local_api: Api, bo
         max_size=4,
     )
 )
-def test_no_query_makes_anything_but_an_answer_of_the_contract(
-    local_api: Api, values: list[tuple[str, str]]
-) -> None:
+def test_any_query_gets_an_answer_of_the_contract(local_api: Api, values: list[tuple[str, str]]) -> None:
     raw = "&".join(f"{name}={value}" for name, value in values)
     assert local_api.get("/v1/inbox", query=raw).status in {200, 400}
     assert local_api.get("/v1/inbox", query=dict(values)).status in {200, 400}

@@ -98,7 +98,7 @@ def test_a_uuid_of_any_version_is_well_formed_and_simply_not_there(api: Api) -> 
 
 
 @pytest.mark.parametrize("event_id", NO_UUIDS)
-def test_an_id_that_is_no_uuid_is_unprocessable(each_door: Api, event_id: str) -> None:
+def test_an_id_that_is_not_a_uuid_is_unprocessable(each_door: Api, event_id: str) -> None:
     for method, action in (("GET", ""), ("POST", "/ack"), ("DELETE", "")):
         answer = each_door.call(method, f"/v1/events/{event_id}{action}")
         assert answer.refusal == (422, "VALIDATION_ERROR")

@@ -32,7 +32,7 @@ def test_a_bound_key_that_may_not_ingest_leaves_no_idempotency_key_behind(api: A
 
 
 @pytest.mark.promise(7)
-def test_the_inbox_of_a_bound_key_is_its_sources_without_asking(api: Api, bound: str) -> None:
+def test_the_inbox_of_a_bound_key_lists_its_source_without_a_filter(api: Api, bound: str) -> None:
     own = [api.add(source=source) for source in ("a", "b", "a", "c", "a")][::2]
     assert [event["event_id"] for event in api.walk(bound, limit=1)] == own
     assert [event["event_id"] for event in api.walk(bound, limit=2, source="a")] == own
@@ -49,7 +49,7 @@ def test_an_explicit_filter_for_another_source_is_forbidden(api: Api, bound: str
 
 
 @pytest.mark.promise(7)
-def test_anothers_event_is_answered_as_one_that_is_not_there(api: Api, bound: str) -> None:
+def test_an_event_of_another_source_is_answered_as_missing(api: Api, bound: str) -> None:
     same = [("X-Request-ID", "same")]
     anothers = api.add(source="b")
     absent = anothers[:-12] + "0" * 12
@@ -62,14 +62,14 @@ def test_anothers_event_is_answered_as_one_that_is_not_there(api: Api, bound: st
 
 
 @pytest.mark.promise(7)
-def test_anothers_acknowledged_event_is_not_a_conflict(api: Api, bound: str) -> None:
+def test_an_acknowledged_event_of_another_source_is_answered_as_missing(api: Api, bound: str) -> None:
     anothers = api.add(source="b")
     assert api.post(f"/v1/events/{anothers}/ack").status == 200
     assert api.post(f"/v1/events/{anothers}/ack", key=bound).refusal == (404, "NOT_FOUND")
 
 
 @pytest.mark.promise(7)
-def test_deleting_anothers_event_answers_200_and_deletes_nothing(api: Api, bound: str) -> None:
+def test_deleting_an_event_of_another_source_answers_200_and_deletes_nothing(api: Api, bound: str) -> None:
     anothers = api.add({"keep": "me"}, source="b")
     answer = api.delete(f"/v1/events/{anothers}", key=bound)
     assert answer.status == 200

@@ -76,19 +76,19 @@ def imports_of(tree: ast.Module) -> Iterator[str]:
             yield node.module or ""
 
 
-def test_there_are_modules_to_look_at() -> None:
+def test_modules_are_found() -> None:
     assert {"main.py", "settings.py", "core/ids.py", "cli/config.py"} <= {name_of(path) for path in MODULES}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_every_module_says_why_it_is_as_it_is(path: Path) -> None:
+def test_every_module_has_a_docstring(path: Path) -> None:
     docstring = ast.get_docstring(tree_of(path))
     assert docstring
     assert len(docstring.split()) >= 5
 
 
 @pytest.mark.parametrize("path", PACKAGES, ids=name_of)
-def test_a_package_itself_is_empty(path: Path) -> None:
+def test_init_files_are_empty(path: Path) -> None:
     assert path.read_bytes() == b""
 
 
@@ -141,7 +141,7 @@ finally:
     assert commands == {"triggers_api.cli.commands.keys"}
 
 
-def test_the_version_waits_for_neither_the_service_nor_rich() -> None:
+def test_version_imports_neither_the_service_nor_rich() -> None:
     imported, printed = imported_by_command("--version")
     assert printed == f"triggers {VERSION}\n"
     assert not roots(imported) & {*SERVICE, "rich"}
@@ -157,7 +157,7 @@ def test_the_lambda_imports_neither_the_commands_nor_the_other_store() -> None:
     assert not [name for name in imported if name.startswith(unwanted)]
 
 
-def test_the_garbage_collector_works_and_leaves_what_was_imported_alone() -> None:
+def test_the_garbage_collector_runs_and_skips_imported_objects() -> None:
     done = run("-c", "import gc, triggers_api.main; print(gc.isenabled(), gc.get_freeze_count())")
     enabled, frozen = done.stdout.split()
     assert enabled == "True"

@@ -54,7 +54,7 @@ def test_the_drawn_tree_is_the_tree() -> None:
 
 
 @pytest.mark.parametrize("found", CLASSES)
-def test_every_error_says_what_it_is(found: type[TriggersError]) -> None:
+def test_every_error_has_a_docstring(found: type[TriggersError]) -> None:
     assert re.fullmatch(r"[A-Z]+(_[A-Z]+)*", found.code)
     assert isinstance(found.kind, Kind)
     assert found.__doc__
@@ -96,7 +96,7 @@ def test_an_error_is_answered_in_the_one_shape(found: type[TriggersError]) -> No
 
 
 @pytest.mark.parametrize("found", HIDDEN)
-def test_what_is_not_the_clients_doing_is_not_told_to_it(found: type[TriggersError]) -> None:
+def test_an_internal_error_hides_its_cause_from_the_client(found: type[TriggersError]) -> None:
     response = error_response(make(found), "request-1")
     assert json.loads(bytes(response.body)) == {
         "error": {
@@ -109,7 +109,7 @@ def test_what_is_not_the_clients_doing_is_not_told_to_it(found: type[TriggersErr
 
 
 @pytest.mark.parametrize("found", CLASSES)
-def test_only_who_may_try_again_is_told_when(found: type[TriggersError]) -> None:
+def test_only_a_503_has_a_retry_after(found: type[TriggersError]) -> None:
     response = error_response(make(found), "r")
     assert ("retry-after" in response.headers) == (response.status_code == 503)
     assert int(response.headers.get("retry-after", 1)) > 0
@@ -122,7 +122,7 @@ def test_a_401_names_its_scheme_and_a_405_its_methods(found: type[TriggersError]
     assert response.headers.get("allow") == ("GET" if response.status_code == 405 else None)
 
 
-def test_an_error_carries_what_a_person_and_a_program_need() -> None:
+def test_an_error_has_message_reason_hint_and_details() -> None:
     error = errors.NotFoundError("gone", reason="deleted", hint="look elsewhere", details={"a": 1})
     assert str(error) == error.message == "gone"
     assert (error.reason, error.hint, error.details) == ("deleted", "look elsewhere", {"a": 1})

@@ -108,7 +108,9 @@ def test_a_bound_key_lists_its_own_events_with_and_without_a_filter(inbox: Inbox
     assert len(page(inbox).events) == 3
 
 
-def test_anothers_event_does_not_exist_for_a_bound_key(inbox: Inbox, store: MemoryEventStore) -> None:
+def test_an_event_of_another_source_does_not_exist_for_a_bound_key(
+    inbox: Inbox, store: MemoryEventStore
+) -> None:
     event_id = ingest(inbox, source="depot").event_id
     with pytest.raises(NotFoundError) as hidden:
         inbox.get(SHOP, event_id)
@@ -134,7 +136,7 @@ def test_a_bound_key_gets_acknowledges_and_deletes_its_own_event(inbox: Inbox, c
         inbox.get(DEPOT, event_id)
 
 
-def test_an_event_is_gone_when_its_time_is_over(inbox: Inbox, clock: FakeClock) -> None:
+def test_an_expired_event_is_gone(inbox: Inbox, clock: FakeClock) -> None:
     event_id = ingest(inbox).event_id
     clock.advance(days=7, seconds=-1)
     assert ids_of(page(inbox)) == [inbox.get(ANY, event_id).event_id]
@@ -218,7 +220,7 @@ def test_a_request_is_the_same_whatever_the_order_of_names_and_the_place_of_the_
     ],
     ids=str,
 )
-def test_a_request_that_differs_anywhere_is_another(
+def test_any_difference_makes_it_another_request(
     inbox: Inbox, store: MemoryEventStore, other: dict[str, Any]
 ) -> None:
     assert claim_of(store, inbox, **other).fingerprint != claim_of(store, inbox).fingerprint

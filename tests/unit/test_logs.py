@@ -132,9 +132,7 @@ def test_a_text_line_without_fields_ends_after_its_message(capsys: Capture) -> N
         ("status=200 level=INFO", '"status=200 level=INFO"'),
     ],
 )
-def test_a_text_line_quotes_what_could_be_taken_for_something_else(
-    capsys: Capture, value: str, written: str
-) -> None:
+def test_a_text_line_quotes_ambiguous_values(capsys: Capture, value: str, written: str) -> None:
     logs.configure("INFO", in_lambda=False)
     log(source=value, status=1)
     assert capsys.readouterr().err.endswith(f" INFO    request source={written} status=1\n")
@@ -177,7 +175,7 @@ def test_a_group_of_exceptions_is_not_quoted(capsys: Capture, in_lambda: bool) -
     assert CANARY not in captured.out + captured.err
 
 
-def test_exceptions_that_cause_each_other_end(capsys: Capture) -> None:
+def test_a_cycle_of_causes_is_logged_once(capsys: Capture) -> None:
     logs.configure("INFO", in_lambda=True)
     one, other = ValueError("one"), TypeError("other")
     one.__cause__, other.__cause__ = other, one
@@ -214,7 +212,7 @@ def test_outside_a_request_a_line_carries_no_id(
     assert "request_id" not in json_lines(capsys)[0]
 
 
-def test_what_is_below_the_level_is_not_logged(capsys: Capture) -> None:
+def test_lines_below_the_level_are_not_logged(capsys: Capture) -> None:
     logs.configure("WARNING", in_lambda=True)
     log()
     logger.warning("seen")
@@ -229,7 +227,7 @@ def test_the_libraries_are_not_logged_at_debug(capsys: Capture) -> None:
     assert [line["message"] for line in json_lines(capsys)] == ["seen"]
 
 
-def test_to_configure_twice_does_not_write_twice(capsys: Capture) -> None:
+def test_configuring_twice_writes_each_line_once(capsys: Capture) -> None:
     logs.configure("INFO", in_lambda=True)
     logs.configure("INFO", in_lambda=True)
     log()

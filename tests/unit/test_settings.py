@@ -127,7 +127,7 @@ def test_without_a_folder_the_data_is_where_the_platform_keeps_a_users_data() ->
     assert "triggers-api" in folder.parts
 
 
-def test_the_folder_that_is_set_is_the_folder() -> None:
+def test_the_data_folder_is_used_if_it_is_set() -> None:
     assert Settings.from_environment({"TRIGGERS_DATA_DIR": "/srv/inbox"}).sqlite_folder == Path("/srv/inbox")
 
 
@@ -154,7 +154,7 @@ def test_the_documented_variables_are_those_that_are_read() -> None:
     assert spy.looked_for == {"AWS_LAMBDA_FUNCTION_NAME"}  # Lambda's own mark: not a setting
 
 
-def test_an_empty_variable_is_one_that_is_not_set() -> None:
+def test_an_empty_variable_counts_as_unset() -> None:
     assert Settings.from_environment(dict.fromkeys(documented(), "")) == Settings.from_environment({})
 
 
@@ -188,7 +188,7 @@ def test_every_variable_is_taken() -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name in WRONG for value in WRONG[name]])
-def test_a_wrong_value_is_refused_by_the_variables_name(name: str, value: str) -> None:
+def test_a_wrong_value_is_rejected_with_the_name_of_the_variable(name: str, value: str) -> None:
     error = refused({**TABLES, name: value})
     assert error.message.startswith(f"{name} must be ")
     assert name in error.hint
@@ -220,7 +220,7 @@ def test_the_users_own_folder_may_be_written_with_a_tilde() -> None:
 
 
 @pytest.mark.parametrize("environment", [{"AUTH_MODE": "aws"}, {"DYNAMODB_TABLE_KEYS": "keys"}])
-def test_the_events_table_must_be_named_where_it_is_needed(environment: dict[str, str]) -> None:
+def test_the_events_table_is_required_if_keys_are_looked_up(environment: dict[str, str]) -> None:
     error = refused(environment)
     assert error.message == "DYNAMODB_TABLE_EVENTS is not set."
     assert next(iter(environment)) in error.reason

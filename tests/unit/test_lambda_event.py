@@ -65,7 +65,7 @@ events = st.fixed_dictionaries({}, optional=dict.fromkeys(" ".join(PARTS).split(
 
 @pytest.mark.promise(9)
 @given(anything | events)
-def test_mangum_takes_whatever_comes(event: Any) -> None:
+def test_mangum_accepts_any_normalised_event(event: Any) -> None:
     app = arrived(event)
     assert app.scope["type"] == "http"
     assert app.scope["query_string"].isascii()
@@ -89,7 +89,7 @@ def test_mangum_takes_whatever_comes(event: Any) -> None:
         {"multiValueQueryStringParameters": {"a": None, "b": [None]}, "pathParameters": {"proxy": None}},
     ],
 )
-def test_what_is_no_event_arrives_as_a_request_for_the_root(event: Any) -> None:
+def test_an_event_of_another_form_arrives_as_a_request_for_the_root(event: Any) -> None:
     app = arrived(event)
     assert (app.scope["method"], app.scope["path"], app.body) == ("GET", "/", b"")
 
@@ -116,7 +116,7 @@ def test_a_real_event_arrives_whole() -> None:
     assert app.body == '{"é":"😀"}'.encode()
 
 
-def test_headers_and_queries_of_one_value_each_will_do() -> None:
+def test_single_value_headers_and_queries_are_accepted() -> None:
     app = arrived({"headers": {"X-Request-ID": "r-1"}, "queryStringParameters": {"limit": "5"}})
     assert app.headers == {b"x-request-id": b"r-1"}
     assert app.query == [(b"limit", b"5")]
@@ -134,7 +134,7 @@ def test_headers_and_queries_of_one_value_each_will_do() -> None:
         ("/v1/events/a%20b", "v1/events/a%20b", "/v1/events/a b"),
     ],
 )
-def test_the_base_path_of_a_custom_domain_is_taken_off(path: str, proxy: str | None, expected: str) -> None:
+def test_the_base_path_of_a_custom_domain_is_removed(path: str, proxy: str | None, expected: str) -> None:
     assert arrived({"path": path, "pathParameters": {"proxy": proxy}}).scope["path"] == expected
 
 
@@ -178,7 +178,7 @@ def test_a_repeated_idempotency_key_arrives_empty_and_is_not_joined_into_one() -
     assert app.headers == {b"idempotency-key": b""}
 
 
-def test_a_header_of_many_values_goes_before_its_short_form() -> None:
+def test_a_multi_value_header_takes_precedence() -> None:
     app = arrived({"headers": {"x-api-key": "two"}, "multiValueHeaders": {"X-API-Key": ["one", "two"]}})
     assert app.headers == {b"x-api-key": b"one, two"}
 
@@ -229,7 +229,7 @@ def broken(event: Any, context: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("event", [None, {}, {"path": f"/{CANARY}"}, [CANARY]])
 @pytest.mark.promise(9, 11)
-def test_a_handler_that_raises_is_answered_for_in_the_shape_of_every_error(event: Any) -> None:
+def test_a_handler_that_raises_is_answered_in_the_error_shape(event: Any) -> None:
     answer = guard(broken, cors_allow_origin="https://example.com")(event, None)
     request_id = answer["headers"]["x-request-id"]
     assert (answer["statusCode"], answer["isBase64Encoded"]) == (500, False)
@@ -260,14 +260,14 @@ def test_a_failure_is_logged_under_the_request_id_that_the_client_gets(
     assert record.__dict__["fields"]["request_id"] == "the-clients-own"
 
 
-def test_a_failure_is_logged_under_lambda_s_own_id_too(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failure_is_logged_with_the_lambda_request_id(caplog: pytest.LogCaptureFixture) -> None:
     guard(broken, cors_allow_origin="*")({"path": "/"}, SimpleNamespace(aws_request_id="lambda-s"))
     (record,) = caplog.records
     assert record.__dict__["fields"]["lambda_request_id"] == "lambda-s"
 
 
 @pytest.mark.parametrize("name", ["\ud800", "é", "a b", "a:b", "a\r\nb", ""])
-def test_a_header_name_that_http_does_not_know_is_dropped(name: str) -> None:
+def test_an_invalid_header_name_is_dropped(name: str) -> None:
     headers = {name: "x", "X-API-Key": "y"}
     assert normalised({"headers": headers})["multiValueHeaders"] == {"x-api-key": ["y"]}
 
@@ -277,7 +277,7 @@ def test_each_failure_has_a_request_id_of_its_own() -> None:
     assert len({handler({}, None)["headers"]["x-request-id"] for _ in range(10)}) == 10
 
 
-def test_a_handler_that_answers_is_left_alone() -> None:
+def test_the_answer_of_a_handler_is_returned_unchanged() -> None:
     context, seen = object(), list[Any]()
 
     def handler(event: Any, given: Any) -> dict[str, Any]:
