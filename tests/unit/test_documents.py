@@ -132,7 +132,7 @@ def test_readme_lists_error_codes_of_the_gateway() -> None:
 
 def test_readme_names_every_variable_of_the_commands() -> None:
     missing = set(re.findall(r"TRIGGERS_[A-Z_]+", SOURCES)) - set(re.findall(r"TRIGGERS_[A-Z_]+", README))
-    assert not missing, f'Name these variables in "Where a setting comes from" in README.md: {missing}'
+    assert not missing, f"Name these variables under Settings in README.md: {missing}"
 
 
 @pytest.mark.parametrize("name", ["deploy", "smoke"])

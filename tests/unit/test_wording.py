@@ -31,7 +31,7 @@ INSTEAD_OF = {
     r"begins?|began|begun|beginning": "start",
 }
 """Each pattern of words, in lower case or with a capital, and what to write."""
-WHERE_IN_CODE, WHERE_IN_DOCUMENTS = 60, 3
+WHERE_IN_CODE, WHERE_IN_DOCUMENTS = 60, 0
 """How often `where` may be used, apart from SQL's `WHERE`. Only lower these numbers."""
 
 TEXTS = {
