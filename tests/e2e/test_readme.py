@@ -10,6 +10,7 @@ from tests.support import dev_server
 from tests.support.documents import PRELUDE, ROOT, fences, rows
 
 TOUR = "A two-minute tour"
+HEAD = "| call |"
 TOUR_URL = "http://127.0.0.1:8000"
 EVENT_ID = r"""sed 's/.*"event_id":"\([^"]*\)".*/\1/'"""
 VARYING = {
@@ -42,19 +43,24 @@ def test_tour_prints_what_the_readme_shows(tmp_path: Path) -> None:
 
 
 def test_curl_line_of_every_endpoint_works(tmp_path: Path) -> None:
-    typed = []
-    for call, _, cell in rows("README.md", "| call |"):
-        curl = cell.strip("`")
-        creates = call.startswith("`POST") and "$EVENT" not in curl
-        typed.append(f"EVENT=$({curl} | {EVENT_ID})" if creates else curl)
+    curls = {
+        re.split(r"[?`]", call.lstrip("`"))[0]: cell.strip("`") for call, _, cell in rows("README.md", HEAD)
+    }
+    script = PRELUDE
+    for call, curl in curls.items():
+        script += f"echo '== {call}'\n"
+        script += f'ANSWER=$({curl}); echo "$ANSWER"\n'
+        if call == "POST /v1/events":
+            script += f'EVENT=$(echo "$ANSWER" | {EVENT_ID})\n'
     with dev_server.running(*dev_server.on_folder(tmp_path)) as server:
-        variables = f"URL={server.url}\nKEY='X-API-Key: test-api-key-12345'\n"
-        printed = run(PRELUDE + variables + "\n".join(typed))
-    answers: list[dict[str, Any]] = [json.loads(line) for line in printed.splitlines() if line[:1] == "{"]
-    health, event, inbox, acknowledged, deleted, _preflight = answers
-    assert health["status"] == "healthy"
-    assert [one["event_id"] for one in inbox["events"]] == [event["event_id"]]
-    assert (acknowledged["status"], deleted["event_id"]) == ("acknowledged", event["event_id"])
+        printed = run(f"URL={server.url}\nKEY='X-API-Key: test-api-key-12345'\n{script}")
+    bodies = dict(block.split("\n", 1) for block in printed.removeprefix("== ").split("\n== "))
+    assert bodies.keys() == curls.keys()
+    answers: dict[str, Any] = {call: json.loads(body) for call, body in bodies.items() if call != "OPTIONS"}
+    event_id = answers["POST /v1/events"]["event_id"]
+    assert [event["event_id"] for event in answers["GET /v1/inbox"]["events"]] == [event_id]
+    assert answers["POST /v1/events/{event_id}/ack"]["status"] == "acknowledged"
+    assert answers["DELETE /v1/events/{event_id}"]["event_id"] == event_id
 
 
 def test_ci_runs_the_test_command() -> None:
