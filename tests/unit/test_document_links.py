@@ -1,6 +1,7 @@
 """Links, anchors and file names in the documents lead somewhere, and each document lists its sections."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,13 @@ def test_document_lists_its_sections_at_the_top(name: str) -> None:
     contents = DOCUMENTS[name].partition("\n## ")[0]
     missing = [title for title in headings(DOCUMENTS[name], "##") if f"(#{anchor(title)})" not in contents]
     assert missing == [], f"Add these sections to the contents list of {name}"
+
+
+def test_sdist_includes_every_document() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    included = tuple(project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"])
+    missing = [name for name in DOCUMENTS if not f"/{name}".startswith(included)]
+    assert missing == [], "Add these to the sdist's include list in pyproject.toml"
 
 
 def test_every_part_of_the_guide_is_linked_from_its_entry() -> None:
