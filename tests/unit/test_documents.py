@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 import typer
-from typer.testing import CliRunner
 
 from tests.recordings import PICTURES
-from tests.support import template
+from tests.support import contract, template
 from tests.support.documents import DOCUMENTS, ROOT, recorded, rows, without_recordings
 from triggers_api import settings
 from triggers_api.api.errors import HTTP_STATUS
@@ -32,11 +31,11 @@ OPTIONS_OF_TYPER = {"--help", "--install-completion", "--show-completion"}
 
 def leaf_commands(command: Any, words: str) -> Iterator[tuple[str, Any]]:
     """Yield each command that can be run, with the words that run it."""
-    subcommands = getattr(command, "commands", {})
-    for name, subcommand in subcommands.items():
-        yield from leaf_commands(subcommand, f"{words} {name}")
-    if not subcommands:
+    if not hasattr(command, "list_commands"):
         yield words, command
+        return
+    for name in command.list_commands(None):
+        yield from leaf_commands(command.get_command(None, name), f"{words} {name}")
 
 
 def error_classes(error: type[TriggersError]) -> Iterator[type[TriggersError]]:
@@ -49,10 +48,8 @@ def class_name(error: type[TriggersError]) -> str:
     return error.__name__
 
 
-APP = make_app()
-COMMANDS = dict(leaf_commands(typer.main.get_command(APP), "triggers"))
-OPENAPI = json.loads(CliRunner().invoke(APP, ["openapi"]).stdout)
-ENDPOINTS = [f"{method.upper()} {path}" for path, methods in OPENAPI["paths"].items() for method in methods]
+COMMANDS = dict(leaf_commands(typer.main.get_command(make_app()), "triggers"))
+ENDPOINTS = [f"{method} {path}" for method, path in contract.ENDPOINTS]
 COMMAND_ERRORS = sorted(set(error_classes(OperatorError)), key=class_name)
 API_ERRORS = sorted(set(error_classes(TriggersError)) - set(COMMAND_ERRORS), key=class_name)
 PARAMETERS = {name: one.default for name, one in Template.load().parameters.items() if name != "Stage"}
