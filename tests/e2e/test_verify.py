@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.recordings import GUIDE, recorded
-from tests.support.rehearsal import CHECKOUT, Rehearsal, error_of, said, traces
+from tests.support.documents import OPERATING, REFERENCE, recorded
+from tests.support.rehearsal import Rehearsal, error_of, said, traces
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -364,7 +364,7 @@ def test_a_fresh_deployment_passes_every_check(stage: Stage) -> None:
     assert f"All {len(rows)} checks passed." in done.stderr
     assert done.stderr.startswith("Verify: account 000000000000")
     in_the_guide = re.findall(
-        r"^ (\w.*?) {2,}ok +\d+$", recorded(GUIDE.read_text(encoding="utf-8"), "verify"), re.MULTILINE
+        r"^ (\w.*?) {2,}ok +\d+$", recorded(OPERATING.read_text(encoding="utf-8"), "verify"), re.MULTILINE
     )
     assert [row.split("\t")[0] for row in rows] == in_the_guide
 
@@ -428,8 +428,8 @@ def test_a_stage_with_other_parameters_is_held_to_them(stage: Stage) -> None:
 
 
 def test_a_user_who_may_read_what_the_guide_says_sees_it_all(stage: Stage) -> None:
-    guide = (CHECKOUT / "DEPLOYMENT.md").read_text(encoding="utf-8")
-    assert [one for one in READS if f"`{one}`" not in guide] == []
+    permissions = REFERENCE.read_text(encoding="utf-8").partition("\n## Permissions\n")[2]
+    assert [one for one in READS if f"`{one}`" not in permissions] == []
     reader = stage.rehearsal.emulator.user(
         "reader", {"Effect": "Allow", "Action": list(READS), "Resource": "*"}
     )

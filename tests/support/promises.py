@@ -32,7 +32,7 @@ INVARIANTS = {
     11: "No key and no payload in a log or an error, no key in a table",
     12: "In doubt about a key: 503, never entry",
 }
-"""What holds, always. The numbers are those of DEPLOYMENT.md, "What is promised"."""
+"""What holds, always. The numbers are those of deploy/guide/promises.md."""
 
 settings.register_profile(
     "first-failure",

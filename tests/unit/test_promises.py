@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.documents import PROMISES
 from tests.support.promises import INVARIANTS
 from tests.support.rehearsal import CHECKOUT
 
@@ -144,8 +145,8 @@ def test_the_long_form_tries_more_examples(tmp_path: Path) -> None:
 
 
 def test_the_guide_names_for_each_promise_tests_that_are_marked_with_it() -> None:
-    guide = (CHECKOUT / "DEPLOYMENT.md").read_text(encoding="utf-8")
-    section = guide.partition("## What is promised")[2].partition("\n## ")[0]
+    page = PROMISES.read_text(encoding="utf-8")
+    section = page.partition("## What is promised")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (\d+) \| (.+?) \| (.+) \|$", section, re.MULTILINE)
     assert [int(number) for number, _, _ in rows] == list(INVARIANTS)
     for number, _, tests in rows:
