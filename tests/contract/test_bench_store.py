@@ -9,7 +9,7 @@ from tests.bench.backlogs import fill_dynamodb, fill_sqlite
 from tests.bench.tls import in_front_of, make_certificate, trust
 from tests.bench.wire import Call, listening
 from tests.conftest import REGION, Tables
-from triggers_api.core.events import EventStore, PendingQuery
+from triggers_api.core.paging import PendingQuery
 from triggers_api.store.dynamodb.client import DynamoDB
 from triggers_api.store.dynamodb.events import DynamoEventStore
 from triggers_api.store.sqlite.database import Database
@@ -62,7 +62,7 @@ def test_a_backlog_is_listed_as_if_it_had_been_ingested(
     request: pytest.FixtureRequest, kind: str, tmp_path: Path
 ) -> None:
     told: list[float] = []
-    store: EventStore
+    store: SqliteEventStore | DynamoEventStore
     if kind == "sqlite":
         database = Database(tmp_path)
         database.open()

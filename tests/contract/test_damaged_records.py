@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from tests.conftest import REGION, Stores, Tables
-from tests.contract.test_event_store import NOW, ack, add, claim, event, page
+from tests.contract.test_event_store import NOW, ack, add, add_one, claim, event, page
 from triggers_api.errors import CorruptRecordError, StoreUnavailableError
 from triggers_api.store.sqlite.database import FILE_NAME
 
@@ -97,11 +97,11 @@ def test_a_damaged_idempotency_record_is_never_an_answer(
     dynamodb_stores: Stores, tables: Tables, client: Any, attributes: dict[str, Any]
 ) -> None:
     first, again = event(), event()
-    dynamodb_stores.events.add(first, claim(first), now=NOW)
+    add_one(dynamodb_stores.events, first, claim(first))
     key = {"event_id": {"S": f"idempotency#{claim(first).name}"}, "created_at": {"S": "idempotency"}}
     damage_item(client, tables.events, key, attributes)
     with pytest.raises(CorruptRecordError):
-        dynamodb_stores.events.add(again, claim(again), now=NOW)
+        add_one(dynamodb_stores.events, again, claim(again))
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ import boto3
 import pytest
 
 from tests.conftest import REGION, Stores, Tables
-from tests.contract.test_event_store import NOW, ack, add, claim, event, page, walk
+from tests.contract.test_event_store import NOW, ack, add, add_one, claim, event, page, walk
 from tests.support.faulty_proxy import FaultyProxy
-from triggers_api.core.events import EventStore, PendingQuery
+from triggers_api.core.paging import PendingQuery
+from triggers_api.core.ports import EventStore
 from triggers_api.store.dynamodb.events import MAX_READS_PER_PAGE
 from triggers_api.store.dynamodb.items import item_of
 
@@ -17,7 +18,7 @@ from triggers_api.store.dynamodb.items import item_of
 def test_every_operation_is_one_call(proxied: EventStore, proxy: FaultyProxy) -> None:
     added = add(proxied)
     claimed = event()
-    proxied.add(claimed, claim(claimed), now=NOW)
+    add_one(proxied, claimed, claim(claimed))
     proxied.get(added.event_id, NOW)
     ack(proxied, added.event_id)
     proxied.delete(added.event_id, source=None)
@@ -96,7 +97,7 @@ def units_of(tables: Tables, payload: str) -> float:
 def test_an_item_is_as_the_requirements_say(proxied: EventStore, tables: Tables) -> None:
     small, large = add(proxied), add(proxied, payload='{"text":"' + "word " * 1000 + '"}')
     claimed = event()
-    proxied.add(claimed, claim(claimed), now=NOW)
+    add_one(proxied, claimed, claim(claimed))
     dynamodb = boto3.client("dynamodb", endpoint_url=tables.endpoint_url, region_name=REGION)
     items = {item["event_id"]["S"]: item for item in dynamodb.scan(TableName=tables.events)["Items"]}
     assert items[small.event_id] == {

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.contract.test_event_store import LATER, NOW, ack, add, claim, event, page
+from tests.contract.test_event_store import LATER, NOW, ack, add, add_one, claim, event, page
 from tests.support.faulty_proxy import FALSE_REPLIES, Fault, FaultyProxy
 from triggers_api.core import deadline
-from triggers_api.core.events import EventStore, PendingQuery
+from triggers_api.core.paging import PendingQuery
+from triggers_api.core.ports import EventStore
 from triggers_api.errors import DeadlineExceededError, StoreUnavailableError
 
 
@@ -96,8 +97,8 @@ def test_what_is_not_dynamodbs_own_reply_is_not_taken_for_an_answer(
     made = event()
     proxy.plan(forever=fault)
     for call in (
-        lambda: proxied.add(made, None, now=NOW),
-        lambda: proxied.add(made, claim(made), now=NOW),
+        lambda: add_one(proxied, made),
+        lambda: add_one(proxied, made, claim(made)),
         lambda: proxied.get(made.event_id, NOW),
         lambda: page(proxied),
         lambda: ack(proxied, made.event_id),

@@ -8,9 +8,12 @@ from threading import Barrier
 import pytest
 
 from tests.conftest import Stores
-from triggers_api.core.events import Event, EventStore, IdempotencyClaim, Page, PendingQuery
+from triggers_api.core.events import Event
+from triggers_api.core.idempotency import IdempotencyClaim
 from triggers_api.core.ids import EventIds, created_at
-from triggers_api.errors import ConflictError, IdempotencyKeyReusedError, NotFoundError
+from triggers_api.core.paging import Page, PendingQuery
+from triggers_api.core.ports import EventStore, NewEvent
+from triggers_api.errors import ConflictError, IdempotencyKeyReusedError, NotFoundError, TriggersError
 
 NOW = 1_800_000_000
 LATER = NOW + 7 * 86400
@@ -33,9 +36,18 @@ def claim(of: Event, *, name: str = "key", fingerprint: str = "request") -> Idem
 
 
 def add(store: EventStore, **fields: str | int) -> Event:
-    made = event(**fields)  # type: ignore[arg-type]  # the fields of `event`, passed on
-    assert store.add(made, None, now=NOW) == made.event_id
-    return made
+    """Add a new event and return it. `fields` are those of `event`."""
+    new = event(**fields)  # type: ignore[arg-type]  # the fields of `event`, passed on
+    assert add_one(store, new) == new.event_id
+    return new
+
+
+def add_one(store: EventStore, new: Event, claim: IdempotencyClaim | None = None, *, now: int = NOW) -> str:
+    """Add one event. Return the id that is stored, or raise the outcome's error."""
+    (outcome,) = store.add([NewEvent(new, claim)], now=now)
+    if isinstance(outcome, TriggersError):
+        raise outcome
+    return outcome
 
 
 def ack(
@@ -221,33 +233,34 @@ def test_another_sources_event_is_neither_acknowledged_nor_deleted(store: EventS
 @pytest.mark.promise(2)
 def test_the_same_claim_gives_the_first_answer_and_adds_nothing(store: EventStore) -> None:
     first, again = event(), event()
-    assert store.add(first, claim(first), now=NOW) == first.event_id
-    assert store.add(again, claim(again), now=NOW) == first.event_id
+    assert add_one(store, first, claim(first)) == first.event_id
+    assert add_one(store, again, claim(again)) == first.event_id
     assert page(store).events == (first,)
 
 
 @pytest.mark.promise(2, 4)
 def test_a_claim_by_another_request_is_refused_and_adds_nothing(store: EventStore) -> None:
     first, other = event(), event()
-    store.add(first, claim(first), now=NOW)
+    add_one(store, first, claim(first))
     with pytest.raises(IdempotencyKeyReusedError):
-        store.add(other, claim(other, fingerprint="another"), now=NOW)
+        add_one(store, other, claim(other, fingerprint="another"))
     assert page(store).events == (first,)
 
 
 def test_an_expired_claim_counts_as_none(store: EventStore) -> None:
     first, second = event(), event()
-    store.add(first, claim(first), now=NOW)
+    add_one(store, first, claim(first))
     then = NOW + 86400
-    assert store.add(second, replace(claim(second), expires_at=then + 86400), now=then) == second.event_id
+    renewed = replace(claim(second), expires_at=then + 86400)
+    assert add_one(store, second, renewed, now=then) == second.event_id
     assert page(store, now=then).events == (first, second)
 
 
 def test_a_claim_outlives_its_event(store: EventStore) -> None:
     first, again = event(), event()
-    store.add(first, claim(first), now=NOW)
+    add_one(store, first, claim(first))
     store.delete(first.event_id, source=None)
-    assert store.add(again, claim(again), now=NOW) == first.event_id
+    assert add_one(store, again, claim(again)) == first.event_id
     assert page(store).events == ()
 
 
@@ -276,7 +289,7 @@ def test_of_sixteen_acknowledgements_at_once_one_wins(store: EventStore) -> None
 @pytest.mark.promise(2)
 def test_of_sixteen_adds_with_one_claim_at_once_one_adds(store: EventStore) -> None:
     events = [event() for _ in range(16)]
-    outcomes = _race([lambda e=e: store.add(e, claim(e), now=NOW) for e in events])  # type: ignore[misc]  # mypy cannot type a lambda's default
+    outcomes = _race([lambda e=e: add_one(store, e, claim(e)) for e in events])  # type: ignore[misc]  # mypy cannot type a lambda's default
     (winner,) = set(outcomes)
     assert [one.event_id for one in page(store).events] == [winner]
 
@@ -284,6 +297,6 @@ def test_of_sixteen_adds_with_one_claim_at_once_one_adds(store: EventStore) -> N
 @pytest.mark.promise(1)
 def test_adds_at_once_are_all_kept(store: EventStore) -> None:
     events = [event() for _ in range(32)]
-    outcomes = _race([lambda e=e: store.add(e, None, now=NOW) for e in events])  # type: ignore[misc]  # mypy cannot type a lambda's default
+    outcomes = _race([lambda e=e: add_one(store, e) for e in events])  # type: ignore[misc]  # mypy cannot type a lambda's default
     assert outcomes == [one.event_id for one in events]
     assert list(page(store).events) == events

@@ -11,7 +11,8 @@ import pytest
 
 from tests.conftest import REGION, Stores, Tables
 from tests.support.faulty_proxy import FaultyProxy
-from triggers_api.core.keys import KeyRecord, KeyStore, digest_of
+from triggers_api.core.keys import KeyRecord, digest_of
+from triggers_api.core.ports import KeyStore
 from triggers_api.errors import CorruptRecordError, StoreUnavailableError
 from triggers_api.store.dynamodb.client import DynamoDB
 from triggers_api.store.dynamodb.keys import DynamoKeyStore

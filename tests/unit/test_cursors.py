@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from triggers_api.core import cursors
-from triggers_api.core.events import Position
+from triggers_api.core.paging import Position
 from triggers_api.errors import ValidationError
 
 POSITION = Position("2026-01-02T03:04:05.000006Z", "0198c5f0-0000-7000-8000-00000000000a")

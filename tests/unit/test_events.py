@@ -11,8 +11,9 @@ from pydantic import ValidationError as PydanticError
 
 from triggers_api.api.v1.models import EventMetadata
 from triggers_api.core import events
-from triggers_api.core.events import MAX_PAGE_BYTES, Event, Page, PageBuilder, Position, checked
+from triggers_api.core.events import Event, load_event
 from triggers_api.core.ids import EventIds, created_at
+from triggers_api.core.paging import MAX_PAGE_BYTES, Page, PageBuilder, Position
 from triggers_api.errors import CorruptRecordError
 
 CANARY = "c4n4ry"
@@ -77,61 +78,61 @@ def test_an_events_representation_shows_neither_payload_nor_metadata() -> None:
 
 def test_a_page_takes_as_many_events_as_its_limit() -> None:
     page, events = PageBuilder(3), [event() for _ in range(4)]
-    assert [page.takes(one) for one in events] == [True, True, True, False]
-    assert page.full() == Page(tuple(events[:3]), Position(events[2].created_at, events[2].event_id))
+    assert [page.add(one) for one in events] == [True, True, True, False]
+    assert page.full_page() == Page(tuple(events[:3]), Position(events[2].created_at, events[2].event_id))
 
 
 def test_a_page_says_how_many_more_it_takes() -> None:
     page = PageBuilder(2)
-    missing = [page.missing]
+    missing = [page.free_places]
     for _ in range(3):
-        page.takes(event())
-        missing.append(page.missing)
+        page.add(event())
+        missing.append(page.free_places)
     assert missing == [2, 1, 0, 0]
 
 
 def test_a_page_that_stopped_ends_where_the_reader_stopped() -> None:
     page, one = PageBuilder(2), event()
-    page.takes(one)
+    page.add(one)
     elsewhere = Position(ACKNOWLEDGED_AT, new_id())
-    assert page.stopped(elsewhere) == Page((one,), elsewhere)
-    assert page.stopped(None) == Page((one,), None)
-    assert PageBuilder(2).stopped(None) == Page((), None)
+    assert page.page_up_to(elsewhere) == Page((one,), elsewhere)
+    assert page.page_up_to(None) == Page((one,), None)
+    assert PageBuilder(2).page_up_to(None) == Page((), None)
 
 
 def test_a_page_is_filled_to_the_last_byte_that_lambda_may_write() -> None:
     half = MAX_PAGE_BYTES // 2
     page = PageBuilder(100)
-    assert page.takes(event_of_size(half))
-    assert not page.takes(event_of_size(MAX_PAGE_BYTES - half + 1))
-    assert page.takes(event_of_size(MAX_PAGE_BYTES - half))
-    assert not page.takes(event())
+    assert page.add(event_of_size(half))
+    assert not page.add(event_of_size(MAX_PAGE_BYTES - half + 1))
+    assert page.add(event_of_size(MAX_PAGE_BYTES - half))
+    assert not page.add(event())
 
 
 def test_what_a_page_did_not_take_is_not_on_it() -> None:
     page, first, second = PageBuilder(100), event_of_size(MAX_PAGE_BYTES - 1000), event_of_size(2000)
-    assert page.takes(first)
-    assert not page.takes(second)
-    assert page.full() == Page((first,), Position(first.created_at, first.event_id))
+    assert page.add(first)
+    assert not page.add(second)
+    assert page.full_page() == Page((first,), Position(first.created_at, first.event_id))
 
 
 def test_a_page_that_took_its_time_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("triggers_api.core.events.MAX_PAGE_SECONDS", -1)
+    monkeypatch.setattr("triggers_api.core.paging.MAX_PAGE_SECONDS", -1)
     page = PageBuilder(100)
-    assert [page.takes(event()) for _ in range(2)] == [True, False]
+    assert [page.add(event()) for _ in range(2)] == [True, False]
 
 
 def test_an_event_that_is_larger_than_a_page_fits_alone() -> None:
     page, large = PageBuilder(100), event_of_size(MAX_PAGE_BYTES + 1_000_000)
-    assert page.takes(large)
-    assert not page.takes(event())
-    assert page.full().events == (large,)
+    assert page.add(large)
+    assert not page.add(event())
+    assert page.full_page().events == (large,)
 
 
 @pytest.mark.parametrize("acknowledged_at", [None, ACKNOWLEDGED_AT])
 def test_a_sound_record_is_an_event(acknowledged_at: str | None) -> None:
     made = event(acknowledged_at=acknowledged_at, source="", payload='{"\\u0000":[{"é":1e308}]}')
-    assert checked(lambda: made) is made
+    assert load_event(lambda: made) is made
 
 
 NOT_AN_OBJECT: dict[str, Any] = {
@@ -187,13 +188,13 @@ DAMAGE: dict[str, dict[str, Any]] = {
 def test_an_id_in_another_form_is_damaged(write: Callable[[str], str]) -> None:
     made = event()
     with pytest.raises(CorruptRecordError):
-        checked(lambda: replace(made, event_id=write(made.event_id)))
+        load_event(lambda: replace(made, event_id=write(made.event_id)))
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
 def test_a_damaged_record_is_told_and_not_quoted(damage: dict[str, Any]) -> None:
     with pytest.raises(CorruptRecordError) as caught:
-        checked(lambda: event(**damage))
+        load_event(lambda: event(**damage))
     assert CANARY not in caught.value.message
     assert CANARY not in repr(caught.value)
 
@@ -212,14 +213,14 @@ def raises(error: Exception) -> Callable[[], Event]:
 )
 def test_a_record_from_which_no_event_can_be_made_is_damaged(error: Exception) -> None:
     with pytest.raises(CorruptRecordError) as caught:
-        checked(raises(error))
+        load_event(raises(error))
     assert CANARY not in caught.value.message
     assert type(error).__name__ in caught.value.message
 
 
 def test_an_error_that_is_not_about_the_record_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
-        checked(raises(ZeroDivisionError()))
+        load_event(raises(ZeroDivisionError()))
 
 
 def test_a_stored_record_may_hold_the_metadata_that_an_ingest_may_and_no_other() -> None:

@@ -130,20 +130,20 @@ def test_a_keys_id_comes_from_its_digest_and_not_from_its_characters() -> None:
 
 def test_a_key_without_an_expiry_is_admitted_at_any_time() -> None:
     record = KeyRecord(DIGEST, is_active=True)
-    assert record.admits("1970-01-01T00:00:00.000000Z")
-    assert record.admits("9999-12-31T23:59:59.999999Z")
+    assert record.is_valid_at("1970-01-01T00:00:00.000000Z")
+    assert record.is_valid_at("9999-12-31T23:59:59.999999Z")
 
 
 def test_a_key_is_admitted_until_just_before_its_expiry() -> None:
     record = KeyRecord(DIGEST, is_active=True, expires_at=format_time(NOW))
-    assert record.admits(format_time(NOW - 1))
-    assert not record.admits(format_time(NOW))
-    assert not record.admits(format_time(NOW + 1))
+    assert record.is_valid_at(format_time(NOW - 1))
+    assert not record.is_valid_at(format_time(NOW))
+    assert not record.is_valid_at(format_time(NOW + 1))
 
 
 @pytest.mark.parametrize("expires_at", [None, format_time(NOW + 1)])
 def test_an_inactive_key_is_never_admitted(expires_at: str | None) -> None:
-    assert not KeyRecord(DIGEST, is_active=False, expires_at=expires_at).admits(format_time(NOW))
+    assert not KeyRecord(DIGEST, is_active=False, expires_at=expires_at).is_valid_at(format_time(NOW))
 
 
 @pytest.mark.parametrize("is_active", [None, 1, 0, "", "true", "false", b"\x01", [True]])
