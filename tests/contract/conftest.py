@@ -1,4 +1,4 @@
-"""A DynamoDB whose calls can be counted, and made to fail."""
+"""A DynamoDB store whose calls can be counted, and made to fail."""
 
 from collections.abc import Iterator
 
