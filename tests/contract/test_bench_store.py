@@ -59,20 +59,20 @@ def test_artifact_trusts_the_certificate_of_the_bench_and_its_own(tables: Tables
 def test_filled_backlog_is_listed_like_ingested_events(
     request: pytest.FixtureRequest, kind: str, tmp_path: Path
 ) -> None:
-    told: list[float] = []
+    progress: list[float] = []
     store: SqliteEventStore | DynamoEventStore
     if kind == "sqlite":
         database = Database(tmp_path)
         database.open()
-        store, middle = SqliteEventStore(database), fill_sqlite(database, 60, told.append)
+        store, middle = SqliteEventStore(database), fill_sqlite(database, 60, progress.append)
     else:
         tables: Tables = request.getfixturevalue("tables")
         store = DynamoEventStore(DynamoDB(region=REGION, endpoint_url=tables.endpoint_url), tables.events)
-        middle = fill_dynamodb(tables.endpoint_url, tables.events, 60, told.append)
+        middle = fill_dynamodb(tables.endpoint_url, tables.events, 60, progress.append)
     whole = store.pending(PendingQuery(100, 0)).events
     assert len(whole) == 60
     assert list(whole) == sorted(whole, key=lambda event: event.event_id)
     assert store.pending(PendingQuery(100, 0, after=middle)).events == whole[30:]
-    assert told[-1] == 1
+    assert progress[-1] == 1
     if kind == "sqlite":
         database.close()

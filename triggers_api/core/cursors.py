@@ -2,7 +2,7 @@
 
 A cursor holds a version, a position and a digest of both and of the filters in force, the source of the key
 included. A cursor that was damaged, or made with other filters, is refused instead of quietly skipping
-events. A cursor is neither a secret nor a permission: each request decides anew what its key may see.
+events. A cursor is neither a secret nor a permission: each request decides what its key may see.
 """
 
 import hashlib

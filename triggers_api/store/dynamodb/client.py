@@ -53,7 +53,7 @@ class DynamoDB:
             retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
             # Our own code builds the requests, and DynamoDB checks them too. Saves 4 % of a call's CPU.
             parameter_validation=False,
-            # botocore sends this text as it is. Its own it builds anew twice a call, 12 % of a call's CPU.
+            # botocore sends this text unchanged. It rebuilds its own twice a call: 12 % of a call's CPU.
             user_agent=f"triggers-api/{VERSION} Botocore/{botocore.__version__}",
         )
         self._client, ca_bundle = make_client(

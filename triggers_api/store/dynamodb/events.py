@@ -30,7 +30,7 @@ from triggers_api.errors import (
 )
 from triggers_api.store.calls import logger
 from triggers_api.store.dynamodb.client import ConditionFailedError, DynamoDB, TransactionCanceledError
-from triggers_api.store.dynamodb.items import item_of, key_of, load_item, readable_events
+from triggers_api.store.dynamodb.items import claim_item_of, item_of, key_of, load_item, readable_events
 from triggers_api.store.dynamodb.schema import PENDING_INDEX
 
 MAX_READS_PER_PAGE = 10
@@ -38,7 +38,6 @@ MAX_READS_PER_PAGE = 10
 
 _MAX_QUERY_LIMIT = 100_000  # far beyond the 1 MB that DynamoDB reads for one query
 _TRANSACTION_TRIES = 8
-_CLAIM_SORT_KEY = "idempotency"
 
 
 class DynamoEventStore:
@@ -51,8 +50,8 @@ class DynamoEventStore:
     def add(self, entries: Sequence[NewEvent], *, now: int) -> list[str | TriggersError]:
         """Put the events one after the other, an event and its claim in one transaction.
 
-        `BatchWriteItem` has no conditions. Repeated after a lost answer, it would make an event pending again
-        that was acknowledged in between.
+        Not `BatchWriteItem`: it has no conditions, so a repeat after a lost answer could make an acknowledged
+        event pending again.
         """
         return [self._add_entry(entry, now) for entry in entries]
 
@@ -74,8 +73,7 @@ class DynamoEventStore:
         after = query.after
         for read in range(MAX_READS_PER_PAGE):
             # One event more than the page takes shows in the same call whether there is a next page. DynamoDB
-            # counts and bills the events it looks at, not those that match, so each further read looks at
-            # more.
+            # counts and bills the events that it reads, not those that match, so each further read is larger.
             limit = min((page.free_places + 1) * 4**read, _MAX_QUERY_LIMIT)
             try:
                 answer = self._dynamodb.call("query", expects="Items", **self._query(query, after, limit))
@@ -156,13 +154,7 @@ class DynamoEventStore:
         """Put an event and its claim, or return the event id of the earlier request that made the claim."""
         put_claim = {
             "TableName": self._table,
-            "Item": {
-                "event_id": {"S": f"idempotency#{claim.name}"},
-                "created_at": {"S": _CLAIM_SORT_KEY},
-                "fingerprint": {"S": claim.fingerprint},
-                "first_event_id": {"S": claim.event_id},
-                "ttl": {"N": str(claim.expires_at)},
-            },
+            "Item": claim_item_of(claim),
             # An expired claim may linger for days: DynamoDB deletes late.
             "ConditionExpression": "attribute_not_exists(event_id) OR #ttl <= :now",
             "ExpressionAttributeNames": {"#ttl": "ttl"},
@@ -170,9 +162,8 @@ class DynamoEventStore:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         for attempt in range(_TRANSACTION_TRIES):
-            # After a conflict: another request with this idempotency key is being written. Wait for its
-            # outcome.
-            time.sleep(random.uniform(0, min(0.02 * 2**attempt, deadline.remaining())) if attempt else 0)  # noqa: S311 - jitter
+            if attempt:  # another request with this idempotency key is being written: wait for its outcome
+                time.sleep(random.uniform(0, min(0.02 * 2**attempt, deadline.remaining())))  # noqa: S311 - jitter
             try:
                 self._dynamodb.call("transact_write_items", TransactItems=[{"Put": put}, {"Put": put_claim}])
             except TransactionCanceledError as cancelled:

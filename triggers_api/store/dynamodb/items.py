@@ -1,4 +1,4 @@
-"""The codec between events and DynamoDB items.
+"""The codec between DynamoDB items and events or idempotency claims.
 
 A payload is stored as JSON text. It is compressed if the item is over 1 KiB, or will be once it is
 acknowledged, and if that is smaller: DynamoDB bills each started kilobyte, in the table and again in the
@@ -12,6 +12,7 @@ from typing import Any
 
 from triggers_api.core import deadline, ids
 from triggers_api.core.events import ACKNOWLEDGED, PENDING, Event, load_event
+from triggers_api.core.idempotency import IdempotencyClaim
 from triggers_api.errors import CorruptRecordError
 from triggers_api.store.calls import logger
 
@@ -43,6 +44,17 @@ def item_of(event: Event) -> dict[str, Any]:
     if _billed_size(item) + _ADDED_BY_AN_ACK > _BILLED_BYTES:
         item["payload"] = _compress(event.payload)
     return item
+
+
+def claim_item_of(claim: IdempotencyClaim) -> dict[str, Any]:
+    """Return the item of a new idempotency claim. It has no status, so no index shows it."""
+    return {
+        "event_id": {"S": f"idempotency#{claim.name}"},
+        "created_at": {"S": "idempotency"},
+        "fingerprint": {"S": claim.fingerprint},
+        "first_event_id": {"S": claim.event_id},
+        "ttl": {"N": str(claim.expires_at)},
+    }
 
 
 def load_item(item: dict[str, Any]) -> Event:
