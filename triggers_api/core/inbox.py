@@ -81,9 +81,7 @@ class Inbox:
             try:
                 raise outcome
             finally:
-                del (
-                    outcome
-                )  # its traceback refers to this frame: without the cycle, the request is freed at once
+                del outcome  # its traceback refers to this frame: a cycle would keep the request in memory
         if outcome != event_id:
             return Receipt(outcome, _created_at(outcome), replayed=True)
         return Receipt(event_id, created_at, replayed=False)
