@@ -10,8 +10,7 @@ import pytest
 
 from tests.support import dynamodb_local
 from tests.support.clock import FakeClock
-from triggers_api.core.events import EventStore
-from triggers_api.core.keys import KeyStore
+from triggers_api.core.ports import EventStore, KeyStore
 from triggers_api.ops.dev_tables import create_missing_tables
 from triggers_api.store.dynamodb.client import DynamoDB
 from triggers_api.store.dynamodb.events import DynamoEventStore

@@ -137,8 +137,8 @@ class Model:
         if not key.state.admits(self.clock()):
             return "cannot be rotated"
         if key.ends and key.ends <= self.clock() + overlap * SECOND:
-            return "before the overlap does"
-        return "say how long the new one is to work" if key.ends and not lifetime else None
+            return "before the overlap ends"
+        return "its replacement needs an expiry" if key.ends and not lifetime else None
 
     def rotate(self, old: Key, new: Key, *, overlap: int, lifetime: int | None) -> None:
         self.make(new, source=old.source, lifetime=lifetime)

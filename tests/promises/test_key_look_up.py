@@ -20,7 +20,8 @@ from tests.support.promises import Tried
 from triggers_api.api import auth
 from triggers_api.api.authenticator import Authenticator
 from triggers_api.core import keys
-from triggers_api.core.keys import LOCAL_KEY, KeyRecord, KeyStore, digest_of, generate
+from triggers_api.core.keys import LOCAL_KEY, KeyRecord, digest_of, generate
+from triggers_api.core.ports import KeyStore
 from triggers_api.errors import UnauthorizedError
 
 GOOD = "My-Own-Key_0123456789-zyxwvutsrqp"

@@ -21,7 +21,7 @@ from tests.promises.damage import ATTRIBUTES, BYTES, CANARY, CELLS, COLUMNS, IDS
 from tests.support.clock import FakeClock
 from tests.support.promises import Tried, examples
 from tests.support.service_log import written
-from triggers_api.core.events import MAX_PAGE_BYTES
+from triggers_api.core.paging import MAX_PAGE_BYTES
 from triggers_api.store.sqlite.database import FILE_NAME
 
 

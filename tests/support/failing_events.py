@@ -1,6 +1,11 @@
 """A store of events that fails, with the error that a test names."""
 
-from triggers_api.core.events import Event, EventStore, IdempotencyClaim, Page, PendingQuery
+from collections.abc import Sequence
+
+from triggers_api.core.events import Event
+from triggers_api.core.paging import Page, PendingQuery
+from triggers_api.core.ports import EventStore, NewEvent
+from triggers_api.errors import TriggersError
 
 
 class FailingEvents:
@@ -10,9 +15,9 @@ class FailingEvents:
         self._store = store
         self.failure: BaseException | None = None
 
-    def add(self, event: Event, claim: IdempotencyClaim | None, *, now: int) -> str:
+    def add(self, entries: Sequence[NewEvent], *, now: int) -> list[str | TriggersError]:
         self._fail()
-        return self._store.add(event, claim, now=now)
+        return self._store.add(entries, now=now)
 
     def get(self, event_id: str, now: int) -> Event | None:
         self._fail()

@@ -15,8 +15,8 @@ from tests.support import broken_api
 from tests.support.api_client import ApiClient
 from tests.support.broken_api import KEY, Ask, Defect, Reply, hanging, late, real_api, serving
 from triggers_api.cli import config
-from triggers_api.core.events import PendingQuery
 from triggers_api.core.keys import KeyRecord, digest_of, generate
+from triggers_api.core.paging import PendingQuery
 from triggers_api.errors import ConfigurationError
 from triggers_api.ops.results import Result
 from triggers_api.ops.smoke.smoke import SmokeOptions, smoke
