@@ -256,7 +256,7 @@ def test_ctrl_c_in_the_middle_removes_what_was_made_revokes_the_key_and_exits_13
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=30)
         assert (process.returncode, stdout) == (130, "")
-        assert stderr.splitlines()[-1].startswith("Interrupted; putting things in order.")
+        assert stderr.splitlines()[-1].startswith("Interrupted. Cleaning up;")
         assert "Traceback" not in stderr
         assert events_of(url) == []
     assert is_revoked(tmp_path / "data")

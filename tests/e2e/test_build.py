@@ -340,13 +340,13 @@ def test_it_holds_bytecode_where_this_machine_has_the_python_for_it(
     if artifact.compiled_by is None:
         assert target != OWN
         assert compiled == []
-        assert artifact.lacks == (
-            f"No Python {version} here to compile for it: cold starts take longer.",
+        assert artifact.warning == (
+            f"This machine has no Python {version} to compile the artifact with: cold starts take longer.",
             f"Install one, e.g. uv python install {version}.",
         )
         return
     assert artifact.compiled_by.startswith(f"{version}.")
-    assert artifact.lacks is None
+    assert artifact.warning is None
     assert sources == {"anyio/__init__.py", "anyio/abc/__init__.py"}
     heads = {path.read_bytes()[:8] for path in compiled}
     assert len(heads) == 1

@@ -86,14 +86,14 @@ def test_without_sam_it_says_how_to_install_it(rehearsal: Rehearsal, tmp_path: P
     without = rehearsal.with_variables(PATH=os.defpath, UV_OFFLINE="1", UV_CACHE_DIR=str(tmp_path / "empty"))
     error = refused(without, 3, "--stage", "nosam", "--yes")
     assert error["code"] == "PREFLIGHT_FAILED"
-    assert "There is no SAM CLI" in error["message"]
+    assert "The SAM CLI is not installed" in error["message"]
     assert "pipx install aws-sam-cli==" in error["hint"]
 
 
 def test_without_credentials_it_says_where_to_get_them(rehearsal: Rehearsal, untouched: None) -> None:
     error = refused(rehearsal.with_variables(**NO_CREDENTIALS), 4, "--stage", "nobody", "--yes")
     assert error["code"] == "CREDENTIALS"
-    assert "There are no AWS credentials." in error["message"]
+    assert "No AWS credentials found." in error["message"]
     assert "aws configure" in error["hint"]
 
 

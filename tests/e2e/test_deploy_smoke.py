@@ -103,6 +103,6 @@ def test_who_may_not_make_a_key_is_told_that_it_is_deployed_and_how_to_try_it(
     assert done.returncode == 6, said(done)
     assert told(done)[-2]["event"] == "outcome"
     error = error_of(done)
-    assert error["message"].startswith("The stack is deployed, but whether it works could not be tried.")
+    assert error["message"].startswith("The stack is deployed, but its smoke test could not run.")
     assert "dynamodb:PutItem" in error["message"]
     assert f"triggers smoke --stage {STAGE}" in error["hint"]

@@ -167,7 +167,7 @@ class _DynamoDB(_Nothing):
         if TableName not in self._account.tables:
             raise LookupError(TableName)
         logical_id = "EventsTable" if "-events-" in TableName else "ApiKeysTable"
-        wanted = Template.load().properties_of([logical_id])[logical_id]
+        wanted = Template.load().properties([logical_id])[logical_id]
         form = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes")
         table: dict[str, Any] = {name: wanted[name] for name in form if name in wanted}
         table["BillingModeSummary"] = {"BillingMode": wanted["BillingMode"]}

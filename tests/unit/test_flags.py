@@ -97,8 +97,8 @@ def test_fix_of_a_check_is_completed(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_fix_of_a_deployment_finding_is_completed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     working_on(tmp_path, stage="dev")
-    TextReporter(make_target()).tell(WARNING)
-    JsonReporter().tell(WARNING)
+    TextReporter(make_target()).report(WARNING)
+    JsonReporter().report(WARNING)
     told = capsys.readouterr()
     assert (SEEN in told.err, json.loads(told.out)["fix"]) == (True, SEEN)
 

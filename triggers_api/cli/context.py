@@ -63,10 +63,10 @@ def announce_target(target: Target, action: str) -> "Aws":
     Raises:
         OperatorError: AWS cannot be reached, or rejects the credentials.
     """
-    from triggers_api.ops.aws import explained
+    from triggers_api.ops.aws_errors import explain_aws_errors
 
     aws = aws_for(target)
-    with explained(target, aws.region):
+    with explain_aws_errors(target, aws.region):
         place = aws.caller()
     console.say(f"{action}: {_described(target, place)}")
     return aws

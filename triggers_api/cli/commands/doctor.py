@@ -30,7 +30,7 @@ def doctor(
     """
     from triggers_api.cli.exit_codes import EXIT_CODE
     from triggers_api.ops.cloudformation.template import Template
-    from triggers_api.ops.deploy.deployment import check_given
+    from triggers_api.ops.deploy.parameters import check_given
     from triggers_api.ops.doctor.examination import examine
     from triggers_api.ops.findings import State
 

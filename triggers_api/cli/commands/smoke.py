@@ -9,7 +9,7 @@ import typer
 from triggers_api.cli import config
 from triggers_api.cli.context import CommandContext, announce_key_store
 from triggers_api.cli.flags import flags_of, work_on
-from triggers_api.cli.interrupts import OF_A_SMOKE_TEST, interrupts_told
+from triggers_api.cli.interrupts import SMOKE_LEFTOVERS, handle_interrupts
 from triggers_api.cli.options import stage_options
 from triggers_api.cli.output import console
 from triggers_api.errors import ConfigurationError
@@ -69,7 +69,7 @@ def smoke(
     if api_key is None:
         announce_key_store(target, "Create a key for this run")
     console.say(f"Checking {base}; the request ids begin with smoke-{options.run}.")
-    with interrupts_told(OF_A_SMOKE_TEST), closing(results_of(options, notice=notice)) as results:
+    with handle_interrupts(SMOKE_LEFTOVERS), closing(results_of(options, notice=notice)) as results:
         found = counted(results, options.total, "Checking")
     # A URL says nothing of the stage whose log is to be read, and the local one is not on AWS.
     has_log = not target.is_local and (url is None or names_stage)

@@ -15,12 +15,12 @@ def verify(context: CommandContext) -> None:
     Ends with 6 where a check failed. Example: triggers verify --stage prod
     """
     from triggers_api.cli.output.checks import answer_results, counted, notice
-    from triggers_api.ops.aws import explained
+    from triggers_api.ops.aws_errors import explain_aws_errors
     from triggers_api.ops.verify.verify import verify as verification
 
     target = context.target
     aws = announce_target(target, "Verify")
-    with explained(target, aws.region):
+    with explain_aws_errors(target, aws.region):
         found = verification(aws)
     console.say("Looking; one request is sent, and looked for in the logs for at most a minute.")
     notice(

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from triggers_api.errors import LogGroupMissingError, TriggersError
-from triggers_api.ops.aws import Aws, explanation
+from triggers_api.ops.aws import Aws
+from triggers_api.ops.aws_errors import operator_error
 from triggers_api.ops.results import Result
 
 T = TypeVar("T")
@@ -108,7 +109,7 @@ def _cannot_tell(error: Exception, aws: Aws) -> tuple[str, str]:
     if isinstance(error, TriggersError):
         told = error
     elif isinstance(error, ClientError | BotoCoreError | OSError):
-        told = explanation(error, aws.target, aws.region)
+        told = operator_error(error, aws.target, aws.region)
     else:  # its text may be a part of the answer
         return f"it cannot be told: the answer is not understood ({type(error).__name__})", _NOT_UNDERSTOOD
     why = f"{told.message} ({told.reason})" if told.reason else told.message

@@ -12,7 +12,7 @@ from functools import partial
 from triggers_api.ops.aws import Aws
 from triggers_api.ops.cloudformation.template import Template
 from triggers_api.ops.results import Result
-from triggers_api.ops.status import stack_of
+from triggers_api.ops.status import find_stack
 from triggers_api.ops.verify import api, function, role, tables
 from triggers_api.ops.verify.live import SERVICES, Live
 from triggers_api.ops.verify.look import Check, Look, in_background
@@ -41,7 +41,7 @@ def verify(
     `StackMissingError` where there is none; what AWS raises then is for `explained`. Once the stack is found
     nothing is raised, whatever an answer is or lacks: what cannot be told is a check that has not passed.
     """
-    stack = stack_of(aws)
+    stack = find_stack(aws)
     clients = {service: aws.client(service) for service in SERVICES}
     live = Live(stack, Template.load(), aws.target, clients)
     chains = (
