@@ -11,7 +11,7 @@ import typer
 
 from triggers_api.cli import config
 from triggers_api.cli.context import CommandContext, announce_target
-from triggers_api.cli.flags import flags_of, work_on
+from triggers_api.cli.flags import set_target, target_flags
 from triggers_api.cli.interrupts import OF_A_DEPLOYMENT, OF_A_SMOKE_TEST, interrupts_told
 from triggers_api.cli.options import stage_options
 from triggers_api.cli.output import console
@@ -80,7 +80,7 @@ def deploy(
         from triggers_api.cli.guided import ask_settings
 
         target, settings = ask_settings(target, no_input=no_input)
-        work_on(target)
+        set_target(target)
     if not plan:
         console.check_can_confirm(yes=yes, no_input=no_input)
         if as_json and not (yes or console.is_terminal(sys.stdout)):
@@ -184,17 +184,17 @@ def _smoke(target: Target, url: str, *, changed: bool, as_json: bool) -> None:
         with interrupts_told(OF_A_SMOKE_TEST), closing(results_of(options, notice=notice)) as progress:
             results = counted(progress, options.total, "Smoke test")
     except KeyboardInterrupt:
-        console.say(f"The stack is deployed; to try it again: triggers smoke {flags_of(target)}")
+        console.say(f"The stack is deployed; to try it again: triggers smoke {target_flags(target)}")
         raise
     except OperatorError as error:
         raise ChecksFailedError(
             "The stack is deployed, but whether it works could not be tried.",
             reason=f"{error.message} {error.reason}".rstrip(),
-            hint=f"{error.hint} Then run triggers smoke {flags_of(target)}; --no-smoke leaves it out.",
+            hint=f"{error.hint} Then run triggers smoke {target_flags(target)}; --no-smoke leaves it out.",
         ) from error
     if as_json:
         console.answer_line({"event": "smoke", **document_of(results)})
-    conclude(results, flags=flags_of(target), write=console.say)
+    conclude(results, flags=target_flags(target), write=console.say)
 
 
 def _said(parameters: list[str], flags: Mapping[str, str | None]) -> dict[str, Setting]:
@@ -225,7 +225,7 @@ def say_what_goes_on(report: "Reporter", target: Target, region: str) -> None:
     if report.at_work:
         name = target.stack_name.value
         console.say(
-            f"CloudFormation goes on with {name}. See triggers status {flags_of(target)}; "
+            f"CloudFormation goes on with {name}. See triggers status {target_flags(target)}; "
             "to stop an update, "
             f"aws cloudformation cancel-update-stack --stack-name {name} --region {region}."
         )

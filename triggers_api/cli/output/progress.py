@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from triggers_api.cli.flags import completed, flags_of
+from triggers_api.cli.flags import complete_commands, target_flags
 from triggers_api.cli.output import console
 from triggers_api.ops.cloudformation.models import ChangeSet, StackEvent
 from triggers_api.ops.deploy.progress import Built, Obstacle, Outcome, Progress, Proposal, Step
@@ -99,7 +99,7 @@ class TextReporter:
         elif isinstance(event, Finding):
             # One that failed is the error that ends the command.
             if event.state in {State.WARNING, State.UNKNOWN}:
-                console.say(f"{event.state}: {event.message} {completed(event.fix)}".rstrip())
+                console.say(f"{event.state}: {event.message} {complete_commands(event.fix)}".rstrip())
         elif isinstance(event, Built):
             console.say(size_of(event))
         elif isinstance(event, Obstacle):
@@ -172,12 +172,12 @@ def next_steps(target: Target, outcome: Outcome) -> list[str]:
         return []
     lines = [
         "Next:",
-        f"  triggers keys create --name first {flags_of(target, 'keys')}",
+        f"  triggers keys create --name first {target_flags(target, 'keys')}",
         f"  curl {outcome.outputs.get('ApiUrl', '')}/v1/health",
     ]
     if target.stage.value == "prod":
         lines.append("Let nobody delete the tables of production:")
-        lines.append(f"  triggers deploy {flags_of(target)} --parameter DeletionProtection=true")
+        lines.append(f"  triggers deploy {target_flags(target)} --parameter DeletionProtection=true")
     return lines
 
 
@@ -212,7 +212,7 @@ _DOCUMENTS: dict[type, Callable[[Any], dict[str, Any]]] = {
         "check": event.check,
         "state": event.state,
         "message": event.message,
-        "fix": completed(event.fix),
+        "fix": complete_commands(event.fix),
     },
     Built: lambda event: {
         "event": "artifact",
