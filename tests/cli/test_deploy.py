@@ -142,7 +142,7 @@ def test_a_wrong_file_is_refused_and_named(account: FakeAws, command: str, tmp_p
     (tmp_path / "triggers.toml").write_text("[stages.prod]\nconfirm_changes = 'yes'\n")
     found = refused(account, command, folder=tmp_path)
     assert found.code == 2
-    assert "confirm_changes of [stages.prod] is true or false" in found.error
+    assert "confirm_changes of [stages.prod] must be true or false" in found.error
 
 
 def test_a_flag_and_a_parameter_must_not_disagree(account: FakeAws) -> None:
