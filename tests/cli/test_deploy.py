@@ -140,7 +140,7 @@ def test_invalid_file_is_named(account: FakeAws, command: str, tmp_path: Path) -
     (tmp_path / "triggers.toml").write_text("[stages.prod]\nconfirm_changes = 'yes'\n")
     found = refused(account, command, folder=tmp_path)
     assert found.code == 2
-    assert "confirm_changes of [stages.prod] is true or false" in found.error
+    assert "confirm_changes of [stages.prod] must be true or false" in found.error
 
 
 def test_flag_and_parameter_must_not_contradict(account: FakeAws) -> None:

@@ -71,7 +71,7 @@ def test_a_wrong_name_changes_nothing(rehearsal: Rehearsal, before: Before) -> N
     account = traces(rehearsal.emulator)
     done = rehearsal.run("destroy", "--stage", "prod", "--confirm", "triggers-api-test")
     assert done.returncode == 1, said(done)
-    typed = rehearsal.on_terminal("destroy", "--stage", "prod", replies=[("to go on", "prod\n")])
+    typed = rehearsal.on_terminal("destroy", "--stage", "prod", replies=[("to continue", "prod\n")])
     assert typed.code == 1
     assert "Nothing was changed." in typed.screen
     assert_tells_what_goes_and_what_stays(typed.screen)
@@ -83,10 +83,10 @@ def test_with_the_typed_name_it_deletes_the_stack_and_keeps_the_tables(
 ) -> None:
     dynamodb = rehearsal.emulator.client("dynamodb")
     items = [dynamodb.scan(TableName=name)["Items"] for name in TABLES]
-    typed = rehearsal.on_terminal("destroy", "--stage", "prod", replies=[("to go on", f"{STACK}\n")])
+    typed = rehearsal.on_terminal("destroy", "--stage", "prod", replies=[("to continue", f"{STACK}\n")])
     assert typed.code == 0, typed.screen
     assert_tells_what_goes_and_what_stays(typed.screen)
-    assert f"Type {STACK} to go on" in typed.screen
+    assert f"Type {STACK} to continue" in typed.screen
     assert f"The stack {STACK} is deleted." in typed.screen
     assert "triggers deploy --stage prod --adopt --parameter LogLevel=WARNING" in typed.screen
 

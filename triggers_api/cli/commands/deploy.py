@@ -14,7 +14,7 @@ import typer
 
 from triggers_api.cli import config
 from triggers_api.cli.context import CommandContext, announce_target
-from triggers_api.cli.flags import flags_of, work_on
+from triggers_api.cli.flags import set_target, target_flags
 from triggers_api.cli.interrupts import DEPLOYMENT_LEFTOVERS, SMOKE_LEFTOVERS, handle_interrupts
 from triggers_api.cli.options import stage_options
 from triggers_api.cli.output import console
@@ -103,7 +103,7 @@ def deploy(
         from triggers_api.cli.guided import ask_settings
 
         target, settings = ask_settings(target, no_input=no_input)
-        work_on(target)
+        set_target(target)
     if not plan:
         console.check_can_confirm(yes=yes, no_input=no_input)
         if context.as_json and not (yes or console.is_terminal(sys.stdout)):
@@ -209,7 +209,7 @@ def report_interrupt(reporter: "Reporter", target: Target, region: str) -> None:
     if reporter.cloudformation_is_running:
         name = target.stack_name.value
         console.say(
-            f"CloudFormation continues to work on stack {name}. See triggers status {flags_of(target)}. "
+            f"CloudFormation continues to work on stack {name}. See triggers status {target_flags(target)}. "
             "To stop an update, run "
             f"aws cloudformation cancel-update-stack --stack-name {name} --region {region}."
         )
@@ -232,14 +232,14 @@ def _smoke_test(target: Target, url: str, *, changed: bool, as_json: bool) -> No
         with handle_interrupts(SMOKE_LEFTOVERS), closing(smoke(options, notice=notice)) as progress:
             results = counted(progress, options.total, "Smoke test")
     except KeyboardInterrupt:
-        console.say(f"The stack is deployed. To repeat the smoke test: triggers smoke {flags_of(target)}")
+        console.say(f"The stack is deployed. To repeat the smoke test: triggers smoke {target_flags(target)}")
         raise
     except OperatorError as error:
         raise ChecksFailedError(
             "The stack is deployed, but its smoke test could not run.",
             reason=f"{error.message} {error.reason}".rstrip(),
-            hint=f"{error.hint} Then run triggers smoke {flags_of(target)}; --no-smoke skips the test.",
+            hint=f"{error.hint} Then run triggers smoke {target_flags(target)}; --no-smoke skips the test.",
         ) from error
     if as_json:
         console.answer_line({"event": "smoke", **document_of(results)})
-    conclude(results, flags=flags_of(target), write=console.say)
+    conclude(results, flags=target_flags(target), write=console.say)

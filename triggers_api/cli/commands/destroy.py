@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from triggers_api.cli.context import CommandContext, announce_target
-from triggers_api.cli.flags import flags_of
+from triggers_api.cli.flags import target_flags
 from triggers_api.cli.options import stage_options
 from triggers_api.cli.output import console
 
@@ -66,4 +66,4 @@ def destroy(
         console.say(f"Kept, with their data: {', '.join(kept)}.")
         parameters = destroy.parameters_to_restore(inventory.stack)
         words = "".join(f" --parameter {shlex.quote(f'{key}={value}')}" for key, value in parameters.items())
-        console.say(f"To deploy a new stack with them: triggers deploy {flags_of(target)} --adopt{words}")
+        console.say(f"To deploy a new stack with them: triggers deploy {target_flags(target)} --adopt{words}")

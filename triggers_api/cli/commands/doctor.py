@@ -9,7 +9,7 @@ import typer
 
 from triggers_api.cli import config
 from triggers_api.cli.context import CommandContext
-from triggers_api.cli.flags import completed
+from triggers_api.cli.flags import complete_commands
 from triggers_api.cli.options import stage_options
 from triggers_api.cli.output import console
 from triggers_api.errors import PreflightError
@@ -43,7 +43,7 @@ def doctor(
     today = datetime.now(UTC).date()
     findings = []
     for found in examine(target, config.environment(), given=values, today=today):
-        finding = replace(found, fix=completed(found.fix))
+        finding = replace(found, fix=complete_commands(found.fix))
         findings.append(finding)
         if not context.as_json:
             console.answer(f"{finding.state:<8} {finding.check:<28} {console.printable(finding.message)}")

@@ -8,7 +8,7 @@ import typer
 
 from triggers_api.cli import config
 from triggers_api.cli.context import CommandContext, announce_key_store
-from triggers_api.cli.flags import flags_of, work_on
+from triggers_api.cli.flags import set_target, target_flags
 from triggers_api.cli.interrupts import SMOKE_LEFTOVERS, handle_interrupts
 from triggers_api.cli.options import stage_options
 from triggers_api.cli.output import console
@@ -52,7 +52,7 @@ def smoke(
     target = context.target
     names_stage = target.stage.origin == "--stage"
     if url is not None and not names_stage:
-        work_on(None)  # the URL may be another stage's
+        set_target(None)  # the URL may be another stage's
     api_key = config.api_key(console.read_secret("Key") if key == "-" else key)
     if url is not None and api_key is None and not names_stage:
         raise ConfigurationError(
@@ -73,7 +73,7 @@ def smoke(
         found = counted(results, options.total, "Checking")
     # A URL says nothing of the stage whose log is to be read, and the local one is not on AWS.
     has_log = not target.is_local and (url is None or names_stage)
-    flags = flags_of(target) if has_log else None
+    flags = target_flags(target) if has_log else None
     try:
         answer_results(
             {"url": base, "run": f"smoke-{options.run}"}, found, as_json=context.as_json, flags=flags

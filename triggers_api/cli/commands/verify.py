@@ -1,7 +1,7 @@
 """`triggers verify`: is the live stack what it should be?"""
 
 from triggers_api.cli.context import CommandContext, announce_target
-from triggers_api.cli.flags import flags_of
+from triggers_api.cli.flags import target_flags
 from triggers_api.cli.options import stage_options
 from triggers_api.cli.output import console
 from triggers_api.version import VERSION
@@ -29,4 +29,4 @@ def verify(context: CommandContext) -> None:
     )
     results = counted(found.results, found.total, "Verifying")
     about = {"stage": target.stage.value, "stack": target.stack_name.value, "region": aws.region.value}
-    answer_results(about, results, as_json=context.as_json, flags=flags_of(target))
+    answer_results(about, results, as_json=context.as_json, flags=target_flags(target))

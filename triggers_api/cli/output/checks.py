@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from triggers_api.cli.exit_codes import EXIT_CODE
-from triggers_api.cli.flags import completed
+from triggers_api.cli.flags import complete_commands
 from triggers_api.cli.output import console
 from triggers_api.errors import ChecksFailedError
 from triggers_api.ops.results import Result
@@ -18,7 +18,7 @@ def counted(results: Iterable[Result], total: int, what: str) -> list[Result]:
     found: list[Result] = []
     with _status(what) as show:
         for result in results:
-            one = replace(result, fix=completed(result.fix))
+            one = replace(result, fix=complete_commands(result.fix))
             found.append(one)
             if one.ran and not one.passed:
                 console.say(f"{one.check} failed: {console.printable(one.saw)}")
@@ -28,7 +28,7 @@ def counted(results: Iterable[Result], total: int, what: str) -> list[Result]:
 
 def notice(text: str) -> None:
     """Tell what is not a result: what is waited for, or what could not be removed and how to do it."""
-    console.say(completed(text))
+    console.say(complete_commands(text))
 
 
 @contextmanager

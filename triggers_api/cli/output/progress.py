@@ -10,7 +10,7 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from triggers_api.cli.flags import completed, flags_of
+from triggers_api.cli.flags import complete_commands, target_flags
 from triggers_api.cli.output import console
 from triggers_api.ops.cloudformation.models import Change, StackEvent
 from triggers_api.ops.deploy.progress import Built, Obstacle, Outcome, Progress, Proposal, Step
@@ -91,7 +91,7 @@ class TextReporter(Reporter):
                 console.say(event.message)
             case Finding(state=State.WARNING | State.UNKNOWN):
                 # A failed finding is shown as the error that ends the command.
-                console.say(f"{event.state}: {event.message} {completed(event.fix)}".rstrip())
+                console.say(f"{event.state}: {event.message} {complete_commands(event.fix)}".rstrip())
             case Built():
                 console.say(artifact_size(event))
             case Proposal():
@@ -162,12 +162,12 @@ def next_steps(target: Target, outcome: Outcome) -> list[str]:
         return []
     lines = [
         "Next:",
-        f"  triggers keys create --name first {flags_of(target, 'keys')}",
+        f"  triggers keys create --name first {target_flags(target, 'keys')}",
         f"  curl {outcome.outputs.get('ApiUrl', '')}/v1/health",
     ]
     if target.stage.value == "prod":
         lines.append("Protect the production tables against deletion:")
-        lines.append(f"  triggers deploy {flags_of(target)} --parameter DeletionProtection=true")
+        lines.append(f"  triggers deploy {target_flags(target)} --parameter DeletionProtection=true")
     return lines
 
 
@@ -194,7 +194,7 @@ def to_document(event: Progress) -> Mapping[str, Any]:  # noqa: PLR0911 - one fo
             return {"event": "step", "step": event.name, "message": event.message}
         case Finding():
             fields = {"check": event.check, "state": event.state, "message": event.message}
-            return {"event": "finding", **fields, "fix": completed(event.fix)}
+            return {"event": "finding", **fields, "fix": complete_commands(event.fix)}
         case Built():
             return {"event": "artifact", **asdict(event)}
         case Obstacle():
