@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.command_server import shared_server
 from triggers_api.core.keys import LOCAL_KEY
 
 KEY = LOCAL_KEY
@@ -67,20 +68,54 @@ def environment(**variables: str) -> dict[str, str]:
 def run(
     *arguments: str,
     variables: Mapping[str, str] | None = None,
-    program: tuple[str, ...] = (TRIGGERS,),
+    program: tuple[str, ...] | None = None,
     folder: Path | None = None,
+    given: str = "",
+    seconds: float = 30,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command that ends by itself, its stdout and stderr captured apart."""
+    """Run a command to its end, off a terminal, with stdout and stderr captured apart.
+
+    Args:
+        program: What to start. By default `triggers` is forked, which saves its imports (`command_server`).
+        given: What the command reads on stdin.
+    """
+    if program is None:
+        return _forked(arguments, environment(**(variables or {})), folder, given, seconds)
     return subprocess.run(
         [*program, *arguments],
         env=environment(**(variables or {})),
         cwd=folder,
-        stdin=subprocess.DEVNULL,
+        input=given,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=seconds,
         check=False,
     )
+
+
+def _forked(
+    arguments: tuple[str, ...], variables: Mapping[str, str], folder: Path | None, given: str, seconds: float
+) -> subprocess.CompletedProcess[str]:
+    line = [TRIGGERS, *arguments]
+    with (
+        tempfile.TemporaryFile("w+") as stdin,
+        tempfile.TemporaryFile("w+") as stdout,
+        tempfile.TemporaryFile("w+") as stderr,
+    ):
+        streams = (stdin, stdout, stderr)
+        stdin.write(given)
+        stdin.seek(0)
+        files = [stream.fileno() for stream in streams]
+        command = shared_server().start(line, files, variables=variables, folder=folder)
+        try:
+            code = command.wait(seconds)
+        except TimeoutError:
+            command.kill()
+            command.wait(seconds)
+            raise
+        for stream in (stdout, stderr):
+            stream.seek(0)
+        return subprocess.CompletedProcess(line, code, stdout.read(), stderr.read())
 
 
 @contextmanager
