@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark every test here as slow, unless the test is marked `quick_form`."""
+    if not item.get_closest_marker("quick_form"):
+        item.add_marker(pytest.mark.slow("uses an installed wheel, an emulated account or a browser"))
+
+
 @dataclass(frozen=True)
 class Backend:
     """Where the data is: what to start `triggers dev` with."""

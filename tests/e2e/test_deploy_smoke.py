@@ -42,6 +42,7 @@ def narrow_preflight(rehearsal: Rehearsal, deployed: subprocess.CompletedProcess
     gateway.create_deployment(restApiId=api, stageName=STAGE)
 
 
+@pytest.mark.quick_form
 def test_it_waits_until_the_api_is_there_and_all_checks_pass(
     rehearsal: Rehearsal, deployed: subprocess.CompletedProcess[str]
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 from tests.e2e.conftest import Backend
 from tests.support import dev_server
 from tests.support.api_client import ApiClient
+from tests.support.forms import by_form
 from tests.support.promises import Tried
 from tests.support.races import RACES, run
 from tests.support.witness import over_http
@@ -48,9 +49,9 @@ def test_what_both_ingest_is_there_once_and_oldest_first(clients: list[ApiClient
 
 @pytest.mark.promise(2, 3, 4)
 def test_calls_that_meet_across_processes_are_answered_as_if_one_came_after_another(
-    clients: list[ApiClient], long_form: bool, tried: Tried
+    clients: list[ApiClient], tried: Tried
 ) -> None:
-    rounds = 100 if long_form else 5
+    rounds = by_form(quick=5, full=5, long=100)
     doors = [over_http(client) for client in clients]
     for race in RACES.values():
         run(race, doors, rounds)

@@ -71,6 +71,7 @@ def test_every_promise_is_broken() -> None:
     assert {one.promise for one in breaks()} == INVARIANTS.keys()
 
 
+@pytest.mark.slow("runs pytest in a copy of the code")
 @pytest.mark.promise
 def test_in_a_copy_that_is_not_broken_the_tests_pass(tmp_path: Path) -> None:
     tests = sorted({one.test for one in breaks()})
@@ -79,6 +80,7 @@ def test_in_a_copy_that_is_not_broken_the_tests_pass(tmp_path: Path) -> None:
     assert f"{len(tests)} passed" in done.stdout, done.stdout[-3000:]
 
 
+@pytest.mark.slow("runs pytest in a copy of the code")
 @pytest.mark.parametrize(
     "broken",
     [pytest.param(one, marks=pytest.mark.promise(one.promise)) for one in breaks()],

@@ -51,6 +51,7 @@ def calls(client: ApiClient, event_id: str, never_seen: str) -> list[Callable[[]
     ]
 
 
+@pytest.mark.slow("each call is tried three times, with botocore's pauses")
 @pytest.mark.promise(11)
 def test_whatever_dynamodb_does_the_server_prints_no_key_and_no_payload(
     dynamodb_url: str, tried: Tried

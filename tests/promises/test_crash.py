@@ -24,13 +24,13 @@ from tests.promises.services import stores_at, way_to
 from tests.support import dev_server, dynamodb_local
 from tests.support.api_client import ApiClient
 from tests.support.clock import FakeClock
+from tests.support.forms import by_form
 from tests.support.pages import Query, walk
 from tests.support.promises import Tried
 from tests.support.witness import NO_ANSWER, Asked, Send, in_time, over_http
 from triggers_api.ops.dev_tables import create_missing_tables
 
 CLIENTS = 5
-CRASHES, LONG_CRASHES = {"sqlite": 6, "dynamodb": 2}, {"sqlite": 40, "dynamodb": 12}
 
 
 @dataclass
@@ -161,12 +161,11 @@ def check(client: Client, ledger: Ledger, recent: Ledger) -> None:
     assert found == pending
 
 
+@pytest.mark.forms
 @pytest.mark.promise(1, 2, 3, 4)
-def test_what_was_answered_before_the_server_is_killed_is_true_after_it(
-    tmp_path: Path, long_form: bool, tried: Tried
-) -> None:
+def test_what_was_answered_before_the_server_is_killed_is_true_after_it(tmp_path: Path, tried: Tried) -> None:
     ledger, told = Ledger(), Ledger()
-    crashes = (LONG_CRASHES if long_form else CRASHES)["sqlite"]
+    crashes = by_form(quick=2, full=6, long=40)
     for _ in range(crashes):
         with dev_server.running(*dev_server.on_folder(tmp_path)) as server, ApiClient(server.url) as client:
             asking = Client(in_time(over_http(client)), dead=NO_ANSWER)
@@ -177,12 +176,13 @@ def test_what_was_answered_before_the_server_is_killed_is_true_after_it(
     tried(crashes)
 
 
+@pytest.mark.slow("starts DynamoDB Local again for each crash")
 @pytest.mark.promise(1, 2, 3, 10)
 def test_what_was_answered_before_dynamodb_is_killed_is_true_after_it(
-    tmp_path: Path, clock: FakeClock, long_form: bool, tried: Tried
+    tmp_path: Path, clock: FakeClock, tried: Tried
 ) -> None:
     ledger, told = Ledger(), Ledger()
-    crashes = (LONG_CRASHES if long_form else CRASHES)["dynamodb"]
+    crashes = by_form(quick=1, full=2, long=12)
     port = dynamodb_local.fixed_port()
     tables = Tables(f"http://127.0.0.1:{port}", "triggers-api-events-crash", "triggers-api-keys-crash")
     client: Client | None = None

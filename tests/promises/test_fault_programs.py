@@ -12,13 +12,13 @@ from tests.api.driver import Api
 from tests.conftest import Tables
 from tests.promises.services import side_by_side, stores_at, way_to
 from tests.support.clock import FakeClock
+from tests.support.forms import by_form
 from tests.support.microburst import BEFORE_THE_COMMIT, Fault, Microburst
 from tests.support.models import Ack, Call, Delete, Get, Ingest, Page
 from tests.support.orders import UNKNOWN, Told
 from tests.support.promises import Tried
 from tests.support.witness import Witness
 
-PROGRAMS, LONG_PROGRAMS = 16, 640
 CALLS_PER_PROGRAM = 8
 AT_ONCE = 16
 
@@ -75,23 +75,23 @@ class Program:
         witness.explain()
 
 
+@pytest.mark.slow("a third of its 30 s is botocore's pauses before it tries again")
 @pytest.mark.timeout(1800)  # for the long form
 @pytest.mark.promise(1, 2, 3, 4, 10)
 def test_clients_that_go_on_through_faults_are_answered_right(
     microburst_proxy: Microburst,
-    tables: Tables,
+    fresh_tables: Tables,
     clock: FakeClock,
     monkeypatch: pytest.MonkeyPatch,
-    long_form: bool,
     tried: Tried,
 ) -> None:
     seeds = SystemRandom()
-    for batch in range((LONG_PROGRAMS if long_form else PROGRAMS) // AT_ONCE):
+    for batch in range(by_form(quick=1, full=1, long=40)):
         programs = []
         for number in range(AT_ONCE):
             access_key = f"program{batch}x{number}"
             monkeypatch.setenv("AWS_ACCESS_KEY_ID", access_key)
-            api = Api(stores_at(microburst_proxy.url, tables), clock, door="lambda")
+            api = Api(stores_at(microburst_proxy.url, fresh_tables), clock, door="lambda")
             assert api.inbox(limit=1).status == 200  # and the key is remembered from now on
             programs.append(Program(microburst_proxy, api, access_key, seeds.randrange(2**32)))
         side_by_side(Program.run, programs)

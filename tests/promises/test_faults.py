@@ -20,6 +20,8 @@ from tests.api.driver import Api, Door
 from tests.conftest import Tables
 from tests.promises.fault_cases import (
     ENOUGH,
+    FAULTS,
+    QUICK_SAMPLE,
     SLOW,
     SOON_OVER,
     TIMES,
@@ -29,6 +31,7 @@ from tests.promises.fault_cases import (
 )
 from tests.promises.services import side_by_side, stores_at, way_to
 from tests.support.clock import FakeClock
+from tests.support.forms import by_form, current_form
 from tests.support.lines import Line
 from tests.support.microburst import BEFORE_THE_COMMIT
 from tests.support.models import Ack, Call, Delete, Get, Inbox, Ingest, Page, Stored
@@ -90,41 +93,50 @@ def ask_again_and_look(case: Case) -> None:
 
 
 def event_cases(
-    make: MakeCase, names: Iterable[str], faults: tuple[AnyFault, ...], doors: tuple[Door, ...]
+    make: MakeCase,
+    names: Iterable[str],
+    faults: tuple[AnyFault, ...],
+    several_times: tuple[Times, ...],
+    doors: tuple[Door, ...],
 ) -> list[Case]:
     cases: list[Case] = []
-    for name, fault, times, door in product(names, faults, TIMES, doors):
+    for name, fault, times, door in product(names, faults, several_times, doors):
         api, line = make(CALLS[name].operation, fault, door=door)
         witness = Witness(way_to(api), f"source {len(cases)}")
         cases.append(Case(name, times, fault, witness, line))
     return cases
 
 
+@pytest.mark.forms
 @pytest.mark.promise(1, 2, 3, 4, 10)
 @pytest.mark.parametrize("name", CALLS)
 def test_a_call_that_fails_soon_is_answered_right_and_its_retry_settles_it(
     make_case: MakeCase, name: str, doors: tuple[Door, ...], tried: Tried
 ) -> None:
-    cases = event_cases(make_case, (name,), SOON_OVER, doors)
+    faults = by_form(quick=QUICK_SAMPLE, full=SOON_OVER)
+    cases = event_cases(make_case, (name,), faults, by_form(quick=ENOUGH, full=(*TIMES,)), doors)
     side_by_side(ask_again_and_look, cases)
     tried(len(cases))
 
 
+@pytest.mark.slow("waits for the deadline of each call")
 @pytest.mark.promise(1, 2, 3, 4, 10)
 @pytest.mark.parametrize("fault", SLOW)
 def test_a_call_that_hangs_is_answered_right_and_in_time(
     make_case: MakeCase, fault: AnyFault, doors: tuple[Door, ...], tried: Tried
 ) -> None:
-    cases = event_cases(make_case, CALLS, (fault,), doors)
+    cases = event_cases(make_case, CALLS, (fault,), (*TIMES,), doors)
     side_by_side(ask_again_and_look, cases)
     tried(len(cases))
 
 
 @pytest.fixture
-def inbox_of_many(tables: Tables, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> dict[str, Inbox]:
+def inbox_of_many(
+    fresh_tables: Tables, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Inbox]:
     """Events of two sources by turns, and pages that need a query for every two of them."""
     monkeypatch.setattr("triggers_api.store.dynamodb.events._MAX_QUERY_LIMIT", 2)
-    api = Api(stores_at(tables.endpoint_url, tables), clock, door="lambda")
+    api = Api(stores_at(fresh_tables.endpoint_url, fresh_tables), clock, door="lambda")
     events = {
         source: [Stored(f"{source} {n}", api.add({"tag": f"{source} {n}"}, source=source)) for n in range(5)]
         for source in ("wanted", "other")
@@ -144,19 +156,22 @@ def page_and_page_again(case: Case) -> None:
     case.witness.explain()
 
 
+@pytest.mark.forms
 @pytest.mark.promise(5, 10)
-@pytest.mark.parametrize("faults", [SOON_OVER, SLOW], ids=["soon over", "slow"])
+@pytest.mark.parametrize("faults", FAULTS)
 def test_a_page_of_many_reads_is_answered_right_and_in_time(
     make_case: MakeCase,
     inbox_of_many: dict[str, Inbox],
     faults: tuple[AnyFault, ...],
     doors: tuple[Door, ...],
-    long_form: bool,
     tried: Tried,
 ) -> None:
     cases = []
-    for name, fault, times, door in product(PAGES, faults, TIMES if long_form else ENOUGH, doors):
-        if (fault, times, long_form) == ("drip", "for ever", False):
+    several_times = by_form(quick=ENOUGH, full=ENOUGH, long=(*TIMES,))
+    if faults == SOON_OVER:
+        faults = by_form(quick=QUICK_SAMPLE, full=SOON_OVER)
+    for name, fault, times, door in product(PAGES, faults, several_times, doors):
+        if (fault, times) == ("drip", "for ever") and current_form() != "long":
             continue  # half of such a page comes at the deadline, and the other half as late again
         api, line = make_case("Query", fault, door=door)
         source = "wanted" if name == "filtered page" else None

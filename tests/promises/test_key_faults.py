@@ -9,7 +9,8 @@ from tests.api.driver import Door
 from tests.conftest import Tables
 from tests.promises.fault_cases import (
     ENOUGH,
-    SLOW,
+    FAULTS,
+    QUICK_SAMPLE,
     SOON_OVER,
     TIMES,
     AnyFault,
@@ -17,6 +18,7 @@ from tests.promises.fault_cases import (
     Times,
 )
 from tests.promises.services import side_by_side, way_to
+from tests.support.forms import by_form
 from tests.support.lines import Line
 from tests.support.promises import Tried
 from tests.support.witness import Asked, Send, in_time
@@ -57,20 +59,23 @@ def try_to_enter(case: Entry) -> None:
     assert case.ask() == (right, False)
 
 
+@pytest.mark.forms
 @pytest.mark.promise(10, 12)
-@pytest.mark.parametrize("faults", [SOON_OVER, SLOW], ids=["soon over", "slow"])
+@pytest.mark.parametrize("faults", FAULTS)
 def test_in_doubt_about_a_key_nobody_enters_and_nobody_is_turned_away(
     make_case: MakeCase,
-    tables: Tables,
+    fresh_tables: Tables,
     faults: tuple[AnyFault, ...],
     doors: tuple[Door, ...],
-    long_form: bool,
     tried: Tried,
 ) -> None:
     cases = []
     kinds = ("good", "revoked", "unknown")
-    for kind, fault, times, door in product(kinds, faults, TIMES if long_form else ENOUGH, doors):
-        api, line = make_case("GetItem", fault, table=tables.keys, cache_seconds=0, door=door)
+    several_times = by_form(quick=ENOUGH, full=ENOUGH, long=(*TIMES,))
+    if faults == SOON_OVER:
+        faults = by_form(quick=QUICK_SAMPLE, full=SOON_OVER)
+    for kind, fault, times, door in product(kinds, faults, several_times, doors):
+        api, line = make_case("GetItem", fault, table=fresh_tables.keys, cache_seconds=0, door=door)
         key = generate("test") if kind == "unknown" else api.make_key(is_active=kind == "good")
         cases.append(Entry(kind == "good", times, fault, in_time(way_to(api, key)), line))
     side_by_side(try_to_enter, cases)

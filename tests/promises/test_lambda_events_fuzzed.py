@@ -19,7 +19,8 @@ from tests.api.driver import Api, lambda_handler
 from tests.api.lambda_events import checked, rest_event
 from tests.conftest import Stores
 from tests.support.clock import FakeClock
-from tests.support.promises import Reported, Tried, examples
+from tests.support.forms import current_form, examples
+from tests.support.promises import Reported, Tried
 from tests.support.wild_texts import WILD_TEXTS
 
 KEY = "the key of the test"
@@ -125,6 +126,7 @@ def with_own(value: Any, key: str, event: str) -> Any:
     return value.replace(EVENT[1:], event[1:]) if isinstance(value, str) else value
 
 
+@pytest.mark.forms
 @pytest.mark.timeout(1800)
 @pytest.mark.promise(9)
 def test_an_event_of_any_form_gets_a_well_formed_answer(
@@ -134,7 +136,7 @@ def test_an_event_of_any_form_gets_a_well_formed_answer(
     there: list[str] = []
     statuses: Counter[int] = Counter()
 
-    @examples(1000, long=20_000, least=1000)
+    @examples(quick=100, full=1000, long=20_000, least=1000)
     @example(drawn=GOOD["ingest"] | {"body": TOO_LARGE})
     @example(drawn=GOOD["get"] | {"path": "/v1/events/not-an-id"})
     @example(drawn=GOOD["ingest once"])
@@ -153,7 +155,8 @@ def test_an_event_of_any_form_gets_a_well_formed_answer(
 
     answered()
     reported(f"events of any form: {dict(sorted(statuses.items()))}")
-    assert set(statuses) >= EVERY_ANSWER, f"it hardly came to the service: {statuses}"
+    if current_form() != "quick":  # a hundred events need not bring forth every answer
+        assert set(statuses) >= EVERY_ANSWER, f"it hardly came to the service: {statuses}"
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import pytest
 from tests.bench.backlogs import fill_sqlite
 from tests.support import dev_server
 from tests.support.api_client import ApiClient
+from tests.support.forms import by_form
 from tests.support.promises import Reported, Tried
 from tests.support.witness import ANSWER_SECONDS
 from triggers_api.store.sqlite.database import Database
@@ -86,11 +87,12 @@ class Client:
         return answer.body
 
 
+@pytest.mark.slow("12 s of load")
 @pytest.mark.promise(1, 3, 5)
 def test_a_server_under_mixed_load_fails_no_request_loses_no_event_and_needs_no_more_memory(
-    tmp_path: Path, tried: Tried, reported: Reported, long_form: bool
+    tmp_path: Path, tried: Tried, reported: Reported
 ) -> None:
-    backlog, seconds = (1_000_000, 300) if long_form else (20_000, 12)
+    backlog, seconds = by_form(quick=(20_000, 12), full=(20_000, 12), long=(1_000_000, 300))
     database = Database(tmp_path / "data")
     database.open()
     fill_sqlite(database, backlog, lambda _: None)

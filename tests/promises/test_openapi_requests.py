@@ -20,11 +20,12 @@ from schemathesis.engine.recorder import ScenarioRecorder
 from tests.api.documented import check
 from tests.api.driver import Api
 from tests.support.contract import DOCUMENT
+from tests.support.forms import current_form
 from tests.support.promises import Reported, Tried
 
 PHASES = {"examples", "coverage", "fuzzing", "stateful"}
 EVERY_CALL = {f"{method.upper()} {path}" for path, item in DOCUMENT["paths"].items() for method in item}
-QUICK, LONG = {"fuzzing": 300, "stateful": 80}, {"fuzzing": 1200, "stateful": 500}
+FULL, LONG = {"fuzzing": 300, "stateful": 80}, {"fuzzing": 1200, "stateful": 500}
 LEAST, LONG_LEAST = 2000, 4000
 """How many requests there must have been: a schema of which little can be drawn would go unnoticed."""
 
@@ -54,14 +55,16 @@ def told(recorder: ScenarioRecorder) -> Iterator[str]:
                 yield f"{one.name}: {failure.message}\n{one.failure_info.code_sample}"
 
 
+@pytest.mark.slow("thousands of requests: schemathesis takes most of a minute of CPU time")
 @pytest.mark.timeout(1800)
 @pytest.mark.promise(9)
 def test_whatever_the_document_lets_a_client_send_is_answered_as_documented(
-    local_api: Api, long_form: bool, tried: Tried, reported: Reported
+    local_api: Api, tried: Tried, reported: Reported
 ) -> None:
-    seed = SystemRandom().randrange(2**32) if long_form else SEED
+    is_long = current_form() == "long"
+    seed = SystemRandom().randrange(2**32) if is_long else SEED
     reported(f"OpenAPI document: schemathesis's seed {seed}")
-    config = configuration(local_api.key, LONG if long_form else QUICK, seed)
+    config = configuration(local_api.key, LONG if is_long else FULL, seed)
     schema = schemathesis.openapi.from_asgi("/openapi.json", local_api.app, config=config)
     statuses: Counter[int] = Counter()
     phases: set[str] = set()
@@ -87,6 +90,6 @@ def test_whatever_the_document_lets_a_client_send_is_answered_as_documented(
     tried(statuses.total())
     assert problems == [], f"seed {seed}"
     assert max(statuses) < 500
-    assert statuses.total() >= (LONG_LEAST if long_form else LEAST)
+    assert statuses.total() >= (LONG_LEAST if is_long else LEAST)
     assert {200, 201, 400, 401, 404, 405, 409, 422} <= set(statuses), "they are not all of one kind"
     assert (phases, called) == (PHASES, EVERY_CALL)

@@ -19,7 +19,8 @@ from tests.api.driver import Api
 from tests.conftest import REGION, Stores, Tables
 from tests.promises.damage import ATTRIBUTES, BYTES, CANARY, CELLS, COLUMNS, IDS, KEYS, PAYLOAD, bomb
 from tests.support.clock import FakeClock
-from tests.support.promises import Tried, examples
+from tests.support.forms import examples
+from tests.support.promises import Tried
 from tests.support.service_log import written
 from triggers_api.core.events import MAX_PAGE_BYTES
 from triggers_api.store.sqlite.database import FILE_NAME
@@ -57,9 +58,10 @@ def aws(dynamodb_stores: Stores, clock: FakeClock) -> Api:
     return Api(dynamodb_stores, clock, door="lambda")
 
 
+@pytest.mark.forms
 @pytest.mark.timeout(1800)
 @pytest.mark.promise(5, 9, 11)
-@examples(40, long=1000)
+@examples(quick=5, full=40, long=1000)
 @example(damage={"payload": {"B": bomb(9)}}, key={})
 @given(
     damage=st.dictionaries(
@@ -93,9 +95,10 @@ def test_a_damaged_item_of_the_table_never_breaks_a_page(
     tried(1)
 
 
+@pytest.mark.forms
 @pytest.mark.timeout(1800)
 @pytest.mark.promise(5, 9, 11)
-@examples(60, long=2000)
+@examples(quick=10, full=60, long=2000)
 @example(damage={"metadata": "{}"}, event_id=None, as_text=False)
 @given(
     damage=st.dictionaries(st.sampled_from(COLUMNS), CELLS, min_size=1, max_size=2),

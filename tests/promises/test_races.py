@@ -15,6 +15,7 @@ from tests.api.driver import Api, with_keys
 from tests.conftest import Stores
 from tests.promises.services import way_to
 from tests.support.clock import FakeClock
+from tests.support.forms import by_form
 from tests.support.models import Keys, Revoke, Rotate, Use, keys_step
 from tests.support.orders import UNKNOWN, Operation, Told, explain
 from tests.support.promises import Tried
@@ -23,17 +24,19 @@ from triggers_api.core.keys import KeyRecord, digest_of
 from triggers_api.errors import KeyStateError, StoreUnavailableError
 from triggers_api.ops.keys import operations as key_commands
 
-ROUNDS = 12
-LONG_ROUNDS = 400
+
+def rounds_of_form() -> int:
+    return by_form(quick=3, full=12, long=400)
 
 
+@pytest.mark.forms
 @pytest.mark.promise(2, 3, 4)
 @pytest.mark.parametrize("name", RACES)
 def test_calls_that_meet_are_answered_as_if_one_came_after_another(
-    stores: Stores, clock: FakeClock, name: str, long_form: bool, tried: Tried
+    stores: Stores, clock: FakeClock, name: str, tried: Tried
 ) -> None:
     api = Api(stores, clock, door=door_of(stores))
-    rounds = LONG_ROUNDS if long_form else ROUNDS
+    rounds = rounds_of_form()
     run(RACES[name], [way_to(api)], rounds)
     tried(rounds)
 
@@ -88,13 +91,14 @@ KEY_RACES: dict[str, tuple[Use | Revoke | Rotate, ...]] = {
 }
 
 
+@pytest.mark.forms
 @pytest.mark.promise(8)
 @pytest.mark.parametrize("name", KEY_RACES)
 def test_keys_that_change_while_they_are_used_open_as_if_one_came_after_another(
-    stores: Stores, clock: FakeClock, name: str, long_form: bool, tried: Tried
+    stores: Stores, clock: FakeClock, name: str, tried: Tried
 ) -> None:
     calls = KEY_RACES[name]
-    rounds = LONG_ROUNDS if long_form else ROUNDS
+    rounds = rounds_of_form()
     with ThreadPoolExecutor(len(calls)) as pool:
         for _ in range(rounds):
             holder = KeyHolder(stores, clock)

@@ -68,6 +68,7 @@ def locked(file: Path) -> Iterator[None]:
         connection.execute("ROLLBACK")
 
 
+@pytest.mark.slow("waits for the deadline of a request")
 @pytest.mark.promise(10)
 def test_writers_of_a_file_that_another_process_holds_are_answered_in_time(
     tmp_path: Path, tried: Tried
@@ -88,6 +89,7 @@ def test_writers_of_a_file_that_another_process_holds_are_answered_in_time(
     tried(CLIENTS)
 
 
+@pytest.mark.slow("waits for the deadline of a request")
 @pytest.mark.promise(10)
 def test_a_dynamodb_that_says_nothing_keeps_nobody_waiting(dynamodb_url: str, tried: Tried) -> None:
     run = uuid4().hex[:12]

@@ -60,7 +60,16 @@ def started(*, data: Path | None = None, port: int | None = None) -> Iterator[En
     home = npm_package(PACKAGE)
     (jar,) = home.glob("lib/*/DynamoDBLocal.jar")
     port = port or free_port()
-    command = ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Djava.library.path=./DynamoDBLocal_lib", "-jar", jar.name, "-port", str(port)]
+    command = [
+        "java",
+        "-XX:TieredStopAtLevel=1",
+        "-XX:+UseSerialGC",
+        "-Djava.library.path=./DynamoDBLocal_lib",
+        "-jar",
+        jar.name,
+        "-port",
+        str(port),
+    ]
     command += ["-sharedDb", "-disableTelemetry", *(["-dbPath", str(data)] if data else ["-inMemory"])]
     if timeout := shutil.which("timeout"):
         command = [timeout, _LIFETIME_SECONDS, *command]
