@@ -110,7 +110,7 @@ def deployment_ids(rehearsal: Rehearsal) -> set[str]:
     }
 
 
-def test_a_plan_on_a_fresh_account_shows_what_would_be_made_and_leaves_nothing(
+def test_plan_on_a_fresh_account_shows_the_new_resources_and_leaves_nothing(
     planned: subprocess.CompletedProcess[str], traces_of_the_plan: dict[str, Any]
 ) -> None:
     assert planned.returncode == 0, said(planned)
@@ -186,7 +186,9 @@ def test_an_unknown_output_is_a_usage_error_that_names_those_there_are(
     assert all(name in error["hint"] for name in OUTPUTS)
 
 
-def test_status_tells_how_the_stage_is(rehearsal: Rehearsal, prod: subprocess.CompletedProcess[str]) -> None:
+def test_status_shows_the_state_of_the_stage(
+    rehearsal: Rehearsal, prod: subprocess.CompletedProcess[str]
+) -> None:
     found = rehearsal.ask("status")
     assert (found["stack"], found["status"]) == ("triggers-api-prod", "CREATE_COMPLETE")
     assert found["outputs"].keys() == OUTPUTS
@@ -254,7 +256,7 @@ def test_a_changed_parameter_takes_effect_and_the_tables_stay_as_they_were(
     assert described_tables(rehearsal) == before
 
 
-def test_a_changed_origin_is_seen_in_the_preflight(rehearsal: Rehearsal, walked: Walk, key: str) -> None:
+def test_changed_origin_takes_effect_in_the_preflight(rehearsal: Rehearsal, walked: Walk, key: str) -> None:
     """And what an earlier deployment was given stays: nothing says it again."""
     before, tables = deployment_ids(rehearsal), described_tables(rehearsal)
     end = outcome(rehearsal.deploy("prod", "--parameter", "CorsAllowOrigin=https://shop.example"))

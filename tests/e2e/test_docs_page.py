@@ -98,7 +98,7 @@ def test_a_page_of_another_origin_may_call_and_read_the_request_id(server: DevSe
         assert [event["payload"] for event in client.inbox()] == [{"from": "a browser"}]
 
 
-def test_where_another_origin_is_allowed_the_page_may_neither_call_nor_read(tmp_path: Path) -> None:
+def test_page_may_neither_call_nor_read_when_only_another_origin_is_allowed(tmp_path: Path) -> None:
     variables = {"CORS_ALLOW_ORIGIN": "https://example.com"}
     with running(*on_folder(tmp_path), variables=variables) as server:
         with reverse_proxy.page(foreign_page(server.url)) as foreign:

@@ -1,4 +1,4 @@
-"""The API in its two forms, a proxy in front of DynamoDB that fails, and clients whose line fails."""
+"""The API in its two forms, a failing proxy in front of DynamoDB, and clients behind it."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What the tests of faults share: the faults, how often they strike, and a client whose line they strike."""
+"""Shared by the tests of faults: the faults, how often they occur, and a client whose requests meet them."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -38,7 +38,7 @@ _numbers = count(1)
 
 
 class MakeCase(Protocol):
-    """Gives a client and its line, which fails at `operation`; one that drips, at whatever comes."""
+    """Creates a client and its line, which fails at `operation`. A line that drips fails at all."""
 
     def __call__(
         self,
@@ -55,7 +55,7 @@ class MakeCase(Protocol):
 def make_case(
     microburst_proxy: Microburst, fresh_tables: Tables, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[MakeCase]:
-    """Give what makes clients of the service, each with a line of its own to these tables."""
+    """Give the function that creates clients of the service, each with its own line to these tables."""
     with ExitStack() as stack:
 
         def make(
@@ -76,7 +76,7 @@ def make_case(
                 line = MicroburstLine(microburst_proxy, name, fault, operation, table)
             monkeypatch.setenv("AWS_ACCESS_KEY_ID", name)
             api = Api(stores_at(url, fresh_tables), clock, door=door, cache_seconds=cache_seconds)
-            assert api.get(NOWHERE).status == 404  # and the key is remembered, where keys are
+            assert api.get(NOWHERE).status == 404  # and the key is cached, if keys are
             return api, line
 
         yield make
@@ -84,5 +84,5 @@ def make_case(
 
 @pytest.fixture
 def doors() -> tuple[Door, ...]:
-    """Return the doors that a case is tried by."""
+    """Return the doors through which a case is tried."""
     return by_form(quick=("lambda",), full=("lambda",), long=("lambda", "asgi"))

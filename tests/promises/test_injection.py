@@ -1,6 +1,6 @@
 """Line breaks, terminal escapes and forged lines in every field: none gets into a log line or a header.
 
-Nor does a key or a payload, whatever stands beside it.
+Nor does a key or a payload.
 """
 
 import json
@@ -78,7 +78,7 @@ def test_no_input_forges_a_log_line_or_a_header(
         assert value.isprintable()
     (line,) = log.getvalue().removesuffix("\n").split("\n")
     assert line.isascii()
-    assert line.isprintable(), "no control character in it, and no other reader's line break"
+    assert line.isprintable(), "it has no control character and no line break of any kind"
     assert len(line) < LONGEST_LINE
     if in_lambda:
         assert json.loads(line)["status"] == answer.status

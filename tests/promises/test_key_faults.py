@@ -1,4 +1,4 @@
-"""The look-up of a key against every fault: in doubt nobody enters, and nobody is turned away."""
+"""The lookup of a key against every fault: a key that cannot be checked is neither accepted nor rejected."""
 
 from dataclasses import dataclass
 from itertools import product
@@ -26,33 +26,33 @@ from triggers_api.core.keys import generate
 
 
 @dataclass(frozen=True)
-class Entry:
-    """Somebody with a key, at a door whose keys cannot be looked up."""
+class KeyCase:
+    """A request with a key whose lookup fails."""
 
-    opens: bool
+    is_valid: bool
     times: Times
     fault: str
     send: Send
     line: Line
 
     def __str__(self) -> str:
-        return f"a key that opens: {self.opens}, {self.fault} {self.times}"
+        return f"valid key: {self.is_valid}, {self.fault} {self.times}"
 
     def ask(self) -> tuple[int, bool]:
-        """Ask for a page; return the status, and whether to ask again was offered."""
+        """Ask for a page; return the status, and whether the answer has `Retry-After`."""
         status, headers, _ = self.send(Asked("GET", "/v1/inbox", {"limit": 1}))
         return status, "retry-after" in headers
 
 
-def try_to_enter(case: Entry) -> None:
+def check_key(case: KeyCase) -> None:
     case.line.fail(TIMES[case.times])
     status, retry = case.ask()
     assert case.line.failed() > 0
     case.line.mend()
-    right = 200 if case.opens else 401
+    right = 200 if case.is_valid else 401
     assert status in {right, 503}
     if case.times == "once" and case.fault != "drip":
-        assert status == right, "the second attempt can be answered"
+        assert status == right, "the second attempt succeeds"
     if case.times == "for ever":
         assert status == 503
     assert retry == (status == 503)
@@ -62,7 +62,7 @@ def try_to_enter(case: Entry) -> None:
 @pytest.mark.forms
 @pytest.mark.promise(10, 12)
 @pytest.mark.parametrize("faults", FAULTS)
-def test_in_doubt_about_a_key_nobody_enters_and_nobody_is_turned_away(
+def test_key_is_neither_accepted_nor_rejected_when_its_lookup_fails(
     make_case: MakeCase,
     fresh_tables: Tables,
     faults: tuple[AnyFault, ...],
@@ -77,6 +77,6 @@ def test_in_doubt_about_a_key_nobody_enters_and_nobody_is_turned_away(
     for kind, fault, times, door in product(kinds, faults, several_times, doors):
         api, line = make_case("GetItem", fault, table=fresh_tables.keys, cache_seconds=0, door=door)
         key = generate("test") if kind == "unknown" else api.make_key(is_active=kind == "good")
-        cases.append(Entry(kind == "good", times, fault, in_time(way_to(api, key)), line))
-    side_by_side(try_to_enter, cases)
+        cases.append(KeyCase(kind == "good", times, fault, in_time(way_to(api, key)), line))
+    side_by_side(check_key, cases)
     tried(len(cases))

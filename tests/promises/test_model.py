@@ -1,4 +1,4 @@
-"""Whatever clients, an operator and the clock do, in any order, the service answers as the model says."""
+"""Random histories of clients, an operator and the clock: every answer of the service matches the model."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.promise(1, 2, 3, 4, 5, 6, 7, 8), pytest.mark.forms, py
 
 
 class History(OperatorRules):
-    """Everything that may happen, on stores and behind a door of its own."""
+    """All rules. A subclass chooses the stores and the door."""
 
 
 def run(machine: type[History], tried: Tried, *, quick: int, full: int, long: int) -> None:
@@ -39,7 +39,7 @@ def run(machine: type[History], tried: Tried, *, quick: int, full: int, long: in
         tried(machine.calls)
 
 
-def test_on_sqlite_every_answer_is_what_the_model_says(tmp_path: Path, tried: Tried) -> None:
+def test_every_answer_on_sqlite_matches_the_model(tmp_path: Path, tried: Tried) -> None:
     class OnSqlite(History):
         @contextmanager
         def stores(self) -> Iterator[Stores]:
@@ -56,7 +56,7 @@ def test_on_sqlite_every_answer_is_what_the_model_says(tmp_path: Path, tried: Tr
     run(OnSqlite, tried, quick=8, full=60, long=400)
 
 
-def test_on_dynamodb_every_answer_is_what_the_model_says(fresh_tables: Tables, tried: Tried) -> None:
+def test_every_answer_on_dynamodb_matches_the_model(fresh_tables: Tables, tried: Tried) -> None:
     resource = boto3.resource("dynamodb", endpoint_url=fresh_tables.endpoint_url, region_name=REGION)
     of_tables = stores_at(fresh_tables.endpoint_url, fresh_tables)
 

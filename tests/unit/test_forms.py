@@ -70,7 +70,7 @@ def run(folder: Path, *options: str) -> tuple[set[str], list[int]]:
         pytest.param(("test_some.py::test_slow",), {"slow"}, [], marks=AS_ABOVE),
         pytest.param((".",), ALL - {"slow"}, [1, 10], marks=AS_ABOVE),
     ],
-    ids=str,
+    ids=lambda value: " ".join(value) or "no options" if isinstance(value, tuple) else "",
 )
 def test_run_selects_tests_and_their_form(
     tmp_path: Path, options: tuple[str, ...], ran: set[str], tried: list[int]
