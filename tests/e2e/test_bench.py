@@ -1,4 +1,4 @@
-"""The bench is fair: its baseline does on the happy path what the product does, over the same DynamoDB."""
+"""The bench is fair: on the happy path its baseline does the same as the product, over the same DynamoDB."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

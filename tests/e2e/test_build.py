@@ -1,4 +1,4 @@
-"""The artifact as it is built: the same bytes each time, for its target, with what it needs and no more."""
+"""The built artifact: reproducible, for its target, with its dependencies and nothing else."""
 
 import importlib.util
 import json
@@ -49,7 +49,7 @@ OF_THE_OPERATOR = {
 }
 OF_THE_SERVICE = {"fastapi", "mangum", "pydantic", "pydantic_core", "starlette", "triggers_api"}
 OWN = f"python{sys.version_info.major}.{sys.version_info.minor}", "x86_64"
-"""The target whose Python runs the tests, so that it can be compiled for on any machine, and started."""
+"""The target with the Python of the tests, which any machine can compile for and start."""
 MAX_ZIPPED_BYTES = 7_000_000
 TELLS_PATHS = """
 import sysconfig
@@ -150,7 +150,7 @@ print(json.dumps({region: url(region) for region in os.environ["REGIONS"].split(
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], tuple[Path, Artifact]]:
-    """Every target's artifact, as this machine makes it: compiled where it has the Python for it."""
+    """The artifact of every target, with bytecode if this machine has the Python of the target."""
     folder = tmp_path_factory.mktemp("artifacts")
     made = {}
     for runtime, architecture in TARGETS:
@@ -166,7 +166,7 @@ def artifacts(made: dict[tuple[str, str], tuple[Path, Artifact]]) -> dict[tuple[
 
 @pytest.fixture(scope="module")
 def of_sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The artifact for the tests' own Python, as a machine makes it that lacks that Python."""
+    """The artifact for the Python of the tests, built as on a machine without that Python."""
     folder = tmp_path_factory.mktemp("of-sources") / "artifact"
     with pytest.MonkeyPatch.context() as machine:
         machine.setattr("triggers_api.ops.build.artifact.find_interpreter", lambda *_: None)
@@ -182,7 +182,7 @@ def startable(request: pytest.FixtureRequest, artifacts: dict[tuple[str, str], P
 
 
 def run_alone(artifact: Path, then: str, python: str = sys.executable, **variables: str) -> Any:
-    """Start an artifact with nothing but the standard library beside it, and return what it prints last."""
+    """Start an artifact with only the standard library, and return its last line of output."""
     paths = subprocess.check_output([python, "-I", "-S", "-c", TELLS_PATHS], text=True).splitlines()
     done = subprocess.run(
         [python, "-I", "-S", "-B", "-c", START + then, str(artifact), *paths],
@@ -324,7 +324,7 @@ def test_artifact_knows_the_dynamodb_endpoint_of_every_partition(startable: Path
 def test_bytecode_imports_the_same_modules_as_the_sources(
     artifacts: dict[tuple[str, str], Path], of_sources: Path
 ) -> None:
-    """A library may read its own sources, and import more where there are none."""
+    """A library may read its own sources, and import more modules if there are none."""
     assert run_alone(artifacts[OWN], LOOKS_AROUND) == run_alone(of_sources, LOOKS_AROUND)
 
 

@@ -1,6 +1,6 @@
-"""`triggers deploy` from an installed wheel on an emulated account, and the API that is there then.
+"""`triggers deploy` from an installed wheel on an emulated account, and the deployed API.
 
-The tests go on with one account, from a fresh one to a stage that was changed twice.
+The tests use one account in sequence, from a fresh one to a stage that was changed twice.
 """
 
 import json
@@ -48,7 +48,7 @@ def traces_of_the_plan(rehearsal: Rehearsal, planned: subprocess.CompletedProces
 
 @pytest.fixture(scope="module")
 def prod(rehearsal: Rehearsal, traces_of_the_plan: dict[str, Any]) -> subprocess.CompletedProcess[str]:
-    """Deploy the stage prod, and return what the command said."""
+    """Deploy the stage prod, and return the result of the command."""
     done = rehearsal.run("deploy", "--stage", "prod", "--yes", "--no-smoke", "--json")
     assert done.returncode == 0, said(done)
     restore(rehearsal.emulator, stack_name("prod"))
@@ -80,7 +80,7 @@ def outcome(told: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def answers_of(seen: Walk) -> dict[str, Any]:
-    """Return statuses and bodies, without what differs from run to run; a gateway adds headers of its own."""
+    """Return statuses and bodies without the values that differ from run to run. A gateway adds headers."""
     answers = {name: CurlAnswer(one.status, {}, one.body) for name, one in seen.answers.items()}
     answers.pop("preflight")  # the gateway's own answer
     return Walk(answers).normalised()
@@ -257,7 +257,7 @@ def test_a_changed_parameter_takes_effect_and_the_tables_stay_as_they_were(
 
 
 def test_changed_origin_takes_effect_in_the_preflight(rehearsal: Rehearsal, walked: Walk, key: str) -> None:
-    """And what an earlier deployment was given stays: nothing says it again."""
+    """Parameters of an earlier deployment stay, although they are not given again."""
     before, tables = deployment_ids(rehearsal), described_tables(rehearsal)
     end = outcome(rehearsal.deploy("prod", "--parameter", "CorsAllowOrigin=https://shop.example"))
     url = end["outputs"]["ApiUrl"]

@@ -1,4 +1,4 @@
-"""What stops a deployment, or breaks it: the message, the exit code, and what is there afterwards."""
+"""Deployments that are refused, interrupted or fail: message, exit code, and the state afterwards."""
 
 import json
 import os
@@ -28,7 +28,7 @@ ANOTHERS = {
 
 
 def waits(seconds: int) -> dict[str, Any]:
-    """Return a template that is busy for some seconds, and then fails: nobody signals."""
+    """Return a template that is busy for some seconds, and then fails because no signal arrives."""
     return {
         "Parameters": {
             "Stage": {"Type": "String"},
@@ -46,7 +46,7 @@ def waits(seconds: int) -> dict[str, Any]:
 
 
 def create_stack(rehearsal: Rehearsal, stage: str, template: dict[str, Any], *, name: str = "") -> str:
-    """Make a stack of a stage, where no name is given with the stage's own, and return its id."""
+    """Create a stack of a stage, with the stage's own name unless one is given, and return its id."""
     parameters = [{"ParameterKey": "Stage", "ParameterValue": stage}] if "Parameters" in template else []
     made = rehearsal.emulator.client("cloudformation").create_stack(
         StackName=name or stack_name(stage), TemplateBody=json.dumps(template), Parameters=parameters
@@ -78,7 +78,7 @@ def untouched(rehearsal: Rehearsal) -> Iterator[None]:
 
 @pytest.fixture
 def nowhere(rehearsal: Rehearsal) -> Rehearsal:
-    """Give commands for which there is no AWS to ask: what they refuse, they refuse by themselves."""
+    """Return commands without a reachable AWS, so that they must refuse by themselves."""
     return rehearsal.with_variables(AWS_ENDPOINT_URL="http://127.0.0.1:9")
 
 
@@ -231,7 +231,7 @@ def test_a_stack_of_another_stage_is_left_alone(rehearsal: Rehearsal) -> None:
 
 
 def test_retained_table_is_found_before_the_build_and_adopted_with_its_items(rehearsal: Rehearsal) -> None:
-    """They were made by `triggers dev`, or by an earlier stack: `test_destroy.py` has that life."""
+    """The tables come from `triggers dev` here; `test_destroy.py` has those of an earlier stack."""
     events, keys = "triggers-api-events-kept", "triggers-api-keys-kept"
     create_missing_tables(endpoint_url=rehearsal.emulator.url, region=REGION, events=events, keys=keys)
     key = rehearsal.key("kept")
@@ -264,7 +264,7 @@ def test_retained_table_is_found_before_the_build_and_adopted_with_its_items(reh
 
 
 def slow_sam(rehearsal: Rehearsal, folder: Path, step: str) -> Rehearsal:
-    """Put a sam on PATH that tells when a step of it begins, and then takes a minute over it."""
+    """Put a sam on PATH that reports when a step begins, and then takes a minute for it."""
     folder.mkdir()
     real = shutil.which("sam", path=rehearsal.environment["PATH"])
     script = folder / "sam"
@@ -305,7 +305,7 @@ def test_signal_before_the_change_set_leaves_no_stack(
 
 
 def test_ctrl_c_after_the_change_set_was_created_deletes_it(rehearsal: Rehearsal, tmp_path: Path) -> None:
-    """What SAM made first for itself, its bucket, stays."""
+    """The bucket that SAM creates for itself stays."""
     real = shutil.which("sam", path=rehearsal.environment["PATH"])
     folder = tmp_path / "bin"
     folder.mkdir()

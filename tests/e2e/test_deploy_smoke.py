@@ -1,4 +1,4 @@
-"""`triggers deploy` tries what it has deployed; the harness puts back what the emulator leaves out."""
+"""The smoke test of `triggers deploy`. The tests add what the emulator leaves out of a stack."""
 
 import json
 import signal

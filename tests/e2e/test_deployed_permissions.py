@@ -1,4 +1,4 @@
-"""What the deployed function's role allows: exactly what it needs, each permission of which something needs.
+"""The role of the deployed function: it has exactly the permissions that the calls need.
 
 The emulator enforces the policies of IAM, so a permission that is taken away breaks what needs it.
 """
@@ -150,7 +150,9 @@ def test_operation_without_its_permission_is_503(
     for name in broken:
         assert answers[name].status == 503
         assert answers[name].body["error"]["code"] == "SERVICE_UNAVAILABLE"
-        assert action not in json.dumps(answers[name].body), "a client learns what the role lacks"
+        assert action not in json.dumps(answers[name].body), (
+            "a client must not learn which permission is missing"
+        )
 
 
 def test_uncached_key_is_503_without_permission_to_read_keys(

@@ -1,4 +1,4 @@
-"""`triggers destroy`: what it says, what it needs, what it takes and what it leaves; and the way back.
+"""`triggers destroy`: its output, its confirmation, what it deletes and keeps, and the way back.
 
 The tests go on with one stage, from its deployment to the one that adopts its tables.
 """

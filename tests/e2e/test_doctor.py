@@ -1,4 +1,4 @@
-"""`triggers doctor` on an emulated account: each finding with its fix, and 3 where deploying cannot work."""
+"""`triggers doctor` on an emulated account: findings with fixes, and exit code 3 if a deploy cannot work."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""`triggers logs tail` on a deployed stage: what a request leaves in the log, and what it must not.
+"""`triggers logs tail` on a deployed stage: what a request leaves in the log, and what it must not leave.
 
 The emulator's Lambda writes START, END and REPORT as AWS's does, all with the time at which the invocation
 ended, and gives its events no ids; it has no timeouts, no INIT_START and no late lines, which the tests on a

@@ -84,7 +84,7 @@ def built(checkout: Checkout) -> Path:
 
 @pytest.fixture(scope="module")
 def guided(checkout: Checkout, built: Path) -> str:
-    """Deploy with `--guided`, every question answered by somebody; return what was on the screen."""
+    """Deploy with `--guided`, answer every question, and return the content of the terminal."""
     parameters = Template.load(checkout.folder / "deploy" / "template.yaml").parameters
     defaults = [(f"Parameter {name}", "\n") for name in parameters if name != "Stage"]
     session = run_on_terminal(

@@ -14,7 +14,7 @@ EVENTS, KEYS = "triggers-api-events-prod", "triggers-api-keys-prod"
 
 @pytest.fixture(scope="module")
 def url(rehearsal: Rehearsal) -> str:
-    """Deploy the stage prod, and return where its API is."""
+    """Deploy the stage prod, and return the URL of its API."""
     found: str = rehearsal.deploy("prod", "--no-smoke")[-1]["outputs"]["ApiUrl"]
     return found
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(900)
 
 
 def run(program: Path, *arguments: str) -> str:
-    """Run a linter without a developer's settings for it; return what it printed where it found nothing."""
+    """Run a linter without a developer's settings; return its output if it reported nothing."""
     variables = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "SAM_CLI_TELEMETRY": "0"}
     done = subprocess.run(
         [str(program), *arguments],

@@ -36,7 +36,7 @@ READS = (
     "iam:ListAttachedRolePolicies",
     "apigateway:GET",
 )
-"""What the guide says it needs."""
+"""The permissions that the guide lists."""
 
 REFUSED = "request: an unknown key is refused"
 IN_THE_LOGS = "request: its id is in the logs"
@@ -139,7 +139,7 @@ def managed_policy(stage: Stage) -> Iterator[None]:
 
 @contextmanager
 def second_policy(stage: Stage) -> Iterator[None]:
-    """Give the role a second policy, of what it may do already."""
+    """Give the role a second policy that repeats permissions."""
     iam, role = stage.client("iam"), stage.outputs["RoleName"]
     document = iam.get_role_policy(RoleName=role, PolicyName="triggers-api")["PolicyDocument"]
     iam.put_role_policy(RoleName=role, PolicyName="more", PolicyDocument=json.dumps(document))
@@ -310,7 +310,7 @@ DEFECTS: dict[str, tuple[Defect, set[str], str]] = {
     "TTL off": (without_ttl, {"events table: time to live"}, "off"),
     "no backups": (without_backups, {"keys table: point-in-time recovery"}, "off"),
     "the index missing": (without_index, {"events table: index"}, INDEX),
-    # The service starts in Lambda with no other mode (DESIGN, section 4): nobody answers the request.
+    # The service starts in Lambda with no other mode (DESIGN, section 4): the request gets no answer.
     "AUTH_MODE changed": (
         lambda stage: variable(stage, "AUTH_MODE", "local"),
         {"function: AUTH_MODE", REFUSED, IN_THE_LOGS, NOT_IN_THE_LOGS},
@@ -349,7 +349,7 @@ DEFECTS: dict[str, tuple[Defect, set[str], str]] = {
     ),
     "no CORS at 429": (throttled_without_cors, {"api: gateway responses"}, "missing: THROTTLED"),
 }
-"""What puts each in, all the checks that it breaks, and what the first of them must have seen."""
+"""How to create each defect, the checks that fail, and what the first of them reports."""
 
 
 # --- The tests

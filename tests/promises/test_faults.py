@@ -81,7 +81,7 @@ def ask_again_and_look(case: Case) -> None:
     case.line.fail(TIMES[case.times])
     first = witness.do(asked.call)
     assert case.line.failed() > 0
-    case.line.mend()
+    case.line.restore()
     if case.times == "once" and case.fault != "drip":
         assert isinstance(first.outcome, Told), "the second attempt succeeds"
     if first.outcome is UNKNOWN and case.fault in BEFORE_THE_COMMIT:
@@ -149,7 +149,7 @@ def page_and_page_again(case: Case) -> None:
     case.line.fail(TIMES[case.times], after=2)
     first = case.witness.do(Page())
     assert case.line.failed() > 0
-    case.line.mend()
+    case.line.restore()
     if case.times == "once" and case.fault != "drip":
         assert isinstance(first.outcome, Told), "the second attempt succeeds"
     assert isinstance(case.witness.do(Page()).outcome, Told)

@@ -48,7 +48,7 @@ def check_key(case: KeyCase) -> None:
     case.line.fail(TIMES[case.times])
     status, retry = case.ask()
     assert case.line.failed() > 0
-    case.line.mend()
+    case.line.restore()
     right = 200 if case.is_valid else 401
     assert status in {right, 503}
     if case.times == "once" and case.fault != "drip":

@@ -109,6 +109,6 @@ def test_final_read_without_an_answer_fails() -> None:
 
     witness = Witness(shut, "shop")
     assert witness.do(Ingest("a")).outcome is UNKNOWN
-    with pytest.raises(AssertionError, match="nobody sees"):
+    with pytest.raises(AssertionError, match="the state is unknown"):
         witness.look("a")
     witness.explain()

@@ -1,10 +1,10 @@
-"""The shell blocks of the README and of the guide, to be run as they stand."""
+"""The shell blocks of the README and of the guide, as they are written."""
 
 import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-# A curl that fails where the answer is an error, and that shows answers only, each on a line.
+# A curl that fails on an error, and prints each answer on a line of its own and nothing else.
 PRELUDE = 'set -euo pipefail\ncurl() { command curl -sS --fail-with-body "$@"; echo; }\n'
 
 

@@ -22,9 +22,9 @@ from tests.support.dev_server import TRIGGERS, environment
 class Session:
     code: int
     screen: str
-    """What the terminal showed."""
+    """The content of the terminal."""
     piped: str
-    """What went to stdout, where that was no terminal."""
+    """The content of stdout, if stdout was not the terminal."""
 
 
 def run_on_terminal(
