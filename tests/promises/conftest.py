@@ -19,7 +19,7 @@ def fresh_tables(dynamodb_url: str) -> Tables:
     return new_tables(dynamodb_url)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def microburst_proxy(dynamodb_url: str) -> Iterator[Microburst]:
     with microburst.in_front_of(dynamodb_url) as proxy:
         yield proxy

@@ -347,7 +347,8 @@ def without_uv(tmp_path: Path) -> Mapping[str, str]:
 
 def test_with_neither_sam_nor_uv_it_says_how_to_get_one(without_uv: Mapping[str, str]) -> None:
     code = (
-        "import os\nfrom triggers_api.errors import PreflightError\nfrom triggers_api.ops.deploy.sam import find\n"
+        "import os\nfrom triggers_api.errors import PreflightError\n"
+        "from triggers_api.ops.deploy.sam import find\n"
         "try: find(os.environ, 'eu-west-1')\n"
         "except PreflightError as e: print(e.message, e.reason, e.hint, sep=' | ')"
     )

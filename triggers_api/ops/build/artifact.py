@@ -153,7 +153,8 @@ def zipped_bytes(folder: Path) -> int:
 
 def main() -> None:
     """Build from the command line of `deploy/Makefile`."""
-    parser = argparse.ArgumentParser(prog="python -m triggers_api.ops.build.artifact", description=main.__doc__)
+    program = "python -m triggers_api.ops.build.artifact"
+    parser = argparse.ArgumentParser(prog=program, description=main.__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--runtime", choices=RUNTIMES, default=RUNTIMES[0])
     parser.add_argument("--architecture", choices=ARCHITECTURES, default=ARCHITECTURES[0])
