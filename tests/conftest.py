@@ -1,4 +1,4 @@
-"""Fixtures that every suite uses: the two stores, side by side, and a clock that tests may set."""
+"""Fixtures of all suites: the two stores, and a clock that tests set."""
 
 import os
 from collections.abc import Iterator
@@ -105,7 +105,7 @@ def sqlite_stores(tmp_path: Path) -> Iterator[Stores]:
 
 @pytest.fixture(params=["sqlite", "dynamodb"])
 def stores(request: pytest.FixtureRequest) -> Stores:
-    """Each test that asks for this runs on both."""
+    """Return the stores of each kind: a test with this runs on both."""
     found: Stores = request.getfixturevalue(f"{request.param}_stores")
     return found
 

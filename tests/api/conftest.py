@@ -1,4 +1,4 @@
-"""The API, in the two forms in which it is used: on SQLite behind an ASGI server, on DynamoDB in Lambda."""
+"""The API in its two forms: on SQLite behind an ASGI server, and on DynamoDB in Lambda."""
 
 from typing import cast
 
@@ -24,19 +24,19 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.fixture
 def api(stores: Stores, clock: FakeClock) -> Api:
-    """Each test that asks for this runs twice: as on a developer's machine, and as on AWS."""
+    """Return the API as it runs locally (SQLite) and on AWS (DynamoDB): a test with this runs on both."""
     return Api(stores, clock, door=door_of(stores))
 
 
 @pytest.fixture
 def local_api(sqlite_stores: Stores, clock: FakeClock) -> Api:
-    """For what depends neither on the store nor on the door."""
+    """Return the API for a test that depends neither on the store nor on the door."""
     return Api(sqlite_stores, clock, door="asgi")
 
 
 @pytest.fixture(params=["asgi", "lambda"])
 def each_door(request: pytest.FixtureRequest, sqlite_stores: Stores, clock: FakeClock) -> Api:
-    """For what depends on the door and not on the store."""
+    """Return the API for a test that depends on the door and not on the store."""
     return Api(sqlite_stores, clock, door=cast("Door", request.param))
 
 

@@ -60,7 +60,7 @@ def client_of(endpoint_url: str) -> "DynamoDBClient":
 
 @pytest.fixture(params=["sqlite", "dynamodb"])
 def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
-    """Each test that asks for this runs on both."""
+    """Return each store: a test with this runs on both."""
     if request.param == "sqlite":
         return sqlite_in(tmp_path)
     return dynamodb_at(request.getfixturevalue("dynamodb_url"))
