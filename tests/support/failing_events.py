@@ -1,4 +1,4 @@
-"""A store of events that fails, with the error that a test names."""
+"""An event store that fails with the error that a test sets."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from triggers_api.errors import TriggersError
 
 
 class FailingEvents:
-    """A store of events that fails in the same way whatever is asked of it."""
+    """An event store whose every call raises `failure`, if that is set."""
 
     def __init__(self, store: EventStore) -> None:
         self._store = store
