@@ -106,7 +106,7 @@ def test_fix_of_a_deployment_finding_is_completed(tmp_path: Path, capsys: pytest
 def test_fix_of_a_doctor_finding_is_completed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("triggers_api.ops.doctor.examination.examine", lambda *_, **__: [WARNING])
+    monkeypatch.setattr("triggers_api.ops.doctor.readiness.check_readiness", lambda *_, **__: [WARNING])
     for arguments in (["--stage", "dev"], ["--stage", "dev", "--json"]):
         monkeypatch.setattr(sys, "argv", ["triggers", "doctor", *arguments])
         with pytest.raises(SystemExit):

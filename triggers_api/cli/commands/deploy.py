@@ -12,7 +12,7 @@ import typer
 from triggers_api.cli import config
 from triggers_api.cli.context import CommandContext, announce_target
 from triggers_api.cli.flags import flags_of, work_on
-from triggers_api.cli.interrupts import OF_A_DEPLOYMENT, OF_A_SMOKE_TEST, interrupts_told
+from triggers_api.cli.interrupts import OF_A_DEPLOYMENT, interrupts_told
 from triggers_api.cli.options import stage_options
 from triggers_api.cli.output import console
 from triggers_api.errors import (
@@ -172,17 +172,15 @@ def _decide(event: "Progress", target: Target, consent: Consent) -> None:
 
 def _smoke(target: Target, url: str, *, changed: bool, as_json: bool) -> None:
     """Try the deployed API; whatever that finds, the stack stays."""
-    from triggers_api.cli.output.checks import conclude, counted, document_of, notice
-    from triggers_api.ops.smoke.smoke import SmokeOptions
-    from triggers_api.ops.smoke.smoke import smoke as results_of
+    from triggers_api.cli.output.checks import conclude, make_document, run_smoke_test
+    from triggers_api.ops.smoke.smoke_run import SmokeOptions
 
     key = config.api_key(None)
     settling = _SETTLING_SECONDS if changed else 0
     options = SmokeOptions(url, None if key is None else key.value, target, settling=settling)
     try:
         console.say(f"Smoke test of {url}, with {'TRIGGERS_API_KEY' if key else 'a key of its own'}.")
-        with interrupts_told(OF_A_SMOKE_TEST), closing(results_of(options, notice=notice)) as progress:
-            results = counted(progress, options.total, "Smoke test")
+        findings = run_smoke_test(options, "Smoke test")
     except KeyboardInterrupt:
         console.say(f"The stack is deployed; to try it again: triggers smoke {flags_of(target)}")
         raise
@@ -193,8 +191,8 @@ def _smoke(target: Target, url: str, *, changed: bool, as_json: bool) -> None:
             hint=f"{error.hint} Then run triggers smoke {flags_of(target)}; --no-smoke leaves it out.",
         ) from error
     if as_json:
-        console.answer_line({"event": "smoke", **document_of(results)})
-    conclude(results, flags=flags_of(target), write=console.say)
+        console.answer_line({"event": "smoke", **make_document(findings)})
+    conclude(findings, flags=flags_of(target), write=console.say)
 
 
 def _said(parameters: list[str], flags: Mapping[str, str | None]) -> dict[str, Setting]:
