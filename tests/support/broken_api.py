@@ -397,7 +397,7 @@ Matches = Callable[[Scope], bool]
 
 
 def hanging(app: ASGIApp, matches: Matches = lambda _: True, *, after_its_work: bool = False) -> ASGIApp:
-    """Return an API that never answers some requests, with `after_its_work` although it did what was asked."""
+    """Return an API that never answers some requests, with `after_its_work` although it handled them."""
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
         if not matches(scope):

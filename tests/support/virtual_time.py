@@ -5,7 +5,7 @@ import selectors
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """Jumps to the next timer instead of waiting for it. All work must be done in the loop, not in threads."""
+    """Jumps to the next timer instead of waiting for it. Work must be done in the loop, not in threads."""
 
     def __init__(self) -> None:
         self._timeline = _Timeline()

@@ -4,7 +4,6 @@ import html
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,11 @@ from triggers_api import settings
 from triggers_api.api.errors import HTTP_STATUS
 from triggers_api.cli.app import make_app
 from triggers_api.cli.exit_codes import EXIT_CODE, INTERRUPTED
+from triggers_api.cli.output.checks import make_document
 from triggers_api.errors import OperatorError, TriggersError
 from triggers_api.ops.cloudformation.template import Template
-from triggers_api.ops.results import Result
-from triggers_api.ops.smoke.run import CHECKS
+from triggers_api.ops.findings import Finding, State
+from triggers_api.ops.smoke.check_runner import CHECKS
 
 ROOT = Path(__file__).parents[2]
 README, GUIDE = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "DEPLOYMENT.md"))
@@ -148,7 +148,7 @@ def test_a_picture_of_the_readme_shows_a_run_that_made_the_checks_that_there_are
     assert f"({(PICTURES / name).relative_to(ROOT)}.svg)" in README
 
 
-@pytest.mark.parametrize("field", [field.name for field in fields(Result)])
+@pytest.mark.parametrize("field", make_document([Finding("health", State.OK)])["checks"][0])
 def test_every_field_of_a_check_is_in_the_guide(field: str) -> None:
     section = GUIDE.split("\n## Does it work?\n")[1].split("\n## ")[0]
     assert f"`{field}`" in section

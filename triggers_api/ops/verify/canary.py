@@ -1,8 +1,8 @@
 """Send one request, and check what it leaves in the function's log (requirements, sections 8.3 and 8.4).
 
 The request has an unknown key and a payload, both random. It is refused, nothing is written, and both can be
-searched for in every later line of the log group. So the checks show that the key and the payload of a refused
-request are not logged. They show nothing about accepted requests, older lines and other log groups.
+searched for in every later line of the log group. So the checks show that the key and the payload of a
+refused request are not logged. They show nothing about accepted requests, older lines and other log groups.
 """
 
 import re
@@ -46,8 +46,10 @@ class Canary:
         *,
         sleep: Callable[[float], None],
         monotonic: Callable[[], float],
+        transport: "httpx.BaseTransport | None" = None,
     ) -> None:
         self._live, self._aws, self._sleep, self._monotonic = live, aws, sleep, monotonic
+        self._transport = transport
         self.request_id = f"verify-{uuid4()}"
         self._secrets = {"the key": secrets.token_hex(24), "the payload": secrets.token_hex(24)}
         self._since: float | None = None
@@ -101,13 +103,13 @@ class Canary:
         import httpx
 
         event = {"source": "triggers-verify", "event_type": "verify.canary"}
-        return httpx.post(
-            f"{url}/v1/events",
-            headers={"X-API-Key": self._secrets["the key"], "X-Request-ID": self.request_id},
-            json={**event, "payload": {"canary": self._secrets["the payload"]}},
-            timeout=RESPONSE_SECONDS,
-            follow_redirects=False,
-        )
+        with httpx.Client(transport=self._transport, timeout=RESPONSE_SECONDS) as http:
+            return http.post(
+                f"{url}/v1/events",
+                headers={"X-API-Key": self._secrets["the key"], "X-Request-ID": self.request_id},
+                json={**event, "payload": {"canary": self._secrets["the payload"]}},
+                follow_redirects=False,
+            )
 
     def _search(self) -> LogSearch:
         """Search the logs for the request; only briefly if the service did not answer it."""

@@ -30,7 +30,7 @@ def make_probes(live: LiveStack, logical_id: str, label: str) -> list[Probe]:
             _expect_description(wanted, label, command),
         ),
         Probe(
-            lambda: dynamodb.describe_read_time_to_live(TableName=name)["TimeToLiveDescription"],
+            lambda: dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"],
             (
                 Expectation(
                     f"{label}: time to live",

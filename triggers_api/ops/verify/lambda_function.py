@@ -136,7 +136,7 @@ def _variables(found: Mapping[str, Any]) -> Mapping[str, str]:
         raise AwsUnavailableError(
             "Lambda cannot decrypt the function's variables.",
             reason=str(environment["Error"].get("Message")),
-            hint="Allow these credentials to use the function's KMS key, or remove it: no variable is secret.",
+            hint="Allow your user to use the function's KMS key, or remove it: no variable is secret.",
         )
     variables: Mapping[str, str] = environment.get("Variables", {})
     return variables

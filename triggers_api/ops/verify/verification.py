@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from triggers_api.ops.aws import Aws
 from triggers_api.ops.cloudformation.template import Template
@@ -18,6 +19,9 @@ from triggers_api.ops.verify.background import call_in_background
 from triggers_api.ops.verify.canary import Canary
 from triggers_api.ops.verify.live_stack import SERVICES, LiveStack
 from triggers_api.ops.verify.probe import Expectation, Probe
+
+if TYPE_CHECKING:
+    import httpx
 
 COMPLETE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 """The states of requirement 5.4. After `UPDATE_ROLLBACK_COMPLETE` the API works, but not as deployed last."""
@@ -36,12 +40,19 @@ def verify(
     *,
     sleep: Callable[[float], None] = time.sleep,
     monotonic: Callable[[], float] = time.monotonic,
+    transport: "httpx.BaseTransport | None" = None,
 ) -> Verification:
     """Find the stack and return its verification, which starts when its first finding is asked for.
 
+    Args:
+        aws: The account and region.
+        sleep: Waits between two reads of the log.
+        monotonic: The clock of the search in the log.
+        transport: Sends the one request in place of the network.
+
     Raises:
-        StackMissingError: There is no such stack. Errors of boto3 are for `explained`. With a stack nothing is
-            raised: what cannot be checked is a failed check.
+        StackMissingError: There is no such stack. Errors of boto3 are for `explained`. With a stack nothing
+            is raised: what cannot be checked is a failed check.
     """
     stack = stack_of(aws)
     clients = {service: aws.client(service) for service in SERVICES}
@@ -53,7 +64,7 @@ def verify(
         dynamodb_tables.make_probes(live, "ApiKeysTable", "keys table"),
         execution_role.make_probes(live),
         rest_api.make_probes(live),
-        Canary(live, aws, sleep=sleep, monotonic=monotonic).make_probes(),
+        Canary(live, aws, sleep=sleep, monotonic=monotonic, transport=transport).make_probes(),
     )
     total = sum(len(probe.expectations) for chain in chains for probe in chain)
     return Verification(total, _run(chains, aws))
