@@ -75,8 +75,8 @@ class CheckContext:
             http: The client, with the API as its base URL.
             key: The API key of the run.
             created: Receives every event that the check creates.
-            source: The source of the check's events, and the start of its request ids: `smoke-RUN-CHECK`.
-            patience: How long, in seconds, to wait for a change that the inbox may show late.
+            source: The source of the check's events, and the start of its request ids.
+            patience: How long, in seconds, the inbox may take to show a change.
         """
         self.source = source
         self.request_id = ""

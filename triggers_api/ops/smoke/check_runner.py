@@ -1,8 +1,9 @@
 """Run the checks against one API: health first and alone, then the others a few at a time, then clean up."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
+from typing import TypeVar
 
 import httpx
 
@@ -18,6 +19,8 @@ from triggers_api.ops.smoke.cleanup import (
     remove_events,
 )
 from triggers_api.ops.smoke.health_check import HEALTH, find_key_problem
+
+T = TypeVar("T")
 
 CHECKS = (*listing.CHECKS, *changes.CHECKS, *refusals.CHECKS, *headers.CHECKS)
 """Every check but health, in the order in which they start."""
@@ -43,16 +46,7 @@ class CheckRunner:
         settling: float,
         report: Callable[[Finding], None],
     ) -> None:
-        """Create a runner; call from a coroutine.
-
-        Args:
-            http: The client, with the API as its base URL.
-            key: The API key of the run.
-            run: The name of the run; sources and request ids begin with `smoke-` and this.
-            timeout: The bound of one check, in seconds.
-            settling: How long, in seconds, failures may be those of an API that was just deployed.
-            report: Called with each finding when its check ends.
-        """
+        """Create a runner, inside the event loop. See `SmokeOptions` and `SmokeRun` for the arguments."""
         self._http, self._key, self._run, self._timeout = http, key, run, timeout
         self._on_finding = report
         self._now = asyncio.get_running_loop().time
@@ -116,18 +110,19 @@ class CheckRunner:
 
     async def _is_store_reachable(self) -> bool:
         """Return whether the function can read its tables: IAM needs some seconds to apply a new role."""
-        try:
-            async with asyncio.timeout(min(self._timeout, _PROBE_SECONDS)):
-                response = await self._make_context("settling").call("GET", "/v1/inbox", params={"limit": 1})
-        except (TimeoutError, CheckError):
-            return False
-        return response.status < httpx.codes.INTERNAL_SERVER_ERROR
+        call = self._make_context("settling").call("GET", "/v1/inbox", params={"limit": 1})
+        response = await self._result_or_none(call)
+        return response is not None and response.status < httpx.codes.INTERNAL_SERVER_ERROR
 
     async def _find_key_problem(self) -> CheckError | None:
         """Return why no check can use the key. If in doubt return None: then the checks show it."""
+        return await self._result_or_none(find_key_problem(self._make_context("key")))
+
+    async def _result_or_none(self, call: Awaitable[T]) -> T | None:
+        """Return the result of a call, or None if it fails or takes too long."""
         try:
             async with asyncio.timeout(min(self._timeout, _PROBE_SECONDS)):
-                return await find_key_problem(self._make_context("key"))
+                return await call
         except (TimeoutError, CheckError):
             return None
 
@@ -163,27 +158,19 @@ class CheckRunner:
             error = CheckError(check.expected, saw, "Report this bug, with the response of the API.")
         finally:
             del self._running[check.name]
-        milliseconds = round((self._now() - started) * 1000)
-        if error is None:
-            passed = Finding(
-                check.name,
-                State.OK,
-                expected=check.expected,
-                milliseconds=milliseconds,
-                request_id=context.request_id,
-            )
-            return passed, None
-        failed = Finding(
+        finding = Finding(
             check.name,
-            State.FAILED,
-            error.saw,
-            error.fix,
-            expected=error.expected,
-            milliseconds=milliseconds,
-            # A request that never reached the API is in no log.
-            request_id="" if error.unreachable else error.request_id or context.request_id,
+            State.OK,
+            expected=check.expected,
+            milliseconds=round((self._now() - started) * 1000),
+            request_id=context.request_id,
         )
-        return failed, error
+        if error is None:
+            return finding, None
+        # A request that never reached the API is in no log.
+        request_id = "" if error.unreachable else error.request_id or context.request_id
+        failed = replace(finding, state=State.FAILED, message=error.saw, fix=error.fix)
+        return replace(failed, expected=error.expected, request_id=request_id), error
 
     def _make_context(self, name: str) -> CheckContext:
         return CheckContext(
