@@ -62,9 +62,7 @@ def test_an_invalid_url_is_refused_and_not_repeated(url: str) -> None:
         ("https://a.example", False, False),
     ],
 )
-def test_a_key_is_unencrypted_over_http_to_another_machine(
-    url: str, loopback: bool, in_clear: bool
-) -> None:
+def test_a_key_is_unencrypted_over_http_to_another_machine(url: str, loopback: bool, in_clear: bool) -> None:
     assert (is_loopback(url), is_in_clear(url)) == (loopback, in_clear)
 
 
