@@ -1,4 +1,4 @@
-"""`triggers smoke` as an operator runs it: what goes where, and how it ends."""
+"""`triggers smoke` at the command line: what it prints, and how it exits."""
 
 import json
 import os
@@ -17,7 +17,7 @@ import pytest
 from tests.conftest import Stores
 from tests.support import fake_aws
 from tests.support.api_client import ApiClient
-from tests.support.broken_api import Says422, hanging, real_api, serving
+from tests.support.broken_api import Answers422, hanging, real_api, serving
 from tests.support.dev_server import KEY, TRIGGERS, DevServer, environment, on_folder, run, running
 from tests.support.key_commands import on_local
 from tests.support.terminal import run_on_terminal
@@ -35,8 +35,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
 
 @pytest.fixture
 def broken(sqlite_stores: Stores) -> Iterator[str]:
-    """An API with one defect."""
-    with serving(Says422(real_api(sqlite_stores))) as url:
+    """The URL of an API with one defect."""
+    with serving(Answers422(real_api(sqlite_stores))) as url:
         yield url
 
 
@@ -49,7 +49,7 @@ def lines_of(error: str) -> dict[str, str]:
     return dict(line.strip().split(": ", 1) for line in error.splitlines()[-3:])
 
 
-def test_off_a_terminal_it_is_a_plain_table_and_exit_0(server: DevServer) -> None:
+def test_a_pipe_gets_a_plain_table_and_exit_code_0(server: DevServer) -> None:
     done = run("smoke", "--url", f"{server.url}/", variables=WITH_KEY)
     head, *rows = [line.split("\t") for line in done.stdout.splitlines()]
     assert done.returncode == 0, done.stderr
@@ -61,7 +61,7 @@ def test_off_a_terminal_it_is_a_plain_table_and_exit_0(server: DevServer) -> Non
     assert events_of(server.url) == []
 
 
-def test_a_failure_exits_6_and_says_what_was_expected_what_came_and_the_request_id(broken: str) -> None:
+def test_a_failure_exits_with_6_and_prints_expected_saw_and_request_id(broken: str) -> None:
     done = run("smoke", "--url", broken, "--key", KEY)
     assert done.returncode == 6
     assert re.search(r"^bad request\tFAILED\t\d+$", done.stdout, re.MULTILINE)
@@ -73,7 +73,7 @@ def test_a_failure_exits_6_and_says_what_was_expected_what_came_and_the_request_
     assert lines_of(done.stderr)["error"] == f"1 of {CHECKS} checks failed."
 
 
-def test_where_nothing_answers_one_cause_is_told_once() -> None:
+def test_an_unreachable_api_is_reported_once() -> None:
     done = run("smoke", "--url", "http://127.0.0.1:1", variables=WITH_KEY)
     assert done.returncode == 6
     assert done.stderr.count(" failed: ") == 1
@@ -82,7 +82,7 @@ def test_where_nothing_answers_one_cause_is_told_once() -> None:
     assert "error: Of 26 checks 1 failed, and 24 were not run." in done.stderr
 
 
-def test_json_is_one_document_whatever_came(server: DevServer, broken: str) -> None:
+def test_json_is_one_document_in_success_and_failure(server: DevServer, broken: str) -> None:
     for url, code, failed in ((server.url, 0, []), (broken, 6, ["bad request"])):
         done = run("smoke", "--url", url, "--json", variables=WITH_KEY)
         found = json.loads(done.stdout)
@@ -95,14 +95,14 @@ def test_json_is_one_document_whatever_came(server: DevServer, broken: str) -> N
         assert all(one.startswith(found["run"]) for one in ids)
 
 
-def test_a_pipe_in_the_place_of_the_report_is_not_waited_for(broken: str, tmp_path: Path) -> None:
+def test_a_named_pipe_as_the_report_is_refused(broken: str, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     done = run("smoke", "--url", broken, "--junit", str(tmp_path / "pipe"), variables=WITH_KEY)
     assert done.returncode == 2
     assert "it is not a file" in done.stderr
 
 
-def test_where_there_is_no_room_for_the_answer_it_says_so(server: DevServer) -> None:
+def test_a_full_disk_under_stdout_is_reported(server: DevServer) -> None:
     command = 'exec "$@" >/dev/full'
     done = run(
         *("-c", command, "sh", sys.executable, "-m", "triggers_api", "smoke", "--url", server.url),
@@ -113,7 +113,7 @@ def test_where_there_is_no_room_for_the_answer_it_says_so(server: DevServer) -> 
     assert lines_of(done.stderr)["error"] == "The answer could not be written."
 
 
-def test_a_junit_report_is_written_also_where_checks_fail(broken: str, tmp_path: Path) -> None:
+def test_a_junit_report_is_written_if_checks_fail(broken: str, tmp_path: Path) -> None:
     report = tmp_path / "smoke.xml"
     report.write_text("an old one, " * 1000)
     done = run("smoke", "--url", broken, "--junit", str(report), variables=WITH_KEY)
@@ -128,9 +128,7 @@ def test_a_junit_report_is_written_also_where_checks_fail(broken: str, tmp_path:
     assert "request id: smoke-" in str(failure.text)
 
 
-def test_a_report_that_cannot_be_written_is_found_before_anything_is_sent(
-    server: DevServer, tmp_path: Path
-) -> None:
+def test_an_unwritable_report_is_refused_before_anything_is_sent(server: DevServer, tmp_path: Path) -> None:
     asked = len(server.log.read_text().splitlines())
     for path, why in ((tmp_path / "none" / "x.xml", "no such file"), (tmp_path, "is a directory")):
         done = run("smoke", "--url", server.url, "--junit", str(path), variables=WITH_KEY)
@@ -146,7 +144,7 @@ def test_a_pipe_gets_no_escape_sequences(broken: str, variables: dict[str, str])
         assert "\x1b" not in done.stdout + done.stderr
 
 
-def test_a_terminal_shows_a_table_and_counts_and_no_colour_with_no_color(server: DevServer) -> None:
+def test_a_terminal_shows_a_table_and_a_count_and_no_color_turns_colours_off(server: DevServer) -> None:
     seen = run_on_terminal("smoke", "--url", server.url, variables=WITH_KEY)
     assert seen.code == 0
     assert "─" in seen.screen
@@ -164,7 +162,7 @@ def test_a_key_is_read_from_stdin(server: DevServer) -> None:
     assert json.loads(done.stdout)["passed"]
 
 
-def test_the_local_stage_makes_a_key_of_its_own_and_revokes_it(tmp_path: Path) -> None:
+def test_the_local_stage_creates_a_key_and_revokes_it(tmp_path: Path) -> None:
     keys = on_local(tmp_path)
     with running(*on_folder(tmp_path)) as server:
         done = run("smoke", "--url", server.url, "--stage", "local", "--data-dir", str(tmp_path))
@@ -192,7 +190,7 @@ def test_the_local_stage_makes_a_key_of_its_own_and_revokes_it(tmp_path: Path) -
         (("--data-dir", "x"), {}, "--data-dir"),
     ],
 )
-def test_wrong_usage_exits_2_before_any_network_and_repeats_no_secret(
+def test_wrong_usage_exits_with_2_before_any_request_and_repeats_no_secret(
     line: tuple[str, ...], variables: dict[str, str], told: str
 ) -> None:
     done = run("smoke", *line, variables=variables)
@@ -204,7 +202,7 @@ def test_wrong_usage_exits_2_before_any_network_and_repeats_no_secret(
     assert document["error"].keys() == {"code", "message", "hint"}
 
 
-def test_without_leave_to_make_a_key_it_exits_4_and_names_the_way_out() -> None:
+def test_a_denied_key_creation_exits_with_4_and_names_the_alternative() -> None:
     with fake_aws.refusing("AccessDeniedException", "not authorized: dynamodb:PutItem") as aws:
         variables = {"AWS_ENDPOINT_URL": aws.url}
         done = run("smoke", "--url", "http://127.0.0.1:1", "--stage", "prod", variables=variables)
@@ -214,15 +212,15 @@ def test_without_leave_to_make_a_key_it_exits_4_and_names_the_way_out() -> None:
     assert "--key" in lines_of(done.stderr)["fix"]
 
 
-def test_a_host_that_hears_the_key_in_clear_is_warned_of() -> None:
+def test_sending_the_key_unencrypted_prints_a_warning() -> None:
     done = run("smoke", "--url", "http://no-such-host.invalid", "--key", KEY)
     assert done.returncode == 6
-    assert done.stderr.startswith("warning: http:// sends the key in clear")
+    assert done.stderr.startswith("warning: http:// sends the key unencrypted")
 
 
 @contextmanager
 def started(url: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Start it with a key of its own, and give it when it has made events and waits for an answer."""
+    """Start a run that creates a key; yield once it has created events and waits for a response."""
     line = [TRIGGERS, "smoke", "--url", url, "--stage", "local", "--data-dir", str(folder), "--timeout", "55"]
     process = subprocess.Popen(
         line,
@@ -248,7 +246,7 @@ def is_revoked(folder: Path) -> bool:
     return bool(record["state"] == "revoked")
 
 
-def test_ctrl_c_in_the_middle_removes_what_was_made_revokes_the_key_and_exits_130(
+def test_ctrl_c_removes_the_events_revokes_the_key_and_exits_with_130(
     sqlite_stores: Stores, tmp_path: Path
 ) -> None:
     app = hanging(real_api(sqlite_stores), lambda scope: scope["path"].endswith("/ack"))
@@ -262,7 +260,7 @@ def test_ctrl_c_in_the_middle_removes_what_was_made_revokes_the_key_and_exits_13
     assert is_revoked(tmp_path / "data")
 
 
-def test_a_second_ctrl_c_ends_it_though_the_clean_up_hangs_and_the_key_is_revoked_still(
+def test_a_second_ctrl_c_exits_although_the_clean_up_hangs_and_the_key_is_revoked(
     sqlite_stores: Stores, tmp_path: Path
 ) -> None:
     app = hanging(

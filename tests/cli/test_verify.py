@@ -1,4 +1,4 @@
-"""`triggers verify` at the command line: what it refuses, what it writes where, and how it ends."""
+"""`triggers verify` at the command line: what it refuses, what it prints, and how it exits."""
 
 import json
 import sys
@@ -15,14 +15,14 @@ from tests.support.sound_stack import LOG_GROUP, SoundStack, logged, refusal
 from tests.support.terminal import run_on_terminal
 from triggers_api.cli import main
 from triggers_api.cli.commands import verify as command
-from triggers_api.ops.verify import traces
+from triggers_api.ops.verify import log_search
 from triggers_api.version import VERSION
 
 OPTIONS = ["--stage", "--region", "--profile", "--stack-name", "--json", "--debug"]
 RECORD = ["check", "passed", "milliseconds", "expected", "saw", "fix", "request_id", "ran"]
 
 
-# --- Refused before any network
+# --- Wrong usage
 
 
 def test_its_help_page_has_its_options_and_an_example() -> None:
@@ -46,7 +46,7 @@ def test_its_help_page_has_its_options_and_an_example() -> None:
     ],
     ids=str,
 )
-def test_a_wrong_use_ends_with_2_before_aws_is_asked(arguments: tuple[str, ...], said: str) -> None:
+def test_wrong_usage_exits_with_2_before_aws_is_asked(arguments: tuple[str, ...], said: str) -> None:
     plain, as_json = run("verify", *arguments), run("verify", *arguments, "--json")
     assert (plain.returncode, as_json.returncode) == (2, 2)
     assert (plain.stdout, as_json.stderr) == ("", "")
@@ -54,10 +54,10 @@ def test_a_wrong_use_ends_with_2_before_aws_is_asked(arguments: tuple[str, ...],
     assert set(json.loads(as_json.stdout)["error"]) == {"code", "message", "hint"}
 
 
-# --- No AWS, or one that says no
+# --- AWS is unreachable or refuses
 
 
-def test_an_aws_that_is_not_there_ends_with_1() -> None:
+def test_an_unreachable_aws_exits_with_1() -> None:
     nowhere = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}"}
     done = run("verify", "--region", "eu-west-1", variables=nowhere)
     assert (done.returncode, done.stdout) == (1, "")
@@ -65,14 +65,14 @@ def test_an_aws_that_is_not_there_ends_with_1() -> None:
     assert "eu-west-1 (--region)" in done.stderr
 
 
-def test_half_of_the_credentials_end_with_4() -> None:
+def test_incomplete_credentials_exit_with_4() -> None:
     done = run("verify", "--json", variables={"AWS_SECRET_ACCESS_KEY": ""})
     assert done.returncode == 4
     (line,) = done.stdout.splitlines()
     assert json.loads(line)["error"]["code"] == "CREDENTIALS"
 
 
-def test_it_says_where_it_looks_and_where_that_comes_from(tmp_path: Path) -> None:
+def test_the_target_and_its_origins_are_printed(tmp_path: Path) -> None:
     (tmp_path / "triggers.toml").write_text("[stages.dev]\nregion = 'eu-west-3'\n")
     with fake_aws.refusing("AccessDeniedException") as account:
         variables = {"AWS_ENDPOINT_URL": account.url}
@@ -96,7 +96,7 @@ class Done:
 
 @dataclass
 class Operator:
-    """Somebody who runs the command on a stack in this process, off a terminal."""
+    """Runs the command on a stack, in this process and without a terminal."""
 
     stack: SoundStack
     monkeypatch: pytest.MonkeyPatch
@@ -113,17 +113,17 @@ class Operator:
 @pytest.fixture
 def operator(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Operator]:
     with one_api.running() as api:
-        stack = SoundStack(api.url)
+        stack = SoundStack(api)
         stack.answers["logs.FilterLogEvents"] = lambda _: {
-            "events": logged(*(one.headers["x-request-id"] for one in api.asked))
+            "events": logged(*(one.headers["x-request-id"] for one in api.requests))
         }
         monkeypatch.setenv("NO_PROXY", "*")
         monkeypatch.setattr(command, "announce_target", lambda _target, _action: stack)
-        monkeypatch.setattr(traces, "_POLL_SECONDS", 0.01)
+        monkeypatch.setattr(log_search, "_POLL_SECONDS", 0.01)
         yield Operator(stack, monkeypatch, capsys)
 
 
-def test_a_sound_stack_ends_with_0_and_a_row_for_each_check(operator: Operator) -> None:
+def test_a_sound_stack_exits_with_0_and_has_a_row_for_each_check(operator: Operator) -> None:
     done = operator.verifies()
     assert done.code == 0
     head, *rows = done.stdout.splitlines()
@@ -132,14 +132,14 @@ def test_a_sound_stack_ends_with_0_and_a_row_for_each_check(operator: Operator) 
     assert done.stderr.splitlines()[-1] == f"All {len(rows)} checks passed."
 
 
-def test_it_says_with_which_version_it_compares_and_what_comes_first_after_an_upgrade(
+def test_the_version_of_the_template_is_printed_with_what_to_do_after_an_upgrade(
     operator: Operator,
 ) -> None:
     (said,) = (line for line in operator.verifies("--json").stderr.splitlines() if VERSION in line)
-    assert "triggers deploy --stage dev comes first" in said
+    assert "run triggers deploy --stage dev first" in said
 
 
-def test_a_defect_ends_with_6_and_is_told_below_the_table_and_in_the_error(operator: Operator) -> None:
+def test_a_defect_exits_with_6_and_is_explained_below_the_table_and_in_the_error(operator: Operator) -> None:
     operator.stack.log_groups[0]["retentionInDays"] = 3
     done = operator.verifies()
     assert done.code == 6
@@ -154,7 +154,7 @@ def test_a_defect_ends_with_6_and_is_told_below_the_table_and_in_the_error(opera
     assert lines[0] == f"error: 1 of {total} checks failed."
 
 
-def test_what_fails_about_the_request_comes_with_the_way_to_its_lines(operator: Operator) -> None:
+def test_a_failure_about_the_request_names_the_command_that_prints_its_log(operator: Operator) -> None:
     operator.stack.answers["logs.FilterLogEvents"] = refusal("AccessDeniedException", "logs:FilterLogEvents")
     done = operator.verifies()
     assert done.code == 6
@@ -175,7 +175,7 @@ def test_json_is_one_document_with_a_record_of_each_check(operator: Operator, da
         assert (one["fix"] is None) is one["passed"]
 
 
-def test_an_unfriendly_name_moves_no_cursor(operator: Operator) -> None:
+def test_escape_sequences_are_escaped(operator: Operator) -> None:
     operator.stack.function["Handler"] = "main\x1b[31m.handler"
     done = operator.verifies()
     assert done.code == 6
@@ -183,14 +183,14 @@ def test_an_unfriendly_name_moves_no_cursor(operator: Operator) -> None:
     assert "\\x1b[31m" in done.stdout
 
 
-def test_no_permission_to_see_the_stack_ends_with_4(operator: Operator) -> None:
+def test_a_denied_stack_exits_with_4(operator: Operator) -> None:
     operator.stack.answers["cloudformation.DescribeStacks"] = refusal("AccessDenied", "not authorized")
     done = operator.verifies("--json")
     assert done.code == 4
     assert json.loads(done.stdout)["error"]["code"] == "PERMISSION_DENIED"
 
 
-def test_no_stack_ends_with_1(operator: Operator) -> None:
+def test_a_missing_stack_exits_with_1(operator: Operator) -> None:
     operator.stack.answers["cloudformation.DescribeStacks"] = refusal(
         "ValidationError", "Stack with id triggers-api-dev does not exist"
     )
@@ -199,7 +199,7 @@ def test_no_stack_ends_with_1(operator: Operator) -> None:
     assert json.loads(done.stdout)["error"]["code"] == "STACK_MISSING"
 
 
-def test_no_permission_for_a_part_ends_with_6_and_says_whom_to_ask(operator: Operator) -> None:
+def test_a_denied_operation_exits_with_6_and_names_the_permission(operator: Operator) -> None:
     operator.stack.answers["iam.GetRole"] = refusal("AccessDenied", "not authorized to perform: iam:GetRole")
     done = operator.verifies()
     assert done.code == 6

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.documents import PRELUDE, ROOT, blocks
 from tests.support.rehearsal import uv_variables
-from triggers_api.ops.smoke.run import CHECKS
+from triggers_api.ops.smoke.check_runner import CHECKS
 
 OTHER_ACCOUNT = {
     "SHELL": "/bin/bash",

@@ -303,7 +303,7 @@ DEFECTS: dict[str, tuple[Defect, set[str], str]] = {
     "a wildcard for what it may do it to": (any_resource, {"role: permissions"}, "logs:PutLogEvents on *"),
     "a permission too few": (one_permission_less, {"role: permissions"}, "missing: dynamodb:DeleteItem on"),
     "an extra managed policy": (managed_policy, {"role: attached policies"}, BASIC_EXECUTION),
-    "an extra inline policy": (second_policy, {"role: inline policies"}, "too much: more"),
+    "an extra inline policy": (second_policy, {"role: inline policies"}, "extra: more"),
     "a role for everybody": (trusted_by_all, {"role: who may be it"}, "sts:AssumeRole by *"),
     "another retention": (lambda stage: kept_for(stage, 14), {"log group: retention"}, "14 days"),
     "no retention": (lambda stage: kept_for(stage, None), {"log group: retention"}, "for ever"),
@@ -339,7 +339,7 @@ DEFECTS: dict[str, tuple[Defect, set[str], str]] = {
         "AUTH_CACHE_SECONDS",
     ),
     "another memory": (lambda stage: configured(stage, MemorySize=1024), {"function: memory"}, "1024 MB"),
-    "a second stage": (second_stage, {"api: stages"}, "too much: Stage"),
+    "a second stage": (second_stage, {"api: stages"}, "extra: Stage"),
     "another throttling": (more_at_once, {"api: throttling"}, "5000 at once"),
     "another origin in the preflight": (another_origin, {"api: preflight"}, "https://elsewhere.example"),
     "a throttle that is a success": (
@@ -448,7 +448,7 @@ def test_unreadable_resource_fails_its_checks_and_the_others_run(stage: Stage) -
         "role: who may be it",
     }
     for one in failed.values():
-        assert one["saw"].startswith("it cannot be told: These AWS credentials lack a permission.")
+        assert one["saw"].startswith("could not check: These AWS credentials lack a permission.")
         assert "--profile" in one["fix"]
 
 
@@ -471,7 +471,7 @@ def test_ctrl_c_exits_130_without_a_traceback(stage: Stage) -> None:
     with stage.rehearsal.started("verify") as process:
         assert process.stderr is not None
         said_first = [process.stderr.readline(), process.stderr.readline()]
-        assert said_first[1].startswith("Looking;")
+        assert said_first[1].startswith("Checking.")
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=60)
     assert (process.returncode, stdout) == (130, "")

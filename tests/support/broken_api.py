@@ -1,4 +1,7 @@
-"""The product itself on loopback, whole or with one defect: a wrapper that changes what it hears or says."""
+"""The service itself, whole or with one defect: a wrapper that changes its requests or its responses.
+
+`serving` serves an app on loopback, for the tests that need a connection or another process.
+"""
 
 import asyncio
 import gzip
@@ -9,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -30,15 +34,16 @@ Ask = Callable[[Scope], Awaitable["Reply"]]
 
 
 def real_api(stores: Stores, *, cors_allow_origin: str = "*") -> ASGIApp:
-    """Return the service as `triggers dev` runs it."""
+    """Return the service over these stores."""
     settings = Settings.from_environment({"AUTH_CACHE_SECONDS": "0", "CORS_ALLOW_ORIGIN": cors_allow_origin})
     service = build_service(settings, stores=ServiceStores(stores.events, stores.keys))
-    return build_app(settings, service=service)
+    # No threads: in virtual time, all work is done in the event loop.
+    return build_app(settings, service=replace(service, in_threads=False))
 
 
 @contextmanager
 def serving(app: ASGIApp, *, certificate: tuple[Path, Path] | None = None) -> Iterator[str]:
-    """Serve an app on a free port; `certificate` is a file of a certificate and one of its key."""
+    """Serve an app on a free port; `certificate` is the file of a certificate and the file of its key."""
     listener = socket.create_server(("127.0.0.1", 0))
     public, private = certificate or (None, None)
     config = uvicorn.Config(
@@ -68,7 +73,7 @@ def serving(app: ASGIApp, *, certificate: tuple[Path, Path] | None = None) -> It
 
 @dataclass(frozen=True)
 class Reply:
-    """A whole answer; names of headers are in lower case."""
+    """A whole response; names of headers are in lower case."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -79,16 +84,16 @@ class Reply:
         return json.loads(self.body)
 
     def saying(self, document: Any, *, status: int | None = None) -> "Reply":
-        """Return the answer with another body."""
+        """Return the response with another body."""
         return replace(self, status=status or self.status, body=json.dumps(document).encode())
 
     def without(self, *names: str) -> "Reply":
-        """Return the answer without the headers that begin with these."""
+        """Return the response without the headers that begin with these."""
         return replace(self, headers={k: v for k, v in self.headers.items() if not k.startswith(names)})
 
 
 class Defect:
-    """An API that asks the real one; a subclass changes the question or the answer."""
+    """An API that asks the real one; a subclass changes the request or the response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -134,7 +139,7 @@ class KeyNotChecked(Defect):
         return await ask({**scope, "headers": [*scope["headers"], (b"x-api-key", KEY.encode())]})
 
 
-class AnyKeyTaken(KeyNotChecked):
+class AnyKeyAccepted(KeyNotChecked):
     async def answer(self, scope: Scope, ask: Ask) -> Reply:
         has_key = any(name == b"x-api-key" for name, _ in scope["headers"])
         return await super().answer(scope, ask) if has_key else await ask(scope)
@@ -145,14 +150,14 @@ class KeyNotCheckedOnDelete(KeyNotChecked):
         return await super().answer(scope, ask) if scope["method"] == "DELETE" else await ask(scope)
 
 
-class Says422(Defect):
+class Answers422(Defect):
     async def answer(self, scope: Scope, ask: Ask) -> Reply:
         reply = await ask(scope)
         return replace(reply, status=422) if reply.status == 400 else reply
 
 
-class TakesAnything(Defect):
-    """Stores, as it says, what is too large."""
+class AcceptsLargeBodies(Defect):
+    """Claims to have stored a body that is too large."""
 
     async def answer(self, scope: Scope, ask: Ask) -> Reply:
         reply = await ask(scope)
@@ -166,7 +171,7 @@ class DoubleAck(Defect):
 
 
 class CursorRepeats(Defect):
-    """Begins each page but the first with the last event of the one before."""
+    """Repeats the last event of a page at the start of the next page."""
 
     def __init__(self, app: ASGIApp) -> None:
         super().__init__(app)
@@ -195,7 +200,7 @@ class CursorSkips(Defect):
 
 
 class CursorMissing(Defect):
-    """Ends at the first page."""
+    """Has no cursor after the first page."""
 
     async def answer(self, scope: Scope, ask: Ask) -> Reply:
         reply = await ask(scope)
@@ -206,7 +211,7 @@ class CursorMissing(Defect):
 
 
 class FirstPageEmpty(Defect):
-    """Gives nothing but a cursor at first: no defect, for a page may be short."""
+    """Returns an empty first page with a cursor: not a defect, for a page may be short."""
 
     async def answer(self, scope: Scope, ask: Ask) -> Reply:
         if not is_inbox(scope):
@@ -243,14 +248,18 @@ class EventIdRenamed(Defect):
 
 
 class Gzipped(Defect):
-    """Answers the inbox in an encoding that nobody asked for, and that grows to far more than it shows."""
+    """Compresses the inbox although that was not asked for; unpacked, it is far larger than it looks."""
 
     async def answer(self, scope: Scope, ask: Ask) -> Reply:
         reply = await ask(scope)
         if not is_inbox(scope):
             return reply
-        body = gzip.compress(gzip.compress(b" " * 20_000_000))
-        return replace(reply, headers={**reply.headers, "content-encoding": "gzip, gzip"}, body=body)
+        return replace(reply, headers={**reply.headers, "content-encoding": "gzip, gzip"}, body=_zipped())
+
+
+@cache
+def _zipped() -> bytes:
+    return gzip.compress(gzip.compress(b" " * 20_000_000))
 
 
 class LimitIgnored(Defect):
@@ -274,7 +283,7 @@ class SourceFilterIgnored(FilterIgnored):
 
 
 class PayloadRounded(Defect):
-    """Reads a number as JavaScript does."""
+    """Rounds a large number, as JavaScript does."""
 
     async def answer(self, scope: Scope, ask: Ask) -> Reply:
         reply = await ask(scope)
@@ -286,8 +295,8 @@ class IdNotEchoed(Defect):
         return await ask(without_header(scope, b"x-request-id"))
 
 
-class IdWithAClockInIt(Defect):
-    """Makes a UUID v1 where none was sent."""
+class TimeBasedId(Defect):
+    """Generates a UUID v1 if no id was sent."""
 
     async def answer(self, scope: Scope, ask: Ask) -> Reply:
         if any(name == b"x-request-id" for name, _ in scope["headers"]):
@@ -329,8 +338,8 @@ class NoCorsOnPreflight(Defect):
         return reply.without("access-control-") if scope["method"] == "OPTIONS" else reply
 
 
-class CorsOfAnybody(Defect):
-    """Names whoever asks."""
+class CorsEchoesOrigin(Defect):
+    """Allows the origin that asks."""
 
     async def answer(self, scope: Scope, ask: Ask) -> Reply:
         reply = await ask(scope)
@@ -338,8 +347,8 @@ class CorsOfAnybody(Defect):
         return replace(reply, headers={**reply.headers, "access-control-allow-origin": origin})
 
 
-class CorsOfTwo(Defect):
-    """Has one origin in the preflight, another in answers."""
+class CorsOfTwoOrigins(Defect):
+    """Allows one origin in the preflight, another in responses."""
 
     async def answer(self, scope: Scope, ask: Ask) -> Reply:
         reply = await ask(scope)
@@ -358,7 +367,7 @@ class DeleteOnce(Defect):
 
 
 class DeleteDoesNothing(Defect):
-    """Answers as it should and deletes nothing."""
+    """Answers correctly but deletes nothing."""
 
     async def answer(self, scope: Scope, ask: Ask) -> Reply:
         if scope["method"] != "DELETE":
@@ -372,13 +381,13 @@ class IdempotencyIgnored(Defect):
         return await ask(without_header(scope, b"idempotency-key"))
 
 
-class ReplayUntold(Defect):
+class ReplayWithoutHeader(Defect):
     async def answer(self, scope: Scope, ask: Ask) -> Reply:
         return (await ask(scope)).without("idempotent-replayed")
 
 
-class HealthAlone(Defect):
-    """Has a health check that works, and nothing else that does."""
+class OnlyHealthWorks(Defect):
+    """Only its health check works."""
 
     async def answer(self, scope: Scope, ask: Ask) -> Reply:
         return await ask(scope) if scope["path"] == "/v1/health" else Reply(500)
@@ -388,7 +397,7 @@ Matches = Callable[[Scope], bool]
 
 
 def hanging(app: ASGIApp, matches: Matches = lambda _: True, *, after_its_work: bool = False) -> ASGIApp:
-    """Return an API that answers some requests never, in `after_its_work` when all is done but the answer."""
+    """Return an API that never answers some requests, with `after_its_work` although it handled them."""
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
         if not matches(scope):
@@ -407,7 +416,7 @@ def hanging(app: ASGIApp, matches: Matches = lambda _: True, *, after_its_work: 
 
 
 def late(app: ASGIApp, seconds: float) -> ASGIApp:
-    """Return an API whose ingest begins so late, and is done even if the client has gone: as on Lambda."""
+    """Return an API whose ingest starts late, and finishes even if the client has gone, as on Lambda."""
     at_work: set[asyncio.Task[None]] = set()
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
@@ -436,18 +445,21 @@ def _once(message: Message) -> Receive:
 
 
 def settling(app: ASGIApp, seconds: float, until_then: ASGIApp) -> ASGIApp:
-    """Return an API that is another one for a while."""
-    began = time.monotonic()
+    """Return an API that is another API until so many seconds after its first request."""
+    started: float | None = None
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
-        one = app if time.monotonic() - began > seconds else until_then
+        nonlocal started
+        now = asyncio.get_running_loop().time()
+        started = now if started is None else started
+        one = app if now - started > seconds else until_then
         await one(scope, receive, send)
 
     return call
 
 
 def dripping(seconds: float = 0.05) -> ASGIApp:
-    """Return a server that answers a byte at a time, without an end."""
+    """Return a server that sends one byte at a time and does not end its response."""
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
         headers = [(b"content-type", b"application/json")]
@@ -460,7 +472,7 @@ def dripping(seconds: float = 0.05) -> ASGIApp:
 
 
 def fixed(reply: Reply) -> ASGIApp:
-    """Return a server with one answer to everything."""
+    """Return a server that gives every request the same response."""
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
         raw = [(name.encode(), value.encode()) for name, value in reply.headers.items()]

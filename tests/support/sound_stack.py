@@ -1,14 +1,15 @@
-"""A deployed stage as AWS describes it, whole and sound; a test changes one answer and sees what comes of it.
+"""A sound deployed stage as AWS describes it. A test changes one answer and asserts what is found.
 
-The answers are in the form of AWS's own documentation, each is checked against the service's model, and each
-may be asked for any number of times, in any order, by several threads.
+The answers follow AWS's documentation, and each is checked against the service's model. Each may be asked for
+any number of times, in any order, by several threads.
 """
 
 import io
 import json
 from collections.abc import Callable, Mapping
+from functools import cache
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 import boto3
@@ -16,12 +17,15 @@ from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 from botocore.validate import validate_parameters
 
+from tests.support.one_api import OneApi
 from tests.support.stubbed_aws import ACCOUNT, AT, NAME, REGION, described, make_target
 from tests.support.template import load
 from triggers_api.ops.aws import Aws
 from triggers_api.ops.target import Setting
 
-_SESSION: Any = boto3.Session("test", "test", region_name=REGION)  # it reads each service's model once
+_SESSION: Any = boto3.Session(
+    "test", "test", region_name=REGION
+)  # one session: it reads the model of each service once
 FUNCTION = f"{NAME}-TriggersApiFunction-0123456789AB"
 ROLE = f"{NAME}-TriggersApiRole-0123456789AB"
 API = "a1b2c3d4e5"
@@ -91,7 +95,7 @@ Answer = Mapping[str, Any] | Callable[[Asked], Mapping[str, Any]]
 
 
 def refusal(code: str, message: str = "no") -> Callable[[Asked], Mapping[str, Any]]:
-    """Return an answer that is an error."""
+    """Return an answer that raises an error."""
 
     def refuse(_: Asked) -> Mapping[str, Any]:
         raise ClientError({"Error": {"Code": code, "Message": message}}, "Operation")
@@ -100,12 +104,17 @@ def refusal(code: str, message: str = "no") -> Callable[[Asked], Mapping[str, An
 
 
 class SoundStack(Aws):
-    """The account of the stage. `answers` are by service and operation: a test changes them in place."""
+    """The account of the stage. A test changes `answers`, by service and operation, in place."""
 
-    def __init__(self, api_url: str, **parameters: str) -> None:
+    latest: ClassVar["SoundStack"]
+    """The stack that answers: the clients are shared, since to create one takes 40 ms."""
+
+    def __init__(self, api: OneApi, **parameters: str) -> None:
         super().__init__(make_target(), Setting(REGION, "--region"))
         self._session: Any = _SESSION
-        self.stack = _stack(api_url, PARAMETERS | parameters)
+        SoundStack.latest = self
+        self.api = api
+        self.stack = _stack(api.url, PARAMETERS | parameters)
         self.function = _function()
         self.tables = {EVENTS: _events_table(), KEYS: _keys_table()}
         self.ttl = {EVENTS: _ttl("ENABLED"), KEYS: _ttl("DISABLED")}
@@ -142,30 +151,16 @@ class SoundStack(Aws):
         }
 
     def client(self, service: str) -> Any:
-        client = self._session.client(service)
-        events = client.meta.events
-
-        def note(params: Any, context: Any, **_: Any) -> None:
-            context["asked"] = params
-
-        def answer(model: Any, context: Any, **_: Any) -> Any:
-            recorded = self.answers[f"{service}.{model.name}"]
-            found = dict(recorded(context["asked"]) if callable(recorded) else recorded)
-            validate_parameters(found, model.output_shape)
-            response: Any = SimpleNamespace(status_code=200, headers={})
-            return response, found
-
-        events.register("before-parameter-build.*", note)
-        events.register("before-call.*", answer)
-        return client
+        assert SoundStack.latest is self
+        return _client(service)
 
     def _policy(self, asked: Asked) -> Mapping[str, Any]:
         name = asked["PolicyName"]
-        document = quote(json.dumps(self.policies[name]))  # as IAM writes it; botocore reads it
+        document = quote(json.dumps(self.policies[name]))  # as IAM encodes it; botocore decodes it
         return {"RoleName": asked["RoleName"], "PolicyName": name, "PolicyDocument": document}
 
     def _attached_policies(self, asked: Asked) -> Mapping[str, Any]:
-        """Give them one a page."""
+        """Return one policy a page."""
         at = int(asked.get("Marker", "0"))
         page = [
             {"PolicyArn": arn, "PolicyName": arn.rpartition("/")[2]} for arn in self.attached[at : at + 1]
@@ -180,8 +175,27 @@ class SoundStack(Aws):
         return {"contentType": "application/json", "body": StreamingBody(io.BytesIO(body), len(body))}
 
 
+@cache
+def _client(service: str) -> Any:
+    client = _SESSION.client(service)
+
+    def note(params: Any, context: Any, **_: Any) -> None:
+        context["asked"] = params
+
+    def answer(model: Any, context: Any, **_: Any) -> Any:
+        recorded = SoundStack.latest.answers[f"{service}.{model.name}"]
+        found = dict(recorded(context["asked"]) if callable(recorded) else recorded)
+        validate_parameters(found, model.output_shape)
+        response: Any = SimpleNamespace(status_code=200, headers={})
+        return response, found
+
+    client.meta.events.register("before-parameter-build.*", note)
+    client.meta.events.register("before-call.*", answer)
+    return client
+
+
 def logged(*messages: str) -> list[dict[str, Any]]:
-    """Return lines of the log as `FilterLogEvents` has them."""
+    """Return log lines as `FilterLogEvents` returns them."""
     return [
         {"eventId": f"{number:056d}", "timestamp": 1_795_000_000_000 + number, "message": message}
         for number, message in enumerate(messages)
@@ -263,7 +277,7 @@ def _keys_table() -> dict[str, Any]:
 
 
 def _ttl(status: str) -> dict[str, Any]:
-    # DynamoDB names no attribute where it is off.
+    # DynamoDB names no attribute if time to live is off.
     return {"TimeToLiveStatus": status} | ({"AttributeName": "ttl"} if status == "ENABLED" else {})
 
 
@@ -282,7 +296,7 @@ def _role(trust: Mapping[str, Any]) -> dict[str, Any]:
         "Arn": f"arn:aws:iam::{ACCOUNT}:role/{ROLE}",
         "CreateDate": AT,
         "AssumeRolePolicyDocument": quote(json.dumps(trust)),
-        # It only narrows what the role may do.
+        # A boundary can only narrow the permissions.
         "PermissionsBoundary": {
             "PermissionsBoundaryType": "Policy",
             "PermissionsBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
@@ -335,14 +349,14 @@ def _methods() -> dict[str, Any]:
 
 
 def _gateway_responses() -> list[dict[str, Any]]:
-    """Return ours, and one of those that API Gateway makes of them."""
+    """Return our responses, and one that API Gateway derives from them."""
     headers = {
         "Access-Control-Allow-Origin": CORS["Access-Control-Allow-Origin"],
         "Access-Control-Expose-Headers": "'X-Request-ID'",
         "X-Request-ID": "context.requestId",
     }
     written = load()["Resources"]["TriggersApi"]["Properties"]["GatewayResponses"]
-    # The gateway says a status of its own, too.
+    # The gateway also returns its default statuses.
     statuses = {
         "DEFAULT_5XX": "503",
         "THROTTLED": "429",
@@ -360,7 +374,7 @@ def _gateway_responses() -> list[dict[str, Any]]:
     found = [
         {
             "responseType": kind,
-            "responseParameters": _of_the_gateway(names),
+            "responseParameters": _response_parameters(names),
             "responseTemplates": dict(written[kind]["ResponseTemplates"]),
             "defaultResponse": False,
         }
@@ -371,5 +385,5 @@ def _gateway_responses() -> list[dict[str, Any]]:
     return [*found, inherited]
 
 
-def _of_the_gateway(headers: Mapping[str, str]) -> dict[str, str]:
+def _response_parameters(headers: Mapping[str, str]) -> dict[str, str]:
     return {f"gatewayresponse.header.{name}": value for name, value in headers.items()}

@@ -14,12 +14,11 @@ from tests.unit.test_documents import COMMANDS
 from triggers_api.cli import config, flags
 from triggers_api.cli.main import main
 from triggers_api.cli.output import console
-from triggers_api.cli.output.checks import counted, notice
+from triggers_api.cli.output.checks import CheckProgress, notify
 from triggers_api.cli.output.progress import JsonReporter, TextReporter
 from triggers_api.errors import OperatorError
 from triggers_api.ops.build.paths import PACKAGE
 from triggers_api.ops.findings import Finding, State
-from triggers_api.ops.results import Result
 
 LIST = "List them with: triggers keys list --all"
 
@@ -96,8 +95,10 @@ def test_fix_of_an_error_is_completed(tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_fix_of_a_check_is_completed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     working_on(tmp_path, stage="dev")
-    assert counted([Result("tables", False, 1, "", "none", SEE)], 1, "Looking")[0].fix == SEEN
-    notice(SEE)
+    with CheckProgress(1, "Checking") as progress:
+        progress.add(WARNING)
+    assert progress.findings[0].fix == SEEN
+    notify(SEE)
     assert capsys.readouterr().err.endswith(f"{SEEN}\n")
 
 
@@ -112,7 +113,7 @@ def test_fix_of_a_deployment_finding_is_completed(tmp_path: Path, capsys: pytest
 def test_fix_of_a_doctor_finding_is_completed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("triggers_api.ops.doctor.examination.examine", lambda *_, **__: [WARNING])
+    monkeypatch.setattr("triggers_api.ops.doctor.readiness.check_readiness", lambda *_, **__: [WARNING])
     for arguments in (["--stage", "dev"], ["--stage", "dev", "--json"]):
         monkeypatch.setattr(sys, "argv", ["triggers", "doctor", *arguments])
         with pytest.raises(SystemExit):

@@ -1,4 +1,4 @@
-"""Whether IAM says that the operator may deploy: for root, for users, and for roles behind a session."""
+"""IAM's simulation of the operator's permissions: for root, for users, and for the role of a session."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.support.stubbed_aws import ACCOUNT, NAME, REGION, StubbedAws
-from triggers_api.ops.doctor.permissions import ACTIONS, simulated
+from triggers_api.ops.doctor.permissions import ACTIONS, simulate
 from triggers_api.ops.findings import Finding, State
 
 USER = f"arn:aws:iam::{ACCOUNT}:user/team/anna"
@@ -21,7 +21,7 @@ def aws() -> StubbedAws:
 
 
 def asked(aws: StubbedAws) -> list[dict[str, Any]]:
-    """Return the simulations as they are asked for, in a list that grows."""
+    """Return a list to which every simulation is added."""
     seen: list[dict[str, Any]] = []
     aws.client("iam").meta.events.register(
         "provide-client-params.iam.SimulatePrincipalPolicy", lambda params, **_: seen.append(dict(params))
@@ -30,7 +30,7 @@ def asked(aws: StubbedAws) -> list[dict[str, Any]]:
 
 
 def decides(aws: StubbedAws, decision: str = "allowed", **by_action: str) -> None:
-    """Note down IAM's decisions, service by service; `by_action` says of single ones."""
+    """Record IAM's decisions, service by service; `by_action` sets single ones."""
     for actions in ACTIONS.values():
         results = [
             {"EvalActionName": one, "EvalDecision": by_action.get(one.replace(":", "_"), decision)}
@@ -40,7 +40,7 @@ def decides(aws: StubbedAws, decision: str = "allowed", **by_action: str) -> Non
 
 
 def found(aws: StubbedAws, caller: str) -> list[Finding]:
-    findings = list(simulated(aws, caller))
+    findings = list(simulate(aws, caller))
     assert aws.was_asked_all()
     return findings
 
@@ -57,12 +57,12 @@ def knows_role(aws: StubbedAws, arn: str) -> None:
 
 
 @pytest.mark.parametrize("account", ["000000000000", ACCOUNT])
-def test_nothing_is_denied_to_root_and_nobody_is_asked(aws: StubbedAws, account: str) -> None:
+def test_root_has_every_permission_and_nothing_is_simulated(aws: StubbedAws, account: str) -> None:
     (finding,) = found(aws, f"arn:aws:iam::{account}:root")
     assert finding.state is State.OK
 
 
-def test_a_user_is_asked_about_service_by_service(aws: StubbedAws) -> None:
+def test_a_user_is_simulated_service_by_service(aws: StubbedAws) -> None:
     seen = asked(aws)
     decides(aws)
     findings = found(aws, USER)
@@ -72,7 +72,7 @@ def test_a_user_is_asked_about_service_by_service(aws: StubbedAws) -> None:
     assert [tuple(one["ActionNames"]) for one in seen] == list(ACTIONS.values())
 
 
-def test_each_service_is_asked_about_with_what_would_be_deployed(aws: StubbedAws) -> None:
+def test_each_service_is_simulated_with_the_resources_of_the_stack(aws: StubbedAws) -> None:
     seen = asked(aws)
     decides(aws)
     found(aws, USER)
@@ -83,7 +83,7 @@ def test_each_service_is_asked_about_with_what_would_be_deployed(aws: StubbedAws
     assert arns["S3 objects"][0].startswith(f"{arns['S3'][0]}/{NAME}/")
 
 
-def test_a_policy_may_ask_for_the_region_and_for_whom_a_role_is(aws: StubbedAws) -> None:
+def test_the_simulation_has_the_region_and_the_service_of_a_passed_role(aws: StubbedAws) -> None:
     seen = asked(aws)
     decides(aws)
     found(aws, USER)
@@ -95,7 +95,7 @@ def test_a_policy_may_ask_for_the_region_and_for_whom_a_role_is(aws: StubbedAws)
         }
 
 
-def test_another_partition_is_asked_about_in_its_own_names(aws: StubbedAws) -> None:
+def test_another_partition_is_simulated_with_its_own_arns(aws: StubbedAws) -> None:
     seen = asked(aws)
     decides(aws)
     found(aws, USER.replace("arn:aws:", "arn:aws-cn:"))
@@ -103,7 +103,9 @@ def test_another_partition_is_asked_about_in_its_own_names(aws: StubbedAws) -> N
 
 
 @pytest.mark.parametrize("decision", ["implicitDeny", "explicitDeny"])
-def test_what_is_denied_is_named_and_the_rest_goes_on(aws: StubbedAws, decision: str) -> None:
+def test_denied_actions_are_named_and_the_other_services_are_simulated(
+    aws: StubbedAws, decision: str
+) -> None:
     decides(aws, iam_PassRole=decision, iam_CreateRole=decision)
     findings = {one.check: one for one in found(aws, USER)}
     denied = findings.pop("permissions: IAM")
@@ -113,7 +115,7 @@ def test_what_is_denied_is_named_and_the_rest_goes_on(aws: StubbedAws, decision:
     assert {one.state for one in findings.values()} == {State.OK}
 
 
-def test_a_session_is_asked_about_as_its_role_with_the_roles_path(aws: StubbedAws) -> None:
+def test_a_session_is_simulated_as_its_role_with_its_path(aws: StubbedAws) -> None:
     seen = asked(aws)
     knows_role(aws, ROLE_IN_A_PATH)
     decides(aws)
@@ -121,7 +123,7 @@ def test_a_session_is_asked_about_as_its_role_with_the_roles_path(aws: StubbedAw
     assert {one["PolicySourceArn"] for one in seen} == {ROLE_IN_A_PATH}
 
 
-def test_without_a_look_at_the_role_its_path_is_taken_for_none(aws: StubbedAws) -> None:
+def test_a_role_that_cannot_be_read_is_simulated_without_a_path(aws: StubbedAws) -> None:
     seen = asked(aws)
     aws.refuses("iam", "get_role", "AccessDenied")
     decides(aws)
@@ -130,7 +132,7 @@ def test_without_a_look_at_the_role_its_path_is_taken_for_none(aws: StubbedAws) 
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "NoSuchEntity"])
-def test_a_simulation_that_is_denied_leaves_it_open(aws: StubbedAws, code: str) -> None:
+def test_a_denied_simulation_is_unknown(aws: StubbedAws, code: str) -> None:
     aws.refuses("iam", "simulate_principal_policy", code, "not authorized to simulate")
     (finding,) = found(aws, USER)
     assert finding.state is State.UNKNOWN
@@ -138,14 +140,14 @@ def test_a_simulation_that_is_denied_leaves_it_open(aws: StubbedAws, code: str) 
     assert "iam:SimulatePrincipalPolicy" in finding.fix
 
 
-def test_a_federated_user_has_no_policies_to_simulate_and_that_leaves_it_open(aws: StubbedAws) -> None:
+def test_a_federated_user_is_unknown(aws: StubbedAws) -> None:
     message = "Invalid Entity Arn: arn:aws:sts::123456789012:federated-user/anna does not clearly define..."
     aws.refuses("iam", "simulate_principal_policy", "InvalidInput", message)
     (finding,) = found(aws, f"arn:aws:sts::{ACCOUNT}:federated-user/anna")
     assert finding.state is State.UNKNOWN
 
 
-def test_another_error_is_no_finding(aws: StubbedAws) -> None:
+def test_another_error_is_raised(aws: StubbedAws) -> None:
     aws.refuses("iam", "simulate_principal_policy", "Throttling", "Rate exceeded")
     with pytest.raises(ClientError, match="Rate exceeded"):
         found(aws, USER)

@@ -1,60 +1,58 @@
-"""`triggers smoke` as a program uses it: the product passes, and each defect fails its own check."""
+"""`SmokeRun`: the service passes every check, each defect fails its own check, and nothing is left behind."""
 
-import time
-from collections.abc import Callable, Iterable
-from contextlib import closing
+import asyncio
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
-from starlette.types import ASGIApp, Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.conftest import Stores
 from tests.support import broken_api
-from tests.support.api_client import ApiClient
-from tests.support.broken_api import KEY, Ask, Defect, Reply, hanging, late, real_api, serving
+from tests.support.broken_api import KEY, Ask, Defect, Reply, hanging, late, real_api
+from tests.support.smoke_in_process import make_run, run_smoke
 from triggers_api.cli import config
+from triggers_api.cli.commands.openapi import openapi
 from triggers_api.core.keys import KeyRecord, digest_of, generate
 from triggers_api.core.paging import PendingQuery
 from triggers_api.errors import ConfigurationError
-from triggers_api.ops.results import Result
-from triggers_api.ops.smoke.smoke import SmokeOptions, smoke
+from triggers_api.ops.findings import Finding, State
+from triggers_api.ops.smoke.check_runner import CHECKS
+from triggers_api.ops.smoke.health_check import HEALTH
+from triggers_api.ops.smoke.smoke_run import SmokeOptions, SmokeRun
+from triggers_api.ops.target import Target
 
-TIMEOUT = 10.0
-
-
-@pytest.fixture(autouse=True)
-def soon_nothing_comes_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An ingest that nobody answered is waited for as long as API Gateway may take; here a second."""
-    wait_for_late_events(monkeypatch, 1.0)
-    monkeypatch.setattr("triggers_api.ops.smoke.run._CLEAN_UP_SECONDS", 10.0)
+OF_THE_KEY = {"no key", "wrong key"}
 
 
-def wait_for_late_events(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    monkeypatch.setattr("triggers_api.ops.smoke.cleaning.LATEST_SECONDS", seconds)
+@pytest.fixture
+def api(sqlite_stores: Stores) -> ASGIApp:
+    return real_api(sqlite_stores)
 
 
-def results_of(app: ASGIApp, *, key: str = KEY, timeout: float = TIMEOUT) -> dict[str, Result]:
-    """Check an API that is served for the occasion."""
-    with serving(app) as url:
-        return by_name(smoke(SmokeOptions(url, key, timeout=timeout)))
+@pytest.fixture
+def target(tmp_path: Path) -> Target:
+    """The local stage, whose folder is that of `sqlite_stores`."""
+    return config.resolve(stage="local", data_dir=tmp_path / "data", variables={})
 
 
-def by_name(results: Iterable[Result]) -> dict[str, Result]:
-    found = list(results)
-    named = {one.check: one for one in found}
-    assert len(named) == len(found), "a check was told twice"
-    return named
-
-
-def failed(results: dict[str, Result]) -> set[str]:
-    return {name for name, one in results.items() if not one.passed}
+def failed(findings: Mapping[str, Finding]) -> set[str]:
+    return {name for name, one in findings.items() if not one.passed}
 
 
 def pending(stores: Stores) -> list[str]:
-    """Return the sources of what is in the inbox."""
+    """Return the sources of the events in the inbox."""
     return [event.source for event in stores.events.pending(PendingQuery(100, 0)).events]
+
+
+def only_key(stores: Stores) -> KeyRecord:
+    (record,) = stores.keys.list()
+    assert isinstance(record, KeyRecord)
+    return record
 
 
 def add_key(stores: Stores, *, source: str | None = None) -> str:
@@ -63,38 +61,130 @@ def add_key(stores: Stores, *, source: str | None = None) -> str:
     return key
 
 
-def test_the_product_passes_every_check_and_nothing_is_left(sqlite_stores: Stores) -> None:
-    results = results_of(real_api(sqlite_stores), key=add_key(sqlite_stores))
-    assert failed(results) == set()
-    assert len(results) == 26
+# --- A sound API
+
+
+def test_the_service_passes_every_check_and_no_event_is_left(api: ASGIApp, sqlite_stores: Stores) -> None:
+    findings = run_smoke(api, key=add_key(sqlite_stores))
+    assert failed(findings) == set()
+    assert len(findings) == 26
+    assert (next(iter(findings)), [*findings][-1]) == ("health", "clean up")
     assert pending(sqlite_stores) == []
 
 
-def test_every_result_but_the_one_of_a_made_id_has_an_id_of_the_run(sqlite_stores: Stores) -> None:
-    with serving(real_api(sqlite_stores)) as url:
-        options = SmokeOptions(url, KEY, run="0123abcd")
-        results = by_name(smoke(options))
-    made = results.pop("request id made").request_id
-    assert made
-    assert not made.startswith("smoke-")
-    assert all(one.request_id.startswith("smoke-0123abcd-") for one in results.values())
-    assert options.total == len(results) + 1
+def test_every_finding_has_a_request_id_of_the_run_unless_the_api_generates_it(api: ASGIApp) -> None:
+    findings = run_smoke(api, run="0123abcd")
+    generated = findings.pop("request id made").request_id
+    assert generated
+    assert not generated.startswith("smoke-")
+    assert all(one.request_id.startswith("smoke-0123abcd-") for one in findings.values())
+    assert SmokeOptions("http://127.0.0.1:1", KEY).total == len(findings) + 1
 
 
-def test_without_a_key_it_makes_one_of_its_own_and_revokes_it(sqlite_stores: Stores, tmp_path: Path) -> None:
-    target = config.resolve(stage="local", data_dir=tmp_path / "data", variables={})
-    with serving(real_api(sqlite_stores)) as url:
-        options = SmokeOptions(url, target=target, run="0123abcd")
-        results = by_name(smoke(options))
-    assert failed(results) == set()
-    assert list(results)[-1] == "revoke the key"
-    assert options.total == len(results)
-    (record,) = sqlite_stores.keys.list()
-    assert isinstance(record, KeyRecord)
+def test_a_run_without_a_key_creates_one_and_revokes_it(
+    api: ASGIApp, sqlite_stores: Stores, target: Target
+) -> None:
+    findings = run_smoke(api, target=target, run="0123abcd")
+    assert failed(findings) == set()
+    assert [*findings][-1] == "revoke the key"
+    assert SmokeOptions("http://127.0.0.1:1", target=target).total == len(findings)
+    record = only_key(sqlite_stores)
     assert (record.name, record.is_active) == ("smoke 0123abcd", False)
     assert record.expires_at is not None
     assert pending(sqlite_stores) == []
 
+
+def test_a_run_leaves_a_backlog_and_the_events_of_another_producer_as_they_were(api: ASGIApp) -> None:
+    transport = httpx.ASGITransport(api)
+    other = httpx.AsyncClient(transport=transport, base_url="http://api.example", headers={"X-API-Key": KEY})
+
+    async def ingest(count: int) -> list[str]:
+        event = {"source": "shop", "event_type": "order.paid", "payload": {}}
+        return [(await other.post("/v1/events", json=event)).json()["event_id"] for _ in range(count)]
+
+    async def inbox() -> list[str]:
+        ids: list[str] = []
+        query = {"limit": "100"}
+        while True:
+            page = (await other.get("/v1/inbox", params=query)).json()
+            ids += [event["event_id"] for event in page["events"]]
+            if "next_cursor" not in page["pagination"]:
+                return ids
+            query["cursor"] = page["pagination"]["next_cursor"]
+
+    class BusyApi(Defect):
+        """Stores an event of another producer after each event of the run."""
+
+        async def answer(self, scope: Scope, ask: Ask) -> Reply:
+            reply = await ask(scope)
+            if is_ingest(scope):
+                arrived.extend(await ingest(1))
+            return reply
+
+    arrived: list[str] = []
+    backlog = asyncio.run(ingest(120))
+    assert failed(run_smoke(BusyApi(api))) == set()
+    assert arrived
+    assert asyncio.run(inbox()) == backlog + arrived
+
+
+def test_a_narrowed_cors_origin_passes(sqlite_stores: Stores) -> None:
+    assert failed(run_smoke(real_api(sqlite_stores, cors_allow_origin="https://shop.example"))) == set()
+
+
+def test_a_short_page_with_a_cursor_passes(api: ASGIApp) -> None:
+    assert failed(run_smoke(broken_api.FirstPageEmpty(api))) == set()
+
+
+def test_a_few_checks_run_at_a_time(api: ASGIApp) -> None:
+    class Counting(Defect):
+        now = most = 0
+
+        async def answer(self, scope: Scope, ask: Ask) -> Reply:
+            self.now += 1
+            self.most = max(self.most, self.now)
+            try:
+                await asyncio.sleep(0.01)
+                return await ask(scope)
+            finally:
+                self.now -= 1
+
+    counting = Counting(api)
+    assert failed(run_smoke(counting)) == set()
+    assert 1 < counting.most <= 4
+
+
+# --- Which checks there are
+
+
+def endpoints(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """Return each endpoint of the OpenAPI document, as `METHOD path`, with its description."""
+    openapi()
+    paths = json.loads(capsys.readouterr().out)["paths"]
+    return {
+        f"{method.upper()} {path}": operation
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+    }
+
+
+def test_every_endpoint_has_a_check(capsys: pytest.CaptureFixture[str]) -> None:
+    covered = {call for one in (HEALTH, *CHECKS) if one.name not in OF_THE_KEY for call in one.covers}
+    assert covered == endpoints(capsys).keys()
+
+
+def test_every_endpoint_that_needs_a_key_is_called_without_one(capsys: pytest.CaptureFixture[str]) -> None:
+    with_key = {name for name, operation in endpoints(capsys).items() if operation.get("security")}
+    for check in CHECKS:
+        if check.name in OF_THE_KEY:
+            assert set(check.covers) == with_key
+
+
+def test_the_names_of_the_checks_are_unique() -> None:
+    assert len({one.name for one in (HEALTH, *CHECKS)}) == len(CHECKS) + 1
+
+
+# --- Defects
 
 FILTERS = {"filter by source", "filter by type", "filter by both"}
 CORS = {"CORS preflight", "CORS headers"}
@@ -103,11 +193,11 @@ CORS = {"CORS preflight", "CORS headers"}
 @pytest.mark.parametrize(
     ("defect", "expected"),
     [
-        (broken_api.KeyNotChecked, {"no key", "wrong key"}),
-        (broken_api.AnyKeyTaken, {"wrong key"}),
-        (broken_api.KeyNotCheckedOnDelete, {"no key", "wrong key"}),
-        (broken_api.Says422, {"bad request"}),
-        (broken_api.TakesAnything, {"too large"}),
+        (broken_api.KeyNotChecked, OF_THE_KEY),
+        (broken_api.AnyKeyAccepted, {"wrong key"}),
+        (broken_api.KeyNotCheckedOnDelete, OF_THE_KEY),
+        (broken_api.Answers422, {"bad request"}),
+        (broken_api.AcceptsLargeBodies, {"too large"}),
         (broken_api.DoubleAck, {"acknowledge twice"}),
         (broken_api.CursorRepeats, {"cursor"}),
         (broken_api.CursorSkips, {"cursor"}),
@@ -117,261 +207,85 @@ CORS = {"CORS preflight", "CORS headers"}
         (broken_api.SourceFilterIgnored, {"filter by source", "filter by both"}),
         (broken_api.PayloadRounded, {"event by id", "inbox"}),
         (broken_api.IdNotEchoed, {"request id given"}),
-        (broken_api.IdWithAClockInIt, {"request id made"}),
+        (broken_api.TimeBasedId, {"request id made"}),
         (broken_api.ErrorWithoutId, {"request id of errors"}),
         (broken_api.ErrorWithoutIdInHeader, {"request id of errors"}),
         (broken_api.NoCors, CORS),
         (broken_api.NoCorsOnPreflight, {"CORS preflight"}),
         (broken_api.NoCorsOnErrors, {"CORS headers"}),
-        (broken_api.CorsOfAnybody, CORS),
-        (broken_api.CorsOfTwo, {"CORS headers"}),
+        (broken_api.CorsEchoesOrigin, CORS),
+        (broken_api.CorsOfTwoOrigins, {"CORS headers"}),
         (broken_api.DeleteOnce, {"delete twice"}),
         (broken_api.DeleteDoesNothing, {"delete"}),
         (broken_api.IdempotencyIgnored, {"idempotency replay", "idempotency reuse"}),
-        (broken_api.ReplayUntold, {"idempotency replay"}),
+        (broken_api.ReplayWithoutHeader, {"idempotency replay"}),
     ],
 )
 def test_a_defect_fails_its_own_check_and_no_other(
-    sqlite_stores: Stores, defect: type[Defect], expected: set[str]
+    api: ASGIApp, sqlite_stores: Stores, defect: type[Defect], expected: set[str]
 ) -> None:
-    results = results_of(defect(real_api(sqlite_stores)), timeout=5)
-    assert failed(results) == expected
+    findings = run_smoke(defect(api), timeout=5)
+    assert failed(findings) == expected
     for name in expected:
-        assert results[name].expected
-        assert results[name].saw
-        assert results[name].request_id
+        assert findings[name].state is State.FAILED
+        assert findings[name].expected
+        assert findings[name].message
+        assert findings[name].request_id
     if defect is not broken_api.DeleteDoesNothing:
         assert pending(sqlite_stores) == []
 
 
-def test_an_inbox_with_a_backlog_and_another_producer_is_checked_and_left_as_it_was(
-    sqlite_stores: Stores,
+def test_a_key_bound_to_a_source_is_reported_and_the_checks_without_a_key_run(
+    api: ASGIApp, sqlite_stores: Stores
 ) -> None:
-    app = real_api(sqlite_stores)
-    with serving(app) as url, ApiClient(url) as other:
-        before = [other.ingest({"n": n}).body["event_id"] for n in range(120)]
-        arrived = []
-        results = {}
-        for one in smoke(SmokeOptions(url, KEY, timeout=TIMEOUT)):
-            results[one.check] = one
-            arrived.append(other.ingest({}).body["event_id"])
-        assert failed(results) == set()
-        assert [event["event_id"] for event in other.inbox()] == before + arrived
-
-
-def test_an_origin_that_was_narrowed_is_right(sqlite_stores: Stores) -> None:
-    assert failed(results_of(real_api(sqlite_stores, cors_allow_origin="https://shop.example"))) == set()
-
-
-def test_a_short_page_with_a_cursor_is_right(sqlite_stores: Stores) -> None:
-    assert failed(results_of(broken_api.FirstPageEmpty(real_api(sqlite_stores)))) == set()
-
-
-def test_a_key_that_is_bound_to_a_source_is_told_plainly(sqlite_stores: Stores) -> None:
-    results = results_of(real_api(sqlite_stores), key=add_key(sqlite_stores, source="shop"))
-    assert results["ingest"].saw == "not run: the key is bound to another source"
-    assert "use one that is not" in results["ingest"].fix
-    assert results["no key"].passed
+    findings = run_smoke(api, key=add_key(sqlite_stores, source="shop"))
+    assert findings["ingest"].message == "not run: the key is bound to another source"
+    assert findings["ingest"].state is State.UNKNOWN
+    assert "use a key that is not bound" in findings["ingest"].fix
+    assert findings["no key"].passed
     assert pending(sqlite_stores) == []
 
 
-def test_a_key_that_is_refused_is_told_plainly_and_what_needs_none_is_checked(sqlite_stores: Stores) -> None:
-    results = results_of(real_api(sqlite_stores), key=generate("local"))
-    assert {results[name].saw for name in failed(results)} == {"not run: the key is refused"}
-    assert "`triggers keys show` tells" in results["ingest"].fix
-    assert not failed(results) & {"no key", "wrong key", "CORS preflight", "request id given"}
+def test_a_refused_key_is_reported_and_the_checks_without_a_key_run(api: ASGIApp) -> None:
+    findings = run_smoke(api, key=generate("local"))
+    assert {findings[name].message for name in failed(findings)} == {"not run: the key is refused"}
+    assert "`triggers keys show` prints its state" in findings["ingest"].fix
+    assert not failed(findings) & {*OF_THE_KEY, "CORS preflight", "request id given"}
 
 
-def test_a_route_that_hangs_is_named_and_the_others_are_right(sqlite_stores: Stores) -> None:
-    app = hanging(real_api(sqlite_stores), lambda scope: scope["path"].endswith("/ack") and _has_key(scope))
-    results = results_of(app, timeout=4)
-    acknowledging = {"acknowledge", "acknowledge twice", "acknowledge unknown"}
-    # These two ask for an acknowledgement too: with another key, or for the sake of an error.
-    assert failed(results) == acknowledging | {"wrong key", "request id of errors"}
-    for name in failed(results):
-        assert results[name].saw.startswith("no answer to POST /v1/events/")
-        assert results[name].saw.endswith("/ack within 4 s")
-    assert pending(sqlite_stores) == []
+def is_ack(scope: Scope) -> bool:
+    return bool(scope["path"].endswith("/ack"))
 
 
-def _has_key(scope: Scope) -> bool:
+def is_delete(scope: Scope) -> bool:
+    return bool(scope["method"] == "DELETE")
+
+
+def has_key(scope: Scope) -> bool:
     return any(name == b"x-api-key" for name, _ in scope["headers"])
 
 
-def test_events_whose_answer_was_lost_are_found_and_removed(sqlite_stores: Stores) -> None:
-    app = hanging(
-        real_api(sqlite_stores),
-        lambda scope: scope["method"] == "POST" and scope["path"] == "/v1/events",
-        after_its_work=True,
-    )
-    results = results_of(app, timeout=1.5)
-    assert "no answer to POST /v1/events within 1.5 s" in results["ingest"].saw
-    assert results["clean up"].passed
+def test_a_hanging_endpoint_is_named_and_the_other_checks_pass(api: ASGIApp, sqlite_stores: Stores) -> None:
+    findings = run_smoke(hanging(api, lambda scope: is_ack(scope) and has_key(scope)), timeout=4)
+    acknowledging = {"acknowledge", "acknowledge twice", "acknowledge unknown"}
+    # These two acknowledge as well: with another key, or to cause an error.
+    assert failed(findings) == acknowledging | {"wrong key", "request id of errors"}
+    for name in failed(findings):
+        assert findings[name].message.startswith("no response to POST /v1/events/")
+        assert findings[name].message.endswith("/ack within 4 s")
+        assert findings[name].milliseconds == pytest.approx(4000, abs=50)
     assert pending(sqlite_stores) == []
 
 
-def test_what_cannot_be_removed_is_a_failure_that_names_it(sqlite_stores: Stores) -> None:
-    app = hanging(real_api(sqlite_stores), lambda scope: scope["method"] == "DELETE")
-    results = results_of(app, timeout=1.5)
-    left = sqlite_stores.events.pending(PendingQuery(100, 0)).events
-    assert not results["clean up"].passed
-    assert results["clean up"].saw.partition(" left")[0].isdigit()
-    assert any(event.event_id in results["clean up"].saw for event in left)
-    assert "DELETE /v1/events/ID" in results["clean up"].fix
+def test_a_long_cursor_fails_its_check(api: ASGIApp) -> None:
+    findings = run_smoke(broken_api.CursorTooLong(api))
+    assert "cursor" in failed(findings)
+    assert findings["health"].passed
 
 
-def test_who_stops_reading_in_the_middle_leaves_nothing(sqlite_stores: Stores, tmp_path: Path) -> None:
-    target = config.resolve(stage="local", data_dir=tmp_path / "data", variables={})
-    app = hanging(real_api(sqlite_stores), lambda scope: scope["path"].endswith("/ack"))
-    with serving(app) as url:
-        results = smoke(SmokeOptions(url, target=target, timeout=TIMEOUT))
-        seen = [one.check for one in islice(results, 3)]
-        assert pending(sqlite_stores) != []
-        results.close()
-    assert seen[0] == "health"
-    assert pending(sqlite_stores) == []
-    (record,) = sqlite_stores.keys.list()
-    assert isinstance(record, KeyRecord)
-    assert not record.is_active
-
-
-def test_an_event_that_comes_when_nobody_waits_for_its_answer_is_removed_too(
-    sqlite_stores: Stores, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wait_for_late_events(monkeypatch, 3.0)
-    with serving(late(real_api(sqlite_stores), 2.0)) as url:
-        results = by_name(smoke(SmokeOptions(url, KEY, timeout=1.0)))
-        assert "ingest" in failed(results)
-        assert results["clean up"].passed
-        time.sleep(2.5)
-        assert pending(sqlite_stores) == []
-
-
-def test_who_interrupts_an_ingest_leaves_no_event_of_it(
-    sqlite_stores: Stores, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wait_for_late_events(monkeypatch, 3.0)
-    with serving(late(real_api(sqlite_stores), 1.5)) as url:
-        with closing(smoke(SmokeOptions(url, KEY, timeout=TIMEOUT))) as results:
-            assert next(results).check == "health"
-            time.sleep(0.5)  # the first ingests are under way
-        time.sleep(2.0)
-        assert pending(sqlite_stores) == []
-
-
-def test_what_an_interrupted_run_could_not_remove_is_told(
-    sqlite_stores: Stores, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("triggers_api.ops.smoke.run._CLEAN_UP_SECONDS", 2.0)
-    told: list[str] = []
-    app = hanging(real_api(sqlite_stores), lambda scope: scope["method"] == "DELETE")
-    with serving(app) as url:
-        options = SmokeOptions(url, KEY, timeout=2.0)
-        with pytest.raises(KeyboardInterrupt), closing(smoke(options, notice=told.append)) as results:
-            _press_ctrl_c_at("ingest", results)
-    assert len(told) == 1
-    assert told[0].startswith("clean up failed: ")
-    assert "left: " in told[0]
-
-
-def test_where_nothing_ends_for_a_while_it_says_what_is_waited_for(
-    sqlite_stores: Stores, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("triggers_api.ops.smoke.smoke._SILENCE_SECONDS", 0.2)
-    told: list[str] = []
-    app = hanging(real_api(sqlite_stores), lambda scope: scope["path"].endswith("/ack"))
-    with serving(app) as url:
-        list(smoke(SmokeOptions(url, KEY, timeout=5.0), notice=told.append))
-    assert any("acknowledge (POST /v1/events/" in one for one in told), told
-
-
-@pytest.mark.parametrize(
-    "until_then",
-    [
-        pytest.param(lambda _: broken_api.fixed(Reply(403, {}, b'{"message":"Forbidden"}')), id="a new API"),
-        pytest.param(broken_api.HealthAlone, id="a new role"),
-        pytest.param(broken_api.NoCors, id="a stale origin"),
-    ],
-)
-def test_an_api_that_was_just_deployed_may_need_a_moment(
-    sqlite_stores: Stores, until_then: Callable[[ASGIApp], ASGIApp]
-) -> None:
-    whole = real_api(sqlite_stores)
-    with serving(broken_api.settling(whole, 2.0, until_then(whole))) as url:
-        results = by_name(smoke(SmokeOptions(url, KEY, timeout=TIMEOUT, settling=20.0)))
-    assert failed(results) == set()
-
-
-def test_events_of_which_the_answer_names_no_id_are_found_and_removed(sqlite_stores: Stores) -> None:
-    results = results_of(broken_api.EventIdRenamed(real_api(sqlite_stores)))
-    assert not results["ingest"].passed
-    assert results["clean up"].passed
-    assert pending(sqlite_stores) == []
-
-
-def test_a_cursor_that_fits_into_no_query_is_a_failed_check(sqlite_stores: Stores) -> None:
-    results = results_of(broken_api.CursorTooLong(real_api(sqlite_stores)))
-    assert "cursor" in failed(results)
-    assert results["health"].passed
-
-
-def test_an_answer_in_an_encoding_that_was_not_asked_for_is_not_unpacked(sqlite_stores: Stores) -> None:
-    results = results_of(broken_api.Gzipped(real_api(sqlite_stores)), timeout=5.0)
-    assert results["limit"].saw == "an answer that cannot be read"
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("ALL_PROXY", "socks5://127.0.0.1:1"),
-        ("ALL_PROXY", "ftp://user:s3cret@127.0.0.1"),
-        ("HTTP_PROXY", "foo:bar"),
-        ("SSL_CERT_FILE", "/nowhere/ca.pem"),
-    ],
-)
-def test_settings_of_the_environment_that_cannot_be_used_are_told_before_a_key_is_made(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
-) -> None:
-    monkeypatch.setenv(name, value)
-    target = config.resolve(stage="local", data_dir=tmp_path / "data", variables={})
-    with pytest.raises(ConfigurationError, match="proxies or certificates") as caught:
-        list(smoke(SmokeOptions("http://example.invalid/prod", target=target)))
-    assert name in caught.value.hint
-    assert "s3cret" not in f"{caught.value.message} {caught.value.reason} {caught.value.hint}"
-    assert not (tmp_path / "data").exists()
-
-
-def test_an_exception_of_the_reader_passes_and_leaves_nothing(sqlite_stores: Stores) -> None:
-    with serving(real_api(sqlite_stores)) as url:
-        with pytest.raises(KeyboardInterrupt), closing(smoke(SmokeOptions(url, KEY))) as results:
-            _press_ctrl_c_at("ingest", results)
-        assert pending(sqlite_stores) == []
-
-
-def _press_ctrl_c_at(check: str, results: Iterable[Result]) -> None:
-    for one in results:
-        if one.check == check:
-            raise KeyboardInterrupt
-
-
-def test_no_text_of_a_result_holds_the_key_or_the_payload(sqlite_stores: Stores) -> None:
-    key = add_key(sqlite_stores)
-
-    class TellsAll(Defect):
-        """Answers what it was told, in every place that has room for it."""
-
-        async def answer(self, scope: Scope, ask: Ask) -> Reply:
-            reply = await ask(scope)
-            if scope["path"] == "/v1/health":
-                return reply
-            told = {"error": {"code": key, "message": key, "request_id": key}, "status": key, "events": [key]}
-            return replace(reply.saying(told, status=418), headers={"x-request-id": f"{key}"})
-
-    results = results_of(TellsAll(real_api(sqlite_stores)), key=key, timeout=2)
-    assert len(failed(results)) > 20
-    assert key not in repr(results)
-    assert "世界" not in repr(results)
-    assert key not in repr(SmokeOptions("http://127.0.0.1:1", key))
+def test_a_compressed_response_is_not_unpacked(api: ASGIApp) -> None:
+    findings = run_smoke(broken_api.Gzipped(api))
+    assert findings["limit"].message == "a response that cannot be read"
 
 
 @pytest.mark.parametrize(
@@ -387,37 +301,261 @@ def test_no_text_of_a_result_holds_the_key_or_the_payload(sqlite_stores: Stores)
     ],
 )
 @pytest.mark.parametrize("status", [200, 201, 404])
-def test_answers_of_any_kind_fail_checks_and_never_the_run(
-    sqlite_stores: Stores, body: bytes, status: int
-) -> None:
-    class Junk(Defect):
+def test_a_malformed_response_fails_checks_and_never_the_run(api: ASGIApp, body: bytes, status: int) -> None:
+    class Malformed(Defect):
         async def answer(self, scope: Scope, ask: Ask) -> Reply:
             reply = await ask(scope)
             return reply if scope["path"] == "/v1/health" else replace(reply, status=status, body=body)
 
-    results = results_of(Junk(real_api(sqlite_stores)), timeout=0.5)
-    assert {"ingest", "event by id", "inbox", "cursor", *FILTERS} <= failed(results)
-    assert len(results) == 26
+    findings = run_smoke(Malformed(api), timeout=0.5)
+    assert {"ingest", "event by id", "inbox", "cursor", *FILTERS} <= failed(findings)
+    assert len(findings) == 26
 
 
-def test_the_stage_is_never_asked_more_than_a_few_things_at_once(sqlite_stores: Stores) -> None:
-    class Counting(Defect):
-        now = most = 0
+def test_no_finding_holds_the_key_or_the_payload(api: ASGIApp, sqlite_stores: Stores) -> None:
+    key = add_key(sqlite_stores)
+
+    class Leaking(Defect):
+        """Repeats the key in every part of the response that may be shown."""
 
         async def answer(self, scope: Scope, ask: Ask) -> Reply:
-            self.now += 1
-            self.most = max(self.most, self.now)
-            try:
-                return await ask(scope)
-            finally:
-                self.now -= 1
+            reply = await ask(scope)
+            if scope["path"] == "/v1/health":
+                return reply
+            body = {"error": {"code": key, "message": key, "request_id": key}, "status": key, "events": [key]}
+            return replace(reply.saying(body, status=418), headers={"x-request-id": f"{key}"})
 
-    app = Counting(real_api(sqlite_stores))
-    assert failed(results_of(app)) == set()
-    assert 1 < app.most <= 4
+    findings = run_smoke(Leaking(api), key=key, timeout=2)
+    assert len(failed(findings)) > 20
+    assert key not in repr(findings)
+    assert "世界" not in repr(findings)
+    assert key not in repr(SmokeOptions("http://127.0.0.1:1", key))
+
+
+# --- An API that was just deployed
+
+
+@pytest.mark.parametrize(
+    "until_then",
+    [
+        pytest.param(lambda _: broken_api.fixed(Reply(403, {}, b'{"message":"Forbidden"}')), id="new API"),
+        pytest.param(broken_api.OnlyHealthWorks, id="new role"),
+        pytest.param(broken_api.NoCors, id="stale origin"),
+    ],
+)
+def test_failures_are_retried_while_the_api_settles(
+    api: ASGIApp, until_then: Callable[[ASGIApp], ASGIApp]
+) -> None:
+    settling = broken_api.settling(api, 15.0, until_then(api))
+    assert failed(run_smoke(settling, settling=20.0)) == set()
+
+
+# --- Clean-up
+
+
+def is_ingest(scope: Scope) -> bool:
+    return bool((scope["method"], scope["path"]) == ("POST", "/v1/events"))
+
+
+def test_events_of_unanswered_ingests_are_removed(api: ASGIApp, sqlite_stores: Stores) -> None:
+    findings = run_smoke(hanging(api, is_ingest, after_its_work=True), timeout=1.5)
+    assert "no response to POST /v1/events within 1.5 s" in findings["ingest"].message
+    assert findings["clean up"].passed
+    assert pending(sqlite_stores) == []
+
+
+def test_an_event_that_is_stored_after_its_request_timed_out_is_removed(
+    api: ASGIApp, sqlite_stores: Stores
+) -> None:
+    findings = run_smoke(late(api, 5.0), timeout=1.0)
+    assert "ingest" in failed(findings)
+    assert findings["clean up"].passed
+    assert pending(sqlite_stores) == []
+
+
+def test_events_whose_id_is_not_in_the_response_are_removed(api: ASGIApp, sqlite_stores: Stores) -> None:
+    findings = run_smoke(broken_api.EventIdRenamed(api))
+    assert not findings["ingest"].passed
+    assert findings["clean up"].passed
+    assert pending(sqlite_stores) == []
+
+
+def test_events_that_cannot_be_removed_are_a_failure_that_names_them(
+    api: ASGIApp, sqlite_stores: Stores
+) -> None:
+    findings = run_smoke(hanging(api, is_delete), timeout=1.5)
+    left = sqlite_stores.events.pending(PendingQuery(100, 0)).events
+    assert not findings["clean up"].passed
+    assert findings["clean up"].message.partition(" left")[0].isdigit()
+    assert any(event.event_id in findings["clean up"].message for event in left)
+    assert "DELETE /v1/events/ID" in findings["clean up"].fix
+
+
+# --- Interrupted runs
+
+
+class Interrupted:
+    """A run that stops, or raises, once a check has ended."""
+
+    def __init__(self, app: ASGIApp, check: str, how: Callable[[SmokeRun], None], **options: Any) -> None:
+        self.findings: list[Finding] = []
+        self.notices: list[str] = []
+        self._check, self._how = check, how
+        self.run = make_run(app, self._report, notify=self.notices.append, **options)
+
+    def _report(self, finding: Finding) -> None:
+        self.findings.append(finding)
+        if finding.check == self._check:
+            self._how(self.run)
+
+
+def press_ctrl_c(_: SmokeRun) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("how", [SmokeRun.stop, press_ctrl_c])
+def test_an_interrupted_run_removes_its_events_and_revokes_its_key(
+    api: ASGIApp, sqlite_stores: Stores, target: Target, how: Callable[[SmokeRun], None]
+) -> None:
+    interrupted = Interrupted(hanging(api, is_ack), "ingest", how, target=target)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.run.execute()
+    reported = [one.check for one in interrupted.findings]
+    assert reported[0] == "health"
+    assert not {"clean up", "revoke the key"} & set(reported)
+    assert interrupted.notices == []
+    assert pending(sqlite_stores) == []
+    assert not only_key(sqlite_stores).is_active
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
+def test_an_exception_of_the_report_passes_through_and_no_event_is_left(
+    api: ASGIApp, sqlite_stores: Stores, error: type[BaseException]
+) -> None:
+    def fail(_: SmokeRun) -> None:
+        raise error
+
+    with pytest.raises(error):
+        Interrupted(api, "ingest", fail).run.execute()
+    assert pending(sqlite_stores) == []
+
+
+def test_a_run_that_is_interrupted_before_it_starts_sends_nothing(
+    sqlite_stores: Stores, target: Target
+) -> None:
+    requests: list[Scope] = []
+
+    async def listening(scope: Scope, receive: Receive, send: Send) -> None:
+        requests.append(scope)
+
+    run = make_run(listening, lambda _: None, target=target)
+    run.stop()
+    with pytest.raises(KeyboardInterrupt):
+        run.execute()
+    assert requests == []
+    assert not only_key(sqlite_stores).is_active
+
+
+def test_a_clean_up_that_has_started_is_finished_when_interrupted(
+    api: ASGIApp, sqlite_stores: Stores
+) -> None:
+    class StopsAtClean(Defect):
+        async def answer(self, scope: Scope, ask: Ask) -> Reply:
+            if b"-clean-up-" in dict(scope["headers"])[b"x-request-id"]:
+                run.stop()
+                await asyncio.sleep(0.1)
+            return await ask(scope)
+
+    findings: list[Finding] = []
+    run = make_run(StopsAtClean(api), findings.append)
+    with pytest.raises(KeyboardInterrupt):
+        run.execute()
+    assert len(findings) == 25
+    assert pending(sqlite_stores) == []
+
+
+def test_a_second_interrupt_skips_the_clean_up_but_revokes_the_key(
+    api: ASGIApp, sqlite_stores: Stores, target: Target
+) -> None:
+    """The second Ctrl-C of the CLI is a `SystemExit`."""
+
+    class ExitsAtClean(Defect):
+        async def answer(self, scope: Scope, ask: Ask) -> Reply:
+            if b"-clean-up-" in dict(scope["headers"])[b"x-request-id"]:
+                cleaning.append(scope)
+                raise SystemExit(130)
+            return await ask(scope)
+
+    cleaning: list[Scope] = []
+    interrupted = Interrupted(ExitsAtClean(hanging(api, is_ack)), "ingest", SmokeRun.stop, target=target)
+    with pytest.raises(SystemExit):
+        interrupted.run.execute()
+    assert len(cleaning) <= 4
+    assert pending(sqlite_stores) != []
+    assert not only_key(sqlite_stores).is_active
+
+
+def test_an_interrupt_during_an_ingest_leaves_no_event_of_it(api: ASGIApp, sqlite_stores: Stores) -> None:
+    ingests: list[Scope] = []
+
+    async def noting(scope: Scope, receive: Receive, send: Send) -> None:
+        if is_ingest(scope):
+            ingests.append(scope)
+            run.stop()
+        await slow(scope, receive, send)
+
+    slow = late(api, 10.0)
+    run = make_run(noting, lambda _: None)
+    with pytest.raises(KeyboardInterrupt):
+        run.execute()
+    assert ingests
+    assert pending(sqlite_stores) == []
+
+
+def test_an_interrupted_run_reports_what_it_could_not_remove(api: ASGIApp) -> None:
+    interrupted = Interrupted(hanging(api, is_delete), "ingest", SmokeRun.stop, timeout=2.0)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.run.execute()
+    notices = [one for one in interrupted.notices if not one.startswith("Still waiting")]
+    assert len(notices) == 1
+    assert notices[0].startswith("clean up failed: ")
+    assert "left: " in notices[0]
+
+
+def test_a_silent_run_reports_what_it_waits_for(api: ASGIApp) -> None:
+    notices: list[str] = []
+    run_smoke(
+        hanging(api, lambda scope: is_ack(scope) and has_key(scope)), timeout=50.0, notify=notices.append
+    )
+    assert all(one.startswith("Still waiting: ") for one in notices)
+    assert "acknowledge (POST /v1/events/" in notices[0]
+    assert len(notices) == 4, "after 20 s and 40 s, for two groups of checks"
+
+
+# --- Refused options
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALL_PROXY", "socks5://127.0.0.1:1"),
+        ("ALL_PROXY", "ftp://user:s3cret@127.0.0.1"),
+        ("HTTP_PROXY", "foo:bar"),
+        ("SSL_CERT_FILE", "/nowhere/ca.pem"),
+    ],
+)
+def test_unusable_proxy_and_certificate_settings_are_reported_before_a_key_is_created(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: Target, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    options = SmokeOptions("http://example.invalid/prod", target=target)
+    with pytest.raises(ConfigurationError, match="proxy or certificate") as caught:
+        SmokeRun(options, report=lambda _: None).execute()
+    assert "s3cret" not in f"{caught.value.message} {caught.value.reason} {caught.value.hint}"
+    assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize("seconds", [0, -1, 56, float("nan")])
-def test_a_bound_that_is_none_is_refused(seconds: float) -> None:
+def test_a_time_out_that_is_out_of_range_is_refused(seconds: float) -> None:
     with pytest.raises(ConfigurationError, match="--timeout"):
         SmokeOptions("http://127.0.0.1:1", KEY, timeout=seconds)

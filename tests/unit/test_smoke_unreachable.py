@@ -1,4 +1,7 @@
-"""What `triggers smoke` says where there is no Triggers API: told apart, each with what to do."""
+"""What a smoke test reports if there is no Triggers API at the URL: each cause, with its fix.
+
+The tests that need a real connection use one; the others run in process.
+"""
 
 import socket
 import threading
@@ -14,66 +17,84 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.conftest import Stores
-from tests.support.broken_api import KEY, HealthAlone, Reply, dripping, fixed, hanging, real_api, serving
-from triggers_api.ops.results import Result
-from triggers_api.ops.smoke.smoke import SmokeOptions, smoke
+from tests.support.broken_api import KEY, OnlyHealthWorks, Reply, dripping, fixed, hanging, real_api, serving
+from tests.support.smoke_in_process import run_smoke
+from triggers_api.ops.findings import Finding, State
+from triggers_api.ops.smoke.smoke_run import SmokeOptions, SmokeRun
 
 HTML = {"content-type": "text/html; charset=utf-8"}
 JSON = {"content-type": "application/json"}
 
 
-@pytest.fixture(autouse=True)
-def soon_nothing_comes_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An ingest that nobody answered is waited for as long as API Gateway may take; here 1 second."""
-    monkeypatch.setattr("triggers_api.ops.smoke.cleaning.LATEST_SECONDS", 1.0)
-
-
-def nothing_run(url: str, *, timeout: float = 5) -> Result:
-    """Return the result of health; every other check was not run, and none has passed."""
-    health, *others = smoke(SmokeOptions(url, KEY, timeout=timeout))
+def assert_unreachable(findings: list[Finding]) -> Finding:
+    """Assert that no check passed, and that only health ran. Return the finding of health."""
+    health, *others = findings
     clean_up = others.pop()
-    assert (health.check, health.passed) == ("health", False)
-    assert (clean_up.check, clean_up.passed) == ("clean up", True)
+    assert (health.check, health.state) == ("health", State.FAILED)
+    assert (clean_up.check, clean_up.state) == ("clean up", State.OK)
     assert len(others) == 24
-    assert {(one.passed, one.saw) for one in others} == {(False, f"not run: {health.saw}")}
+    assert {(one.state, one.message) for one in others} == {(State.UNKNOWN, f"not run: {health.message}")}
     assert health.fix
     return health
 
 
-def test_an_unknown_host(monkeypatch: pytest.MonkeyPatch) -> None:
+def health_at(url: str) -> Finding:
+    """Check a URL over the network."""
+    findings: list[Finding] = []
+    SmokeRun(SmokeOptions(url, KEY, timeout=5), report=findings.append).execute()
+    return assert_unreachable(findings)
+
+
+def health_of(app: ASGIApp, *, timeout: float = 5) -> Finding:
+    """Check an app in process."""
+    return assert_unreachable([*run_smoke(app, timeout=timeout).values()])
+
+
+# --- No connection
+
+
+def test_an_unknown_host_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "*")  # a proxy would answer for it
-    health = nothing_run("http://no-such-host.invalid")
-    assert health.saw == "the host is unknown"
+    health = health_at("http://no-such-host.invalid")
+    assert health.message == "the host is unknown"
     assert "Check the host" in health.fix
 
 
-def test_a_port_where_nobody_listens() -> None:
+def test_a_refused_connection_is_reported() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    health = nothing_run(f"http://127.0.0.1:{port}")
-    assert health.saw == "the connection is refused"
+    health = health_at(f"http://127.0.0.1:{port}")
+    assert health.message == "the connection is refused"
     assert "that the API runs" in health.fix
 
 
-def test_a_certificate_that_nobody_vouches_for(sqlite_stores: Stores, tmp_path: Path) -> None:
-    with serving(real_api(sqlite_stores), certificate=self_signed(tmp_path)) as url:
-        health = nothing_run(url)
-    assert health.saw == "TLS failed: self-signed certificate"
+def test_an_untrusted_certificate_is_reported(tmp_path: Path) -> None:
+    with serving(fixed(Reply(200)), certificate=self_signed(tmp_path)) as url:
+        health = health_at(url)
+    assert health.message == "TLS failed: self-signed certificate"
     assert "SSL_CERT_FILE" in health.fix
 
 
-def test_https_where_the_server_has_no_tls(sqlite_stores: Stores) -> None:
-    with serving(real_api(sqlite_stores)) as url:
-        health = nothing_run(url.replace("http://", "https://"))
-    assert health.saw.startswith("TLS failed: ")
+def test_https_to_a_server_without_tls_is_reported() -> None:
+    with serving(fixed(Reply(200))) as url:
+        health = health_at(url.replace("http://", "https://"))
+    assert health.message.startswith("TLS failed: ")
     assert "without TLS needs http://" in health.fix
 
 
-def test_http_where_the_server_has_tls(sqlite_stores: Stores, tmp_path: Path) -> None:
-    with serving(real_api(sqlite_stores), certificate=self_signed(tmp_path)) as url:
-        health = nothing_run(url.replace("https://", "http://"))
-    assert health.saw.startswith("the connection broke")
+def test_http_to_a_server_with_tls_is_reported(tmp_path: Path) -> None:
+    with serving(fixed(Reply(200)), certificate=self_signed(tmp_path)) as url:
+        health = health_at(url.replace("https://", "http://"))
+    assert health.message.startswith("the connection broke")
     assert "Check http:// and https://" in health.fix
+
+
+def test_a_connection_that_is_closed_without_a_response_is_reported() -> None:
+    with _closing() as url:
+        assert health_at(url).message.startswith("the connection broke")
+
+
+# --- Another service
 
 
 @pytest.mark.parametrize(
@@ -96,53 +117,43 @@ def test_http_where_the_server_has_tls(sqlite_stores: Stores, tmp_path: Path) ->
     ],
     ids=lambda value: str(value.status) if isinstance(value, Reply) else None,
 )
-def test_something_else_answers(reply: Reply, saw: str, fix: str) -> None:
-    with serving(fixed(reply)) as url:
-        health = nothing_run(url)
-    assert saw in health.saw
+def test_another_service_is_reported(reply: Reply, saw: str, fix: str) -> None:
+    health = health_of(fixed(reply))
+    assert saw in health.message
     assert fix in health.fix
 
 
 @pytest.mark.parametrize("app", [dripping(), hanging(fixed(Reply(200)))], ids=["drips", "hangs"])
-def test_a_server_that_never_ends_its_answer_is_left_when_the_time_is_up(app: ASGIApp) -> None:
-    with serving(app) as url:
-        health = nothing_run(url, timeout=0.5)
-    assert health.saw == "no answer to GET /v1/health within 0.5 s"
+def test_a_response_that_does_not_end_is_abandoned_at_the_time_out(app: ASGIApp) -> None:
+    health = health_of(app)
+    assert health.message == "no response to GET /v1/health within 5 s"
     assert "--timeout" in health.fix
 
 
-def test_an_answer_without_an_end_that_comes_fast_is_not_read_into_memory() -> None:
-    with serving(fixed(Reply(200, JSON, b" " * (17 * 1024 * 1024)))) as url:
-        health = nothing_run(url)
-    assert health.saw == "an answer that cannot be read"
-
-
-def test_a_server_that_closes_without_an_answer() -> None:
-    with _closing() as url:
-        assert nothing_run(url).saw.startswith("the connection broke")
-
-
-def test_an_api_of_which_only_the_health_check_works_fails_all_others(sqlite_stores: Stores) -> None:
-    with serving(HealthAlone(real_api(sqlite_stores))) as url:
-        results = {one.check: one for one in smoke(SmokeOptions(url, KEY, timeout=2))}
-    passed = {name for name, one in results.items() if one.passed}
-    assert passed == {"health", "request id given", "request id made"}
-    assert results["ingest"].saw == "500 to POST /v1/events"
-    assert "see its log" in results["ingest"].fix
+def test_a_large_response_is_not_read_into_memory() -> None:
+    health = health_of(fixed(Reply(200, JSON, b" " * (17 * 1024 * 1024))))
+    assert health.message == "a response that cannot be read"
 
 
 def test_the_key_is_not_sent_before_the_api_is_known() -> None:
-    told: list[bytes] = []
-    with serving(_listening(told)) as url:
-        nothing_run(url)
-    assert told == []
+    keys: list[bytes] = []
+    health_of(_listening(keys))
+    assert keys == []
 
 
-def _listening(told: list[bytes]) -> ASGIApp:
+def test_an_api_of_which_only_health_works_fails_the_other_checks(sqlite_stores: Stores) -> None:
+    findings = run_smoke(OnlyHealthWorks(real_api(sqlite_stores)))
+    passed = {name for name, one in findings.items() if one.passed}
+    assert passed == {"health", "request id given", "request id made"}
+    assert findings["ingest"].message == "500 to POST /v1/events"
+    assert "see its log" in findings["ingest"].fix
+
+
+def _listening(keys: list[bytes]) -> ASGIApp:
     page = fixed(Reply(200, HTML, b"<h1>Welcome</h1>"))
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
-        told.extend(value for name, value in scope["headers"] if name == b"x-api-key")
+        keys.extend(value for name, value in scope["headers"] if name == b"x-api-key")
         await page(scope, receive, send)
 
     return call
@@ -150,7 +161,7 @@ def _listening(told: list[bytes]) -> ASGIApp:
 
 @contextmanager
 def _closing() -> Iterator[str]:
-    """Serve one connection that is closed at once, with what was sent still unread."""
+    """Serve one connection, and close it before the request is read."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -165,7 +176,7 @@ def _closing() -> Iterator[str]:
 
 
 def self_signed(folder: Path) -> tuple[Path, Path]:
-    """Make a certificate for 127.0.0.1; return its file and its key's."""
+    """Create a certificate for 127.0.0.1; return its file and the file of its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)

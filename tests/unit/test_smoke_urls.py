@@ -1,10 +1,10 @@
-"""Which URLs `triggers smoke` takes, and to which of them a key may travel."""
+"""The URLs that `triggers smoke` accepts, and those that receive a key unencrypted."""
 
 import pytest
 
 from triggers_api.cli import config
 from triggers_api.errors import ConfigurationError, InvalidKeyError
-from triggers_api.ops.smoke.urls import base_url, is_in_clear, is_loopback, url_of
+from triggers_api.ops.smoke.urls import base_url, find_url, is_in_clear, is_loopback
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from triggers_api.ops.smoke.urls import base_url, is_in_clear, is_loopback, url_
         "HTTP://h",
     ],
 )
-def test_a_url_is_taken_with_and_without_a_slash_at_its_end(url: str) -> None:
+def test_a_url_is_accepted_with_and_without_a_slash_at_its_end(url: str) -> None:
     assert base_url(url) == base_url(f"{url}/") == url
 
 
@@ -42,7 +42,7 @@ def test_a_url_is_taken_with_and_without_a_slash_at_its_end(url: str) -> None:
         "https://[::1",
     ],
 )
-def test_what_is_no_url_of_an_api_is_refused_and_not_repeated(url: str) -> None:
+def test_an_invalid_url_is_refused_and_not_repeated(url: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         base_url(url)
     error = caught.value
@@ -62,17 +62,15 @@ def test_what_is_no_url_of_an_api_is_refused_and_not_repeated(url: str) -> None:
         ("https://a.example", False, False),
     ],
 )
-def test_a_key_travels_in_clear_over_http_to_another_machine(
-    url: str, loopback: bool, in_clear: bool
-) -> None:
+def test_a_key_is_unencrypted_over_http_to_another_machine(url: str, loopback: bool, in_clear: bool) -> None:
     assert (is_loopback(url), is_in_clear(url)) == (loopback, in_clear)
 
 
-def test_the_local_stage_is_where_triggers_dev_listens() -> None:
-    assert url_of(config.resolve(stage="local", variables={})) == "http://127.0.0.1:8000"
+def test_the_url_of_the_local_stage_is_that_of_triggers_dev() -> None:
+    assert find_url(config.resolve(stage="local", variables={})) == "http://127.0.0.1:8000"
 
 
-def test_a_key_is_the_flag_else_the_variable_else_none() -> None:
+def test_a_key_comes_from_the_flag_or_else_the_variable() -> None:
     variables = {"TRIGGERS_API_KEY": "of-the-variable_0123"}
     for flag, given, expected in (
         ("of-the-flag_01234567", variables, ("of-the-flag_01234567", "--key")),
@@ -86,7 +84,7 @@ def test_a_key_is_the_flag_else_the_variable_else_none() -> None:
 @pytest.mark.parametrize(
     "key", ["", "short", "no\nheader-takes-this-key", "trg_prod_" + "a" * 43 + "_000000"]
 )
-def test_a_text_that_can_be_no_key_is_refused_and_not_repeated(key: str) -> None:
+def test_an_impossible_key_is_refused_and_not_repeated(key: str) -> None:
     with pytest.raises(InvalidKeyError) as caught:
         config.api_key(key, variables={})
     assert "--key" in caught.value.message

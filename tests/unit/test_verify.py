@@ -1,10 +1,10 @@
-"""What `triggers verify` finds in a stack as AWS describes it: each defect by the check that is its own."""
+"""`verify` on a stack as AWS describes it: each defect fails its own check."""
 
 import io
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -13,7 +13,6 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from botocore.response import StreamingBody
 
-from tests.support import one_api
 from tests.support.one_api import OneApi
 from tests.support.sound_stack import (
     API,
@@ -32,14 +31,14 @@ from tests.support.sound_stack import (
 from tests.support.stubbed_aws import ACCOUNT, REGION
 from tests.support.template import load
 from triggers_api.errors import StackMissingError
-from triggers_api.ops.results import Result
+from triggers_api.ops.findings import Finding
 from triggers_api.ops.target import Setting
-from triggers_api.ops.verify.verify import verify
+from triggers_api.ops.verify.verification import verify
 
 REFUSED = "request: an unknown key is refused"
 IN_THE_LOGS = "request: its id is in the logs"
 NOT_IN_THE_LOGS = "request: key and payload are not in the logs"
-OF_THE_REQUEST = {REFUSED, IN_THE_LOGS, NOT_IN_THE_LOGS}
+REQUEST_CHECKS = {REFUSED, IN_THE_LOGS, NOT_IN_THE_LOGS}
 CHECKS = [
     "stack: state",
     "function: state",
@@ -96,40 +95,40 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def api() -> Iterator[OneApi]:
-    with one_api.running() as api:
-        yield api
+def api() -> OneApi:
+    return OneApi()
 
 
 @pytest.fixture
 def aws(api: OneApi) -> SoundStack:
-    """Give a sound stack, whose function logs each request by its id."""
-    aws = SoundStack(api.url)
+    """A sound stack, whose function logs the id of each request."""
+    aws = SoundStack(api)
     aws.answers["logs.FilterLogEvents"] = lambda _: {
-        "events": logged(*(f'{{"request_id":"{one.headers["x-request-id"]}"}}' for one in api.asked))
+        "events": logged(*(f'{{"request_id":"{one.headers["x-request-id"]}"}}' for one in api.requests))
     }
     return aws
 
 
-def results_of(aws: SoundStack) -> dict[str, Result]:
+def findings_of(aws: SoundStack) -> dict[str, Finding]:
     now = [0.0]
 
     def sleep(seconds: float) -> None:
         now[0] += seconds
 
-    found = verify(aws, sleep=sleep, monotonic=lambda: now[0])
-    results = list(found.results)
-    assert len(results) == found.total
-    return {one.check: one for one in results}
+    transport = aws.api.transport
+    verification = verify(aws, sleep=sleep, monotonic=lambda: now[0], transport=transport)
+    findings = list(verification.findings)
+    assert len(findings) == verification.total
+    return {one.check: one for one in findings}
 
 
-def failed(aws: SoundStack) -> dict[str, Result]:
-    """Return the checks that failed, each of which must say what to do."""
-    found = {name: one for name, one in results_of(aws).items() if not one.passed}
+def failed(aws: SoundStack) -> dict[str, Finding]:
+    """Return the failed checks, and assert that each has a fix."""
+    found = {name: one for name, one in findings_of(aws).items() if not one.passed}
     for one in found.values():
         assert one.expected
-        assert one.saw
-        assert one.saw != one.expected
+        assert one.message
+        assert one.message != one.expected
         assert one.fix
     return found
 
@@ -143,16 +142,16 @@ def variables(aws: SoundStack) -> dict[str, str]:
 
 
 def test_a_sound_stack_passes_every_check_in_a_stable_order(aws: SoundStack) -> None:
-    results = results_of(aws)
+    results = findings_of(aws)
     assert [*results] == CHECKS
-    assert {name: one.saw for name, one in results.items() if not one.passed} == {}
+    assert {name: one.message for name, one in results.items() if not one.passed} == {}
     for one in results.values():
-        assert one.saw == one.expected
+        assert one.message == one.expected
         assert one.fix == ""
 
 
-def test_what_is_expected_comes_from_the_template_and_the_stacks_parameters(aws: SoundStack) -> None:
-    expected = {name: one.expected for name, one in results_of(aws).items()}
+def test_expectations_come_from_the_template_and_the_stack_parameters(aws: SoundStack) -> None:
+    expected = {name: one.expected for name, one in findings_of(aws).items()}
     assert expected["function: handler"] == "triggers_api.main.handler"
     assert expected["function: runtime"] == "python3.13"
     assert expected["function: AUTH_MODE"] == "aws"
@@ -164,14 +163,14 @@ def test_what_is_expected_comes_from_the_template_and_the_stacks_parameters(aws:
     assert expected["api: throttling"] == "*/*: 50 a second and 75 at once"
 
 
-def test_a_parameter_that_the_stack_does_not_have_yet_has_its_default(aws: SoundStack) -> None:
+def test_a_parameter_that_the_stack_lacks_has_its_default(aws: SoundStack) -> None:
     aws.stack["Parameters"] = [
         one for one in aws.stack["Parameters"] if one["ParameterKey"] != "LogRetentionDays"
     ]
     assert failed(aws).keys() == {"log group: retention"}
 
 
-def test_the_permissions_that_are_checked_are_those_of_the_template() -> None:
+def test_the_expected_permissions_are_those_of_the_template() -> None:
     """They are written down in the code a second time, on purpose; the sound stack has what the code says."""
     arns = {
         "EventsTable": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{EVENTS}",
@@ -230,7 +229,7 @@ DEFECTS: dict[str, tuple[Change, str, str]] = {
         "stack: state",
         "UPDATE_ROLLBACK_COMPLETE",
     ),
-    "an update at work": (
+    "an update in progress": (
         lambda aws: aws.stack.update(StackStatus="UPDATE_IN_PROGRESS"),
         "stack: state",
         "UPDATE_IN_PROGRESS",
@@ -244,7 +243,7 @@ DEFECTS: dict[str, tuple[Change, str, str]] = {
     "another processor": (
         lambda aws: aws.function.update(Architectures=["x86_64"]),
         "function: architecture",
-        "missing: arm64; too much: x86_64",
+        "missing: arm64; extra: x86_64",
     ),
     "a function that failed": (
         lambda aws: aws.function.update(State="Failed", StateReasonCode="InvalidImage"),
@@ -258,12 +257,12 @@ DEFECTS: dict[str, tuple[Change, str, str]] = {
         "function: state",
         "Active, last update Failed (InsufficientRolePermissions)",
     ),
-    "a function that sleeps": (
+    "an inactive function": (
         lambda aws: aws.function.update(State="Inactive", StateReasonCode="Idle"),
         "function: state",
         "Inactive (Idle), last update Successful",
     ),
-    "another format of the log": (
+    "another log format": (
         lambda aws: aws.function.update(LoggingConfig={"LogFormat": "JSON", "LogGroup": LOG_GROUP}),
         "function: log format",
         "JSON",
@@ -287,27 +286,27 @@ DEFECTS: dict[str, tuple[Change, str, str]] = {
         "function: DYNAMODB_TABLE_KEYS",
         "mine",
     ),
-    "an endpoint of somebody's": (
+    "an extra endpoint": (
         lambda aws: variables(aws).update(DYNAMODB_ENDPOINT_URL="https://s3cret.example"),
         "function: other variables",
-        "too much: DYNAMODB_ENDPOINT_URL",
+        "extra: DYNAMODB_ENDPOINT_URL",
     ),
     "no retention": (
         lambda aws: aws.log_groups[0].pop("retentionInDays"),
         "log group: retention",
-        f"{LOG_GROUP}, for ever",
+        f"{LOG_GROUP}, never expires",
     ),
     "no log group": (
         lambda aws: aws.log_groups.pop(0),
         "log group: retention",
         f"there is no log group {LOG_GROUP}",
     ),
-    "a table whose key of KMS is away": (
+    "a table whose KMS key is unavailable": (
         lambda aws: aws.tables[EVENTS].update(TableStatus="INACCESSIBLE_ENCRYPTION_CREDENTIALS"),
         "events table: state",
         "INACCESSIBLE_ENCRYPTION_CREDENTIALS",
     ),
-    "a table that is being made": (
+    "a table that is being created": (
         lambda aws: aws.tables[KEYS].update(TableStatus="CREATING"),
         "keys table: state",
         "CREATING",
@@ -389,79 +388,79 @@ DEFECTS: dict[str, tuple[Change, str, str]] = {
     "a wildcard": (
         changed_statement(Action="dynamodb:*"),
         "role: permissions",
-        f"missing: {GET_KEYS}; too much: dynamodb:* on ",
+        f"missing: {GET_KEYS}; extra: dynamodb:* on ",
     ),
     "a wildcard resource": (
         changed_statement(Resource="*"),
         "role: permissions",
-        f"missing: {GET_KEYS}; too much: dynamodb:GetItem on *",
+        f"missing: {GET_KEYS}; extra: dynamodb:GetItem on *",
     ),
     "one action more": (
         changed_statement(Action=["dynamodb:GetItem", "dynamodb:Scan"]),
         "role: permissions",
-        "too much: dynamodb:Scan on ",
+        "extra: dynamodb:Scan on ",
     ),
     "all actions but some": (
         changed_statement(Action=None, NotAction="iam:*"),
         "role: permissions",
-        "too much: all but iam:* on ",
+        "extra: all but iam:* on ",
     ),
     "all resources but one": (
         changed_statement(Resource=None, NotResource="arn:aws:s3:::x"),
         "role: permissions",
         "dynamodb:GetItem on all but arn:aws:s3:::x",
     ),
-    "a denial": (changed_statement(Effect="Deny"), "role: permissions", f"too much: Deny {GET_KEYS}"),
+    "a denial": (changed_statement(Effect="Deny"), "role: permissions", f"extra: Deny {GET_KEYS}"),
     "a condition": (
         changed_statement(Condition={"Bool": {"aws:SecureTransport": "true"}}),
         "role: permissions",
-        f"too much: {GET_KEYS} on a condition",
+        f"extra: {GET_KEYS} on a condition",
     ),
     "a statement that is alone": (
         lambda aws: aws.policies["triggers-api"].update(
             Statement={"Effect": "Allow", "Action": "*", "Resource": "*"}
         ),
         "role: permissions",
-        "too much: * on *",
+        "extra: * on *",
     ),
     "a second inline policy": (
         lambda aws: aws.policies.update(more=POLICY),
         "role: inline policies",
-        "too much: more",
+        "extra: more",
     ),
     "attached policies on two pages": (
         lambda aws: aws.attached.extend(["arn:aws:iam::aws:policy/A", "arn:aws:iam::aws:policy/B"]),
         "role: attached policies",
-        "too much: arn:aws:iam::aws:policy/A, arn:aws:iam::aws:policy/B",
+        "extra: arn:aws:iam::aws:policy/A, arn:aws:iam::aws:policy/B",
     ),
     "a second service": (
         lambda aws: aws.trust["Statement"][0].update(
             Principal={"Service": ["lambda.amazonaws.com", "ec2.amazonaws.com"]}
         ),
         "role: who may be it",
-        "too much: sts:AssumeRole by Service ec2.amazonaws.com",
+        "extra: sts:AssumeRole by Service ec2.amazonaws.com",
     ),
     "an account": (
         lambda aws: aws.trust["Statement"][0].update(Principal={"AWS": "*"}),
         "role: who may be it",
-        "too much: sts:AssumeRole by AWS *",
+        "extra: sts:AssumeRole by AWS *",
     ),
     "everybody but one": (
         lambda aws: aws.trust["Statement"].append(
             {"Effect": "Allow", "NotPrincipal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}
         ),
         "role: who may be it",
-        f"too much: sts:AssumeRole by all but AWS {ACCOUNT}",
+        f"extra: sts:AssumeRole by all but AWS {ACCOUNT}",
     ),
     "the stage named Stage": (
         lambda aws: aws.stages.append({"stageName": "Stage"}),
         "api: stages",
-        "too much: Stage",
+        "extra: Stage",
     ),
     "a data trace": (
         lambda aws: aws.stages[0]["methodSettings"]["*/*"].update(dataTraceEnabled=True),
         "api: no requests logged, no answers cached",
-        "too much: */*: dataTraceEnabled True",
+        "extra: */*: dataTraceEnabled True",
     ),
     "the gateway's log": (
         lambda aws: aws.stages[0]["methodSettings"]["*/*"].update(loggingLevel="INFO"),
@@ -476,14 +475,14 @@ DEFECTS: dict[str, tuple[Change, str, str]] = {
     "other limits": (
         lambda aws: aws.stages[0]["methodSettings"]["*/*"].update(throttlingRateLimit=10000.0),
         "api: throttling",
-        "too much: */*: 10000 a second and 75 at once",
+        "extra: */*: 10000 a second and 75 at once",
     ),
-    "other limits for one method": (
+    "other limits of one method": (
         lambda aws: aws.stages[0]["methodSettings"].update(
             {"~1v1~1events/POST": {"throttlingRateLimit": 10000.0, "throttlingBurstLimit": 5000}}
         ),
         "api: throttling",
-        "too much: ~1v1~1events/POST: 10000 a second and 5000 at once",
+        "extra: ~1v1~1events/POST: 10000 a second and 5000 at once",
     ),
     "no limits": (lambda aws: aws.stages[0].pop("methodSettings"), "api: throttling", "missing: */*: 50 "),
     "no root": (
@@ -494,14 +493,14 @@ DEFECTS: dict[str, tuple[Change, str, str]] = {
     "another function": (
         in_the_export(lambda paths: paths["/"][ANY][MOCK].update(uri=f"{INVOKED}:other/invocations")),
         "api: routes",
-        "too much: ANY / to arn:aws:lambda:eu-west-1:123456789012:function:other",
+        "extra: ANY / to arn:aws:lambda:eu-west-1:123456789012:function:other",
     ),
     "another address": (
         in_the_export(
             lambda paths: paths["/"].update(get={MOCK: {"type": "http_proxy", "uri": "https://x.example"}})
         ),
         "api: routes",
-        "too much: GET / to http_proxy",
+        "extra: GET / to http_proxy",
     ),
     "a preflight from before": (
         in_the_export(
@@ -510,7 +509,7 @@ DEFECTS: dict[str, tuple[Change, str, str]] = {
             ].update({HEADER: "'*'"})
         ),
         "api: preflight",
-        "too much: /{proxy+} Access-Control-Allow-Origin: '*'",
+        "extra: /{proxy+} Access-Control-Allow-Origin: '*'",
     ),
     "a gateway response without CORS": (
         lambda aws: aws.gateway_responses[1]["responseParameters"].pop(
@@ -519,30 +518,30 @@ DEFECTS: dict[str, tuple[Change, str, str]] = {
         "api: gateway responses",
         "missing: DEFAULT_5XX Access-Control-Allow-Origin: 'https://shop.example'",
     ),
-    "a gateway response that is a success": (
+    "a gateway response with status 200": (
         lambda aws: aws.gateway_responses[2].update(statusCode="200"),
         "api: gateway responses",
-        "missing: THROTTLED status: 429; too much: THROTTLED status: 200",
+        "missing: THROTTLED status: 429; extra: THROTTLED status: 200",
     ),
-    "a status for whatever was wrong": (
+    "a status for every error": (
         lambda aws: aws.gateway_responses[0].update(statusCode="200"),
         "api: gateway responses",
-        "missing: DEFAULT_4XX status: that of the error; too much: DEFAULT_4XX status: 200",
+        "missing: DEFAULT_4XX status: that of the error; extra: DEFAULT_4XX status: 200",
     ),
     "a gateway response of another shape": (
         lambda aws: aws.gateway_responses[3].update(responseTemplates={"application/json": "oops"}),
         "api: gateway responses",
-        "too much: REQUEST_TOO_LARGE application/json: oops",
+        "extra: REQUEST_TOO_LARGE application/json: oops",
     ),
-    "a gateway response for others too": (
+    "a gateway response with an extra body": (
         lambda aws: aws.gateway_responses[3]["responseTemplates"].update({"text/html": "<p>"}),
         "api: gateway responses",
-        "too much: REQUEST_TOO_LARGE text/html: <p>",
+        "extra: REQUEST_TOO_LARGE text/html: <p>",
     ),
-    "a path that is not known, as AWS has it": (
+    "the default of AWS for an unknown path": (
         lambda aws: aws.gateway_responses[4].update(statusCode="403"),
         "api: gateway responses",
-        "missing: MISSING_AUTHENTICATION_TOKEN status: 404; too much: ",
+        "missing: MISSING_AUTHENTICATION_TOKEN status: 404; extra: ",
     ),
 }
 
@@ -554,42 +553,42 @@ def test_a_defect_fails_its_own_check_and_no_other(
     change(aws)
     found = failed(aws)
     assert found.keys() == {check}
-    assert saw in found[check].saw
+    assert saw in found[check].message
 
 
-def test_without_the_preflight_neither_route_nor_cors_is_right(aws: SoundStack) -> None:
+def test_a_missing_preflight_fails_routes_and_cors(aws: SoundStack) -> None:
     """An OPTIONS method that is gone is a route that is missing, and its headers are missing too."""
     del aws.paths["/"]["options"]
     assert failed(aws).keys() == {"api: routes", "api: preflight"}
 
 
-def test_variables_that_lambda_cannot_decrypt_have_not_passed(aws: SoundStack) -> None:
+def test_variables_that_lambda_cannot_decrypt_fail(aws: SoundStack) -> None:
     aws.function["Environment"] = {"Error": {"ErrorCode": "AccessDeniedException", "Message": "kms"}}
     found = failed(aws)
     of_variables = {one for one in CHECKS if one.partition(": ")[2].isupper()}
     assert found.keys() == of_variables | {"function: other variables"}
     for one in found.values():
-        assert one.saw == "it cannot be told: Lambda cannot decrypt the function's variables. (kms)"
+        assert one.message == "could not check: Lambda cannot decrypt the function's variables. (kms)"
         assert "KMS" in one.fix
 
 
-def test_what_somebody_put_into_a_variable_of_his_own_is_not_told(aws: SoundStack) -> None:
+def test_the_value_of_an_extra_variable_is_not_shown(aws: SoundStack) -> None:
     variables(aws)["TOKEN"] = "s3cret-value"
-    assert "s3cret-value" not in str(results_of(aws))
+    assert "s3cret-value" not in str(findings_of(aws))
 
 
 @pytest.mark.parametrize("status", ["ENABLED", "ENABLING"])
-def test_a_ttl_that_was_switched_on_within_the_hour_is_on(aws: SoundStack, status: str) -> None:
+def test_time_to_live_that_is_being_enabled_passes(aws: SoundStack, status: str) -> None:
     aws.ttl[EVENTS]["TimeToLiveStatus"] = status
     assert failed(aws) == {}
 
 
-def test_an_encryption_that_changes_its_key_is_on(aws: SoundStack) -> None:
+def test_encryption_whose_key_is_being_changed_passes(aws: SoundStack) -> None:
     aws.tables[EVENTS]["SSEDescription"]["Status"] = "UPDATING"
     assert failed(aws) == {}
 
 
-def test_the_fix_of_a_setting_is_the_command_that_puts_it_back(aws: SoundStack) -> None:
+def test_the_fix_of_a_setting_is_the_command_that_restores_it(aws: SoundStack) -> None:
     aws.function.update(MemorySize=128)
     aws.log_groups[0]["retentionInDays"] = 1
     variables(aws)["AUTH_MODE"] = "local"
@@ -614,10 +613,10 @@ def test_the_fix_of_a_setting_is_the_command_that_puts_it_back(aws: SoundStack) 
     ],
     ids=["profile", "emulator", "emulator of DynamoDB"],
 )
-def test_every_command_of_a_fix_goes_where_was_looked_and_not_to_the_stage_of_that_name_elsewhere(
+def test_every_command_of_a_fix_names_the_region_profile_and_endpoint(
     api: OneApi, change: dict[str, Any], place: str
 ) -> None:
-    aws = SoundStack(api.url)
+    aws = SoundStack(api)
     aws.target = replace(aws.target, **change)
     for defect, check, _ in DEFECTS.values():
         if not check.startswith(("stack: ", "events table: key", "keys table: key")):
@@ -631,16 +630,16 @@ def test_every_command_of_a_fix_goes_where_was_looked_and_not_to_the_stage_of_th
     assert services == {"lambda", "logs", "dynamodb", "iam", "apigateway"}
 
 
-def test_the_fix_of_an_api_names_it(aws: SoundStack) -> None:
+def test_the_fix_of_throttling_names_the_api(aws: SoundStack) -> None:
     aws.stages[0]["methodSettings"]["*/*"]["throttlingBurstLimit"] = 1
     fix = failed(aws)["api: throttling"].fix
     assert f"--rest-api-id {API} --stage-name dev" in fix
     assert "path=/*/*/throttling/burstLimit,value=75" in fix
 
 
-def test_a_missing_index_comes_back_with_one_command_that_has_all_of_it(aws: SoundStack) -> None:
+def test_the_fix_of_a_missing_index_is_one_complete_command(aws: SoundStack) -> None:
     del aws.tables[EVENTS]["GlobalSecondaryIndexes"]
-    command = failed(aws)["events table: index"].fix.rpartition("make what is missing with ")[2]
+    command = failed(aws)["events table: index"].fix.rpartition("create the missing index with ")[2]
     words = shlex.split(command)
     assert words[:3] == ["aws", "dynamodb", "update-table"]
     assert "AttributeName=status,AttributeType=S" in words
@@ -649,31 +648,33 @@ def test_a_missing_index_comes_back_with_one_command_that_has_all_of_it(aws: Sou
     assert made["Create"]["Projection"] == {"ProjectionType": "ALL"}
 
 
-def test_the_fix_of_the_trust_has_the_whole_document(aws: SoundStack) -> None:
+def test_the_fix_of_the_trust_policy_has_the_whole_document(aws: SoundStack) -> None:
     aws.trust["Statement"][0]["Principal"] = {"AWS": "*"}
     words = shlex.split(failed(aws)["role: who may be it"].fix)
     assert json.loads(words[-1]) == TRUST
 
 
-def test_protection_that_somebody_has_switched_on_is_left_on(api: OneApi) -> None:
-    aws = SoundStack(api.url, DeletionProtection="false")
-    assert [one for one in results_of(aws).values() if "protection" in one.check + one.fix] == []
+def test_deletion_protection_is_not_checked_if_the_parameter_is_off(api: OneApi) -> None:
+    aws = SoundStack(api, DeletionProtection="false")
+    assert [one for one in findings_of(aws).values() if "protection" in one.check + one.fix] == []
 
 
 @pytest.mark.parametrize("status", ["ACTIVE", "UPDATING"])
-def test_a_table_that_is_changed_is_in_use(aws: SoundStack, status: str) -> None:
+def test_a_table_that_is_being_updated_passes(aws: SoundStack, status: str) -> None:
     aws.tables[KEYS]["TableStatus"] = status
     assert failed(aws) == {}
 
 
-# --- What cannot be asked
+# --- Failed calls
 
-OF_A_TABLE = ("state", "key", "index", "billing", "encryption", "deletion protection")
-RESTS_ON = {
+TABLE_CHECKS = ("state", "key", "index", "billing", "encryption", "deletion protection")
+CHECKS_BY_OPERATION = {
     "lambda.GetFunctionConfiguration": {one for one in CHECKS if one.startswith("function: ")},
     "logs.DescribeLogGroups": {"log group: retention"},
     "logs.FilterLogEvents": {IN_THE_LOGS, NOT_IN_THE_LOGS},
-    "dynamodb.DescribeTable": {f"{one} table: {check}" for one in ("events", "keys") for check in OF_A_TABLE},
+    "dynamodb.DescribeTable": {
+        f"{one} table: {check}" for one in ("events", "keys") for check in TABLE_CHECKS
+    },
     "dynamodb.DescribeTimeToLive": {"events table: time to live", "keys table: time to live"},
     "dynamodb.DescribeContinuousBackups": {
         "events table: point-in-time recovery",
@@ -689,50 +690,48 @@ RESTS_ON = {
 }
 
 
-@pytest.mark.parametrize(("operation", "checks"), RESTS_ON.items(), ids=RESTS_ON.keys())
-def test_what_may_not_be_asked_has_not_passed_and_the_rest_is_checked(
+@pytest.mark.parametrize(("operation", "checks"), CHECKS_BY_OPERATION.items(), ids=CHECKS_BY_OPERATION.keys())
+def test_a_denied_operation_fails_its_checks_and_the_others_run(
     aws: SoundStack, operation: str, checks: set[str]
 ) -> None:
     aws.answers[operation] = refusal("AccessDeniedException", f"not authorized to perform: {operation}")
     found = failed(aws)
     assert found.keys() == checks
     for one in found.values():
-        assert one.saw == (
-            "it cannot be told: These AWS credentials lack a permission. "
+        assert one.message == (
+            "could not check: These AWS credentials lack a permission. "
             f"(not authorized to perform: {operation})"
         )
         assert "--profile" in one.fix
 
 
-def test_an_answer_that_lacks_a_field_fails_the_checks_of_that_field_and_no_other(aws: SoundStack) -> None:
+def test_a_missing_field_fails_the_checks_of_that_field_and_no_other(aws: SoundStack) -> None:
     del aws.function["MemorySize"]
     del aws.tables[EVENTS]["AttributeDefinitions"]
     found = failed(aws)
     assert found.keys() == {"function: memory", "events table: key", "events table: index"}
     for one in found.values():
-        assert one.saw == "it cannot be told: the answer is not understood (KeyError)"
+        assert one.message == "could not check: unrecognised response (KeyError)"
 
 
 @pytest.mark.parametrize("body", ["[" * 200_000, "no JSON", "[]"], ids=["deep", "text", "a list"])
-def test_an_export_that_cannot_be_read_has_not_passed_and_the_rest_is_checked(
-    aws: SoundStack, body: str
-) -> None:
+def test_an_unreadable_export_fails_its_checks_and_the_others_run(aws: SoundStack, body: str) -> None:
     stream = body.encode()
     aws.answers["apigateway.GetExport"] = lambda _: {"body": StreamingBody(io.BytesIO(stream), len(stream))}
     found = failed(aws)
     assert found.keys() == {"api: routes", "api: preflight"}
     for one in found.values():
-        assert one.saw.startswith("it cannot be told: the answer is not understood (")
+        assert one.message.startswith("could not check: unrecognised response (")
 
 
-def test_a_service_that_throttles_says_so(aws: SoundStack) -> None:
+def test_throttling_is_reported(aws: SoundStack) -> None:
     aws.answers["iam.GetRole"] = refusal("Throttling", "Rate exceeded")
     (one,) = failed(aws).values()
-    assert "Rate exceeded" in one.saw
+    assert "Rate exceeded" in one.message
     assert "Try again" in one.fix
 
 
-def test_a_service_that_is_not_reached_says_so(aws: SoundStack) -> None:
+def test_an_unreachable_service_is_reported(aws: SoundStack) -> None:
     def unreachable(_: Any) -> Any:
         raise EndpointConnectionError(endpoint_url="https://apigateway.example")
 
@@ -744,7 +743,7 @@ def test_a_service_that_is_not_reached_says_so(aws: SoundStack) -> None:
         "api: throttling",
     }
     for one in found.values():
-        assert "cannot be reached in eu-west-1" in one.saw
+        assert "cannot be reached in eu-west-1" in one.message
         assert "network" in one.fix
 
 
@@ -758,25 +757,25 @@ def test_a_service_that_is_not_reached_says_so(aws: SoundStack) -> None:
         ("logs.FilterLogEvents", "ResourceNotFoundException"),
     ],
 )
-def test_what_was_deleted_is_not_there(aws: SoundStack, operation: str, code: str) -> None:
+def test_a_deleted_resource_is_reported(aws: SoundStack, operation: str, code: str) -> None:
     aws.answers[operation] = refusal(code)
     found = failed(aws)
-    assert found.keys() == RESTS_ON[operation]
+    assert found.keys() == CHECKS_BY_OPERATION[operation]
     for one in found.values():
-        assert one.saw == "it is not there"
+        assert one.message == "it does not exist"
         assert "triggers deploy" in one.fix
 
 
-def test_a_stack_whose_create_failed_has_nothing_to_look_at_and_every_check_is_made(aws: SoundStack) -> None:
+def test_every_check_runs_on_a_stack_without_outputs(aws: SoundStack) -> None:
     aws.stack.update(StackStatus="ROLLBACK_COMPLETE", Outputs=[])
     found = failed(aws)
-    assert found["function: handler"].saw == (
-        "it cannot be told: The stack has no output FunctionName. (its state is ROLLBACK_COMPLETE)"
+    assert found["function: handler"].message == (
+        "could not check: The stack has no output FunctionName. (its state is ROLLBACK_COMPLETE)"
     )
-    assert {"stack: state", "role: permissions", "api: stages", *OF_THE_REQUEST} <= found.keys()
+    assert {"stack: state", "role: permissions", "api: stages", *REQUEST_CHECKS} <= found.keys()
 
 
-def test_no_stack_is_an_error_and_nothing_is_looked_at(aws: SoundStack) -> None:
+def test_a_missing_stack_is_an_error_and_nothing_is_checked(aws: SoundStack) -> None:
     aws.answers = {
         "cloudformation.DescribeStacks": refusal("ValidationError", "Stack with id x does not exist")
     }
@@ -784,13 +783,13 @@ def test_no_stack_is_an_error_and_nothing_is_looked_at(aws: SoundStack) -> None:
         verify(aws)
 
 
-def test_a_stack_of_another_stage_is_not_verified(aws: SoundStack) -> None:
+def test_a_stack_of_another_stage_is_an_error(aws: SoundStack) -> None:
     aws.stack["Parameters"][0]["ParameterValue"] = "prod"
     with pytest.raises(StackMissingError):
         verify(aws)
 
 
-def test_a_name_that_stands_for_the_role_is_that_of_the_output(aws: SoundStack) -> None:
+def test_the_name_of_the_role_is_that_of_the_output(aws: SoundStack) -> None:
     asked: list[str] = []
     sound = aws.answers["iam.GetRole"]
 

@@ -1,13 +1,14 @@
-"""The one request that `triggers verify` makes, and what it looks for in the logs afterwards."""
+"""The one request that `triggers verify` sends, and what it searches for in the logs."""
 
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
+import httpx
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
@@ -15,9 +16,9 @@ from tests.support import one_api
 from tests.support.dynamodb_local import free_port
 from tests.support.one_api import OneApi, Reply, Request, unauthorized
 from tests.support.sound_stack import LOG_GROUP, SoundStack, logged
-from triggers_api.ops.results import Result
-from triggers_api.ops.verify import request as request_module
-from triggers_api.ops.verify.verify import verify
+from triggers_api.ops.findings import Finding
+from triggers_api.ops.verify import canary
+from triggers_api.ops.verify.verification import verify
 
 REFUSED = "request: an unknown key is refused"
 IN_THE_LOGS = "request: its id is in the logs"
@@ -26,20 +27,20 @@ NOT_IN_THE_LOGS = "request: key and payload are not in the logs"
 
 THROTTLED = ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow"}}, "FilterLogEvents")
 BROKEN = ClientError(
-    {"Error": {"Code": "Odd", "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": 500}},  # type: ignore[typeddict-item]  # what is needed of it
+    {"Error": {"Code": "Odd", "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": 500}},  # type: ignore[typeddict-item]  # only what is read of it
     "FilterLogEvents",
 )
 
 
 class Logs:
-    """A log group that gets its lines with time; the time is its own, and sleeping makes it pass."""
+    """A log group whose lines appear with time. It has its own clock, which `sleep` moves."""
 
     def __init__(self) -> None:
         self.now = 0.0
         self.lines: list[tuple[float, str]] = []
-        """Each with when it can be read."""
+        """Each line, and from when on it can be read."""
         self.pages = 1
-        self.asked: list[Mapping[str, Any]] = []
+        self.calls: list[Mapping[str, Any]] = []
         self.throttled_until = 0.0
         self.trouble: Exception = THROTTLED
 
@@ -50,8 +51,8 @@ class Logs:
         return self.now
 
     def filter(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Answer as CloudWatch does: all but the last page are empty."""
-        self.asked.append(asked)
+        """Answer as CloudWatch does: every page but the last is empty."""
+        self.calls.append(asked)
         if self.now < self.throttled_until:
             raise self.trouble
         page = int(asked.get("nextToken", "1"))
@@ -71,15 +72,14 @@ def logs() -> Logs:
 
 
 @pytest.fixture
-def api(logs: Logs) -> Iterator[OneApi]:
-    """Give the service, which logs each request after five seconds."""
+def api(logs: Logs) -> OneApi:
+    """The service, whose log shows each request after five seconds."""
 
     def logged(request: Request) -> Reply:
         logs.lines.append((logs.now + 5, access_line(request)))
         return unauthorized(request)
 
-    with one_api.running(logged) as api:
-        yield api
+    return OneApi(logged)
 
 
 def access_line(request: Request) -> str:
@@ -87,32 +87,44 @@ def access_line(request: Request) -> str:
 
 
 def key_of(api: OneApi) -> str:
-    return api.asked[0].headers["x-api-key"]
+    return api.requests[0].headers["x-api-key"]
 
 
 def payload_of(api: OneApi) -> str:
-    found: str = json.loads(api.asked[0].body)["payload"]["canary"]
+    found: str = json.loads(api.requests[0].body)["payload"]["canary"]
     return found
 
 
-def results_of(url: str, logs: Logs, **parameters: str) -> dict[str, Result]:
-    aws = SoundStack(url, **parameters)
+def findings_of(api: OneApi, logs: Logs, **parameters: str) -> dict[str, Finding]:
+    aws = SoundStack(api, **parameters)
     aws.answers["logs.FilterLogEvents"] = logs.filter
-    found = list(verify(aws, sleep=logs.sleep, monotonic=logs.monotonic).results)
+    return verified(aws, logs, api.transport)
+
+
+def findings_at(url: str, logs: Logs) -> dict[str, Finding]:
+    """Verify a stack whose API has this URL, over the network."""
+    aws = SoundStack(OneApi(url=url))
+    aws.answers["logs.FilterLogEvents"] = logs.filter
+    return verified(aws, logs)
+
+
+def verified(aws: SoundStack, logs: Logs, transport: httpx.BaseTransport | None = None) -> dict[str, Finding]:
+    """Return the findings about the request."""
+    found = verify(aws, sleep=logs.sleep, monotonic=logs.monotonic, transport=transport).findings
     return {one.check: one for one in found if one.check.startswith("request: ")}
 
 
-def passed(results: Mapping[str, Result]) -> set[str]:
-    return {name for name, one in results.items() if one.passed}
+def passed(findings: Mapping[str, Finding]) -> set[str]:
+    return {name for name, one in findings.items() if one.passed}
 
 
 # --- The request
 
 
-def test_it_is_one_request_with_a_key_a_payload_and_an_id_of_its_own(api: OneApi, logs: Logs) -> None:
-    results = results_of(api.url, logs)
+def test_one_request_is_sent_with_a_random_key_payload_and_id(api: OneApi, logs: Logs) -> None:
+    results = findings_of(api, logs)
     assert passed(results) == {REFUSED, IN_THE_LOGS, NOT_IN_THE_LOGS}
-    (asked,) = api.asked
+    (asked,) = api.requests
     assert (asked.method, asked.path) == ("POST", "/v1/events")
     assert {one.request_id for one in results.values()} == {asked.headers["x-request-id"]}
     assert len(key_of(api)) >= 32
@@ -121,16 +133,16 @@ def test_it_is_one_request_with_a_key_a_payload_and_an_id_of_its_own(api: OneApi
     assert (event["source"], event["event_type"]) == ("triggers-verify", "verify.canary")
 
 
-def test_each_time_all_three_are_others(api: OneApi, logs: Logs) -> None:
-    results_of(api.url, logs)
-    results_of(api.url, logs)
-    first, second = api.asked
+def test_key_payload_and_id_differ_in_each_run(api: OneApi, logs: Logs) -> None:
+    findings_of(api, logs)
+    findings_of(api, logs)
+    first, second = api.requests
     for header in ("x-api-key", "x-request-id"):
         assert first.headers[header] != second.headers[header]
     assert first.body != second.body
 
 
-def test_neither_key_nor_payload_is_told_even_where_they_were_logged(
+def test_key_and_payload_are_not_shown_even_if_they_were_logged(
     api: OneApi, logs: Logs, caplog: pytest.LogCaptureFixture
 ) -> None:
     def leaking(request: Request) -> Reply:
@@ -142,8 +154,8 @@ def test_neither_key_nor_payload_is_told_even_where_they_were_logged(
 
     api.answer = leaking
     with caplog.at_level(logging.DEBUG, "triggers_api"):
-        results = results_of(api.url, logs)
-    assert results[NOT_IN_THE_LOGS].saw == "the key and the payload in the log group"
+        results = findings_of(api, logs)
+    assert results[NOT_IN_THE_LOGS].message == "the key and the payload in the log group"
     for secret in (key_of(api), payload_of(api)):
         assert secret not in str(results)
         assert secret not in caplog.text
@@ -168,58 +180,58 @@ ANSWERS: dict[str, tuple[Any, str]] = {
     "the store is out of reach": (shaped(503, "SERVICE_UNAVAILABLE"), "503 SERVICE_UNAVAILABLE, with the"),
     "the gateway's own": (
         shaped(503, "SERVICE_UNAVAILABLE", "of-the-gateway"),
-        "503 SERVICE_UNAVAILABLE, with another's id",
+        "503 SERVICE_UNAVAILABLE, with another id",
     ),
     "another request's id": (
         shaped(401, "UNAUTHORIZED", "of-another"),
-        "401 UNAUTHORIZED, with another's id",
+        "401 UNAUTHORIZED, with another id",
     ),
-    "it is let in": (
+    "it is accepted": (
         plain(201, b'{"event_id":"x"}', Content_Type="application/json"),
-        "201 with application/json, which is no error of this service",
+        "201 with application/json, which is not an error of this service",
     ),
-    "a page": (plain(200, b"<html>", Content_Type="text/html"), "200 with text/html, which is no error"),
-    "another API": (plain(403, b'{"message":"Forbidden"}'), "403 with no type, which is no error"),
-    "a redirect": (plain(302, b"", Location="/login"), "302 with no type, which is no error"),
-    "a list": (plain(401, b"[]"), "401 with no type, which is no error"),
+    "a page": (plain(200, b"<html>", Content_Type="text/html"), "200 with text/html, which is not an error"),
+    "another API": (plain(403, b'{"message":"Forbidden"}'), "403 with no type, which is not an error"),
+    "a redirect": (plain(302, b"", Location="/login"), "302 with no type, which is not an error"),
+    "a list": (plain(401, b"[]"), "401 with no type, which is not an error"),
     "an id that is a list": (
         plain(401, b'{"error":{"code":"UNAUTHORIZED","request_id":[]}}'),
-        "401 with no type, which is no error",
+        "401 with no type, which is not an error",
     ),
     "a code that is none": (
         plain(401, b'{"error":{"code":"<b>","request_id":"x"}}'),
-        "401 with no type, which is no error",
+        "401 with no type, which is not an error",
     ),
-    "JSON without a bottom": (plain(401, b"[" * 200_000), "401 with no type, which is no error"),
-    "no UTF-8": (plain(401, b"\xff"), "401 with no type, which is no error"),
+    "JSON without a bottom": (plain(401, b"[" * 200_000), "401 with no type, which is not an error"),
+    "no UTF-8": (plain(401, b"\xff"), "401 with no type, which is not an error"),
 }
 
 
 @pytest.mark.parametrize(("answer", "saw"), ANSWERS.values(), ids=ANSWERS.keys())
-def test_any_other_answer_fails_and_is_named(api: OneApi, logs: Logs, answer: Any, saw: str) -> None:
+def test_another_response_fails_and_is_described(api: OneApi, logs: Logs, answer: Any, saw: str) -> None:
     api.answer = answer
-    result = results_of(api.url, logs)[REFUSED]
+    result = findings_of(api, logs)[REFUSED]
     assert not result.passed
-    assert result.saw.startswith(saw)
+    assert result.message.startswith(saw)
     assert result.expected == "401 UNAUTHORIZED, with the request's id"
     assert api.url in result.fix
-    assert len(api.asked) == 1, "a redirect was followed, or the request repeated"
+    assert len(api.requests) == 1, "a redirect was followed, or the request repeated"
 
 
-def test_where_the_service_did_not_answer_the_logs_are_not_searched_for_long(api: OneApi, logs: Logs) -> None:
+def test_the_search_is_short_if_the_service_did_not_answer(api: OneApi, logs: Logs) -> None:
     api.answer = plain(503, b"")
-    results = results_of(api.url, logs)
+    results = findings_of(api, logs)
     assert passed(results) == set()
     assert logs.now <= 15
 
 
-def test_an_api_that_is_not_there_fails_and_nothing_is_looked_for(logs: Logs) -> None:
-    results = results_of(f"http://127.0.0.1:{free_port()}", logs)
+def test_an_unreachable_api_fails_and_the_logs_are_not_searched(logs: Logs) -> None:
+    results = findings_at(f"http://127.0.0.1:{free_port()}", logs)
     assert passed(results) == set()
-    assert "the connection is refused" in results[REFUSED].saw
+    assert "the connection is refused" in results[REFUSED].message
     assert "triggers status" in results[REFUSED].fix
-    assert "the request was not answered" in results[IN_THE_LOGS].saw
-    assert logs.asked == []
+    assert "the request was not answered" in results[IN_THE_LOGS].message
+    assert logs.calls == []
 
 
 @pytest.mark.parametrize(
@@ -232,56 +244,53 @@ def test_an_api_that_is_not_there_fails_and_nothing_is_looked_for(logs: Logs) ->
         ("::", "the connection broke ("),
     ],
 )
-def test_an_address_that_is_none_fails_in_words(logs: Logs, url: str, saw: str) -> None:
-    result = results_of(url, logs)[REFUSED]
+def test_an_impossible_url_fails_with_the_reason(logs: Logs, url: str, saw: str) -> None:
+    result = findings_at(url, logs)[REFUSED]
     assert not result.passed
-    assert f"{url} has not answered. ({saw}" in result.saw
+    assert f"{url} did not answer. ({saw}" in result.message
     assert result.fix
 
 
-def test_a_server_without_tls_is_told_from_one_that_is_not_there(api: OneApi, logs: Logs) -> None:
-    result = results_of(api.url.replace("http:", "https:"), logs)[REFUSED]
-    assert "TLS failed: " in result.saw
+def test_a_server_without_tls_is_reported(logs: Logs) -> None:
+    with one_api.running() as api:
+        result = findings_at(api.url.replace("http:", "https:"), logs)[REFUSED]
+    assert "TLS failed: " in result.message
     assert "certificate" in result.fix
 
 
-def test_an_answer_that_drips_is_not_waited_for(
-    api: OneApi, logs: Logs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each read is quick, so only a bound on the whole helps."""
-    monkeypatch.setattr(request_module, "ANSWER_SECONDS", 0.5)
-    api.answer = lambda _: Reply(200, b"x" * 40, pause=0.05)
-    results = results_of(api.url, logs)
-    assert "did not answer within 0.5 s" in results[REFUSED].saw
+def test_a_dripping_response_is_abandoned(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each read is quick, so that only a bound on the whole helps."""
+    monkeypatch.setattr(canary, "RESPONSE_SECONDS", 0.2)
+    with one_api.running(lambda _: Reply(200, b"x" * 10, pause=0.05)) as api:
+        results = findings_at(api.url, logs)
+    assert "did not answer within 0.2 s" in results[REFUSED].message
     assert passed(results) == set()
 
 
 # --- The logs
 
 
-def test_a_line_that_comes_late_is_waited_for(api: OneApi, logs: Logs) -> None:
+def test_a_late_line_is_waited_for(api: OneApi, logs: Logs) -> None:
     def late(request: Request) -> Reply:
         logs.lines.append((45, access_line(request)))
         return unauthorized(request)
 
     api.answer = late
-    assert passed(results_of(api.url, logs)) == {REFUSED, IN_THE_LOGS, NOT_IN_THE_LOGS}
+    assert passed(findings_of(api, logs)) == {REFUSED, IN_THE_LOGS, NOT_IN_THE_LOGS}
 
 
-def test_an_id_that_never_comes_ends_the_search_and_nothing_is_said_of_the_key(
-    api: OneApi, logs: Logs
-) -> None:
+def test_a_search_without_the_id_ends_and_says_nothing_about_the_key(api: OneApi, logs: Logs) -> None:
     api.answer = unauthorized
     logs.lines.append((0, "START RequestId: of another"))
-    results = results_of(api.url, logs)
+    results = findings_of(api, logs)
     assert passed(results) == {REFUSED}
-    assert results[IN_THE_LOGS].saw == "in none of 1 lines since the request"
-    assert results[NOT_IN_THE_LOGS].saw.startswith("it cannot be told: ")
+    assert results[IN_THE_LOGS].message == "in none of 1 lines since the request"
+    assert results[NOT_IN_THE_LOGS].message.startswith("could not check: ")
     assert 60 <= logs.now <= 65
 
 
 @pytest.mark.parametrize(("header", "what"), [("x-api-key", "the key"), ("body", "the payload")])
-def test_a_secret_in_a_line_that_comes_after_the_ids_is_found(
+def test_a_secret_in_a_line_after_that_of_the_id_is_found(
     api: OneApi, logs: Logs, header: str, what: str
 ) -> None:
     def leaking(request: Request) -> Reply:
@@ -291,15 +300,15 @@ def test_a_secret_in_a_line_that_comes_after_the_ids_is_found(
         return unauthorized(request)
 
     api.answer = leaking
-    results = results_of(api.url, logs)
+    results = findings_of(api, logs)
     assert passed(results) == {REFUSED, IN_THE_LOGS}
-    assert results[NOT_IN_THE_LOGS].saw == f"{what} in the log group"
+    assert results[NOT_IN_THE_LOGS].message == f"{what} in the log group"
 
 
 def test_pages_are_followed_through_empty_ones(api: OneApi, logs: Logs) -> None:
     logs.pages = 7
-    assert passed(results_of(api.url, logs)) == {REFUSED, IN_THE_LOGS, NOT_IN_THE_LOGS}
-    assert [one.get("nextToken") for one in logs.asked[:7]] == [None, "2", "3", "4", "5", "6", "7"]
+    assert passed(findings_of(api, logs)) == {REFUSED, IN_THE_LOGS, NOT_IN_THE_LOGS}
+    assert [one.get("nextToken") for one in logs.calls[:7]] == [None, "2", "3", "4", "5", "6", "7"]
 
 
 @pytest.mark.parametrize(
@@ -312,69 +321,67 @@ def test_pages_are_followed_through_empty_ones(api: OneApi, logs: Logs) -> None:
     ],
     ids=["throttling", "5xx", "time-out", "dropped connection"],
 )
-def test_a_while_of_trouble_is_survived(api: OneApi, logs: Logs, trouble: Exception) -> None:
+def test_temporary_errors_are_survived(api: OneApi, logs: Logs, trouble: Exception) -> None:
     logs.throttled_until, logs.trouble = 20, trouble
-    assert passed(results_of(api.url, logs)) == {REFUSED, IN_THE_LOGS, NOT_IN_THE_LOGS}
+    assert passed(findings_of(api, logs)) == {REFUSED, IN_THE_LOGS, NOT_IN_THE_LOGS}
 
 
-def test_a_token_that_went_stale_begins_the_search_again(api: OneApi, logs: Logs) -> None:
+def test_a_stale_token_restarts_the_search(api: OneApi, logs: Logs) -> None:
     logs.pages = 3
     stale = ClientError(
         {"Error": {"Code": "InvalidParameterException", "Message": "stale"}}, "FilterLogEvents"
     )
 
     def once_stale(asked: Mapping[str, Any]) -> Mapping[str, Any]:
-        if asked.get("nextToken") == "3" and len(logs.asked) == 2:
-            logs.asked.append(asked)
+        if asked.get("nextToken") == "3" and len(logs.calls) == 2:
+            logs.calls.append(asked)
             raise stale
         return logs.filter(asked)
 
-    aws = SoundStack(api.url)
+    aws = SoundStack(api)
     aws.answers["logs.FilterLogEvents"] = once_stale
-    found = {one.check: one for one in verify(aws, sleep=logs.sleep, monotonic=logs.monotonic).results}
+    found = verified(aws, logs, api.transport)
     assert passed(found) >= {REFUSED, IN_THE_LOGS, NOT_IN_THE_LOGS}
-    assert [one.get("nextToken") for one in logs.asked[:4]] == [None, "2", "3", None]
+    assert [one.get("nextToken") for one in logs.calls[:4]] == [None, "2", "3", None]
 
 
 @pytest.mark.parametrize("is_answered", [True, False])
-def test_trouble_that_does_not_pass_is_told_when_the_time_is_up(
-    api: OneApi, logs: Logs, is_answered: bool
-) -> None:
+def test_a_lasting_error_is_reported_when_the_time_is_up(api: OneApi, logs: Logs, is_answered: bool) -> None:
     if not is_answered:
         api.answer = plain(503, b"")
     logs.throttled_until = 1000
-    results = results_of(api.url, logs)
+    results = findings_of(api, logs)
     for name in (IN_THE_LOGS, NOT_IN_THE_LOGS):
         assert not results[name].passed
-        assert results[name].saw.startswith("it cannot be told: ")
-        assert "ThrottlingException: slow" in results[name].saw
+        assert results[name].message.startswith("could not check: ")
+        assert "ThrottlingException: slow" in results[name].message
         assert "again" in results[name].fix
     assert logs.now <= 65
 
 
-def test_a_log_group_that_cannot_be_read_to_its_end_in_time_proves_nothing(api: OneApi, logs: Logs) -> None:
+def test_a_log_group_that_was_not_read_to_its_end_proves_nothing(api: OneApi, logs: Logs) -> None:
     def endless(asked: Mapping[str, Any]) -> Mapping[str, Any]:
         logs.now += 1
-        events = logged(*(access_line(one) for one in api.asked))
+        events = logged(*(access_line(one) for one in api.requests))
         return {"events": events, "nextToken": str(logs.now)}
 
-    aws = SoundStack(api.url)
+    aws = SoundStack(api)
     aws.answers["logs.FilterLogEvents"] = endless
-    results = {one.check: one for one in verify(aws, sleep=logs.sleep, monotonic=logs.monotonic).results}
+    results = verified(aws, logs, api.transport)
     assert results[IN_THE_LOGS].passed
     assert not results[NOT_IN_THE_LOGS].passed
-    assert "not read to its end" in results[NOT_IN_THE_LOGS].saw
+    assert "not read to its end" in results[NOT_IN_THE_LOGS].message
 
 
-def test_the_search_begins_shortly_before_the_request(api: OneApi, logs: Logs) -> None:
+def test_the_search_starts_shortly_before_the_request(api: OneApi, logs: Logs) -> None:
     before = time.time()
-    results_of(api.url, logs)
-    assert {one["logGroupName"] for one in logs.asked} == {LOG_GROUP}
-    (start,) = {one["startTime"] / 1000 for one in logs.asked}
+    findings_of(api, logs)
+    assert {one["logGroupName"] for one in logs.calls} == {LOG_GROUP}
+    (start,) = {one["startTime"] / 1000 for one in logs.calls}
     assert before - 60 < start < before
 
 
-def test_the_search_goes_by_awss_clock_where_this_machines_is_wrong(api: OneApi, logs: Logs) -> None:
+def test_the_search_uses_the_clock_of_aws_if_ours_is_wrong(api: OneApi, logs: Logs) -> None:
     there = datetime.now(UTC) - timedelta(hours=3)
 
     def hours_behind(request: Request) -> Reply:
@@ -383,17 +390,17 @@ def test_the_search_goes_by_awss_clock_where_this_machines_is_wrong(api: OneApi,
         return Reply(reply.status, reply.body, {**reply.headers, "Date": format_datetime(there, usegmt=True)})
 
     api.answer = hours_behind
-    results_of(api.url, logs)
-    start = logs.asked[0]["startTime"] / 1000
+    findings_of(api, logs)
+    start = logs.calls[0]["startTime"] / 1000
     assert there.timestamp() - 60 < start < there.timestamp()
 
 
-def test_where_requests_are_not_logged_lambdas_own_line_is_looked_for(api: OneApi, logs: Logs) -> None:
+def test_the_search_is_for_lambdas_own_line_if_requests_are_not_logged(api: OneApi, logs: Logs) -> None:
     def silent(request: Request) -> Reply:
         logs.lines.append((5, "REPORT RequestId: 0d4ac3a5 Duration: 3 ms"))
         return unauthorized(request)
 
     api.answer = silent
-    results = results_of(api.url, logs, LogLevel="WARNING")
+    results = findings_of(api, logs, LogLevel="WARNING")
     assert "WARNING" in results[IN_THE_LOGS].expected
     assert {REFUSED, IN_THE_LOGS, NOT_IN_THE_LOGS} == passed(results)

@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from triggers_api.cli.exit_codes import INTERRUPTED
@@ -15,7 +15,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def handle_interrupts(leftovers: str) -> Iterator[None]:
+def handle_interrupts(leftovers: str, *, stop: Callable[[], None] | None = None) -> Iterator[None]:
     """Acknowledge the first Ctrl-C at once, because the cleanup that follows takes a moment.
 
     The first SIGINT, SIGTERM or SIGHUP raises `KeyboardInterrupt`, so that a killed process and one whose
@@ -23,6 +23,8 @@ def handle_interrupts(leftovers: str) -> Iterator[None]:
 
     Args:
         leftovers: Printed at the second Ctrl-C: the resources that may be left behind.
+        stop: Called at the first Ctrl-C instead of raising `KeyboardInterrupt`: an event loop must not be
+            interrupted at an arbitrary point.
     """
     handled = [one for one in _SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]  # nohup ignores SIGHUP
 
@@ -30,7 +32,9 @@ def handle_interrupts(leftovers: str) -> Iterator[None]:
         for one in handled:
             signal.signal(one, exit_now if one is signal.SIGINT else signal.SIG_IGN)
         console.say("Interrupted. Cleaning up; press Ctrl-C again to exit immediately.")
-        raise KeyboardInterrupt
+        if stop is None:
+            raise KeyboardInterrupt
+        stop()
 
     def exit_now(_number: int, _frame: object) -> None:
         console.say(f"Exited without cleaning up. {leftovers}")

@@ -1,23 +1,39 @@
-"""The result of one check, shared by `doctor`, `deploy`, `smoke` and `verify`."""
+"""The outcome of one check, for `doctor`, `smoke`, `verify` and the preflight checks of `deploy`."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """How a check ended; only `FAILED` keeps a deployment from working."""
+    """How a check ended. Only `FAILED` keeps a deployment from working."""
 
     OK = "ok"
     WARNING = "warning"
     UNKNOWN = "unknown"
+    """The check could not be run."""
     FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check found, and what to do about it."""
+    """What a check found, and how to fix it. No field holds an API key or a payload."""
 
     check: str
     state: State
-    message: str
+    message: str = ""
+    """What the check saw."""
     fix: str = ""
+    expected: str = ""
+    milliseconds: int = 0
+    request_id: str = ""
+    """Finds the check's request in the logs; empty if the check sent none."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the check ran and saw what it expected."""
+        return self.state is State.OK
+
+    @property
+    def was_run(self) -> bool:
+        """Whether the check could be run at all."""
+        return self.state is not State.UNKNOWN

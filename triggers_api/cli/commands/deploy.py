@@ -15,7 +15,7 @@ import typer
 from triggers_api.cli import config
 from triggers_api.cli.context import CommandContext, announce_target
 from triggers_api.cli.flags import set_target, target_flags
-from triggers_api.cli.interrupts import DEPLOYMENT_LEFTOVERS, SMOKE_LEFTOVERS, handle_interrupts
+from triggers_api.cli.interrupts import DEPLOYMENT_LEFTOVERS, handle_interrupts
 from triggers_api.cli.options import stage_options
 from triggers_api.cli.output import console
 from triggers_api.cli.parameters import parse_parameters
@@ -221,16 +221,15 @@ def report_interrupt(reporter: "Reporter", target: Target, region: str) -> None:
 
 def _smoke_test(target: Target, url: str, *, changed: bool, as_json: bool) -> None:
     """Run the smoke test against the deployed API. The stack stays, whatever the result is."""
-    from triggers_api.cli.output.checks import conclude, counted, document_of, notice
-    from triggers_api.ops.smoke.smoke import SmokeOptions, smoke
+    from triggers_api.cli.output.checks import conclude, make_document, run_smoke_test
+    from triggers_api.ops.smoke.smoke_run import SmokeOptions
 
     key = config.api_key(None)
     settling = _SETTLING_SECONDS if changed else 0
     options = SmokeOptions(url, None if key is None else key.value, target, settling=settling)
     try:
         console.say(f"Smoke test of {url}, with {'TRIGGERS_API_KEY' if key else 'a temporary key'}.")
-        with handle_interrupts(SMOKE_LEFTOVERS), closing(smoke(options, notice=notice)) as progress:
-            results = counted(progress, options.total, "Smoke test")
+        findings = run_smoke_test(options, "Smoke test")
     except KeyboardInterrupt:
         console.say(f"The stack is deployed. To repeat the smoke test: triggers smoke {target_flags(target)}")
         raise
@@ -241,5 +240,5 @@ def _smoke_test(target: Target, url: str, *, changed: bool, as_json: bool) -> No
             hint=f"{error.hint} Then run triggers smoke {target_flags(target)}; --no-smoke skips the test.",
         ) from error
     if as_json:
-        console.answer_line({"event": "smoke", **document_of(results)})
-    conclude(results, flags=target_flags(target), write=console.say)
+        console.answer_line({"event": "smoke", **make_document(findings)})
+    conclude(findings, flags=target_flags(target), write=console.say)

@@ -1,4 +1,4 @@
-"""`triggers doctor`: can this machine and this account deploy?"""
+"""`triggers doctor`: check that this machine and this account can deploy."""
 
 import sys
 from dataclasses import replace
@@ -20,18 +20,18 @@ from triggers_api.ops.target import Setting
 def doctor(
     context: CommandContext,
     runtime: Annotated[
-        str | None, typer.Option(help="The Python to check, such as python3.13.", show_default=False)
+        str | None, typer.Option(help="The Lambda runtime to check, such as python3.13.", show_default=False)
     ] = None,
 ) -> None:
     """Check that this machine and account can deploy.
 
-    Each finding comes with its fix. Ends with 3 where deploying cannot work.
+    Each finding comes with its fix. Exits with 3 if a deployment cannot work.
     Example: triggers doctor --stage prod
     """
     from triggers_api.cli.exit_codes import EXIT_CODE
     from triggers_api.ops.cloudformation.template import Template
     from triggers_api.ops.deploy.parameters import check_given
-    from triggers_api.ops.doctor.examination import examine
+    from triggers_api.ops.doctor.readiness import check_readiness
     from triggers_api.ops.findings import State
 
     target = context.target
@@ -42,7 +42,7 @@ def doctor(
     values = {name: setting.value for name, setting in given.items()}
     today = datetime.now(UTC).date()
     findings = []
-    for found in examine(target, config.environment(), given=values, today=today):
+    for found in check_readiness(target, config.environment(), given=values, today=today):
         finding = replace(found, fix=complete_commands(found.fix))
         findings.append(finding)
         if not context.as_json:
@@ -57,6 +57,6 @@ def doctor(
         ]
         console.answer_json({"can_deploy": can_deploy, "findings": shown})
     failed = sum(one.state is State.FAILED for one in findings)
-    console.say(f"Deploying cannot work yet: {failed} failed." if failed else "Deploying can work.")
+    console.say(f"A deployment cannot work yet: {failed} failed." if failed else "A deployment can work.")
     if not can_deploy:
         sys.exit(EXIT_CODE[PreflightError.kind])

@@ -1,6 +1,5 @@
-"""`triggers smoke`: every call of a live API, checked."""
+"""`triggers smoke`: check every call of a live API."""
 
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +8,6 @@ import typer
 from triggers_api.cli import config
 from triggers_api.cli.context import CommandContext, announce_key_store
 from triggers_api.cli.flags import set_target, target_flags
-from triggers_api.cli.interrupts import SMOKE_LEFTOVERS, handle_interrupts
 from triggers_api.cli.options import stage_options
 from triggers_api.cli.output import console
 from triggers_api.errors import ConfigurationError
@@ -26,8 +24,8 @@ def smoke(
         str | None,
         typer.Option(
             metavar="KEY",
-            help="The key to check with, or - to read it from stdin. Default: TRIGGERS_API_KEY, else a new "
-            "one of the stage, which is revoked at the end.",
+            help="The key to check with, or - to read it from stdin. Default: TRIGGERS_API_KEY, or else a "
+            "new key of the stage, which is revoked at the end.",
             show_default=False,
         ),
     ] = None,
@@ -35,49 +33,46 @@ def smoke(
         float, typer.Option(metavar="SECONDS", help="How long one check may take; at most 55.")
     ] = 30.0,
     junit: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a JUnit report too.", show_default=False)
+        Path | None, typer.Option(metavar="FILE", help="Also write a JUnit report.", show_default=False)
     ] = None,
 ) -> None:
-    """Check every call of a live API, and remove what that made.
+    """Check every call of a live API, and remove the events that the checks created.
 
-    Ends with 6 where a check fails. Example: triggers smoke --stage prod
+    Exits with 6 if a check fails. Example: triggers smoke --stage prod
     """
-    from triggers_api.cli.output.checks import answer_results, counted, notice
+    from triggers_api.cli.output.checks import answer_findings, run_smoke_test
     from triggers_api.cli.output.junit import check_writable, write_report
     from triggers_api.ops.smoke import urls
-    from triggers_api.ops.smoke.smoke import SmokeOptions, check_timeout
-    from triggers_api.ops.smoke.smoke import smoke as results_of
+    from triggers_api.ops.smoke.smoke_run import SmokeOptions, check_timeout
 
     check_timeout(timeout)
     target = context.target
     names_stage = target.stage.origin == "--stage"
     if url is not None and not names_stage:
-        set_target(None)  # the URL may be another stage's
+        set_target(None)  # the URL may be that of another stage
     api_key = config.api_key(console.read_secret("Key") if key == "-" else key)
     if url is not None and api_key is None and not names_stage:
         raise ConfigurationError(
-            "--url needs a key, or the stage to make one in.",
-            reason=f"no key is written to the stage {target.stage} for an API that may be another's",
+            "--url needs a key, or the stage in which to create one.",
+            reason=f"the API may not be that of the stage {target.stage}, so no key is created there",
             hint="Give --key, TRIGGERS_API_KEY or --stage.",
         )
     if junit is not None:
         check_writable(junit)
-    base = urls.url_of(target) if url is None else urls.base_url(url)
+    base = urls.find_url(target) if url is None else urls.base_url(url)
     if urls.is_in_clear(base):
-        console.say("warning: http:// sends the key in clear, for everybody on the way to read.")
+        console.say("warning: http:// sends the key unencrypted: anyone on the network path can read it.")
     options = SmokeOptions(base, None if api_key is None else api_key.value, target, timeout)
     if api_key is None:
         announce_key_store(target, "Create a key for this run")
     console.say(f"Checking {base}; the request ids begin with smoke-{options.run}.")
-    with handle_interrupts(SMOKE_LEFTOVERS), closing(results_of(options, notice=notice)) as results:
-        found = counted(results, options.total, "Checking")
-    # A URL says nothing of the stage whose log is to be read, and the local one is not on AWS.
+    findings = run_smoke_test(options, "Checking")
+    # A URL alone does not tell whose log to read, and the local stage is not on AWS.
     has_log = not target.is_local and (url is None or names_stage)
     flags = target_flags(target) if has_log else None
+    about = {"url": base, "run": f"smoke-{options.run}"}
     try:
-        answer_results(
-            {"url": base, "run": f"smoke-{options.run}"}, found, as_json=context.as_json, flags=flags
-        )
+        answer_findings(about, findings, as_json=context.as_json, flags=flags)
     finally:
         if junit is not None:
-            write_report(junit, found)
+            write_report(junit, findings)

@@ -1,4 +1,4 @@
-"""`triggers verify`: is the live stack what it should be?"""
+"""`triggers verify`: compare the live stack with its template."""
 
 from triggers_api.cli.context import CommandContext, announce_target
 from triggers_api.cli.flags import target_flags
@@ -9,24 +9,26 @@ from triggers_api.version import VERSION
 
 @stage_options()
 def verify(context: CommandContext) -> None:
-    """Check the deployed stack against what it should be.
+    """Check the deployed stack against its template.
 
-    Each failure comes with its fix. Reads only, but for one request that is refused.
-    Ends with 6 where a check failed. Example: triggers verify --stage prod
+    Each failure comes with its fix. Changes nothing; sends one request, which is refused.
+    Exits with 6 if a check fails. Example: triggers verify --stage prod
     """
-    from triggers_api.cli.output.checks import answer_results, counted, notice
+    from triggers_api.cli.output.checks import CheckProgress, answer_findings, notify
     from triggers_api.ops.aws_errors import explain_aws_errors
-    from triggers_api.ops.verify.verify import verify as verification
+    from triggers_api.ops.verify.verification import verify as start_verification
 
     target = context.target
     aws = announce_target(target, "Verify")
     with explain_aws_errors(target, aws.region):
-        found = verification(aws)
-    console.say("Looking; one request is sent, and looked for in the logs for at most a minute.")
-    notice(
-        f"It is compared with the template of version {VERSION}: "
-        "after an upgrade, triggers deploy comes first."
+        verification = start_verification(aws)
+    console.say("Checking. One request is sent and searched for in the logs, for at most a minute.")
+    notify(
+        f"The stack is compared with the template of version {VERSION}. "
+        "After an upgrade, run triggers deploy first."
     )
-    results = counted(found.results, found.total, "Verifying")
+    with CheckProgress(verification.total, "Verifying") as progress:
+        for finding in verification.findings:
+            progress.add(finding)
     about = {"stage": target.stage.value, "stack": target.stack_name.value, "region": aws.region.value}
-    answer_results(about, results, as_json=context.as_json, flags=target_flags(target))
+    answer_findings(about, progress.findings, as_json=context.as_json, flags=target_flags(target))

@@ -1,7 +1,7 @@
-"""What the operator's credentials must be allowed, and whether IAM says that they are.
+"""Check whether the operator's credentials have the permissions that a deployment needs.
 
-IAM can simulate the policies of a user or a role; of the root user it cannot, and it does not see every limit
-(an organisation's policies, a session's own): a yes is a good sign, no promise.
+IAM can simulate the policies of a user or a role, but not of the root user. It does not see every limit (an
+organisation's policies, those of a session), so a positive result is a good sign and not a promise.
 """
 
 import re
@@ -76,10 +76,10 @@ ACTIONS = {
     "S3": ("s3:CreateBucket", "s3:ListBucket", "s3:ListBucketVersions"),
     "S3 objects": ("s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:DeleteObjectVersion"),
 }
-"""By service (requirements, section 5.1), what deploying, changing and deleting the stack takes."""
+"""The permissions to deploy, change and delete the stack, by service (requirements, section 5.1)."""
 
-_OF_THE_SMOKE_TEST = "API keys"
-"""Who lacks these can deploy: without the smoke test, or with a key that somebody else has made."""
+_FOR_SMOKE_TEST = "API keys"
+"""A deployment without these permissions skips the smoke test, or uses an existing key."""
 
 _RESOURCES = {
     "CloudFormation": "arn:{partition}:cloudformation:{region}:{account}:stack/{stack}/*",
@@ -92,15 +92,21 @@ _RESOURCES = {
     "S3": "arn:{partition}:s3:::aws-sam-cli-managed-default-samclisourcebucket-012345678",
     "S3 objects": "arn:{partition}:s3:::aws-sam-cli-managed-default-samclisourcebucket-012345678/{stack}/x",
 }
-"""What each would be done to: a policy may be narrower than `*`."""
+"""The resources of each service: a policy may be narrower than `*`."""
 
 _ASSUMED = re.compile(r"arn:([\w-]+):sts::(\d{12}):assumed-role/([^/]+)/.+")
 
 
-def simulated(aws: Aws, caller: str) -> Iterator[Finding]:
-    """Ask IAM, service by service, whether the caller may do what deploying takes."""
+def simulate(aws: Aws, caller: str) -> Iterator[Finding]:
+    """Ask IAM, service by service, whether the caller has the permissions.
+
+    Raises:
+        ClientError: AWS failed, other than by a refusal to simulate.
+    """
     if caller.endswith(":root"):
-        yield Finding("permissions", State.OK, "These are the root user's credentials: nothing is denied.")
+        yield Finding(
+            "permissions", State.OK, "The credentials are those of the root user, who has every permission."
+        )
         return
     principal = _principal(aws, caller)
     for service, actions in ACTIONS.items():
@@ -112,32 +118,32 @@ def simulated(aws: Aws, caller: str) -> Iterator[Finding]:
             yield Finding(
                 "permissions",
                 State.UNKNOWN,
-                "They could not be simulated: " + error.response["Error"].get("Message", ""),
-                "Ask for iam:SimulatePrincipalPolicy, or deploy and see.",
+                "The permissions could not be simulated: " + error.response["Error"].get("Message", ""),
+                "Ask for iam:SimulatePrincipalPolicy, or try to deploy.",
             )
             return
         check = f"permissions: {service}"
         if denied:
             state, fix = State.FAILED, f"Ask for {', '.join(denied)}."
-            if service == _OF_THE_SMOKE_TEST:
+            if service == _FOR_SMOKE_TEST:
                 state, fix = (
                     State.WARNING,
                     f"{fix[:-1]}, or deploy with --no-smoke, or with TRIGGERS_API_KEY set.",
                 )
             yield Finding(check, state, f"{len(denied)} of {len(actions)} are denied.", fix)
         else:
-            yield Finding(check, State.OK, "IAM's simulation grants them.")
+            yield Finding(check, State.OK, "All are granted, as IAM simulates them.")
 
 
 def _principal(aws: Aws, caller: str) -> str:
-    """Return the user or role behind the credentials: a session has no policies of its own to simulate."""
+    """Return the user or role of the credentials: IAM cannot simulate a session."""
     assumed = _ASSUMED.fullmatch(caller)
     if assumed is None:
         return caller
     try:
         arn: str = aws.client("iam").get_role(RoleName=assumed.group(3))["Role"]["Arn"]
     except ClientError:
-        # Without iam:GetRole its path cannot be known; most roles have none.
+        # Without iam:GetRole the role's path is unknown; most roles have none.
         return f"arn:{assumed.group(1)}:iam::{assumed.group(2)}:role/{assumed.group(3)}"
     return arn
 

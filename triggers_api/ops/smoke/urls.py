@@ -1,4 +1,4 @@
-"""Where the API is that a smoke test checks, and whether a key may travel there."""
+"""The URL of the API that a smoke test checks, and whether a key may be sent to it."""
 
 import ipaddress
 import re
@@ -15,45 +15,47 @@ from triggers_api.errors import (
 from triggers_api.ops.target import Target
 
 LOCAL_URL = "http://127.0.0.1:8000"
-"""Where `triggers dev` listens unless told otherwise."""
+"""The address of `triggers dev` by default."""
 
 _URL = re.compile(r"https?://[^\s/?#@\\]+(/[^\s?#@\\]*)?", re.ASCII | re.IGNORECASE)
 
 
 def base_url(text: str) -> str:
-    """Return an API's URL, with its stage and without a slash at its end.
+    """Return an API's URL with its stage, without a slash at its end.
 
-    `ConfigurationError` for what is none; the message does not repeat it, for it may hold credentials.
+    Raises:
+        ConfigurationError: The text is not such a URL. It may hold credentials, so it is not repeated.
     """
     from httpx import URL, InvalidURL
 
     try:
         URL(text)
         parts = urlsplit(text)
-        sound = _URL.fullmatch(text) is not None and bool(parts.hostname) and parts.port != 0
+        is_valid = _URL.fullmatch(text) is not None and bool(parts.hostname) and parts.port != 0
     except (ValueError, InvalidURL):
-        sound = False
-    if not sound:
+        is_valid = False
+    if not is_valid:
         raise ConfigurationError(
             "--url is not the URL of an API.",
-            reason="it begins with https:// or http://, and has neither credentials nor a query",
+            reason="it must begin with https:// or http://, and have neither credentials nor a query",
             hint="Give one such as https://API-ID.execute-api.us-east-1.amazonaws.com/prod.",
         )
     return text.rstrip("/")
 
 
-def url_of(target: Target) -> str:
-    """Return the URL of a stage's API: `triggers dev`'s for the local one, else the stack's `ApiUrl`.
+def find_url(target: Target) -> str:
+    """Return the URL of a stage's API: the stack's `ApiUrl`, or the address of `triggers dev` if local.
 
-    `OperatorError` where the account does not tell.
+    Raises:
+        OperatorError: The stack, or its output, cannot be read.
     """
     if target.is_local:
         return LOCAL_URL
     from triggers_api.ops.aws import Aws, region_of
-    from triggers_api.ops.aws_errors import explain_aws_errors  # boto3, where it is needed
+    from triggers_api.ops.aws_errors import explain_aws_errors  # boto3 is slow to import
     from triggers_api.ops.status import read_outputs
 
-    with way_out("Or give --url and --key: then AWS is not asked."):
+    with hinting("Or give --url and --key: then AWS is not asked."):
         aws = Aws(target, region_of(target))
         with explain_aws_errors(target, aws.region):
             outputs = read_outputs(aws)
@@ -67,7 +69,7 @@ def url_of(target: Target) -> str:
 
 
 def is_loopback(url: str) -> bool:
-    """Tell whether a URL leads to this machine."""
+    """Return whether a URL leads to this machine."""
     host = urlsplit(url).hostname or ""
     if host == "localhost" or host.endswith(".localhost"):
         return True
@@ -78,13 +80,13 @@ def is_loopback(url: str) -> bool:
 
 
 def is_in_clear(url: str) -> bool:
-    """Tell whether what is sent there, a key too, can be read on the way."""
+    """Return whether others on the network can read what is sent to a URL, the key included."""
     return urlsplit(url).scheme == "http" and not is_loopback(url)
 
 
 @contextmanager
-def way_out(hint: str) -> Iterator[None]:
-    """Add what else can be done to an error about credentials or permissions."""
+def hinting(hint: str) -> Iterator[None]:
+    """Add an alternative to the hint of an error about credentials or permissions."""
     try:
         yield
     except (CredentialsError, PermissionDeniedError) as error:

@@ -1,6 +1,6 @@
-"""The function's role as IAM has it (requirements, section 10): what it may do, and who may be it.
+"""Probes of the function's role (requirements, section 10): its permissions, and who may assume it.
 
-What it may do is written down here and not read from the template: a check that compares the template with
+The permissions are written down here and not read from the template: a check that compares the template with
 itself would not notice a template that was loosened.
 """
 
@@ -8,16 +8,16 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from triggers_api.ops.verify.live import Live
-from triggers_api.ops.verify.look import Check, Look, Value
+from triggers_api.ops.verify.live_stack import LiveStack
+from triggers_api.ops.verify.probe import Expectation, Probe, Value
 from triggers_api.store.dynamodb.schema import PENDING_INDEX
 
 ON_EVENTS = ("PutItem", "GetItem", "UpdateItem", "DeleteItem", "Query")
 ON_LOGS = ("CreateLogStream", "PutLogEvents")
 
 
-def permissions(live: Live) -> frozenset[str]:
-    """Return all that the role may do, as `action on resource`."""
+def permissions(live: LiveStack) -> frozenset[str]:
+    """Return all permissions of the role, as `action on resource`."""
     events, keys = (f"table/{live.expected(one)['TableName']}" for one in ("EventsTable", "ApiKeysTable"))
     log_group = live.expected("TriggersApiLogGroup")["LogGroupName"]
     return frozenset(
@@ -33,8 +33,8 @@ def permissions(live: Live) -> frozenset[str]:
     )
 
 
-def looks(live: Live) -> list[Look]:
-    """Return what to look at. A permissions boundary only narrows: whether there is one is not asked."""
+def make_probes(live: LiveStack) -> list[Probe]:
+    """Return the probes. A permissions boundary can only narrow the permissions, so it is not checked."""
     iam, name = live.clients["iam"], live.outputs.get("RoleName", "ROLE")
     wanted = live.expected("TriggersApiRole")
     policy = wanted["Policies"][0]["PolicyName"]
@@ -56,43 +56,43 @@ def looks(live: Live) -> list[Look]:
     def trust() -> list[Any]:
         return [iam.get_role(**role())["Role"]["AssumeRolePolicyDocument"]]
 
-    def look(
-        ask: Callable[[], Any], check: str, expected: Value, seen: Callable[[Any], Value], fix: str
-    ) -> Look:
-        return Look(ask, (Check(f"role: {check}", expected, seen, fix),))
+    def probe(
+        ask: Callable[[], Any], check: str, expected: Value, read: Callable[[Any], Value], fix: str
+    ) -> Probe:
+        return Probe(ask, (Expectation(f"role: {check}", expected, read, fix),))
 
     def command(operation: str, *words: str) -> str:
         return live.command("iam", operation, "--role-name", name, *words)
 
-    lambda_ = frozenset({"sts:AssumeRole by Service lambda.amazonaws.com"})
+    only_lambda = frozenset({"sts:AssumeRole by Service lambda.amazonaws.com"})
     return [
-        look(
+        probe(
             documents,
             "permissions",
             permissions(live),
             _all_grants,
-            f"In IAM, take out of the role {name} what is too much, and put into its policy {policy} what is "
-            "missing.",
+            f"In IAM, remove the extra permissions from the role {name}, and add the missing ones to its "
+            f"policy {policy}.",
         ),
-        look(
+        probe(
             names,
             "inline policies",
             frozenset({policy}),
             frozenset,
-            f"{command('delete-role-policy', '--policy-name', 'NAME')} takes away what is too much; a policy "
-            f"{policy} that is missing is put back with what the check of the permissions expects.",
+            f"To restore a missing policy {policy}, create it with what the check of permissions expects. "
+            f"To delete an extra policy: {command('delete-role-policy', '--policy-name', 'NAME')}",
         ),
-        look(
+        probe(
             attached,
             "attached policies",
             frozenset(),
             frozenset,
             command("detach-role-policy", "--policy-arn", "ARN"),
         ),
-        look(
+        probe(
             trust,
             "who may be it",
-            lambda_,
+            only_lambda,
             _all_grants,
             command(
                 "update-assume-role-policy",
@@ -108,9 +108,10 @@ def _all_grants(documents: Any) -> Value:
 
 
 def grants_of(document: Mapping[str, Any]) -> list[str]:
-    """Return a policy's grants, one action on one resource each; whatever else a statement says is told too.
+    """Return a policy's grants, one action on one resource each.
 
-    So what is not a plain `Allow` of an action equals no grant that is expected.
+    Everything else in a statement becomes part of its grants, so that only a plain `Allow` can equal an
+    expected grant.
     """
     return [grant for statement in _listed(document.get("Statement", [])) for grant in _grants(statement)]
 
@@ -134,5 +135,5 @@ def _principals(principal: Any) -> list[str]:
 
 
 def _listed(value: Any) -> list[Any]:
-    """Return a list: IAM leaves out the brackets of one."""
+    """Return a list. IAM writes a list of one without brackets."""
     return list(value) if isinstance(value, list) else [value]

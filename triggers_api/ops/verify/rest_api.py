@@ -1,6 +1,6 @@
-"""The REST API as API Gateway has it: its stages, its limits, where its requests go, and CORS.
+"""Probes of the REST API: its stages, its limits, its routes, and CORS.
 
-Routes and preflight are read from the export of the stage, which is what was deployed last; the resources of
+Routes and preflight are read from the export of the stage, which is what was deployed last. The resources of
 the API are what would be deployed next.
 """
 
@@ -8,8 +8,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from triggers_api.ops.verify.live import Live
-from triggers_api.ops.verify.look import Check, Look, Value
+from triggers_api.ops.verify.live_stack import LiveStack
+from triggers_api.ops.verify.probe import Expectation, Probe, Value
 
 _ANY = "x-amazon-apigateway-any-method"
 _INTEGRATION = "x-amazon-apigateway-integration"
@@ -23,11 +23,11 @@ _PATHS = ("/", "/{proxy+}")
 _PREFLIGHT = "the gateway itself"
 _RECORDING = {"dataTraceEnabled", "loggingLevel", "cachingEnabled"}
 _OWN_STATUS = {"THROTTLED": 429, "REQUEST_TOO_LARGE": 413}
-"""API Gateway's status for a kind of response that has no other; the two DEFAULT have none of their own."""
+"""API Gateway's default status for each type of response. The two DEFAULT types have none."""
 
 
-def looks(live: Live) -> list[Look]:
-    """Return what to look at."""
+def make_probes(live: LiveStack) -> list[Probe]:
+    """Return the probes."""
     gateway, wanted = live.clients["apigateway"], live.expected("TriggersApi")
     api = live.outputs.get("ApiId", "API_ID")
 
@@ -51,44 +51,43 @@ def looks(live: Live) -> list[Look]:
     deployment = live.command(
         "apigateway", "create-deployment", "--rest-api-id", api, "--stage-name", live.stage
     )
-    deploy_again = f"{deployment}, where it is an earlier state; else undo what was changed by hand."
+    deploy_again = f"Undo the change made by hand. If an earlier state of the API is deployed: {deployment}"
     return [
-        Look(stages, _checks_of_the_stages(live, wanted, api)),
-        Look(
+        Probe(stages, _expect_stages(live, wanted, api)),
+        Probe(
             exported,
             (
-                Check(
+                Expectation(
                     "api: routes", _wanted_routes(live), lambda paths: frozenset(_routes(paths)), deploy_again
                 ),
-                Check("api: preflight", _wanted_preflight(wanted), _preflight, deploy_again),
+                Expectation("api: preflight", _wanted_preflight(wanted), _read_preflight, deploy_again),
             ),
         ),
-        Look(
+        Probe(
             responses,
             (
-                Check(
+                Expectation(
                     "api: gateway responses",
                     frozenset(_wanted_responses(wanted["GatewayResponses"])),
                     lambda found: frozenset(_responses(found, wanted["GatewayResponses"])),
-                    f"Undo what was changed by hand, in API Gateway: gateway responses of the API {api}. "
-                    f"Then {deployment}",
+                    f"In API Gateway, undo the change to the gateway responses of the API {api}. "
+                    f"Then deploy it: {deployment}",
                 ),
             ),
         ),
     ]
 
 
-def _checks_of_the_stages(live: Live, wanted: Mapping[str, Any], api: str) -> tuple[Check, ...]:
+def _expect_stages(live: LiveStack, wanted: Mapping[str, Any], api: str) -> tuple[Expectation, ...]:
     (limits,) = wanted["MethodSettings"]
 
     def command(operation: str, stage: str, *words: str) -> str:
-        where = ("--rest-api-id", api, "--stage-name", stage)
-        return live.command("apigateway", operation, *where, *words)
+        return live.command("apigateway", operation, "--rest-api-id", api, "--stage-name", stage, *words)
 
     rate, burst = float(limits["ThrottlingRateLimit"]), int(limits["ThrottlingBurstLimit"])
 
     def throttling(stages: Any) -> Value:
-        """Return every limit of the stage: one for a single method comes before the one for all."""
+        """Return every limit of the stage: a limit of one method takes precedence over that of all."""
         (stage, *_) = [one for one in stages if one["stageName"] == live.stage] or [{}]
         return frozenset(
             _limit(method, one.get("throttlingRateLimit"), one.get("throttlingBurstLimit"))
@@ -96,7 +95,7 @@ def _checks_of_the_stages(live: Live, wanted: Mapping[str, Any], api: str) -> tu
         )
 
     def recorded(stages: Any) -> Value:
-        """Return what the gateway itself writes down of requests, or keeps of answers."""
+        """Return each setting by which the gateway itself logs requests or caches responses."""
         found = [one for one in stages if one["stageName"] == live.stage]
         return frozenset(
             f"{method}: {name} {value}"
@@ -107,22 +106,22 @@ def _checks_of_the_stages(live: Live, wanted: Mapping[str, Any], api: str) -> tu
         )
 
     return (
-        Check(
+        Expectation(
             "api: stages",
             frozenset({live.stage}),
             lambda stages: frozenset(one["stageName"] for one in stages),
-            f"{command('delete-stage', 'NAME')} takes one away.",
+            f"To delete an extra stage: {command('delete-stage', 'NAME')}",
         ),
-        Check(
+        Expectation(
             "api: no requests logged, no answers cached",
             frozenset(),
             recorded,
-            "Undo what was changed by hand, in API Gateway: the stage's logs (a data trace holds keys and "
-            f"payloads) and its cache. {command('get-stage', live.stage)} shows them.",
+            "In API Gateway, switch off the stage's logs (data traces hold keys and payloads) and its cache. "
+            f"To see them: {command('get-stage', live.stage)}",
         ),
-        Check(
+        Expectation(
             "api: throttling",
-            frozenset({_limit("*/*", rate, burst)}),  # as API Gateway writes all methods of all paths
+            frozenset({_limit("*/*", rate, burst)}),  # all methods of all paths
             throttling,
             command(
                 "update-stage",
@@ -136,31 +135,31 @@ def _checks_of_the_stages(live: Live, wanted: Mapping[str, Any], api: str) -> tu
 
 
 def _limit(method: str, rate: float | None, burst: int | None) -> str:
-    how_many = "none" if rate is None or burst is None else f"{rate:g} a second and {burst} at once"
-    return f"{method}: {how_many}"
+    limit = "none" if rate is None or burst is None else f"{rate:g} a second and {burst} at once"
+    return f"{method}: {limit}"
 
 
-def _wanted_routes(live: Live) -> frozenset[str]:
+def _wanted_routes(live: LiveStack) -> frozenset[str]:
     function = live.arn("lambda", f"function:{live.outputs.get('FunctionName', '')}")
     return frozenset(
-        f"{method} {path} to {where}"
+        f"{method} {path} to {destination}"
         for path in _PATHS
-        for method, where in (("ANY", function), ("OPTIONS", _PREFLIGHT))
+        for method, destination in (("ANY", function), ("OPTIONS", _PREFLIGHT))
     )
 
 
 def _routes(paths: Mapping[str, Any]) -> Iterator[str]:
-    """Yield every method of the stage and where it leads."""
+    """Yield every method of the stage and its destination."""
     for path, methods in paths.items():
         for method, operation in methods.items():
             if not isinstance(operation, Mapping):
-                continue  # `parameters`, which belong to no method
+                continue  # `parameters`, which is not a method
             integration = operation.get(_INTEGRATION, {})
             kind = str(integration.get("type", "nothing")).lower()
             # .../2015-03-31/functions/ARN/invocations
             uri = str(integration.get("uri", "")).partition("/functions/")[2].rpartition("/")[0]
-            where = {"aws_proxy": uri, "mock": _PREFLIGHT}.get(kind, kind)
-            yield f"{'ANY' if method == _ANY else method.upper()} {path} to {where}"
+            destination = {"aws_proxy": uri, "mock": _PREFLIGHT}.get(kind, kind)
+            yield f"{'ANY' if method == _ANY else method.upper()} {path} to {destination}"
 
 
 def _wanted_preflight(wanted: Mapping[str, Any]) -> frozenset[str]:
@@ -169,7 +168,7 @@ def _wanted_preflight(wanted: Mapping[str, Any]) -> frozenset[str]:
     )
 
 
-def _preflight(paths: Mapping[str, Any]) -> Value:
+def _read_preflight(paths: Mapping[str, Any]) -> Value:
     return frozenset(
         f"{path} {name.removeprefix('method.response.header.')}: {value}"
         for path, methods in paths.items()
@@ -179,7 +178,7 @@ def _preflight(paths: Mapping[str, Any]) -> Value:
 
 
 def _wanted_responses(wanted: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what the template says of each gateway response: its status, its headers, its bodies."""
+    """Yield the status, headers and bodies of each gateway response of the template."""
     for kind, response in wanted.items():
         yield _status(kind, response.get("StatusCode"))
         for name, value in response["ResponseParameters"]["Headers"].items():
@@ -199,5 +198,5 @@ def _responses(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[
 
 
 def _status(kind: str, given: object) -> str:
-    """Return the status of a kind of response; where none is given, the gateway's own."""
+    """Return the status of a type of response, or the gateway's default if none is given."""
     return f"{kind} status: {given or _OWN_STATUS.get(kind, 'that of the error')}"

@@ -1,7 +1,7 @@
-"""Where to look, and what for: the stack as CloudFormation knows it, and the template that it should follow.
+"""The deployed stack: where its resources are, and what they should be.
 
-What a resource should be is read from `deploy/template.yaml` with the stack's own parameters, and is not
-written down a second time; but for the role's permissions, where the template itself is under suspicion.
+What a resource should be is read from `deploy/template.yaml` with the stack's own parameters, and not written
+down a second time. The permissions of the role are the exception: there the template itself is checked.
 """
 
 from collections.abc import Mapping
@@ -18,10 +18,10 @@ SERVICES = ("lambda", "logs", "dynamodb", "iam", "apigateway")
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class LiveStack:
     """A deployed stack.
 
-    The clients are made beforehand: they may be used by several threads, the session that makes them may not.
+    The clients are created beforehand: threads may share a client, but not the session that creates it.
     """
 
     stack: Stack
@@ -35,7 +35,11 @@ class Live:
         return resolve_outputs(self.stack.outputs, self.target)
 
     def output(self, name: str) -> str:
-        """Return an output that must be there: else `StackMissingError`."""
+        """Return an output.
+
+        Raises:
+            StackMissingError: The stack has no such output.
+        """
         outputs = self.outputs
         if name not in outputs:
             raise StackMissingError(
@@ -51,11 +55,11 @@ class Live:
 
     @property
     def stage(self) -> str:
-        """The stage that the stack is of."""
+        """The name of the stack's stage."""
         return self.target.stage.value
 
     def command(self, *words: str) -> str:
-        """Return a command of AWS's own tool for the stack's account and region."""
+        """Return an AWS CLI command for the stack's account and region."""
         return aws_command(self.target, self.stack.id.split(":")[3], *words)
 
     def arn(self, service: str, resource: str, *, regional: bool = True) -> str:

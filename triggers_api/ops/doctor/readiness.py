@@ -1,4 +1,4 @@
-"""Can this machine and this account deploy? Every check (requirements, section 5.1), with its fix."""
+"""Check that this machine and this account can deploy (requirements, section 5.1)."""
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,11 +19,11 @@ from triggers_api.ops.status import check_resources
 from triggers_api.ops.target import DEFAULT_REGION, Target
 
 
-def examine(
+def check_readiness(
     target: Target, environment: Mapping[str, str], *, given: Mapping[str, str], today: date
 ) -> Iterator[Finding]:
-    """Make every check; without credentials only those of this machine, and that want is a finding."""
-    yield from tools(environment)
+    """Run every check. Without credentials, run those of this machine, and report the credentials."""
+    yield from check_tools(environment)
     try:
         region = region_of(target)
         aws = Aws(target, region)
@@ -34,11 +34,11 @@ def examine(
         return
     yield Finding("credentials", State.OK, f"{place.caller} in account {place.account}")
     yield Finding("region", State.OK, str(region))
-    yield from of_the_account(aws, place, given=given, today=today)
+    yield from check_account(aws, place, given=given, today=today)
 
 
-def tools(environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Look for the programs that deploying uses."""
+def check_tools(environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Look for the programs that a deployment uses."""
     try:
         yield Finding("uv", State.OK, find_uv())
     except BuildError as error:
@@ -46,17 +46,17 @@ def tools(environment: Mapping[str, str]) -> Iterator[Finding]:
     try:
         sam = find_sam(environment, DEFAULT_REGION)
         yield Finding(
-            "sam", State.OK, f"{sam.version}, {'by uv' if len(sam.command) > 1 else sam.command[0]}"
+            "sam", State.OK, f"{sam.version}, {'run by uv' if len(sam.command) > 1 else sam.command[0]}"
         )
     except PreflightError as error:
         yield _failed("sam", error)
-    for name, use in (("aws", "some fixes are commands of it"), ("docker", "only --use-container needs it")):
+    for name, use in (("aws", "only some fixes use it"), ("docker", "only --use-container needs it")):
         found = shutil.which(name, path=environment.get("PATH"))
-        yield Finding(name, State.OK, found or f"not installed, and not needed: {use}")
+        yield Finding(name, State.OK, found or f"not installed, and not required: {use}")
 
 
-def of_the_account(aws: Aws, place: Place, *, given: Mapping[str, str], today: date) -> Iterator[Finding]:
-    """Make the checks that ask AWS. One that may not ask, or cannot, says so, and the others go on."""
+def check_account(aws: Aws, place: Place, *, given: Mapping[str, str], today: date) -> Iterator[Finding]:
+    """Run the checks that ask AWS. A check that is denied, or fails, is a finding, and the others go on."""
     name = aws.target.stack_name.value
     cloudformation = CloudFormation(aws.client("cloudformation"), name)
     try:
@@ -69,16 +69,16 @@ def of_the_account(aws: Aws, place: Place, *, given: Mapping[str, str], today: d
     is_ours = stack is not None and belongs_to(stack, aws.target.stage.value)
     parameters = {**defaults, **(stack.parameters if stack is not None and is_ours else {}), **given}
     yield preflight.check_runtime(parameters["Runtime"], today)
-    asked: dict[str, Callable[[], Iterable[Finding]]] = {
+    checks: dict[str, Callable[[], Iterable[Finding]]] = {
         "stack": lambda: [preflight.check_stack(aws, stack)],
         "resources": lambda: check_resources(aws, stack) if stack is not None and is_ours else [],
         "tables": lambda: [preflight.check_tables(aws, cloudformation, stack, adopt=False)],
         "log group": lambda: [preflight.check_log_group(aws, stack)],
         "artifact bucket": lambda: [preflight.check_artifact_bucket(aws)],
         "access logs": lambda: [preflight.check_logging_role(aws, needed=parameters["AccessLogs"] == "true")],
-        "permissions": lambda: permissions.simulated(aws, place.caller),
+        "permissions": lambda: permissions.simulate(aws, place.caller),
     }
-    for check, ask in asked.items():
+    for check, ask in checks.items():
         try:
             with explain_aws_errors(aws.target, aws.region):
                 findings = list(ask())

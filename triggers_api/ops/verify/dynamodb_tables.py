@@ -1,17 +1,17 @@
-"""The two tables as DynamoDB has them (requirements, section 9)."""
+"""Probes of the two tables (requirements, section 9)."""
 
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from triggers_api.ops.verify.live import Live
-from triggers_api.ops.verify.look import Check, Look, Value
+from triggers_api.ops.verify.live_stack import LiveStack
+from triggers_api.ops.verify.probe import Expectation, Probe, Value
 
 _IN_USE = "ACTIVE, or UPDATING"
 
 
-def looks(live: Live, logical_id: str, label: str) -> list[Look]:
-    """Return what to look at of one table; `label` is how its checks are called."""
+def make_probes(live: LiveStack, logical_id: str, label: str) -> list[Probe]:
+    """Return the probes of a table. The names of its checks begin with `label`."""
     wanted = live.expected(logical_id)
     name = wanted["TableName"]
     dynamodb = live.clients["dynamodb"]
@@ -25,28 +25,28 @@ def looks(live: Live, logical_id: str, label: str) -> list[Look]:
         return live.command("dynamodb", operation, "--table-name", name, *words)
 
     return [
-        Look(
+        Probe(
             lambda: dynamodb.describe_table(TableName=name)["Table"],
-            _checks_of_the_table(wanted, label, command),
+            _expect_description(wanted, label, command),
         ),
-        Look(
+        Probe(
             lambda: dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"],
             (
-                Check(
+                Expectation(
                     f"{label}: time to live",
                     f"on {ttl['AttributeName']}" if ttl else "off",
-                    _time_to_live,
+                    _read_time_to_live,
                     command("update-time-to-live", "--time-to-live-specification", ttl_wanted),
                 ),
             ),
         ),
-        Look(
+        Probe(
             lambda: dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"],
             (
-                Check(
+                Expectation(
                     f"{label}: point-in-time recovery",
-                    _switch(recovery),
-                    _point_in_time_recovery,
+                    _on_or_off(recovery),
+                    _read_recovery,
                     command(
                         "update-continuous-backups",
                         "--point-in-time-recovery-specification",
@@ -58,73 +58,71 @@ def looks(live: Live, logical_id: str, label: str) -> list[Look]:
     ]
 
 
-def _checks_of_the_table(
+def _expect_description(
     wanted: Mapping[str, Any], label: str, command: Callable[..., str]
-) -> tuple[Check, ...]:
-    protection = Check(
+) -> tuple[Expectation, ...]:
+    protection = Expectation(
         f"{label}: deletion protection",
         "on",
-        lambda table: _switch(table.get("DeletionProtectionEnabled", False)),
+        lambda table: _on_or_off(table.get("DeletionProtectionEnabled", False)),
         command("update-table", "--deletion-protection-enabled"),
     )
     return (
-        Check(
+        Expectation(
             f"{label}: state",
             _IN_USE,
-            _state,
-            f"{command('describe-table')} tells more. Where its key of KMS is why, let DynamoDB use the key; "
-            "a table that is being made or restored needs time.",
+            _read_state,
+            "If the KMS key is the cause, allow DynamoDB to use the key; a table that is being created or "
+            f"restored needs time. For details: {command('describe-table')}",
         ),
-        Check(
+        Expectation(
             f"{label}: key",
             _key(wanted["KeySchema"], wanted),
             lambda table: _key(table["KeySchema"], table),
-            "The key of a table cannot be changed: keep its data, and let triggers deploy make another.",
+            "The key of a table cannot be changed: save its data, and let triggers deploy create a new one.",
         ),
-        Check(
+        Expectation(
             f"{label}: index",
             _indexes(wanted),
             _indexes,
-            _fix_of_the_indexes(wanted, command),
+            _fix_indexes(wanted, command),
         ),
-        Check(
+        Expectation(
             f"{label}: billing",
             wanted["BillingMode"],
             lambda table: str(table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")),
             command("update-table", "--billing-mode", wanted["BillingMode"]),
         ),
-        Check(
+        Expectation(
             f"{label}: encryption",
             "with the AWS managed key, or one of the account",
-            _encryption,
+            _read_encryption,
             command("update-table", "--sse-specification", "Enabled=true"),
         ),
-        # Where the parameter is off, protection that somebody has switched on is no fault.
+        # If the parameter is off, protection that was switched on by hand is not a fault.
         *([protection] if _is_on(wanted["DeletionProtectionEnabled"]) else []),
     )
 
 
-def _fix_of_the_indexes(wanted: Mapping[str, Any], command: Callable[..., str]) -> str:
-    """Return how to put the indexes back: DynamoDB takes one change of them at a time."""
+def _fix_indexes(wanted: Mapping[str, Any], command: Callable[..., str]) -> str:
+    """Return how to restore the indexes. DynamoDB accepts one change at a time."""
     delete = json.dumps([{"Delete": {"IndexName": "NAME"}}])
-    steps = [f"take away what is too much with {_update_of_indexes(command, delete)}"]
+    steps = [f"delete an extra index with {_update_indexes(command, delete)}"]
     for index in wanted.get("GlobalSecondaryIndexes", []):
         types = [
             f"AttributeName={one['AttributeName']},AttributeType={one['AttributeType']}"
             for one in wanted["AttributeDefinitions"]
         ]
-        create = _update_of_indexes(
-            command, json.dumps([{"Create": index}]), "--attribute-definitions", *types
-        )
-        steps.append(f"make what is missing with {create}")
-    return f"One that is being made needs time. Else {', and '.join(steps)}"
+        create = _update_indexes(command, json.dumps([{"Create": index}]), "--attribute-definitions", *types)
+        steps.append(f"create the missing index with {create}")
+    return f"An index that is being created needs time. Otherwise {', and '.join(steps)}"
 
 
-def _update_of_indexes(command: Callable[..., str], change: str, *more: str) -> str:
+def _update_indexes(command: Callable[..., str], change: str, *more: str) -> str:
     return command("update-table", *more, "--global-secondary-index-updates", change)
 
 
-def _state(table: Mapping[str, Any]) -> str:
+def _read_state(table: Mapping[str, Any]) -> str:
     status = str(table.get("TableStatus"))
     return _IN_USE if status in {"ACTIVE", "UPDATING"} else status
 
@@ -140,36 +138,36 @@ def _key(schema: Any, table: Mapping[str, Any]) -> str:
 def _indexes(table: Mapping[str, Any]) -> Value:
     return frozenset(
         f"{one['IndexName']}: {_key(one['KeySchema'], table)}, projects {one['Projection']['ProjectionType']}"
-        # A template's index has no state; one that DynamoDB still fills is no good yet.
+        # An index in a template has no status. DynamoDB does not use an index that it still fills.
         + ("" if one.get("IndexStatus", "ACTIVE") == "ACTIVE" else f", {one['IndexStatus']}")
         for one in table.get("GlobalSecondaryIndexes", [])
     )
 
 
-def _encryption(table: Mapping[str, Any]) -> str:
-    """Tell whether a key of KMS is used: without one DynamoDB describes no encryption at all."""
+def _read_encryption(table: Mapping[str, Any]) -> str:
+    """Return which key is used. Without a KMS key, DynamoDB describes no encryption at all."""
     described = table.get("SSEDescription", {})
     if described.get("SSEType") == "KMS" and described.get("Status") in {"ENABLED", "UPDATING"}:
         return "with the AWS managed key, or one of the account"
     return f"with DynamoDB's own key ({described.get('Status', 'DISABLED')})"
 
 
-def _time_to_live(found: Mapping[str, Any]) -> str:
-    # DynamoDB may call it ENABLING for an hour after it was switched on.
+def _read_time_to_live(found: Mapping[str, Any]) -> str:
+    # The status may be ENABLING for an hour after time to live was switched on.
     if found.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"}:
         return f"on {found.get('AttributeName')}"
     return "off"
 
 
-def _point_in_time_recovery(found: Mapping[str, Any]) -> str:
+def _read_recovery(found: Mapping[str, Any]) -> str:
     status = found.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
-    return _switch(status == "ENABLED")
+    return _on_or_off(status == "ENABLED")
 
 
 def _is_on(value: Any) -> bool:
-    """Read a switch of the template, which is a text where a parameter sets it."""
+    """Return a switch of the template, which is a text if a parameter sets it."""
     return str(value).lower() == "true"
 
 
-def _switch(on: bool) -> str:
+def _on_or_off(on: bool) -> str:
     return "on" if on else "off"

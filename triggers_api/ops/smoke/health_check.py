@@ -1,0 +1,44 @@
+"""Check that the URL leads to a Triggers API, without a key, so that no key is sent to anything else."""
+
+from triggers_api.core.times import is_time
+from triggers_api.ops.smoke.check_context import Check, CheckContext
+from triggers_api.ops.smoke.check_errors import BOUND_KEY, REFUSED_KEY, CheckError, describe_wrong_service
+
+_FIELDS = {"status", "timestamp", "version", "request_id"}
+_ENOUGH_FIELDS = 3
+_EXPECTED = "200 and status healthy, timestamp, version and request_id, without a key"
+_OK = 200
+
+
+async def _check_health(context: CheckContext) -> None:
+    try:
+        response = await context.call("GET", "/v1/health", with_key=False)
+    except CheckError as error:
+        error.unreachable = True
+        raise
+    is_ours = response.text("status") == "healthy" and len(_FIELDS & response.body.keys()) >= _ENOUGH_FIELDS
+    if response.status != _OK or not is_ours:
+        saw, fix = describe_wrong_service(response.status, response.header("Content-Type"))
+        raise CheckError(_EXPECTED, saw, fix, response.request_id, unreachable=True)
+    missing = sorted(name for name in _FIELDS if not response.text(name))
+    response.require(not missing, _EXPECTED, f"no {', '.join(missing)}")
+    response.require(is_time(response.text("timestamp")), "a timestamp in UTC", "a timestamp of another form")
+
+
+HEALTH = Check("health", _EXPECTED, _check_health, covers=("GET /v1/health",), needs_key=False)
+
+
+async def find_key_problem(context: CheckContext) -> CheckError | None:
+    """Return why the checks cannot use the key, or None if they probably can.
+
+    A key that is bound to a source may not ask for the events of the context's source.
+
+    Raises:
+        CheckError: There is no response.
+    """
+    response = await context.call("GET", "/v1/inbox", params={"limit": 1, "source": context.source})
+    if response.error_code == "UNAUTHORIZED":
+        return CheckError("", "the key is refused", REFUSED_KEY, response.request_id)
+    if response.error_code == "FORBIDDEN":
+        return CheckError("", "the key is bound to another source", BOUND_KEY, response.request_id)
+    return None

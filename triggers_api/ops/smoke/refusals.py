@@ -1,0 +1,67 @@
+"""Checks of what the API refuses (requirements, section 7.3): bad keys, bad bodies, large bodies."""
+
+import json
+from uuid import uuid4
+
+from triggers_api.core.keys import generate
+from triggers_api.ops.smoke.check_context import EVENT_TYPE, Check, CheckContext
+
+BODY_LIMIT_BYTES = 409_600
+"""400 KiB, by the contract."""
+
+_INGEST = "POST /v1/events"
+_OTHER_CALLS_WITH_KEY = (
+    "GET /v1/inbox",
+    "GET /v1/events/{event_id}",
+    "POST /v1/events/{event_id}/ack",
+    "DELETE /v1/events/{event_id}",
+)
+_CALLS_WITH_KEY = (_INGEST, *_OTHER_CALLS_WITH_KEY)
+_NOT_JSON = b'{"source": '
+
+
+async def _no_key(context: CheckContext) -> None:
+    await _require_unauthorized(context, {})
+
+
+async def _wrong_key(context: CheckContext) -> None:
+    """Send a key of the right form that was never created: only a look-up can tell that it is invalid."""
+    await _require_unauthorized(context, {"X-API-Key": generate("smoke")})
+
+
+async def _require_unauthorized(context: CheckContext, headers: dict[str, str]) -> None:
+    """Send each call that needs a key. The calls about one event name an event that does not exist."""
+    (await context.ingest(with_key=False, headers=headers)).require_status(401)
+    for call in _OTHER_CALLS_WITH_KEY:
+        method, path = call.format(event_id=uuid4()).split()
+        params = {"limit": 1} if path == "/v1/inbox" else None
+        response = await context.call(method, path, with_key=False, headers=headers, params=params)
+        response.require_status(401)
+
+
+async def _bad_request(context: CheckContext) -> None:
+    event = {"source": context.source, "event_type": EVENT_TYPE, "payload": {}}
+    without_source = {name: value for name, value in event.items() if name != "source"}
+    bad_events = (without_source, {**event, "payload": []}, {**event, "unknown": 1})
+    for body in (_NOT_JSON, *(json.dumps(bad).encode() for bad in bad_events)):
+        (await context.ingest(body=body)).require_status(400)
+
+
+async def _too_large(context: CheckContext) -> None:
+    event = {"source": context.source, "event_type": EVENT_TYPE, "payload": {"text": ""}}
+    filler = "x" * (BODY_LIMIT_BYTES + 1 - len(json.dumps(event)))
+    event["payload"] = {"text": filler}
+    (await context.ingest(body=json.dumps(event).encode())).require_status(413)
+
+
+CHECKS = (
+    Check("no key", "401 to every call that needs a key", _no_key, _CALLS_WITH_KEY, needs_key=False),
+    Check("wrong key", "401 to every call that needs a key", _wrong_key, _CALLS_WITH_KEY, needs_key=False),
+    Check(
+        "bad request",
+        "400 for a body that is not JSON, and for missing, wrong or unknown fields",
+        _bad_request,
+        (_INGEST,),
+    ),
+    Check("too large", f"413 for a body of {BODY_LIMIT_BYTES + 1:,} bytes", _too_large, (_INGEST,)),
+)
