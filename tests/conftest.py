@@ -1,17 +1,19 @@
-"""Fixtures that every suite uses: the two stores, side by side, and a clock that tests may set."""
+"""Fixtures of all suites: the two stores, and a clock that tests set."""
 
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
+import boto3
 import pytest
 
 from tests.support import dynamodb_local
 from tests.support.clock import FakeClock
-from triggers_api.core.events import EventStore
-from triggers_api.core.keys import KeyStore
+from tests.support.tables import empty
+from triggers_api.core.ports import EventStore, KeyStore
 from triggers_api.ops.dev_tables import create_missing_tables
 from triggers_api.store.dynamodb.client import DynamoDB
 from triggers_api.store.dynamodb.events import DynamoEventStore
@@ -20,7 +22,7 @@ from triggers_api.store.sqlite.database import Database
 from triggers_api.store.sqlite.events import SqliteEventStore
 from triggers_api.store.sqlite.keys import SqliteKeyStore
 
-pytest_plugins = ["tests.support.promises"]
+pytest_plugins = ["tests.support.forms", "tests.support.promises"]
 
 REGION = "us-east-1"
 
@@ -35,11 +37,19 @@ class Stores:
 
 @dataclass(frozen=True)
 class Tables:
-    """Two fresh tables on DynamoDB Local."""
+    """The names of two tables on DynamoDB Local."""
 
     endpoint_url: str
     events: str
     keys: str
+
+
+def new_tables(endpoint_url: str) -> Tables:
+    """Create two tables, which no other test has."""
+    run = uuid4().hex[:12]
+    tables = Tables(endpoint_url, f"triggers-api-events-{run}", f"triggers-api-keys-{run}")
+    create_missing_tables(endpoint_url=endpoint_url, region=REGION, events=tables.events, keys=tables.keys)
+    return tables
 
 
 @pytest.fixture(scope="session")
@@ -52,18 +62,37 @@ def dynamodb_url() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def tables(dynamodb_url: str) -> Tables:
-    run = uuid4().hex[:12]
-    tables = Tables(dynamodb_url, f"triggers-api-events-{run}", f"triggers-api-keys-{run}")
-    create_missing_tables(endpoint_url=dynamodb_url, region=REGION, events=tables.events, keys=tables.keys)
-    return tables
+@pytest.fixture(scope="session")
+def shared_tables(dynamodb_url: str) -> Tables:
+    return new_tables(dynamodb_url)
+
+
+@pytest.fixture(scope="session")
+def shared_dynamodb(shared_tables: Tables) -> DynamoDB:
+    return DynamoDB(region=REGION, endpoint_url=shared_tables.endpoint_url)
+
+
+@pytest.fixture(scope="session")
+def table_resources(shared_tables: Tables) -> tuple[Any, Any]:
+    """Return the two shared tables as boto3 shows them."""
+    dynamodb = boto3.resource("dynamodb", endpoint_url=shared_tables.endpoint_url, region_name=REGION)
+    return dynamodb.Table(shared_tables.events), dynamodb.Table(shared_tables.keys)
 
 
 @pytest.fixture
-def dynamodb_stores(tables: Tables) -> Stores:
-    dynamodb = DynamoDB(region=REGION, endpoint_url=tables.endpoint_url)
-    return Stores(DynamoEventStore(dynamodb, tables.events), DynamoKeyStore(dynamodb, tables.keys))
+def tables(shared_tables: Tables, table_resources: tuple[Any, Any]) -> Iterator[Tables]:
+    """Give two empty tables, which all tests share: to create new ones takes half a second."""
+    yield shared_tables
+    events, keys = table_resources
+    empty(events, "event_id", "created_at")
+    empty(keys, "api_key")
+
+
+@pytest.fixture
+def dynamodb_stores(tables: Tables, shared_dynamodb: DynamoDB) -> Stores:
+    return Stores(
+        DynamoEventStore(shared_dynamodb, tables.events), DynamoKeyStore(shared_dynamodb, tables.keys)
+    )
 
 
 @pytest.fixture
@@ -75,7 +104,7 @@ def sqlite_stores(tmp_path: Path) -> Iterator[Stores]:
 
 @pytest.fixture(params=["sqlite", "dynamodb"])
 def stores(request: pytest.FixtureRequest) -> Stores:
-    """Each test that asks for this runs on both."""
+    """Return the stores of each kind: a test with this runs on both."""
     found: Stores = request.getfixturevalue(f"{request.param}_stores")
     return found
 

@@ -1,7 +1,7 @@
 """Record what commands print, on an emulated account: `python -m tests.recordings`.
 
-What stands in DEPLOYMENT.md between two marks is the text of a real run on a terminal, and the pictures of
-the README are such runs in colour. Neither is ever edited by hand.
+The documents show the output of real runs: as text between two marks, and as pictures in the README. Run this
+command instead of editing them.
 """
 
 import io
@@ -15,63 +15,68 @@ from rich.text import Text
 
 from tests.support import ministack
 from tests.support.cloudformation_gaps import restoring
-from tests.support.rehearsal import CHECKOUT, Rehearsal, install
+from tests.support.documents import END_OF_RECORDING, PATHS, RECORDED, ROOT, with_text
+from tests.support.rehearsal import Rehearsal, install
 
-GUIDE = CHECKOUT / "DEPLOYMENT.md"
-MARK = "<!-- recorded: {} -->"
-END = "<!-- end of the recording -->"
-PICTURES = CHECKOUT / "tests" / "pictures"
+PICTURES = ROOT / "tests" / "pictures"
 _PLAIN = {"NO_COLOR": "1", "TERM": "dumb"}
-# Rich then writes colours, and a table that grows only once: as it is at its end.
+# Rich then writes colours, and draws a live table only once, in its final state.
 _COLOURED = {"TTY_INTERACTIVE": "0"}
 _COLUMNS = 110
 
 
-def recorded(guide: str, name: str) -> str:
-    """Return what a document has of a recording."""
-    _, _, rest = guide.partition(f"{MARK.format(name)}\n```text\n")
-    return rest.partition(f"```\n{END}")[0]
+def record_pictures(rehearsal: Rehearsal) -> dict[str, str]:
+    """Deploy for the first time, run the smoke test, and return what the terminal showed as SVG."""
+    coloured = rehearsal.with_variables(**_COLOURED)
+    with restoring(rehearsal.emulator):
+        deployed = _screen(coloured, "deploy", "--stage", "prod", typed={"[y/N]": "y\n"})
+    return {"deploy": _picture(deployed), "smoke": _picture(_screen(coloured, "smoke", "--stage", "prod"))}
 
 
-def with_recording(guide: str, name: str, text: str) -> str:
-    """Return a document with a recording in its place."""
-    return with_text(guide, MARK.format(name), f"```text\n{text}```\n", END)
-
-
-def with_text(guide: str, mark: str, text: str, end: str) -> str:
-    """Return a document with a text, of whole lines, between two marks of it."""
-    before, begins, rest = guide.partition(mark)
-    _, ends, after = rest.partition(end)
-    assert begins, f"the guide has no place for {mark}"
-    assert ends, f"the guide has no end of {mark}"
-    return f"{before}{mark}\n{text}{end}{after}"
-
-
-def record(rehearsal: Rehearsal) -> dict[str, str]:
-    """Deploy, and return what each command shows on a terminal, with the line that was typed."""
+def record_texts(rehearsal: Rehearsal) -> dict[str, str]:
+    """Return what each command shows on a terminal once the stage is deployed, with the command itself."""
     plain = rehearsal.with_variables(**_PLAIN)
-    ids = rehearsal.ask("smoke", "--stage", "prod")["checks"]
-    request_id = next(one["request_id"] for one in ids if one["check"] == "ingest")
+    checks = rehearsal.ask("smoke", "--stage", "prod")["checks"]
+    request_id = next(check["request_id"] for check in checks if check["check"] == "ingest")
     return {
-        "smoke": _shown(plain, "smoke", "--stage", "prod"),
-        "verify": _shown(plain, "verify", "--stage", "prod"),
-        "logs": _shown(plain, "logs", "tail", "--stage", "prod", "--no-follow", "--request-id", request_id),
+        "smoke": _screen(plain, "smoke", "--stage", "prod"),
+        "verify": _screen(plain, "verify", "--stage", "prod"),
+        "logs": _screen(plain, "logs", "tail", "--stage", "prod", "--no-follow", "--request-id", request_id),
     }
 
 
-def draw(rehearsal: Rehearsal) -> dict[str, str]:
-    """Deploy for the first time, try it, and return what a terminal showed as SVG."""
-    coloured = rehearsal.with_variables(**_COLOURED)
-    with restoring(rehearsal.emulator):
-        deployed = _shown(coloured, "deploy", "--stage", "prod", typed={"[y/N]": "y\n"})
-    return {"deploy": _picture(deployed), "smoke": _picture(_shown(coloured, "smoke", "--stage", "prod"))}
+def write_text(name: str, text: str) -> None:
+    """Replace a recording in each document that shows it."""
+    mark = RECORDED.format(name)
+    shown_in = [path for path in PATHS if mark in path.read_text(encoding="utf-8")]
+    assert shown_in, f"no document shows the recording {name}: add {mark} and {END_OF_RECORDING}"
+    for path in shown_in:
+        document = path.read_text(encoding="utf-8")
+        path.write_text(
+            with_text(document, mark, f"```text\n{text}```\n", END_OF_RECORDING), encoding="utf-8"
+        )
 
 
-def _shown(rehearsal: Rehearsal, *arguments: str, typed: Mapping[str, str] | None = None) -> str:
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder, ministack.running() as emulator:
+        place = Path(folder)
+        rehearsal = Rehearsal(install(place / "wheel"), emulator, place / "rehearsal")
+        plain = rehearsal.with_variables(**_PLAIN)
+        texts = {"doctor": _screen(plain, "doctor", "--stage", "prod")}
+        pictures = record_pictures(rehearsal)
+        texts |= record_texts(rehearsal)
+    for name, svg in pictures.items():
+        (PICTURES / f"{name}.svg").write_text(svg, encoding="utf-8")
+    for name, text in texts.items():
+        write_text(name, text)
+
+
+def _screen(rehearsal: Rehearsal, *arguments: str, typed: Mapping[str, str] | None = None) -> str:
     session = rehearsal.on_terminal(*arguments, columns=_COLUMNS, replies=list((typed or {}).items()))
     assert session.code == 0, session.screen
     lines = [line.rstrip() for line in session.screen.replace("\r", "").splitlines()]
     text = re.sub(r"\n{2,}", "\n", "\n".join(lines)).strip()
+    text = re.sub(r"(?<= )/\S+/bin/", "/usr/local/bin/", text)  # the recording's own folders mean nothing
     return f"$ triggers {' '.join(arguments)}\n{text}\n"
 
 
@@ -79,19 +84,6 @@ def _picture(shown: str) -> str:
     console = Console(record=True, width=_COLUMNS, file=io.StringIO(), force_terminal=True)
     console.print(Text.from_ansi(shown))
     return console.export_svg(title="Triggers API")
-
-
-def main() -> None:
-    with tempfile.TemporaryDirectory() as folder, ministack.running() as emulator:
-        place = Path(folder)
-        rehearsal = Rehearsal(install(place / "wheel"), emulator, place / "rehearsal")
-        pictures, recordings = draw(rehearsal), record(rehearsal)
-    for name, svg in pictures.items():
-        (PICTURES / f"{name}.svg").write_text(svg, encoding="utf-8")
-    guide = GUIDE.read_text(encoding="utf-8")
-    for name, text in recordings.items():
-        guide = with_recording(guide, name, text)
-    GUIDE.write_text(guide, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from tests.conftest import Stores
 from tests.support.clock import FakeClock
 from tests.support.contract import ENDPOINTS
 from triggers_api.api.authenticator import Authenticator
-from triggers_api.core.keys import LOCAL_KEY, KeyRecord, KeyStore, digest_of, generate
+from triggers_api.core.keys import LOCAL_KEY, KeyRecord, digest_of, generate
+from triggers_api.core.ports import KeyStore
 from triggers_api.core.times import format_time
 from triggers_api.errors import CorruptRecordError, StoreUnavailableError
 

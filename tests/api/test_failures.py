@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,13 +11,14 @@ from tests.api.driver import Answer, Api, Door, with_events
 from tests.conftest import Stores
 from tests.support.clock import FakeClock
 from tests.support.failing_events import FailingEvents
-from triggers_api.core.events import Event, IdempotencyClaim
+from triggers_api.core.ports import NewEvent
 from triggers_api.errors import (
     ConfigurationError,
     CorruptRecordError,
     DeadlineExceededError,
     MethodNotAllowedError,
     StoreUnavailableError,
+    TriggersError,
     ValidationError,
 )
 
@@ -133,10 +135,10 @@ def test_an_answer_that_was_lost_is_settled_by_the_idempotency_key(
     sqlite_stores: Stores, clock: FakeClock
 ) -> None:
     class Forgetful(FailingEvents):
-        def add(self, event: Event, claim: IdempotencyClaim | None, *, now: int) -> str:
-            stored = self._store.add(event, claim, now=now)
+        def add(self, entries: Sequence[NewEvent], *, now: int) -> list[str | TriggersError]:
+            outcomes = self._store.add(entries, now=now)
             self._fail()
-            return stored
+            return outcomes
 
     events = Forgetful(sqlite_stores.events)
     api = Api(with_events(sqlite_stores, events), clock, door="asgi")
@@ -179,10 +181,13 @@ def test_a_client_that_goes_away_in_the_middle_of_its_body_leaves_nothing(local_
 def test_a_rejected_request_leaves_no_reference_cycle(sqlite_stores: Stores, clock: FakeClock) -> None:
     """An error that its own traceback leads to holds the request's body until then."""
     api = Api(sqlite_stores, clock, door="lambda")
+    key = [("Idempotency-Key", "k")]
+    assert api.ingest({"a": 1}, headers=key).status == 201
     refused: dict[str, Callable[[], Answer]] = {
         "no such event": lambda: api.get(EVENT),
         "not JSON": lambda: api.post("/v1/events", body=b"{"),
         "wrong field": lambda: api.ingest(metadata={"other": CANARY}),
+        "idempotency key of another request": lambda: api.ingest({"a": 2}, headers=key),
         "too large": lambda: api.post("/v1/events", body=b" " * 410_000),
         "no key": lambda: api.get("/v1/inbox", key=None),
         "no such path": lambda: api.get("/v1/nothing"),

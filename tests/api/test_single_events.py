@@ -9,6 +9,8 @@ import pytest
 from tests.api.driver import Answer, Api
 from tests.support.clock import FakeClock
 
+pytestmark = pytest.mark.quick_form  # on both stores
+
 FOREIGN = {
     "version 1": str(uuid1()),
     "version 3": str(uuid3(uuid4(), "x")),

@@ -4,6 +4,8 @@ import pytest
 
 from tests.api.driver import Api
 
+pytestmark = pytest.mark.quick_form  # on both stores
+
 
 @pytest.fixture
 def bound(api: Api) -> str:

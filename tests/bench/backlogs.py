@@ -6,12 +6,13 @@ from itertools import islice
 from typing import TypeVar
 
 from tests.bench.bench import client
-from triggers_api.core.events import Event, Position
+from triggers_api.core.events import Event
 from triggers_api.core.ids import EventIds, created_at
+from triggers_api.core.paging import Position
 from triggers_api.core.times import seconds, system_clock
 from triggers_api.store.dynamodb.items import item_of
 from triggers_api.store.sqlite.database import Database
-from triggers_api.store.sqlite.events import _insert
+from triggers_api.store.sqlite.events import insert_event
 
 T = TypeVar("T")
 
@@ -29,7 +30,7 @@ def fill_sqlite(database: Database, number: int, tick: Callable[[float], None]) 
     for done, some in enumerate(chunks(iter(events), _ROWS_PER_TRANSACTION), start=1):
         with database.write("fill") as connection:
             for event in some:
-                _insert(connection, event, None)
+                insert_event(connection, event)
         tick(min(1.0, done * _ROWS_PER_TRANSACTION / number))
     return middle_of(events)
 

@@ -1,7 +1,6 @@
-"""Compute what the service costs into DEPLOYMENT.md: `python -m tests.bench.costs tests/bench/figures.json`.
+"""Write what the service costs into the guide: `python -m tests.bench.costs tests/bench/figures.json`.
 
-What stands there between two marks is computed from figures of the bench and from prices, and is never edited
-by hand.
+The tables between two marks are computed from figures of the bench and from prices. Do not edit them.
 """
 
 import argparse
@@ -11,7 +10,7 @@ from pathlib import Path
 from tests.bench.cost_inputs import PRICES, InputError, load_figures, load_prices
 from tests.bench.cost_model import Kept, Service, Size
 from tests.bench.cost_tables import choices, million_events, time
-from tests.recordings import GUIDE, with_text
+from tests.support.documents import COSTS, with_text
 from triggers_api.ops.cloudformation.template import Template
 
 MARK = "<!-- computed: {} -->"
@@ -61,7 +60,7 @@ def main() -> int:
     except InputError as error:
         print(error, file=sys.stderr)
         return 1
-    GUIDE.write_text(with_costs(GUIDE.read_text(encoding="utf-8"), texts), encoding="utf-8")
+    COSTS.write_text(with_costs(COSTS.read_text(encoding="utf-8"), texts), encoding="utf-8")
     print("\n".join(texts.values()), end="")
     return 0
 

@@ -14,9 +14,10 @@ from tests.bench.samples import Row, Sample, Tick, interleaved, part
 from tests.support.rehearsal import REGION
 from triggers_api.core import cursors
 from triggers_api.core.access import Principal
-from triggers_api.core.events import EventStore, Position
 from triggers_api.core.ids import EventIds
 from triggers_api.core.inbox import Inbox
+from triggers_api.core.paging import Position
+from triggers_api.core.ports import EventStore
 from triggers_api.core.times import system_clock
 from triggers_api.store.dynamodb.client import DynamoDB
 from triggers_api.store.dynamodb.events import DynamoEventStore

@@ -1,4 +1,4 @@
-"""`triggers deploy` and its neighbours off a terminal: what they refuse, before any network."""
+"""`triggers deploy` and related commands without a terminal: the errors before any network call."""
 
 import json
 import os
@@ -40,12 +40,12 @@ OPTIONS = {
 
 
 WITHOUT_SAM = {"PATH": "/nowhere", "UV_OFFLINE": "1", "UV_CACHE_DIR": "/nowhere/cache"}
-"""Should a command go on all the same, it ends where it looks for SAM, and uv fetches nothing."""
+"""If a command continues by mistake, it stops when it looks for SAM, because uv is offline."""
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """The three lines of an error; why and fix are empty where they were not said."""
+    """The three lines of an error; a missing reason or fix is empty."""
 
     code: int
     error: str
@@ -66,7 +66,7 @@ def account() -> Iterator[FakeAws]:
 def refused(
     account: FakeAws, *arguments: str, variables: Mapping[str, str] | None = None, folder: Path | None = None
 ) -> Refusal:
-    """Run a command that is refused before AWS is asked anything; with `--json` it is the same refusal."""
+    """Run a command that fails before any AWS call, also with `--json`, and return the error."""
     before = len(account.asked)
     variables = {"AWS_ENDPOINT_URL": account.url, **WITHOUT_SAM, **(variables or {})}
     plain = run(*arguments, variables=variables, folder=folder)
@@ -106,7 +106,7 @@ def test_help_lists_the_commands() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_stage_of_this_machine_has_no_stack(account: FakeAws, command: str) -> None:
+def test_local_stage_is_rejected(account: FakeAws, command: str) -> None:
     found = refused(account, command, "--stage", "local")
     assert found.code == 2
     assert "local (--stage)" in found.why
@@ -117,9 +117,7 @@ def test_the_stage_of_this_machine_has_no_stack(account: FakeAws, command: str) 
 @pytest.mark.parametrize(
     ("option", "value"), [("--stage", "Prod"), ("--region", "mars"), ("--stack-name", "1st")]
 )
-def test_a_target_that_cannot_be_is_refused_by_its_flag(
-    account: FakeAws, command: str, option: str, value: str
-) -> None:
+def test_invalid_target_names_its_flag(account: FakeAws, command: str, option: str, value: str) -> None:
     # An emulator may have other regions.
     variables = {"AWS_ENDPOINT_URL": ""} if option == "--region" else {}
     found = refused(account, command, option, value, variables=variables)
@@ -128,39 +126,39 @@ def test_a_target_that_cannot_be_is_refused_by_its_flag(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_an_emulators_region_has_any_name_but_none(account: FakeAws, command: str) -> None:
+def test_emulator_region_can_have_any_name(account: FakeAws, command: str) -> None:
     assert refused(account, command, "--region", "").error.startswith("--region: '' is not a region")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_stray_argument_is_refused(account: FakeAws, command: str) -> None:
+def test_stray_argument_is_rejected(account: FakeAws, command: str) -> None:
     assert refused(account, command, "stray").code == 2
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_wrong_file_is_refused_and_named(account: FakeAws, command: str, tmp_path: Path) -> None:
+def test_invalid_file_is_named(account: FakeAws, command: str, tmp_path: Path) -> None:
     (tmp_path / "triggers.toml").write_text("[stages.prod]\nconfirm_changes = 'yes'\n")
     found = refused(account, command, folder=tmp_path)
     assert found.code == 2
-    assert "confirm_changes of [stages.prod] is true or false" in found.error
+    assert "confirm_changes of [stages.prod] must be true or false" in found.error
 
 
-def test_a_flag_and_a_parameter_must_not_disagree(account: FakeAws) -> None:
+def test_flag_and_parameter_must_not_contradict(account: FakeAws) -> None:
     both = ("--runtime", "python3.12", "--parameter", "Runtime=python3.13")
     found = refused(account, "deploy", "--yes", *both)
     assert (found.code, found.error) == (
         2,
-        "--runtime python3.12: --parameter Runtime=python3.13 says otherwise.",
+        "--runtime python3.12 contradicts --parameter Runtime=python3.13.",
     )
 
 
-def test_a_pipe_in_the_place_of_the_file_is_not_waited_for(account: FakeAws, tmp_path: Path) -> None:
+def test_pipe_instead_of_the_file_does_not_block(account: FakeAws, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "triggers.toml")
     found = refused(account, "status", folder=tmp_path)
     assert (found.code, found.error) == (2, "triggers.toml is not a file.")
 
 
-def test_a_wrong_file_comes_with_what_to_do(account: FakeAws, tmp_path: Path) -> None:
+def test_invalid_file_has_a_fix(account: FakeAws, tmp_path: Path) -> None:
     (tmp_path / "triggers.toml").write_text("[stages.prod]\nconfirm_changes = 'yes'\n")
     assert refused(account, "status", folder=tmp_path).fix
 
@@ -174,7 +172,7 @@ WRONG_PARAMETERS = {
     "of another case": (("--parameter", "loglevel=DEBUG"), "LogLevel"),
     "out of range": (("--parameter", "MemorySize=127"), "a whole number from 128 to 10240"),
     "not allowed": (("--parameter", "LogLevel=debug"), "one of DEBUG, INFO, WARNING"),
-    "of another form": (("--parameter", "CorsAllowOrigin=shop.example"), "an origin as a browser sends it"),
+    "of another form": (("--parameter", "CorsAllowOrigin=shop.example"), "an origin as browsers send it"),
     "nothing": (("--parameter", "EventTtlDays="), "a whole number from 1 to 3650"),
     "the second of two": (("--parameter", "LogLevel=INFO", "--parameter", "EventTtlDays=0"), "1 to 3650"),
     "an old runtime": (("--runtime", "python3.8"), "one of python3.11, python3.12"),
@@ -185,7 +183,7 @@ WRONG_PARAMETERS = {
 
 @pytest.mark.parametrize(("arguments", "said"), WRONG_PARAMETERS.values(), ids=WRONG_PARAMETERS.keys())
 @pytest.mark.parametrize("more", ["--yes", "--plan"])
-def test_a_wrong_parameter_is_refused_with_what_is_allowed(
+def test_invalid_parameter_names_the_allowed_values(
     account: FakeAws, arguments: tuple[str, ...], said: str, more: str
 ) -> None:
     found = refused(account, "deploy", *arguments, more)
@@ -202,7 +200,7 @@ def test_a_wrong_parameter_is_refused_with_what_is_allowed(
         ("DeletionProtection = 'yes'", "DeletionProtection must be one of true, false"),
     ],
 )
-def test_a_wrong_parameter_of_the_file_is_refused_by_its_place(
+def test_invalid_parameter_of_the_file_names_the_file(
     account: FakeAws, tmp_path: Path, file: str, said: str
 ) -> None:
     (tmp_path / "triggers.toml").write_text(f"[stages.prod.parameters]\n{file}\n")
@@ -211,48 +209,52 @@ def test_a_wrong_parameter_of_the_file_is_refused_by_its_place(
     assert found.error.startswith(f"triggers.toml: {said}")
 
 
-def test_the_stage_is_no_parameter_in_the_file_either(account: FakeAws, tmp_path: Path) -> None:
+def test_stage_cannot_be_a_parameter_of_the_file(account: FakeAws, tmp_path: Path) -> None:
     (tmp_path / "triggers.toml").write_text("[stages.prod.parameters]\nStage = 'dev'\n")
     assert "Stage" in refused(account, "deploy", "--yes", folder=tmp_path).error
 
 
-def test_doctor_takes_the_parameters_of_the_file(account: FakeAws, tmp_path: Path) -> None:
+def test_doctor_reads_the_parameters_of_the_file(account: FakeAws, tmp_path: Path) -> None:
     (tmp_path / "triggers.toml").write_text("[stages.prod.parameters]\nAccessLogs = 'perhaps'\n")
     found = refused(account, "doctor", folder=tmp_path)
     assert found.code == 2
     assert found.error.startswith("triggers.toml: AccessLogs must be one of true, false")
 
 
-def test_doctor_checks_only_a_python_that_there_is(account: FakeAws) -> None:
+def test_doctor_rejects_an_unknown_runtime(account: FakeAws) -> None:
     found = refused(account, "doctor", "--runtime", "python2.7")
     assert found.code == 2
     assert "one of python3.11" in found.error
 
 
-# Nobody to ask
+# Not interactive
 
 
 @pytest.mark.parametrize("arguments", [(), ("--adopt",), ("--confirm", "triggers-api-prod")], ids=str)
-def test_without_a_yes_nothing_begins_off_a_terminal(account: FakeAws, arguments: tuple[str, ...]) -> None:
+def test_deploy_without_yes_is_refused_when_not_interactive(
+    account: FakeAws, arguments: tuple[str, ...]
+) -> None:
     found = refused(account, "deploy", *arguments)
     assert found.code == 2
     assert "not a terminal" in found.why
     assert "--yes" in found.fix
 
 
-def test_nobody_is_asked_about_changes_that_go_into_a_pipe(account: FakeAws) -> None:
+def test_json_output_into_a_pipe_requires_yes(account: FakeAws) -> None:
     variables = {"AWS_ENDPOINT_URL": account.url, **WITHOUT_SAM}
     session = run_on_terminal("deploy", "--json", variables=variables, pipe_stdout=True)
     assert session.code == 2
-    assert "no terminal" in json.loads(session.piped)["error"]["message"]
+    assert "not a terminal" in json.loads(session.piped)["error"]["message"]
 
 
-def test_with_no_input_nobody_is_asked(account: FakeAws) -> None:
+def test_no_input_requires_yes(account: FakeAws) -> None:
     found = refused(account, "deploy", "--no-input")
     assert (found.code, found.why) == (2, "--no-input was given")
 
 
-def test_off_a_terminal_a_file_that_spares_the_question_is_no_yes(account: FakeAws, tmp_path: Path) -> None:
+def test_confirm_changes_setting_does_not_replace_yes_when_not_interactive(
+    account: FakeAws, tmp_path: Path
+) -> None:
     (tmp_path / "triggers.toml").write_text("[stages.prod]\nconfirm_changes = false\n")
     found = refused(account, "deploy", folder=tmp_path)
     assert found.code == 2
@@ -264,7 +266,9 @@ def test_off_a_terminal_a_file_that_spares_the_question_is_no_yes(account: FakeA
     [((), "not a terminal"), (("--yes",), "not a terminal"), (("--no-input",), "--no-input was given")],
     ids=str,
 )
-def test_off_a_terminal_nothing_is_guided(account: FakeAws, arguments: tuple[str, ...], why: str) -> None:
+def test_guided_is_refused_when_not_interactive(
+    account: FakeAws, arguments: tuple[str, ...], why: str
+) -> None:
     found = refused(account, "deploy", "--guided", *arguments)
     assert found.code == 2
     assert why in found.why
@@ -287,7 +291,7 @@ def test_destroy_needs_the_stacks_name(account: FakeAws, arguments: tuple[str, .
     assert f"--confirm {name}" in found.fix
 
 
-def test_a_yes_is_too_quick_for_destroy(account: FakeAws) -> None:
+def test_destroy_has_no_yes(account: FakeAws) -> None:
     assert refused(account, "destroy", "--yes").code == 2
 
 
@@ -309,7 +313,7 @@ UNREACHABLE = {
 
 
 @pytest.mark.parametrize("arguments", UNREACHABLE.values(), ids=UNREACHABLE.keys())
-def test_an_aws_that_is_not_there_is_an_error_in_words(
+def test_unreachable_aws_is_an_error_without_traceback(
     arguments: tuple[str, ...], nowhere: dict[str, str]
 ) -> None:
     done = run(*arguments, "--region", "eu-west-1", variables=nowhere)
@@ -320,21 +324,21 @@ def test_an_aws_that_is_not_there_is_an_error_in_words(
 
 
 @pytest.mark.parametrize("arguments", UNREACHABLE.values(), ids=UNREACHABLE.keys())
-def test_half_of_the_credentials_end_with_4(arguments: tuple[str, ...], nowhere: dict[str, str]) -> None:
+def test_partial_credentials_exit_with_4(arguments: tuple[str, ...], nowhere: dict[str, str]) -> None:
     done = run(*arguments, "--json", variables={**nowhere, "AWS_SECRET_ACCESS_KEY": ""})
     assert done.returncode == 4
     (line,) = done.stdout.splitlines()
     assert json.loads(line)["error"]["code"] == "CREDENTIALS"
 
 
-def test_a_traceback_is_shown_only_where_it_is_wished(nowhere: dict[str, str]) -> None:
+def test_traceback_is_shown_only_with_debug(nowhere: dict[str, str]) -> None:
     assert "Traceback" not in run("status", variables=nowhere).stderr
     done = run("status", "--debug", variables=nowhere)
     assert "Traceback" in done.stderr
     assert done.returncode == 1
 
 
-def test_before_anything_is_changed_it_says_where_and_from_which_setting(account: FakeAws) -> None:
+def test_target_and_origins_are_printed_before_any_change(account: FakeAws) -> None:
     done = run(
         *("deploy", "--yes", "--stage", "dev", "--region", "eu-west-1"),
         variables={"AWS_ENDPOINT_URL": account.url, "TRIGGERS_STACK_NAME": "mine", **WITHOUT_SAM},
@@ -351,7 +355,7 @@ def test_before_anything_is_changed_it_says_where_and_from_which_setting(account
     assert "profile" not in first
 
 
-def test_without_a_stderr_it_does_what_it_can(account: FakeAws) -> None:
+def test_closed_stderr_does_not_stop_the_command(account: FakeAws) -> None:
     command = 'exec 2>&-; exec "$@"'
     done = run(
         *("-c", command, "sh", sys.executable, "-m", "triggers_api", "deploy", "--yes", "--json"),
@@ -376,7 +380,7 @@ def findings(done_stdout: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def test_doctor_without_aws_looks_at_this_machine_and_ends_with_3(
+def test_doctor_without_aws_checks_this_machine_and_exits_with_3(
     nowhere: dict[str, str], tmp_path: Path
 ) -> None:
     variables = {**nowhere, "UV_CACHE_DIR": str(tmp_path / "cache")}
@@ -390,7 +394,7 @@ def test_doctor_without_aws_looks_at_this_machine_and_ends_with_3(
     assert "not installed" in found["docker"]["message"]
 
 
-def test_doctor_tells_a_person_the_same_with_a_fix_below(nowhere: dict[str, str], tmp_path: Path) -> None:
+def test_doctor_text_output_has_the_same_findings_and_fixes(nowhere: dict[str, str], tmp_path: Path) -> None:
     variables = {**nowhere, "UV_CACHE_DIR": str(tmp_path / "cache")}
     done = run("doctor", variables=variables)
     assert (done.returncode, done.stderr) == (3, "Deploying cannot work yet: 2 failed.\n")

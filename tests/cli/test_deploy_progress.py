@@ -1,4 +1,4 @@
-"""The table of a deployment on terminals of several widths: nothing in it is cut."""
+"""The output of a deployment: text on terminals of several widths, and JSON."""
 
 import io
 import json
@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from tests.support.stubbed_aws import make_target
-from triggers_api.cli.commands.deploy import say_what_goes_on
+from triggers_api.cli.commands.deploy import report_interrupt
 from triggers_api.cli.output import console
 from triggers_api.cli.output.progress import JsonReporter, TextReporter, next_steps, resource_table
 from triggers_api.ops.cloudformation.models import ChangeSet, StackEvent
@@ -29,7 +29,7 @@ def shown(width: int, *, with_types: bool) -> str:
 
 
 @pytest.mark.parametrize(("width", "with_types"), [(60, False), (80, False), (120, True)])
-def test_every_id_and_status_is_there_in_full(width: int, with_types: bool) -> None:
+def test_resource_table_cuts_no_id_or_status(width: int, with_types: bool) -> None:
     found = shown(width, with_types=with_types)
     assert "\N{HORIZONTAL ELLIPSIS}" not in found
     rows = [line for line in found.splitlines() if line.strip()]
@@ -43,46 +43,46 @@ def test_every_id_and_status_is_there_in_full(width: int, with_types: bool) -> N
 def stopped_after(*events: Progress, capsys: pytest.CaptureFixture[str]) -> str:
     report = JsonReporter()
     for event in events:
-        report.tell(event)
-    say_what_goes_on(report, make_target(), "eu-west-1")
+        report.report(event)
+    report_interrupt(report, make_target(), "eu-west-1")
     return capsys.readouterr().err
 
 
-APPLY = Step("apply", "CloudFormation is at work.")
+APPLY = Step("apply", "Deploying stack x.")
 MADE = StackEvent("3", AT, "EventsTable", "AWS::DynamoDB::Table", "CREATE_COMPLETE", "")
-FINAL = StackEvent("4", AT, "stack", "AWS::CloudFormation::Stack", "CREATE_COMPLETE", "", of_the_stack=True)
+FINAL = StackEvent("4", AT, "stack", "AWS::CloudFormation::Stack", "CREATE_COMPLETE", "", is_of_stack=True)
 
 
-def test_who_presses_ctrl_c_is_told_what_cloudformation_does(capsys: pytest.CaptureFixture[str]) -> None:
+def test_interrupt_reports_what_cloudformation_does(capsys: pytest.CaptureFixture[str]) -> None:
     assert stopped_after(Step("build", "Building."), capsys=capsys) == "Nothing was changed.\n"
     for events in ((APPLY,), (APPLY, MADE)):
         found = stopped_after(*events, capsys=capsys)
         assert found.startswith(
-            "CloudFormation goes on with triggers-api-dev. See triggers status --stage dev"
+            "CloudFormation continues to work on stack triggers-api-dev. See triggers status --stage dev"
         )
         assert "cancel-update-stack --stack-name triggers-api-dev --region eu-west-1" in found
     done = stopped_after(APPLY, MADE, FINAL, capsys=capsys)
-    assert done == "What is above was done; the rest was not.\n"
+    assert done == "The steps above completed; the remaining steps did not run.\n"
 
 
 @pytest.mark.parametrize(
     ("deployed", "expected"),
     [
-        (None, "The artifact: 5.6 MB zipped.\n"),
-        (5_760_000, "The artifact: 5.6 MB zipped, 0.2 MB less than what is deployed.\n"),
-        (5_440_000, "The artifact: 5.6 MB zipped, 0.2 MB more than what is deployed.\n"),
-        (5_601_000, "The artifact: 5.6 MB zipped, as is what is deployed.\n"),
+        (None, "Artifact: 5.6 MB zipped.\n"),
+        (5_760_000, "Artifact: 5.6 MB zipped, 0.2 MB smaller than the deployed one.\n"),
+        (5_440_000, "Artifact: 5.6 MB zipped, 0.2 MB larger than the deployed one.\n"),
+        (5_601_000, "Artifact: 5.6 MB zipped, as large as the deployed one.\n"),
     ],
 )
-def test_the_size_of_the_artifact_is_shown_against_what_is_deployed(
+def test_artifact_size_is_compared_to_the_deployed_one(
     deployed: int | None, expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    TextReporter(make_target()).tell(Built(5_600_000, deployed, "3.11.7"))
+    TextReporter(make_target()).report(Built(5_600_000, deployed, "3.11.7"))
     assert capsys.readouterr() == ("", expected)
 
 
-def test_a_program_gets_the_sizes_of_the_artifact_in_bytes(capsys: pytest.CaptureFixture[str]) -> None:
-    JsonReporter().tell(Built(5_600_000, None, None))
+def test_json_has_artifact_sizes_in_bytes(capsys: pytest.CaptureFixture[str]) -> None:
+    JsonReporter().report(Built(5_600_000, None, None))
     assert json.loads(capsys.readouterr().out) == {
         "event": "artifact",
         "zipped_bytes": 5_600_000,
@@ -94,20 +94,20 @@ def test_a_program_gets_the_sizes_of_the_artifact_in_bytes(capsys: pytest.Captur
 PROPOSAL = Proposal(ChangeSet("1", "2", ()), parameters={"LogLevel": ("INFO", "DEBUG")})
 
 
-def test_a_person_is_shown_which_parameters_change(capsys: pytest.CaptureFixture[str]) -> None:
-    TextReporter(make_target()).tell(PROPOSAL)
+def test_text_lists_changed_parameters(capsys: pytest.CaptureFixture[str]) -> None:
+    TextReporter(make_target()).report(PROPOSAL)
     assert capsys.readouterr().err.endswith("\nLogLevel: INFO -> DEBUG\n")
 
 
-def test_a_program_gets_the_parameters_that_change(capsys: pytest.CaptureFixture[str]) -> None:
-    JsonReporter().tell(PROPOSAL)
+def test_json_has_changed_parameters(capsys: pytest.CaptureFixture[str]) -> None:
+    JsonReporter().report(PROPOSAL)
     assert json.loads(capsys.readouterr().out)["parameters"] == {
         "LogLevel": {"before": "INFO", "after": "DEBUG"}
     }
 
 
 @pytest.mark.parametrize(("first", "lines"), [(True, 3), (False, 0)])
-def test_what_to_type_next_is_said_after_the_first_deployment_only(first: bool, lines: int) -> None:
+def test_next_steps_follow_the_first_deployment_only(first: bool, lines: int) -> None:
     outcome = Outcome(True, "CREATE_COMPLETE", {"ApiUrl": "https://api.example/prod"}, first)
     assert len(next_steps(make_target(), outcome)) == lines
 
@@ -118,7 +118,7 @@ ROWS = [("Add", IDS[1], "AWS::Lambda::Permission", "-")]
 @pytest.mark.parametrize(
     ("width", "is_table"), [(0, False), (59, False), (60, True), (80, True), (200, True)]
 )
-def test_what_is_proposed_is_a_table_where_there_is_a_terminal_for_it(
+def test_proposal_is_a_table_on_a_wide_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int, is_table: bool
 ) -> None:
     monkeypatch.setattr(console, "terminal_width", lambda _: width)
@@ -130,7 +130,7 @@ def test_what_is_proposed_is_a_table_where_there_is_a_terminal_for_it(
 
 
 def _folded(text: str, pieces: list[str]) -> bool:
-    """Tell whether a text stands there in pieces, one below the other."""
+    """Return whether the pieces contain the text, folded over several lines."""
     rest = text
     for piece in pieces:
         if rest.startswith(piece):
@@ -138,10 +138,10 @@ def _folded(text: str, pieces: list[str]) -> bool:
     return not rest
 
 
-def test_a_terminal_of_80_columns_has_each_on_one_line() -> None:
+def test_resource_table_fits_80_columns() -> None:
     lines = shown(80, with_types=False).splitlines()
     assert any("CREATE_FAILED" in line and IDS[0] in line for line in lines)
 
 
-def test_a_wide_one_has_the_types_too() -> None:
+def test_resource_table_has_types_on_a_wide_terminal() -> None:
     assert "AWS::ApiGateway::Deployment" in shown(140, with_types=True)

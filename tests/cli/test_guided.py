@@ -1,4 +1,4 @@
-"""`triggers deploy --guided` on a terminal: what is asked, and what becomes of `triggers.toml`.
+"""`triggers deploy --guided` on a terminal: the questions, and the resulting `triggers.toml`.
 
 No AWS answers behind it, so every run fails once the questions are over: only the file matters.
 """
@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.dynamodb_local import free_port
 from tests.support.terminal import Session, run_on_terminal
-from triggers_api.cli.guided import save
+from triggers_api.cli.guided import save_settings
 from triggers_api.errors import LocalEnvironmentError
 
 STACK, REGION, CONFIRM = "Stack name [", "AWS Region [", "Confirm changes before deploy [Y/n]"
@@ -47,7 +47,7 @@ def guided(
     arguments: Sequence[str] = (),
     variables: Mapping[str, str] | None = None,
 ) -> Session:
-    """Answer each question in its order, the rest with Return; `replies` are instead of that."""
+    """Answer the questions in order, and the rest with Return; `replies` replaces these answers."""
     texts = [*answers, *[""] * (len(QUESTIONS) - len(answers))]
     typed = [(question, f"{text}\n") for question, text in zip(QUESTIONS, texts, strict=True)]
     session = run_on_terminal(
@@ -67,7 +67,7 @@ def saved(folder: Path, stage: str = "prod") -> dict[str, Any]:
     return found
 
 
-def test_the_questions_come_in_their_order_with_their_defaults(tmp_path: Path) -> None:
+def test_questions_come_in_order_with_their_defaults(tmp_path: Path) -> None:
     screen = guided(tmp_path).screen
     asked = [STACK + "triggers-api-prod]: ", REGION + "us-east-1]: ", CONFIRM, ROLE, ROLLBACK, SAVE]
     places = [screen.index(question) for question in asked]
@@ -75,7 +75,7 @@ def test_the_questions_come_in_their_order_with_their_defaults(tmp_path: Path) -
     assert screen.count(STACK) == screen.count(SAVE) == 1
 
 
-def test_return_takes_the_defaults_and_they_are_saved(tmp_path: Path) -> None:
+def test_return_accepts_and_saves_the_defaults(tmp_path: Path) -> None:
     screen = guided(tmp_path).screen
     assert f"{SAVED}, in [stages.prod]." in screen
     assert tomllib.loads((tmp_path / "triggers.toml").read_text()) == {
@@ -101,12 +101,12 @@ def test_answers_are_saved_and_used(tmp_path: Path) -> None:
     assert "AWS cannot be reached in eu-west-1 (your answer)" in screen
 
 
-def test_nothing_but_the_file_is_left(tmp_path: Path) -> None:
+def test_guided_leaves_only_the_file(tmp_path: Path) -> None:
     guided(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["triggers.toml"]
 
 
-def test_a_profile_that_was_given_is_saved_too(tmp_path: Path) -> None:
+def test_given_profile_is_saved(tmp_path: Path) -> None:
     config = tmp_path / "config"
     config.write_text("[profile mine]\nregion = eu-west-3\n")
     variables = {"AWS_CONFIG_FILE": str(config)}
@@ -115,7 +115,7 @@ def test_a_profile_that_was_given_is_saved_too(tmp_path: Path) -> None:
     assert saved(tmp_path)["profile"] == "mine"
 
 
-def test_a_profile_that_there_is_not_ends_it_before_the_first_question(tmp_path: Path) -> None:
+def test_unknown_profile_fails_before_the_first_question(tmp_path: Path) -> None:
     session = guided(tmp_path, arguments=("--profile", "nobodys"))
     assert session.code == 4
     assert "nobodys" in session.screen
@@ -123,7 +123,7 @@ def test_a_profile_that_there_is_not_ends_it_before_the_first_question(tmp_path:
 
 
 @pytest.mark.parametrize("answered", range(len(QUESTIONS)))
-def test_the_end_of_the_input_is_no_answer(tmp_path: Path, answered: int) -> None:
+def test_end_of_input_is_not_an_answer(tmp_path: Path, answered: int) -> None:
     replies = [(question, "\n") for question in QUESTIONS[:answered]] + [(QUESTIONS[answered], "\x04")]
     session = guided(tmp_path, replies=replies)
     assert session.code == 1
@@ -131,7 +131,7 @@ def test_the_end_of_the_input_is_no_answer(tmp_path: Path, answered: int) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_the_file_has_is_the_default_and_all_else_in_it_stays(tmp_path: Path) -> None:
+def test_file_gives_the_defaults_and_keeps_its_other_content(tmp_path: Path) -> None:
     (tmp_path / "triggers.toml").write_text(FILE)
     screen = guided(tmp_path, "our-inbox").screen
     assert f"{REGION}eu-central-1]" in screen
@@ -150,7 +150,7 @@ def test_what_the_file_has_is_the_default_and_all_else_in_it_stays(tmp_path: Pat
             assert line in text.splitlines()
 
 
-def test_the_same_answers_leave_the_file_as_it_is(tmp_path: Path) -> None:
+def test_same_answers_leave_the_file_unchanged(tmp_path: Path) -> None:
     guided(tmp_path, "our-inbox", "eu-west-1")
     before = (tmp_path / "triggers.toml").read_text()
     guided(tmp_path)
@@ -158,7 +158,7 @@ def test_the_same_answers_leave_the_file_as_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("before", [None, FILE], ids=["without a file", "with a file"])
-def test_a_no_to_saving_leaves_the_file_as_it_was(tmp_path: Path, before: str | None) -> None:
+def test_declining_to_save_leaves_the_file_unchanged(tmp_path: Path, before: str | None) -> None:
     path = tmp_path / "triggers.toml"
     if before is not None:
         path.write_text(before)
@@ -167,7 +167,7 @@ def test_a_no_to_saving_leaves_the_file_as_it_was(tmp_path: Path, before: str | 
     assert (path.read_text() if path.exists() else None) == before
 
 
-def test_a_no_to_the_role_ends_it_and_saves_nothing(tmp_path: Path) -> None:
+def test_declining_the_role_saves_nothing(tmp_path: Path) -> None:
     session = guided(tmp_path, replies=[(STACK, "\n"), (REGION, "\n"), (CONFIRM, "\n"), (ROLE, "n\n")])
     assert session.code == 1
     assert "error: Nothing was changed." in session.screen
@@ -175,7 +175,7 @@ def test_a_no_to_the_role_ends_it_and_saves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_wrong_answer_is_asked_for_again_with_what_is_allowed(tmp_path: Path) -> None:
+def test_invalid_answer_is_asked_for_again(tmp_path: Path) -> None:
     session = guided(
         tmp_path,
         replies=[
@@ -209,34 +209,34 @@ FORMS = {
 
 
 @pytest.mark.parametrize("text", FORMS.values(), ids=FORMS.keys())
-def test_every_form_of_the_file_can_take_the_answers(tmp_path: Path, text: str) -> None:
+def test_answers_are_saved_in_every_form_of_the_file(tmp_path: Path, text: str) -> None:
     (tmp_path / "triggers.toml").write_text(text)
     answers: dict[str, str | bool] = {"region": "eu-west-1", "confirm_changes": False}
-    save("prod", answers, folder=tmp_path)
+    save_settings("prod", answers, folder=tmp_path)
     before = tomllib.loads(text).get("stages", {})
     after = tomllib.loads((tmp_path / "triggers.toml").read_text())["stages"]
     assert after == {**before, "prod": {**before.get("prod", {}), **answers}}
 
 
-def test_a_folder_that_cannot_be_written_is_an_error_in_words(tmp_path: Path) -> None:
+def test_unwritable_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "triggers.toml.new").mkdir()
     with pytest.raises(LocalEnvironmentError, match="cannot be written"):
-        save("prod", {"region": "eu-west-1"}, folder=tmp_path)
+        save_settings("prod", {"region": "eu-west-1"}, folder=tmp_path)
 
 
-def test_a_link_to_the_file_stays_one(tmp_path: Path) -> None:
+def test_symbolic_link_to_the_file_is_kept(tmp_path: Path) -> None:
     real = tmp_path / "kept elsewhere.toml"
     real.write_text("stage = 'prod'\n")
     (tmp_path / "triggers.toml").symlink_to(real)
-    save("prod", {"region": "eu-west-1"}, folder=tmp_path)
+    save_settings("prod", {"region": "eu-west-1"}, folder=tmp_path)
     assert (tmp_path / "triggers.toml").is_symlink()
     assert "eu-west-1" in real.read_text()
 
 
-def test_the_files_mode_and_its_line_ends_stay(tmp_path: Path) -> None:
+def test_file_mode_and_line_endings_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "triggers.toml"
     path.write_bytes(b"[stages.prod]\r\n# ours\r\nregion = 'eu-west-3'\r\n")
     path.chmod(0o640)
-    save("prod", {"region": "eu-west-1"}, folder=tmp_path)
+    save_settings("prod", {"region": "eu-west-1"}, folder=tmp_path)
     assert path.stat().st_mode & 0o777 == 0o640
     assert path.read_bytes() == b'[stages.prod]\r\n# ours\r\nregion = "eu-west-1"\r\n'

@@ -205,10 +205,10 @@ def test_concurrent_creates_of_the_same_key_store_it_once(keys: KeyCommands) -> 
     [
         ("short", "16 to 128"),
         ("a" * 20, "different"),
-        ("abcdefghi" * 3, "over and over"),
+        ("abcdefghi" * 3, "repeats one short text"),
         ("abc def ghi jkl mno", "16 to 128"),
-        ("test-api-key-12345", "everybody knows"),
-        (f"trg_local_{'Ab3-' * 10}xyz_000000", "typing error"),
+        ("test-api-key-12345", "public test key"),
+        (f"trg_local_{'Ab3-' * 10}xyz_000000", "typo"),
         ("", "16 to 128"),
     ],
 )

@@ -1,4 +1,4 @@
-"""A DynamoDB whose calls can be counted, and made to fail."""
+"""A DynamoDB store whose calls can be counted, and made to fail."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import REGION, Tables
 from tests.support import faulty_proxy
 from tests.support.faulty_proxy import FaultyProxy
-from triggers_api.core.events import EventStore
+from triggers_api.core.ports import EventStore
 from triggers_api.store.dynamodb.client import DynamoDB
 from triggers_api.store.dynamodb.events import DynamoEventStore
 

@@ -1,4 +1,4 @@
-"""What the bench puts between a service and DynamoDB, and what it fills stores with, on the real ones."""
+"""The proxy of the bench between a service and DynamoDB, and its backlogs, on the real stores."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.bench.backlogs import fill_dynamodb, fill_sqlite
 from tests.bench.tls import in_front_of, make_certificate, trust
 from tests.bench.wire import Call, listening
 from tests.conftest import REGION, Tables
-from triggers_api.core.events import EventStore, PendingQuery
+from triggers_api.core.paging import PendingQuery
 from triggers_api.store.dynamodb.client import DynamoDB
 from triggers_api.store.dynamodb.events import DynamoEventStore
 from triggers_api.store.sqlite.database import Database
@@ -18,7 +18,7 @@ from triggers_api.store.sqlite.events import SqliteEventStore
 KEY = {"event_id": {"S": "e"}, "created_at": {"S": "2026-01-02T03:04:05.000006Z"}}
 
 
-def test_each_call_is_counted_with_what_the_table_and_its_index_are_billed(tables: Tables) -> None:
+def test_wire_counts_each_call_with_the_units_of_table_and_index(tables: Tables) -> None:
     item = {**KEY, "payload": {"S": "x" * 2500}}
     with listening(tables.endpoint_url) as wire:
         client = boto3.client("dynamodb", endpoint_url=wire.url, region_name=REGION)
@@ -30,7 +30,7 @@ def test_each_call_is_counted_with_what_the_table_and_its_index_are_billed(table
         assert wire.taken() == []
 
 
-def test_a_refused_write_is_counted_and_refused(tables: Tables) -> None:
+def test_wire_counts_a_refused_write(tables: Tables) -> None:
     with listening(tables.endpoint_url) as wire:
         client = boto3.client("dynamodb", endpoint_url=wire.url, region_name=REGION)
         with pytest.raises(client.exceptions.ConditionalCheckFailedException):
@@ -41,9 +41,7 @@ def test_a_refused_write_is_counted_and_refused(tables: Tables) -> None:
         assert [call.operation for call in wire.taken()] == ["PutItem"]
 
 
-def test_an_artifact_trusts_the_certificate_of_the_bench_beside_its_own(
-    tables: Tables, tmp_path: Path
-) -> None:
+def test_artifact_trusts_the_certificate_of_the_bench_and_its_own(tables: Tables, tmp_path: Path) -> None:
     (tmp_path / "botocore").mkdir()
     authorities = tmp_path / "botocore" / "cacert.pem"
     authorities.write_text("# those of the artifact\n")
@@ -58,23 +56,23 @@ def test_an_artifact_trusts_the_certificate_of_the_bench_beside_its_own(
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "dynamodb"])
-def test_a_backlog_is_listed_as_if_it_had_been_ingested(
+def test_filled_backlog_is_listed_like_ingested_events(
     request: pytest.FixtureRequest, kind: str, tmp_path: Path
 ) -> None:
-    told: list[float] = []
-    store: EventStore
+    progress: list[float] = []
+    store: SqliteEventStore | DynamoEventStore
     if kind == "sqlite":
         database = Database(tmp_path)
         database.open()
-        store, middle = SqliteEventStore(database), fill_sqlite(database, 60, told.append)
+        store, middle = SqliteEventStore(database), fill_sqlite(database, 60, progress.append)
     else:
         tables: Tables = request.getfixturevalue("tables")
         store = DynamoEventStore(DynamoDB(region=REGION, endpoint_url=tables.endpoint_url), tables.events)
-        middle = fill_dynamodb(tables.endpoint_url, tables.events, 60, told.append)
+        middle = fill_dynamodb(tables.endpoint_url, tables.events, 60, progress.append)
     whole = store.pending(PendingQuery(100, 0)).events
     assert len(whole) == 60
     assert list(whole) == sorted(whole, key=lambda event: event.event_id)
     assert store.pending(PendingQuery(100, 0, after=middle)).events == whole[30:]
-    assert told[-1] == 1
+    assert progress[-1] == 1
     if kind == "sqlite":
         database.close()

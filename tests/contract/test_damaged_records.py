@@ -1,4 +1,4 @@
-"""Records that this service did not write, or that were damaged since: each fails alone."""
+"""Records that this service did not write, or that were damaged: each fails alone."""
 
 import logging
 import sqlite3
@@ -10,28 +10,26 @@ import boto3
 import pytest
 
 from tests.conftest import REGION, Stores, Tables
-from tests.contract.test_event_store import NOW, ack, add, claim, event, page
+from tests.contract.test_event_store import NOW, ack, add, add_one, claim, event, page
 from triggers_api.errors import CorruptRecordError, StoreUnavailableError
 from triggers_api.store.sqlite.database import FILE_NAME
 
 DAMAGED_ATTRIBUTES: dict[str, dict[str, Any] | None] = {
-    "payload that is no JSON": {"payload": {"S": "{"}},
-    "payload that was cut": {"payload": {"B": zlib.compress(b'{"a":"' + b"b" * 5000 + b'"}')[:-5]}},
-    "payload that inflates to 100 MB": {
-        "payload": {"B": zlib.compress(b'{"a":"' + b"b" * 100_000_000 + b'"}')}
-    },
-    "payload that is no payload": {"payload": {"B": b"junk"}},
-    "payload as a map": {"payload": {"M": {}}},
-    "no payload": {"payload": None},
-    "no source": {"source": None},
-    "number as a source": {"source": {"N": "5"}},
-    "metadata that is no object": {"metadata": {"S": "[]"}},
-    "metadata without a priority": {"metadata": {"S": "{}"}},
-    "metadata with another field": {"metadata": {"S": '{"priority":"low","other":"x"}'}},
-    "metadata with a number for a text": {"metadata": {"S": '{"priority":"low","correlation_id":7}'}},
+    "payload is not JSON": {"payload": {"S": "{"}},
+    "payload is truncated": {"payload": {"B": zlib.compress(b'{"a":"' + b"b" * 5000 + b'"}')[:-5]}},
+    "payload inflates to 100 MB": {"payload": {"B": zlib.compress(b'{"a":"' + b"b" * 100_000_000 + b'"}')}},
+    "payload is not compressed": {"payload": {"B": b"junk"}},
+    "payload is a map": {"payload": {"M": {}}},
+    "payload is missing": {"payload": None},
+    "source is missing": {"source": None},
+    "source is a number": {"source": {"N": "5"}},
+    "metadata is not an object": {"metadata": {"S": "[]"}},
+    "metadata has no priority": {"metadata": {"S": "{}"}},
+    "metadata has an unknown field": {"metadata": {"S": '{"priority":"low","other":"x"}'}},
+    "metadata has a number instead of a text": {"metadata": {"S": '{"priority":"low","correlation_id":7}'}},
     "pending and acknowledged": {"acknowledged_at": {"S": "2024-11-27T08:15:30.123456Z"}},
-    "ttl that is no number": {"ttl": {"S": "soon"}},
-    "no ttl": {"ttl": None},
+    "ttl is not a number": {"ttl": {"S": "soon"}},
+    "ttl is missing": {"ttl": None},
 }
 
 
@@ -49,14 +47,14 @@ def damage_item(client: Any, table: str, key: dict[str, Any], attributes: dict[s
 
 
 def left_out(log: pytest.LogCaptureFixture) -> int:
-    """Return how many errors were logged, each of which says that an event was left out."""
+    """Return how many events were logged as left out. Nothing else may be logged as an error."""
     errors = [record for record in log.records if record.levelno == logging.ERROR]
     assert {record.message for record in errors} <= {"event left out"}
     return len(errors)
 
 
 @pytest.mark.parametrize("attributes", DAMAGED_ATTRIBUTES.values(), ids=DAMAGED_ATTRIBUTES.keys())
-def test_a_damaged_item_is_left_out_of_a_page_and_the_rest_is_served(
+def test_damaged_item_is_left_out_of_a_page(
     dynamodb_stores: Stores,
     tables: Tables,
     client: Any,
@@ -73,7 +71,7 @@ def test_a_damaged_item_is_left_out_of_a_page_and_the_rest_is_served(
         store.get(damaged.event_id, NOW)
 
 
-def test_an_item_without_ttl_cannot_be_acknowledged_and_says_so(
+def test_acknowledgement_of_item_without_ttl_is_corrupt(
     dynamodb_stores: Stores, tables: Tables, client: Any
 ) -> None:
     damaged = add(dynamodb_stores.events)
@@ -93,15 +91,15 @@ def test_an_item_without_ttl_cannot_be_acknowledged_and_says_so(
         {"first_event_id": {"S": "7d444840-9dc0-11d1-b245-5ffdce74fad2"}},
     ],
 )
-def test_a_damaged_idempotency_record_is_never_an_answer(
+def test_damaged_idempotency_record_is_never_an_answer(
     dynamodb_stores: Stores, tables: Tables, client: Any, attributes: dict[str, Any]
 ) -> None:
     first, again = event(), event()
-    dynamodb_stores.events.add(first, claim(first), now=NOW)
+    add_one(dynamodb_stores.events, first, claim(first))
     key = {"event_id": {"S": f"idempotency#{claim(first).name}"}, "created_at": {"S": "idempotency"}}
     damage_item(client, tables.events, key, attributes)
     with pytest.raises(CorruptRecordError):
-        dynamodb_stores.events.add(again, claim(again), now=NOW)
+        add_one(dynamodb_stores.events, again, claim(again))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +117,7 @@ def test_a_damaged_idempotency_record_is_never_an_answer(
         "expires_at = 'never'",
     ],
 )
-def test_a_damaged_row_is_left_out_of_a_page_and_the_rest_is_served(
+def test_damaged_row_is_left_out_of_a_page(
     sqlite_stores: Stores, tmp_path: Path, change: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = sqlite_stores.events
@@ -133,7 +131,7 @@ def test_a_damaged_row_is_left_out_of_a_page_and_the_rest_is_served(
         store.get(damaged.event_id, NOW)
 
 
-def test_nothing_is_promised_once_the_file_is_gone(sqlite_stores: Stores, tmp_path: Path) -> None:
+def test_add_is_unavailable_when_the_file_was_removed(sqlite_stores: Stores, tmp_path: Path) -> None:
     store = sqlite_stores.events
     add(store)
     (tmp_path / "data" / FILE_NAME).rename(tmp_path / "elsewhere")

@@ -1,4 +1,4 @@
-"""What an operation costs: calls and units of DynamoDB are latency and money, and so part of the design."""
+"""The calls and units that an operation costs. They are latency and money, and so part of the design."""
 
 import json
 from typing import Any
@@ -7,9 +7,10 @@ import boto3
 import pytest
 
 from tests.conftest import REGION, Stores, Tables
-from tests.contract.test_event_store import NOW, ack, add, claim, event, page, walk
+from tests.contract.test_event_store import NOW, ack, add, add_one, claim, event, page, walk
 from tests.support.faulty_proxy import FaultyProxy
-from triggers_api.core.events import EventStore, PendingQuery
+from triggers_api.core.paging import PendingQuery
+from triggers_api.core.ports import EventStore, NewEvent
 from triggers_api.store.dynamodb.events import MAX_READS_PER_PAGE
 from triggers_api.store.dynamodb.items import item_of
 
@@ -17,16 +18,20 @@ from triggers_api.store.dynamodb.items import item_of
 def test_every_operation_is_one_call(proxied: EventStore, proxy: FaultyProxy) -> None:
     added = add(proxied)
     claimed = event()
-    proxied.add(claimed, claim(claimed), now=NOW)
+    add_one(proxied, claimed, claim(claimed))
     proxied.get(added.event_id, NOW)
     ack(proxied, added.event_id)
     proxied.delete(added.event_id, source=None)
     assert proxy.requests == 5
 
 
-def test_a_page_without_filter_is_one_call_also_where_it_is_full(
-    proxied: EventStore, proxy: FaultyProxy
-) -> None:
+def test_several_entries_are_one_call_each(proxied: EventStore, proxy: FaultyProxy) -> None:
+    claimed = event()
+    proxied.add([NewEvent(event()), NewEvent(claimed, claim(claimed)), NewEvent(event())], now=NOW)
+    assert proxy.requests == 3
+
+
+def test_page_without_filter_is_one_call_even_when_full(proxied: EventStore, proxy: FaultyProxy) -> None:
     for _ in range(4):
         add(proxied)
     for limit in (3, 4, 5):
@@ -35,7 +40,7 @@ def test_a_page_without_filter_is_one_call_also_where_it_is_full(
         assert proxy.requests == 1
 
 
-def test_a_page_with_a_filter_that_matches_is_one_call(proxied: EventStore, proxy: FaultyProxy) -> None:
+def test_page_with_a_matching_filter_is_one_call(proxied: EventStore, proxy: FaultyProxy) -> None:
     for _ in range(3):
         add(proxied, source="a")
     proxy.plan()
@@ -43,7 +48,7 @@ def test_a_page_with_a_filter_that_matches_is_one_call(proxied: EventStore, prox
     assert proxy.requests == 1
 
 
-def test_a_page_stops_at_its_bound_on_work_and_the_next_one_goes_on(
+def test_page_stops_at_its_bound_on_reads_and_the_next_one_continues(
     proxied: EventStore, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("triggers_api.store.dynamodb.events._MAX_QUERY_LIMIT", 2)
@@ -58,23 +63,23 @@ def test_a_page_stops_at_its_bound_on_work_and_the_next_one_goes_on(
     assert walk(proxied, limit=5, source="a") == ([wanted], 2)
 
 
-def test_an_event_that_just_fits_into_a_kilobyte_costs_one_unit_in_the_table_and_one_in_the_index(
+def test_event_of_just_under_a_kilobyte_costs_one_unit_in_the_table_and_one_in_the_index(
     tables: Tables,
 ) -> None:
     assert units_of(tables, '{"text":"short"}') == 2
 
 
 @pytest.mark.parametrize("payload_bytes", [800, 900, 1000, 1100, 2000, 4000])
-def test_an_event_that_compresses_to_a_kilobyte_costs_no_more(tables: Tables, payload_bytes: int) -> None:
+def test_event_that_compresses_to_a_kilobyte_costs_the_same(tables: Tables, payload_bytes: int) -> None:
     lines = [{"sku": f"SKU-{n:05}", "quantity": n, "gift": False} for n in range(payload_bytes // 48)]
     assert units_of(tables, json.dumps({"lines": lines, "note": ""})) == 2
 
 
 @pytest.mark.parametrize("payload_bytes", range(700, 901, 20))
-def test_an_acknowledgement_costs_one_unit_in_the_table_and_two_in_the_index(
+def test_acknowledgement_costs_one_unit_in_the_table_and_two_in_the_index(
     dynamodb_stores: Stores, tables: Tables, payload_bytes: int
 ) -> None:
-    """It makes an item longer: one that just fitted into a kilobyte before does so after it, too."""
+    """It makes an item longer. An item that fits into a kilobyte before must fit afterwards."""
     dynamodb: Any = boto3.client("dynamodb", endpoint_url=tables.endpoint_url, region_name=REGION)
     added = add(dynamodb_stores.events, payload=json.dumps({"text": "words of " * (payload_bytes // 9)}))
     ack(dynamodb_stores.events, added.event_id)
@@ -85,7 +90,7 @@ def test_an_acknowledgement_costs_one_unit_in_the_table_and_two_in_the_index(
 
 
 def units_of(tables: Tables, payload: str) -> float:
-    """Return what DynamoDB bills for the put of an event, of a source and a type as they are in real life."""
+    """Return the units that DynamoDB bills for the put of an event with a realistic source and type."""
     dynamodb: Any = boto3.client("dynamodb", endpoint_url=tables.endpoint_url, region_name=REGION)
     put = dynamodb.put_item(
         TableName=tables.events, Item=item_of(event(payload=payload)), ReturnConsumedCapacity="INDEXES"
@@ -93,10 +98,10 @@ def units_of(tables: Tables, payload: str) -> float:
     return float(put["ConsumedCapacity"]["CapacityUnits"])
 
 
-def test_an_item_is_as_the_requirements_say(proxied: EventStore, tables: Tables) -> None:
+def test_item_has_the_attributes_of_the_requirements(proxied: EventStore, tables: Tables) -> None:
     small, large = add(proxied), add(proxied, payload='{"text":"' + "word " * 1000 + '"}')
     claimed = event()
-    proxied.add(claimed, claim(claimed), now=NOW)
+    add_one(proxied, claimed, claim(claimed))
     dynamodb = boto3.client("dynamodb", endpoint_url=tables.endpoint_url, region_name=REGION)
     items = {item["event_id"]["S"]: item for item in dynamodb.scan(TableName=tables.events)["Items"]}
     assert items[small.event_id] == {

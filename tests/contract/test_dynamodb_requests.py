@@ -1,4 +1,4 @@
-"""What is sent to DynamoDB is what botocore itself would send; only less is done for it."""
+"""The requests to DynamoDB: the same that botocore would send."""
 
 import json
 import re
@@ -55,7 +55,7 @@ def sent_by(client: Any) -> tuple[str, str, bytes]:
 
 @pytest.mark.parametrize("region", REGIONS)
 @pytest.mark.parametrize("environment", ENVIRONMENTS, ids=str)
-def test_the_endpoint_the_signature_and_the_body_are_those_of_botocores_own_client(
+def test_endpoint_signature_and_body_equal_those_of_botocores_client(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], region: str
 ) -> None:
     for name, value in {
@@ -68,7 +68,7 @@ def test_the_endpoint_the_signature_and_the_body_are_those_of_botocores_own_clie
     assert sent_by(ours) == sent_by(boto3.session.Session().client("dynamodb", region_name=region))
 
 
-def test_a_store_behind_an_http_proxy_is_asked_in_the_form_that_proxies_take(
+def test_request_through_an_http_proxy_has_an_absolute_target(
     tables: Tables, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("no_proxy", "NO_PROXY"):
@@ -82,14 +82,16 @@ def test_a_store_behind_an_http_proxy_is_asked_in_the_form_that_proxies_take(
     assert proxy.targets == {f"{tables.endpoint_url}/"}
 
 
-def test_a_store_without_a_proxy_is_asked_for_the_root(proxied: DynamoEventStore, proxy: FaultyProxy) -> None:
+def test_request_without_a_proxy_has_the_root_as_target(
+    proxied: DynamoEventStore, proxy: FaultyProxy
+) -> None:
     assert proxied.get(add(proxied).event_id, NOW) is not None
     assert proxy.targets == {"/"}
 
 
 @pytest.mark.promise(1, 8, 12)
 def test_events_and_keys_are_read_consistently(tables: Tables) -> None:
-    """DynamoDB Local has one copy of everything: there, a read that may be stale never is."""
+    """DynamoDB Local has one copy of everything, so its reads are never stale: look at the requests."""
     dynamodb = DynamoDB(region=REGION, endpoint_url=tables.endpoint_url)
     asked: list[tuple[str, bool]] = []
 
@@ -108,7 +110,7 @@ def test_events_and_keys_are_read_consistently(tables: Tables) -> None:
 
 
 @pytest.mark.parametrize("key", [{"event_id": {"S": "a"}}, {}], ids=str)
-def test_what_dynamodb_calls_malformed_is_a_bug_and_no_outage(tables: Tables, key: dict[str, Any]) -> None:
+def test_malformed_request_is_a_bug_and_not_an_outage(tables: Tables, key: dict[str, Any]) -> None:
     dynamodb = DynamoDB(region=REGION, endpoint_url=tables.endpoint_url)
     with pytest.raises(ClientError):
         dynamodb.call("get_item", TableName=tables.events, Key=key)

@@ -8,9 +8,12 @@ from threading import Barrier
 import pytest
 
 from tests.conftest import Stores
-from triggers_api.core.events import Event, EventStore, IdempotencyClaim, Page, PendingQuery
+from triggers_api.core.events import Event
+from triggers_api.core.idempotency import IdempotencyClaim
 from triggers_api.core.ids import EventIds, created_at
-from triggers_api.errors import ConflictError, IdempotencyKeyReusedError, NotFoundError
+from triggers_api.core.paging import Page, PendingQuery
+from triggers_api.core.ports import EventStore, NewEvent
+from triggers_api.errors import ConflictError, IdempotencyKeyReusedError, NotFoundError, TriggersError
 
 NOW = 1_800_000_000
 LATER = NOW + 7 * 86400
@@ -33,9 +36,18 @@ def claim(of: Event, *, name: str = "key", fingerprint: str = "request") -> Idem
 
 
 def add(store: EventStore, **fields: str | int) -> Event:
-    made = event(**fields)  # type: ignore[arg-type]  # the fields of `event`, passed on
-    assert store.add(made, None, now=NOW) == made.event_id
-    return made
+    """Add a new event and return it. `fields` are those of `event`."""
+    new = event(**fields)  # type: ignore[arg-type]  # the fields of `event`, passed on
+    assert add_one(store, new) == new.event_id
+    return new
+
+
+def add_one(store: EventStore, new: Event, claim: IdempotencyClaim | None = None, *, now: int = NOW) -> str:
+    """Add one event. Return the id that is stored, or raise the outcome's error."""
+    (outcome,) = store.add([NewEvent(new, claim)], now=now)
+    if isinstance(outcome, TriggersError):
+        raise outcome
+    return outcome
 
 
 def ack(
@@ -76,18 +88,18 @@ def store(stores: Stores) -> EventStore:
 
 
 @pytest.mark.promise(1)
-def test_an_event_that_was_added_is_read_back_whole(store: EventStore) -> None:
+def test_added_event_is_read_back_unchanged(store: EventStore) -> None:
     added = add(store, source="ш", payload='{"a":[1,2.5,"\\u0001é😀"],"":{}}')
     assert store.get(added.event_id, NOW) == added
 
 
 @pytest.mark.promise(6)
-def test_a_large_payload_is_read_back_whole(store: EventStore) -> None:
+def test_large_payload_is_read_back_unchanged(store: EventStore) -> None:
     added = add(store, payload='{"text":"' + "wort é😀 " * 20_000 + '"}')
     assert store.get(added.event_id, NOW) == added
 
 
-def test_an_unknown_event_is_not_found(store: EventStore) -> None:
+def test_unknown_event_is_none(store: EventStore) -> None:
     assert store.get(new_id(), NOW) is None
 
 
@@ -99,32 +111,32 @@ def test_an_unknown_event_is_not_found(store: EventStore) -> None:
         "ffffffff-ffff-7fff-bfff-ffffffffffff",
     ],
 )
-def test_an_id_that_is_not_one_of_ours_is_simply_not_there(store: EventStore, foreign: str) -> None:
+def test_id_of_another_form_is_not_found(store: EventStore, foreign: str) -> None:
     assert store.get(foreign, NOW) is None
     store.delete(foreign, source=None)
     with pytest.raises(NotFoundError):
         ack(store, foreign)
 
 
-def test_the_inbox_is_oldest_first_and_ends(store: EventStore) -> None:
+def test_inbox_is_oldest_first_and_ends(store: EventStore) -> None:
     added = [add(store) for _ in range(5)]
     assert page(store) == Page(tuple(added), None)
 
 
-def test_an_empty_inbox_is_one_empty_page(store: EventStore) -> None:
+def test_empty_inbox_is_one_empty_page(store: EventStore) -> None:
     assert page(store) == Page((), None)
 
 
 @pytest.mark.promise(5)
 @pytest.mark.parametrize("limit", [1, 2, 5, 6, 7])
-def test_pages_of_any_size_give_every_event_once_in_order(store: EventStore, limit: int) -> None:
+def test_pages_of_any_size_hold_every_event_once_in_order(store: EventStore, limit: int) -> None:
     added = [add(store) for _ in range(6)]
     found, pages = walk(store, limit=limit)
     assert found == added
     assert pages == -(-6 // limit)
 
 
-def test_a_full_last_page_has_no_next(store: EventStore) -> None:
+def test_full_last_page_has_no_next(store: EventStore) -> None:
     for _ in range(3):
         add(store)
     assert page(store, limit=3).next is None
@@ -133,7 +145,7 @@ def test_a_full_last_page_has_no_next(store: EventStore) -> None:
 @pytest.mark.parametrize(
     ("source", "event_type"), [("a", None), (None, "x"), ("a", "x"), ("b", "y"), ("nobody", None)]
 )
-def test_a_filtered_page_holds_only_what_matches_and_is_full(
+def test_filtered_page_is_filled_with_matching_events_only(
     store: EventStore, source: str | None, event_type: str | None
 ) -> None:
     added = [add(store, source=s, event_type=t) for _ in range(4) for s in "ab" for t in "xy"]
@@ -144,7 +156,7 @@ def test_a_filtered_page_holds_only_what_matches_and_is_full(
 
 
 @pytest.mark.promise(5)
-def test_a_cursor_continues_after_an_event_that_is_gone(store: EventStore) -> None:
+def test_next_page_continues_after_an_event_that_was_removed(store: EventStore) -> None:
     first, second, third = (add(store) for _ in range(3))
     following = page(store, limit=2).next
     ack(store, first.event_id)
@@ -152,7 +164,7 @@ def test_a_cursor_continues_after_an_event_that_is_gone(store: EventStore) -> No
     assert store.pending(PendingQuery(2, NOW, following)).events == (third,)
 
 
-def test_a_page_stops_before_lambda_could_not_answer_it(store: EventStore) -> None:
+def test_page_stops_before_it_exceeds_the_response_limit_of_lambda(store: EventStore) -> None:
     added = [add(store, payload='{"text":"' + "é" * 195_000 + '"}') for _ in range(6)]
     first = page(store)
     assert 1 < len(first.events) < 6
@@ -161,7 +173,7 @@ def test_a_page_stops_before_lambda_could_not_answer_it(store: EventStore) -> No
     assert found == added
 
 
-def test_an_expired_event_is_hidden_everywhere(store: EventStore) -> None:
+def test_expired_event_is_hidden_everywhere(store: EventStore) -> None:
     old, fresh = add(store, expires_at=NOW + 10), add(store)
     then = NOW + 10
     assert page(store, now=then).events == (fresh,)
@@ -171,7 +183,7 @@ def test_an_expired_event_is_hidden_everywhere(store: EventStore) -> None:
 
 
 @pytest.mark.promise(3)
-def test_an_acknowledged_event_leaves_the_inbox_and_can_be_read(store: EventStore) -> None:
+def test_acknowledged_event_leaves_the_inbox_and_can_be_read(store: EventStore) -> None:
     added = add(store)
     ack(store, added.event_id)
     assert page(store).events == ()
@@ -179,7 +191,7 @@ def test_an_acknowledged_event_leaves_the_inbox_and_can_be_read(store: EventStor
 
 
 @pytest.mark.promise(3)
-def test_a_second_acknowledgement_is_a_conflict_and_changes_nothing(store: EventStore) -> None:
+def test_second_acknowledgement_is_a_conflict_and_changes_nothing(store: EventStore) -> None:
     added = add(store)
     ack(store, added.event_id, nonce="first")
     with pytest.raises(ConflictError):
@@ -189,14 +201,14 @@ def test_a_second_acknowledgement_is_a_conflict_and_changes_nothing(store: Event
     assert store.get(added.event_id, NOW) == replace(added, acknowledged_at=ACKNOWLEDGED_AT)
 
 
-def test_an_acknowledgement_of_what_is_not_there_is_not_found(store: EventStore) -> None:
+def test_acknowledgement_of_unknown_event_is_not_found(store: EventStore) -> None:
     event_id = new_id()
     with pytest.raises(NotFoundError):
         ack(store, event_id)
     assert store.get(event_id, NOW) is None
 
 
-def test_a_deleted_event_is_gone_and_deleting_again_is_no_error(store: EventStore) -> None:
+def test_delete_removes_an_event_and_repeating_it_is_no_error(store: EventStore) -> None:
     added = add(store)
     for _ in range(2):
         store.delete(added.event_id, source=None)
@@ -205,7 +217,7 @@ def test_a_deleted_event_is_gone_and_deleting_again_is_no_error(store: EventStor
 
 
 @pytest.mark.promise(7)
-def test_another_sources_event_is_neither_acknowledged_nor_deleted(store: EventStore) -> None:
+def test_event_of_another_source_is_neither_acknowledged_nor_deleted(store: EventStore) -> None:
     added = add(store, source="a")
     with pytest.raises(NotFoundError):
         ack(store, added.event_id, source="b")
@@ -219,36 +231,56 @@ def test_another_sources_event_is_neither_acknowledged_nor_deleted(store: EventS
 
 
 @pytest.mark.promise(2)
-def test_the_same_claim_gives_the_first_answer_and_adds_nothing(store: EventStore) -> None:
+def test_repeated_claim_returns_the_first_id_and_adds_nothing(store: EventStore) -> None:
     first, again = event(), event()
-    assert store.add(first, claim(first), now=NOW) == first.event_id
-    assert store.add(again, claim(again), now=NOW) == first.event_id
+    assert add_one(store, first, claim(first)) == first.event_id
+    assert add_one(store, again, claim(again)) == first.event_id
     assert page(store).events == (first,)
 
 
 @pytest.mark.promise(2, 4)
-def test_a_claim_by_another_request_is_refused_and_adds_nothing(store: EventStore) -> None:
+def test_claim_of_another_request_is_refused_and_adds_nothing(store: EventStore) -> None:
     first, other = event(), event()
-    store.add(first, claim(first), now=NOW)
+    add_one(store, first, claim(first))
     with pytest.raises(IdempotencyKeyReusedError):
-        store.add(other, claim(other, fingerprint="another"), now=NOW)
+        add_one(store, other, claim(other, fingerprint="another"))
     assert page(store).events == (first,)
 
 
-def test_an_expired_claim_counts_as_none(store: EventStore) -> None:
+def test_expired_claim_is_ignored(store: EventStore) -> None:
     first, second = event(), event()
-    store.add(first, claim(first), now=NOW)
+    add_one(store, first, claim(first))
     then = NOW + 86400
-    assert store.add(second, replace(claim(second), expires_at=then + 86400), now=then) == second.event_id
+    renewed = replace(claim(second), expires_at=then + 86400)
+    assert add_one(store, second, renewed, now=then) == second.event_id
     assert page(store, now=then).events == (first, second)
 
 
-def test_a_claim_outlives_its_event(store: EventStore) -> None:
+def test_claim_outlives_its_event(store: EventStore) -> None:
     first, again = event(), event()
-    store.add(first, claim(first), now=NOW)
+    add_one(store, first, claim(first))
     store.delete(first.event_id, source=None)
-    assert store.add(again, claim(again), now=NOW) == first.event_id
+    assert add_one(store, again, claim(again)) == first.event_id
     assert page(store).events == ()
+
+
+@pytest.mark.promise(2, 4)
+def test_several_entries_have_one_outcome_each_in_order(store: EventStore) -> None:
+    first, other, again, last = event(), event(), event(), event()
+    entries = [
+        NewEvent(first, claim(first)),
+        NewEvent(other, claim(other, fingerprint="another")),
+        NewEvent(again, claim(again)),
+        NewEvent(last),
+    ]
+    outcomes = store.add(entries, now=NOW)
+    assert (outcomes[0], outcomes[2], outcomes[3]) == (first.event_id, first.event_id, last.event_id)
+    assert isinstance(outcomes[1], IdempotencyKeyReusedError)
+    assert page(store).events == (first, last)
+
+
+def test_no_entries_have_no_outcome(store: EventStore) -> None:
+    assert store.add([], now=NOW) == []
 
 
 def _race(calls: list[Callable[[], object]]) -> list[object]:
@@ -267,23 +299,23 @@ def _race(calls: list[Callable[[], object]]) -> list[object]:
 
 
 @pytest.mark.promise(3)
-def test_of_sixteen_acknowledgements_at_once_one_wins(store: EventStore) -> None:
+def test_one_of_sixteen_concurrent_acknowledgements_succeeds(store: EventStore) -> None:
     added = add(store)
     outcomes = _race([lambda n=n: ack(store, added.event_id, nonce=str(n)) for n in range(16)])  # type: ignore[misc]  # mypy cannot type a lambda's default
     assert sorted(map(str, outcomes)) == sorted([str(None)] + [str(ConflictError)] * 15)
 
 
 @pytest.mark.promise(2)
-def test_of_sixteen_adds_with_one_claim_at_once_one_adds(store: EventStore) -> None:
+def test_one_of_sixteen_concurrent_adds_with_one_claim_adds(store: EventStore) -> None:
     events = [event() for _ in range(16)]
-    outcomes = _race([lambda e=e: store.add(e, claim(e), now=NOW) for e in events])  # type: ignore[misc]  # mypy cannot type a lambda's default
+    outcomes = _race([lambda e=e: add_one(store, e, claim(e)) for e in events])  # type: ignore[misc]  # mypy cannot type a lambda's default
     (winner,) = set(outcomes)
     assert [one.event_id for one in page(store).events] == [winner]
 
 
 @pytest.mark.promise(1)
-def test_adds_at_once_are_all_kept(store: EventStore) -> None:
+def test_concurrent_adds_are_all_stored(store: EventStore) -> None:
     events = [event() for _ in range(32)]
-    outcomes = _race([lambda e=e: store.add(e, None, now=NOW) for e in events])  # type: ignore[misc]  # mypy cannot type a lambda's default
+    outcomes = _race([lambda e=e: add_one(store, e) for e in events])  # type: ignore[misc]  # mypy cannot type a lambda's default
     assert outcomes == [one.event_id for one in events]
     assert list(page(store).events) == events

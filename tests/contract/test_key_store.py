@@ -11,7 +11,8 @@ import pytest
 
 from tests.conftest import REGION, Stores, Tables
 from tests.support.faulty_proxy import FaultyProxy
-from triggers_api.core.keys import KeyRecord, KeyStore, digest_of
+from triggers_api.core.keys import KeyRecord, digest_of
+from triggers_api.core.ports import KeyStore
 from triggers_api.errors import CorruptRecordError, StoreUnavailableError
 from triggers_api.store.dynamodb.client import DynamoDB
 from triggers_api.store.dynamodb.keys import DynamoKeyStore
@@ -37,16 +38,16 @@ def store(stores: Stores) -> KeyStore:
 
 
 @pytest.mark.parametrize("record", [FULL, KeyRecord(FULL.digest, is_active=False)])
-def test_a_key_that_was_added_is_found_whole(store: KeyStore, record: KeyRecord) -> None:
+def test_added_key_is_found_unchanged(store: KeyStore, record: KeyRecord) -> None:
     assert store.add(record)
     assert store.find(record.digest) == record
 
 
-def test_an_unknown_key_is_not_found(store: KeyStore) -> None:
+def test_unknown_key_is_none(store: KeyStore) -> None:
     assert store.find(FULL.digest) is None
 
 
-def test_a_key_that_is_there_is_not_overwritten(store: KeyStore) -> None:
+def test_existing_key_is_not_overwritten(store: KeyStore) -> None:
     store.add(FULL)
     assert not store.add(replace(FULL, source="another"))
     assert store.find(FULL.digest) == FULL
@@ -65,11 +66,11 @@ def listed(store: KeyStore) -> dict[str, KeyRecord | CorruptRecordError]:
     return by_digest
 
 
-def test_an_empty_store_lists_nothing(store: KeyStore) -> None:
+def test_empty_store_lists_nothing(store: KeyStore) -> None:
     assert list(store.list()) == []
 
 
-def test_the_list_gives_every_record_whole(store: KeyStore) -> None:
+def test_list_yields_every_record_unchanged(store: KeyStore) -> None:
     records = [FULL, made(1), made(2, is_active=False), KeyRecord(digest_of("bare"), is_active=True)]
     for record in records:
         store.add(record)
@@ -77,7 +78,7 @@ def test_the_list_gives_every_record_whole(store: KeyStore) -> None:
 
 
 @pytest.mark.parametrize("number", [499, 500, 501, 1000, 1001])
-def test_a_list_of_several_reads_on_sqlite_is_whole(
+def test_list_of_several_reads_on_sqlite_is_complete(
     sqlite_stores: Stores, tmp_path: Path, number: int
 ) -> None:
     records = [made(index) for index in range(number)]
@@ -90,10 +91,10 @@ def test_a_list_of_several_reads_on_sqlite_is_whole(
     assert listed(sqlite_stores.keys) == {record.digest: record for record in records}
 
 
-def test_a_list_of_several_pages_on_dynamodb_is_whole(
+def test_list_of_several_pages_on_dynamodb_is_complete(
     dynamodb_stores: Stores, tables: Tables, proxy: FaultyProxy
 ) -> None:
-    """A page is a megabyte: eight records of 400 KB are several."""
+    """A page is a megabyte, so eight records of 400 KB take several."""
     records = [made(index, name="n" * 400_000) for index in range(8)]
     for record in records:
         assert dynamodb_stores.keys.add(record)
@@ -104,7 +105,7 @@ def test_a_list_of_several_pages_on_dynamodb_is_whole(
 
 
 @pytest.mark.parametrize("change", ["is_active = 'yes'", "source = ''", "expires_at = 'tomorrow'"])
-def test_a_damaged_row_is_given_in_its_place_and_named(
+def test_list_yields_an_error_that_names_the_key_for_a_damaged_row(
     sqlite_stores: Stores, tmp_path: Path, change: str
 ) -> None:
     store = sqlite_stores.keys
@@ -129,7 +130,7 @@ def test_a_damaged_row_is_given_in_its_place_and_named(
     ],
     ids=str,
 )
-def test_a_damaged_item_is_given_in_its_place(
+def test_list_yields_an_error_for_a_damaged_item(
     dynamodb_stores: Stores, tables: Tables, attributes: dict[str, Any]
 ) -> None:
     store = dynamodb_stores.keys
@@ -145,7 +146,7 @@ def test_a_damaged_item_is_given_in_its_place(
 
 
 @pytest.mark.promise(8)
-def test_a_key_is_revoked_once_and_keeps_its_record_and_its_first_time(store: KeyStore) -> None:
+def test_revoked_key_keeps_its_record_and_the_first_time(store: KeyStore) -> None:
     store.add(made(1, name="n", source="s"))
     revoked = replace(made(1, name="n", source="s"), is_active=False, revoked_at=EARLY)
     assert store.revoke(made(1).digest, at=EARLY) == revoked
@@ -153,13 +154,15 @@ def test_a_key_is_revoked_once_and_keeps_its_record_and_its_first_time(store: Ke
     assert store.find(made(1).digest) == revoked
 
 
-def test_an_unknown_key_is_not_revoked_and_not_made(store: KeyStore) -> None:
+def test_unknown_key_is_not_revoked_and_not_created(store: KeyStore) -> None:
     assert store.revoke(made(1).digest, at=EARLY) is None
     assert list(store.list()) == []
 
 
 @pytest.mark.parametrize("expires_at", [None, LATE])
-def test_a_rotation_adds_the_new_key_and_ends_the_old_one(store: KeyStore, expires_at: str | None) -> None:
+def test_rotation_adds_the_new_key_and_sets_the_expiry_of_the_old_one(
+    store: KeyStore, expires_at: str | None
+) -> None:
     old, new = made(1, source="s", expires_at=expires_at), made(2, source="s")
     store.add(old)
     assert store.rotate(old, new, old_expires_at=EARLY)
@@ -171,7 +174,7 @@ def test_a_rotation_adds_the_new_key_and_ends_the_old_one(store: KeyStore, expir
     [made(1), made(1, expires_at=EARLY), made(3)],
     ids=["had no expiry", "had another expiry", "was there"],
 )
-def test_a_rotation_of_a_record_that_has_changed_changes_nothing(
+def test_rotation_changes_nothing_when_the_old_record_has_changed(
     store: KeyStore, believed: KeyRecord
 ) -> None:
     old = made(1, expires_at=LATE)
@@ -180,14 +183,14 @@ def test_a_rotation_of_a_record_that_has_changed_changes_nothing(
     assert listed(store) == {old.digest: old}
 
 
-def test_a_revoked_key_is_not_rotated(store: KeyStore) -> None:
+def test_revoked_key_is_not_rotated(store: KeyStore) -> None:
     store.add(made(1))
     revoked = store.revoke(made(1).digest, at=EARLY)
     assert not store.rotate(made(1), made(2), old_expires_at=LATE)
     assert listed(store) == {made(1).digest: revoked}
 
 
-def test_of_two_rotations_at_once_one_is_made(store: KeyStore) -> None:
+def test_one_of_several_concurrent_rotations_succeeds(store: KeyStore) -> None:
     store.add(made(0))
     new = [made(number) for number in range(1, 9)]
     ends = [f"2027-01-0{number}T00:00:00.000000Z" for number in range(1, 9)]
@@ -203,7 +206,7 @@ def test_of_two_rotations_at_once_one_is_made(store: KeyStore) -> None:
     assert listed(store) == {kept.digest: kept, new[winner].digest: new[winner]}
 
 
-def test_of_several_adds_of_one_key_at_once_one_is_made(store: KeyStore) -> None:
+def test_one_of_several_concurrent_adds_of_a_key_succeeds(store: KeyStore) -> None:
     records = [replace(FULL, name=f"number {number}") for number in range(8)]
     with ThreadPoolExecutor(8) as pool:
         done = list(pool.map(store.add, records))
@@ -211,7 +214,7 @@ def test_of_several_adds_of_one_key_at_once_one_is_made(store: KeyStore) -> None
     assert listed(store) == {FULL.digest: records[done.index(True)]}
 
 
-def test_what_was_done_before_the_reply_was_lost_is_our_own_success(
+def test_repeated_write_succeeds_when_the_first_reply_was_lost(
     dynamodb_stores: Stores, tables: Tables, proxy: FaultyProxy
 ) -> None:
     store = DynamoKeyStore(DynamoDB(region=REGION, endpoint_url=proxy.url), tables.keys)
@@ -221,7 +224,7 @@ def test_what_was_done_before_the_reply_was_lost_is_our_own_success(
     assert dynamodb_stores.keys.find(FULL.digest) == FULL
 
     proxy.plan("lose reply")
-    assert not store.add(replace(FULL, name="another's"))
+    assert not store.add(replace(FULL, name="another"))
 
     store.add(made(1))
     proxy.plan("lose reply")
@@ -234,9 +237,7 @@ def test_what_was_done_before_the_reply_was_lost_is_our_own_success(
 
 
 @pytest.mark.promise(8)
-def test_an_answer_without_what_was_asked_for_is_no_empty_list_and_no_revocation(
-    tables: Tables, proxy: FaultyProxy
-) -> None:
+def test_answer_without_the_expected_member_is_unavailable(tables: Tables, proxy: FaultyProxy) -> None:
     store = DynamoKeyStore(DynamoDB(region=REGION, endpoint_url=proxy.url), tables.keys)
     proxy.plan(forever="empty answer")
     with pytest.raises(StoreUnavailableError):
@@ -245,7 +246,7 @@ def test_an_answer_without_what_was_asked_for_is_no_empty_list_and_no_revocation
         store.revoke(made(1).digest, at=EARLY)
 
 
-def test_a_rotation_that_is_cancelled_for_throttling_may_be_tried_again(
+def test_rotation_cancelled_by_throttling_can_be_repeated(
     dynamodb_stores: Stores, tables: Tables, proxy: FaultyProxy
 ) -> None:
     store = DynamoKeyStore(DynamoDB(region=REGION, endpoint_url=proxy.url), tables.keys)

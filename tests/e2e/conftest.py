@@ -1,7 +1,7 @@
-"""The two places in which `triggers dev` keeps its data, each empty for whoever asks; and rehearsals.
+"""The two stores of `triggers dev`, each empty, and rehearsals.
 
-A rehearsal is an emulated account and the `triggers` of an installed wheel. One worker runs a module whole
-(`--dist=loadfile`), so its account is one.
+A rehearsal is an emulated account and the `triggers` of an installed wheel. One worker runs a whole module
+(`--dist=loadfile`), so a module has one account.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,9 +23,15 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark every test here as slow, unless the test is marked `quick_form`."""
+    if not item.get_closest_marker("quick_form"):
+        item.add_marker(pytest.mark.slow("uses an installed wheel, an emulated account or a browser"))
+
+
 @dataclass(frozen=True)
 class Backend:
-    """Where the data is: what to start `triggers dev` with."""
+    """A store: the arguments and variables to start `triggers dev` with."""
 
     arguments: tuple[str, ...]
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -54,7 +60,7 @@ def client_of(endpoint_url: str) -> "DynamoDBClient":
 
 @pytest.fixture(params=["sqlite", "dynamodb"])
 def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
-    """Each test that asks for this runs on both."""
+    """Return each store: a test with this runs on both."""
     if request.param == "sqlite":
         return sqlite_in(tmp_path)
     return dynamodb_at(request.getfixturevalue("dynamodb_url"))
@@ -62,7 +68,7 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give `triggers` of the wheel, in an environment that has nothing of this checkout."""
+    """Install the wheel in an environment without this checkout, and return its `triggers`."""
     return install(tmp_path_factory.mktemp("wheel"))
 
 
@@ -74,13 +80,13 @@ def emulator() -> Iterator[Emulator]:
 
 @pytest.fixture(scope="module")
 def rehearsal(installed: Path, emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
-    """Give the commands and an account, which is fresh for each module."""
+    """Return the commands and an account, which is fresh for each module."""
     return Rehearsal(installed, emulator, tmp_path_factory.mktemp("rehearsal"))
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """A stage that is deployed, in an account of its own, and a key that opens it."""
+    """A deployed stage in its own account, and a valid key."""
 
     rehearsal: Rehearsal
     url: str
@@ -93,7 +99,7 @@ class Deployed:
 
 @pytest.fixture(scope="session")
 def deployed(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    """Deploy the stage prod once, for the modules that only look at it."""
+    """Deploy the stage prod once, for the modules that only read from it."""
     with ministack.running() as emulator:
         rehearsal = Rehearsal(installed, emulator, tmp_path_factory.mktemp("deployed"))
         outputs = rehearsal.deploy("prod")[-1]["outputs"]

@@ -1,4 +1,4 @@
-"""The bench is fair: its baseline does on the happy path what the product does, over the same DynamoDB."""
+"""The bench is fair: on the happy path its baseline does the same as the product, over the same DynamoDB."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -87,7 +87,7 @@ def test_a_request_without_an_id_gets_one(api: Api) -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, {"X-API-Key": generate("prod")}], ids=["none", "unknown"])
-def test_without_a_good_key_it_is_401(api: Api, headers: dict[str, str]) -> None:
+def test_request_without_a_valid_key_is_401(api: Api, headers: dict[str, str]) -> None:
     answer = api.http.get("/v1/inbox", headers=headers)
     assert answer.status_code == 401
     assert answer.json()["error"]["code"] == "UNAUTHORIZED"
@@ -99,7 +99,7 @@ def test_a_body_without_its_fields_is_400(api: Api) -> None:
     assert answer.json()["error"]["code"] == "VALIDATION_ERROR"
 
 
-def test_what_was_ingested_is_read_and_listed_as_it_was_sent(api: Api) -> None:
+def test_event_is_read_and_listed_as_it_was_sent(api: Api) -> None:
     receipt = api.ingest("shop", "order.paid")
     assert receipt["status"] == "pending"
     assert receipt["request_id"]
@@ -153,7 +153,7 @@ def test_a_deleted_event_is_gone_and_deleting_it_again_is_no_error(api: Api) -> 
     assert api.inbox()["events"] == []
 
 
-def test_an_event_that_never_was_is_404(api: Api) -> None:
+def test_unknown_event_is_404(api: Api) -> None:
     assert api.call("GET", f"/v1/events/{uuid4()}").status_code == 404
     assert api.call("POST", f"/v1/events/{uuid4()}/ack").status_code == 404
 

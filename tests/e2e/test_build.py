@@ -1,4 +1,4 @@
-"""The artifact as it is built: the same bytes each time, for its target, with what it needs and no more."""
+"""The built artifact: reproducible, for its target, with its dependencies and nothing else."""
 
 import importlib.util
 import json
@@ -49,7 +49,7 @@ OF_THE_OPERATOR = {
 }
 OF_THE_SERVICE = {"fastapi", "mangum", "pydantic", "pydantic_core", "starlette", "triggers_api"}
 OWN = f"python{sys.version_info.major}.{sys.version_info.minor}", "x86_64"
-"""The target whose Python runs the tests, so that it can be compiled for on any machine, and started."""
+"""The target with the Python of the tests, which any machine can compile for and start."""
 MAX_ZIPPED_BYTES = 7_000_000
 TELLS_PATHS = """
 import sysconfig
@@ -150,7 +150,7 @@ print(json.dumps({region: url(region) for region in os.environ["REGIONS"].split(
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], tuple[Path, Artifact]]:
-    """Every target's artifact, as this machine makes it: compiled where it has the Python for it."""
+    """The artifact of every target, with bytecode if this machine has the Python of the target."""
     folder = tmp_path_factory.mktemp("artifacts")
     made = {}
     for runtime, architecture in TARGETS:
@@ -166,7 +166,7 @@ def artifacts(made: dict[tuple[str, str], tuple[Path, Artifact]]) -> dict[tuple[
 
 @pytest.fixture(scope="module")
 def of_sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The artifact for the tests' own Python, as a machine makes it that lacks that Python."""
+    """The artifact for the Python of the tests, built as on a machine without that Python."""
     folder = tmp_path_factory.mktemp("of-sources") / "artifact"
     with pytest.MonkeyPatch.context() as machine:
         machine.setattr("triggers_api.ops.build.artifact.find_interpreter", lambda *_: None)
@@ -182,7 +182,7 @@ def startable(request: pytest.FixtureRequest, artifacts: dict[tuple[str, str], P
 
 
 def run_alone(artifact: Path, then: str, python: str = sys.executable, **variables: str) -> Any:
-    """Start an artifact with nothing but the standard library beside it, and return what it prints last."""
+    """Start an artifact with only the standard library, and return its last line of output."""
     paths = subprocess.check_output([python, "-I", "-S", "-c", TELLS_PATHS], text=True).splitlines()
     done = subprocess.run(
         [python, "-I", "-S", "-B", "-c", START + then, str(artifact), *paths],
@@ -220,7 +220,7 @@ def contents(folder: Path) -> dict[str, tuple[int, float, bytes]]:
     return found
 
 
-def test_a_stray_setting_of_uv_where_it_is_run_changes_nothing(
+def test_uv_settings_of_the_working_directory_change_nothing(
     artifacts: dict[tuple[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "uv.toml").write_text('required-version = "==0.0.1"\n')
@@ -231,9 +231,7 @@ def test_a_stray_setting_of_uv_where_it_is_run_changes_nothing(
     assert contents(Path("built")) == contents(artifacts[TARGETS[0]])
 
 
-def test_two_builds_of_one_tree_are_the_same_to_the_byte(
-    artifacts: dict[tuple[str, str], Path], tmp_path: Path
-) -> None:
+def test_two_builds_of_one_tree_are_identical(artifacts: dict[tuple[str, str], Path], tmp_path: Path) -> None:
     again = tmp_path / "again"
     before = os.umask(0o077)  # another machine's
     try:
@@ -247,7 +245,7 @@ def test_two_builds_of_one_tree_are_the_same_to_the_byte(
     assert len({time for _, time, _ in first.values()}) == 1
 
 
-def test_what_is_compiled_in_it_is_for_the_target(artifact: Path, target: tuple[str, str]) -> None:
+def test_compiled_extensions_are_for_the_target(artifact: Path, target: tuple[str, str]) -> None:
     runtime, architecture = target
     tag = f"cpython-{runtime.removeprefix('python').replace('.', '')}-{PLATFORMS[architecture]}"
     compiled = list(artifact.rglob("*.so*"))
@@ -262,7 +260,7 @@ def test_what_is_compiled_in_it_is_for_the_target(artifact: Path, target: tuple[
             assert platform == "any" or PLATFORMS[architecture].partition("-")[0] in platform, wheel
 
 
-def test_the_dependencies_are_those_that_are_locked(artifact: Path) -> None:
+def test_artifact_has_the_locked_dependencies(artifact: Path) -> None:
     lock = (CHECKOUT / "deploy" / "requirements.txt").read_text()
     locked = dict(re.findall(r"^([A-Za-z0-9_.-]+)==(\S+)", lock, re.MULTILINE))
     installed = {}
@@ -273,7 +271,7 @@ def test_the_dependencies_are_those_that_are_locked(artifact: Path) -> None:
     assert installed.items() <= {name.lower(): version for name, version in locked.items()}.items()
 
 
-def test_it_holds_the_service_and_nothing_of_the_operators(artifact: Path) -> None:
+def test_artifact_has_the_service_and_no_operator_code(artifact: Path) -> None:
     names = {path.name.partition(".")[0] for path in artifact.iterdir()}
     assert names >= OF_THE_SERVICE
     assert not names & (OF_THE_OPERATOR | {"bin", "tests", ".lock"})
@@ -285,7 +283,7 @@ def test_it_holds_the_service_and_nothing_of_the_operators(artifact: Path) -> No
         assert list(artifact.glob(f"*.dist-info/{name}")) == []
 
 
-def test_nothing_in_it_tells_where_it_was_built(artifact: Path) -> None:
+def test_artifact_does_not_contain_the_path_of_its_build(artifact: Path) -> None:
     paths = [str(one).encode() for one in (artifact.parent, CHECKOUT, Path(sys.prefix), Path.home())]
     for path in artifact.rglob("*"):
         if path.is_file():
@@ -293,11 +291,11 @@ def test_nothing_in_it_tells_where_it_was_built(artifact: Path) -> None:
             assert [one for one in paths if len(one) > len("/root") and one in data] == [], path
 
 
-def test_it_starts_with_nothing_but_the_standard_library_beside_it(startable: Path) -> None:
+def test_artifact_starts_with_only_the_standard_library(startable: Path) -> None:
     assert "triggers_api.main" in run_alone(startable, LOOKS_AROUND)
 
 
-def test_what_is_compiled_starts_in_the_python_that_it_is_compiled_for(
+def test_bytecode_runs_in_the_python_that_it_was_compiled_for(
     artifact: Path, target: tuple[str, str]
 ) -> None:
     """In each that this machine has, which is one at least: the one that runs the tests."""
@@ -307,7 +305,7 @@ def test_what_is_compiled_starts_in_the_python_that_it_is_compiled_for(
         assert "triggers_api.main" in run_alone(artifact, LOOKS_AROUND, interpreter.executable)
 
 
-def test_it_makes_every_call_of_the_service(startable: Path, tables: Tables) -> None:
+def test_artifact_serves_every_call(startable: Path, tables: Tables) -> None:
     keys = DynamoKeyStore(DynamoDB(region=REGION, endpoint_url=tables.endpoint_url), tables.keys)
     assert keys.add(KeyRecord(digest_of(KEY), is_active=True, created_at="2026-01-01T00:00:00.000000Z"))
     variables = {
@@ -319,18 +317,18 @@ def test_it_makes_every_call_of_the_service(startable: Path, tables: Tables) -> 
     assert run_alone(startable, CALLS, **variables) == STATUSES
 
 
-def test_it_knows_where_dynamodb_is_in_every_partition(startable: Path) -> None:
+def test_artifact_knows_the_dynamodb_endpoint_of_every_partition(startable: Path) -> None:
     assert run_alone(startable, ADDRESSES, REGIONS=" ".join(ENDPOINTS)) == ENDPOINTS
 
 
-def test_bytecode_imports_what_the_sources_do(
+def test_bytecode_imports_the_same_modules_as_the_sources(
     artifacts: dict[tuple[str, str], Path], of_sources: Path
 ) -> None:
-    """A library may read its own sources, and import more where there are none."""
+    """A library may read its own sources, and import more modules if there are none."""
     assert run_alone(artifacts[OWN], LOOKS_AROUND) == run_alone(of_sources, LOOKS_AROUND)
 
 
-def test_it_holds_bytecode_where_this_machine_has_the_python_for_it(
+def test_artifact_has_bytecode_if_this_machine_has_the_target_python(
     made: dict[tuple[str, str], tuple[Path, Artifact]], target: tuple[str, str]
 ) -> None:
     folder, artifact = made[target]
@@ -340,13 +338,13 @@ def test_it_holds_bytecode_where_this_machine_has_the_python_for_it(
     if artifact.compiled_by is None:
         assert target != OWN
         assert compiled == []
-        assert artifact.lacks == (
-            f"No Python {version} here to compile for it: cold starts take longer.",
+        assert artifact.warning == (
+            f"This machine has no Python {version} to compile the artifact with: cold starts take longer.",
             f"Install one, e.g. uv python install {version}.",
         )
         return
     assert artifact.compiled_by.startswith(f"{version}.")
-    assert artifact.lacks is None
+    assert artifact.warning is None
     assert sources == {"anyio/__init__.py", "anyio/abc/__init__.py"}
     heads = {path.read_bytes()[:8] for path in compiled}
     assert len(heads) == 1
@@ -355,12 +353,14 @@ def test_it_holds_bytecode_where_this_machine_has_the_python_for_it(
     assert (head[:4] == importlib.util.MAGIC_NUMBER) is (target[0] == OWN[0])
 
 
-def test_it_is_small(made: dict[tuple[str, str], tuple[Path, Artifact]], target: tuple[str, str]) -> None:
+def test_artifact_is_small(
+    made: dict[tuple[str, str], tuple[Path, Artifact]], target: tuple[str, str]
+) -> None:
     _, artifact = made[target]
     assert artifact.zipped_bytes <= MAX_ZIPPED_BYTES
 
 
-def test_its_size_is_that_of_its_zip(
+def test_reported_size_is_that_of_the_zip(
     made: dict[tuple[str, str], tuple[Path, Artifact]], tmp_path: Path
 ) -> None:
     folder, artifact = made[OWN]
@@ -368,7 +368,7 @@ def test_its_size_is_that_of_its_zip(
     assert artifact.zipped_bytes == pytest.approx(packed.stat().st_size, rel=0.01)
 
 
-def test_a_folder_that_is_not_empty_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
+def test_build_into_a_folder_with_files_is_refused_and_changes_nothing(tmp_path: Path) -> None:
     mine = tmp_path / "mine.txt"
     mine.write_text("mine")
     with pytest.raises(BuildError, match="not empty"):

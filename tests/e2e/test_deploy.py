@@ -1,6 +1,6 @@
-"""`triggers deploy` from an installed wheel on an emulated account, and the API that is there then.
+"""`triggers deploy` from an installed wheel on an emulated account, and the deployed API.
 
-The tests go on with one account, from a fresh one to a stage that was changed twice.
+The tests use one account in sequence, from a fresh one to a stage that was changed twice.
 """
 
 import json
@@ -48,7 +48,7 @@ def traces_of_the_plan(rehearsal: Rehearsal, planned: subprocess.CompletedProces
 
 @pytest.fixture(scope="module")
 def prod(rehearsal: Rehearsal, traces_of_the_plan: dict[str, Any]) -> subprocess.CompletedProcess[str]:
-    """Deploy the stage prod, and return what the command said."""
+    """Deploy the stage prod, and return the result of the command."""
     done = rehearsal.run("deploy", "--stage", "prod", "--yes", "--no-smoke", "--json")
     assert done.returncode == 0, said(done)
     restore(rehearsal.emulator, stack_name("prod"))
@@ -80,7 +80,7 @@ def outcome(told: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def answers_of(seen: Walk) -> dict[str, Any]:
-    """Return statuses and bodies, without what differs from run to run; a gateway adds headers of its own."""
+    """Return statuses and bodies without the values that differ from run to run. A gateway adds headers."""
     answers = {name: CurlAnswer(one.status, {}, one.body) for name, one in seen.answers.items()}
     answers.pop("preflight")  # the gateway's own answer
     return Walk(answers).normalised()
@@ -110,7 +110,7 @@ def deployment_ids(rehearsal: Rehearsal) -> set[str]:
     }
 
 
-def test_a_plan_on_a_fresh_account_shows_what_would_be_made_and_leaves_nothing(
+def test_plan_on_a_fresh_account_shows_the_new_resources_and_leaves_nothing(
     planned: subprocess.CompletedProcess[str], traces_of_the_plan: dict[str, Any]
 ) -> None:
     assert planned.returncode == 0, said(planned)
@@ -186,7 +186,9 @@ def test_an_unknown_output_is_a_usage_error_that_names_those_there_are(
     assert all(name in error["hint"] for name in OUTPUTS)
 
 
-def test_status_tells_how_the_stage_is(rehearsal: Rehearsal, prod: subprocess.CompletedProcess[str]) -> None:
+def test_status_shows_the_state_of_the_stage(
+    rehearsal: Rehearsal, prod: subprocess.CompletedProcess[str]
+) -> None:
     found = rehearsal.ask("status")
     assert (found["stack"], found["status"]) == ("triggers-api-prod", "CREATE_COMPLETE")
     assert found["outputs"].keys() == OUTPUTS
@@ -254,8 +256,8 @@ def test_a_changed_parameter_takes_effect_and_the_tables_stay_as_they_were(
     assert described_tables(rehearsal) == before
 
 
-def test_a_changed_origin_is_seen_in_the_preflight(rehearsal: Rehearsal, walked: Walk, key: str) -> None:
-    """And what an earlier deployment was given stays: nothing says it again."""
+def test_changed_origin_takes_effect_in_the_preflight(rehearsal: Rehearsal, walked: Walk, key: str) -> None:
+    """Parameters of an earlier deployment stay, although they are not given again."""
     before, tables = deployment_ids(rehearsal), described_tables(rehearsal)
     end = outcome(rehearsal.deploy("prod", "--parameter", "CorsAllowOrigin=https://shop.example"))
     url = end["outputs"]["ApiUrl"]

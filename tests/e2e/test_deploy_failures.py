@@ -1,4 +1,4 @@
-"""What stops a deployment, or breaks it: the message, the exit code, and what is there afterwards."""
+"""Deployments that are refused, interrupted or fail: message, exit code, and the state afterwards."""
 
 import json
 import os
@@ -28,7 +28,7 @@ ANOTHERS = {
 
 
 def waits(seconds: int) -> dict[str, Any]:
-    """Return a template that is busy for some seconds, and then fails: nobody signals."""
+    """Return a template that is busy for some seconds, and then fails because no signal arrives."""
     return {
         "Parameters": {
             "Stage": {"Type": "String"},
@@ -46,7 +46,7 @@ def waits(seconds: int) -> dict[str, Any]:
 
 
 def create_stack(rehearsal: Rehearsal, stage: str, template: dict[str, Any], *, name: str = "") -> str:
-    """Make a stack of a stage, where no name is given with the stage's own, and return its id."""
+    """Create a stack of a stage, with the stage's own name unless one is given, and return its id."""
     parameters = [{"ParameterKey": "Stage", "ParameterValue": stage}] if "Parameters" in template else []
     made = rehearsal.emulator.client("cloudformation").create_stack(
         StackName=name or stack_name(stage), TemplateBody=json.dumps(template), Parameters=parameters
@@ -78,26 +78,28 @@ def untouched(rehearsal: Rehearsal) -> Iterator[None]:
 
 @pytest.fixture
 def nowhere(rehearsal: Rehearsal) -> Rehearsal:
-    """Give commands for which there is no AWS to ask: what they refuse, they refuse by themselves."""
+    """Return commands without a reachable AWS, so that they must refuse by themselves."""
     return rehearsal.with_variables(AWS_ENDPOINT_URL="http://127.0.0.1:9")
 
 
-def test_without_sam_it_says_how_to_install_it(rehearsal: Rehearsal, tmp_path: Path, untouched: None) -> None:
+def test_deploy_without_sam_reports_how_to_install_it(
+    rehearsal: Rehearsal, tmp_path: Path, untouched: None
+) -> None:
     without = rehearsal.with_variables(PATH=os.defpath, UV_OFFLINE="1", UV_CACHE_DIR=str(tmp_path / "empty"))
     error = refused(without, 3, "--stage", "nosam", "--yes")
     assert error["code"] == "PREFLIGHT_FAILED"
-    assert "There is no SAM CLI" in error["message"]
+    assert "The SAM CLI is not installed" in error["message"]
     assert "pipx install aws-sam-cli==" in error["hint"]
 
 
-def test_without_credentials_it_says_where_to_get_them(rehearsal: Rehearsal, untouched: None) -> None:
+def test_deploy_without_credentials_reports_where_to_get_them(rehearsal: Rehearsal, untouched: None) -> None:
     error = refused(rehearsal.with_variables(**NO_CREDENTIALS), 4, "--stage", "nobody", "--yes")
     assert error["code"] == "CREDENTIALS"
-    assert "There are no AWS credentials." in error["message"]
+    assert "No AWS credentials found." in error["message"]
     assert "aws configure" in error["hint"]
 
 
-def test_with_a_key_that_aws_does_not_know_it_says_so(rehearsal: Rehearsal, untouched: None) -> None:
+def test_deploy_reports_an_access_key_that_aws_does_not_know(rehearsal: Rehearsal, untouched: None) -> None:
     unknown = rehearsal.with_variables(AWS_ACCESS_KEY_ID="AKIAUNKNOWNUNKNOWN00")
     error = refused(unknown, 4, "--stage", "nobody", "--yes")
     assert error["code"] == "CREDENTIALS"
@@ -128,7 +130,7 @@ def test_bad_input_is_refused_before_anything_is_built_or_asked(
         assert name in said
 
 
-def test_off_a_terminal_it_needs_a_yes_before_it_does_anything(nowhere: Rehearsal) -> None:
+def test_deploy_off_a_terminal_requires_yes_before_it_does_anything(nowhere: Rehearsal) -> None:
     began = time.monotonic()
     error = refused(nowhere, 2, "--stage", "prod")
     assert error["code"] == "CONFIRMATION_NEEDED"
@@ -136,7 +138,7 @@ def test_off_a_terminal_it_needs_a_yes_before_it_does_anything(nowhere: Rehearsa
     assert time.monotonic() - began < 5
 
 
-def test_a_create_that_fails_half_way_is_explained_and_the_next_deploy_starts_anew(
+def test_failed_creation_is_explained_and_the_next_deploy_succeeds(
     rehearsal: Rehearsal,
 ) -> None:
     """The emulator refuses an alarm on a formula; AWS does not."""
@@ -160,7 +162,7 @@ def test_a_create_that_fails_half_way_is_explained_and_the_next_deploy_starts_an
         assert client.call("GET", "/v1/health").status == 200
 
 
-def test_a_busy_stack_is_left_alone_and_what_its_failure_leaves_is_replaced(rehearsal: Rehearsal) -> None:
+def test_busy_stack_is_left_alone_and_a_rolled_back_one_is_replaced(rehearsal: Rehearsal) -> None:
     old = create_stack(rehearsal, "wait", waits(5))
     error = refused(rehearsal, 3, "--stage", "wait", "--yes")
     assert error["code"] == "PREFLIGHT_FAILED"
@@ -181,7 +183,7 @@ def test_a_busy_stack_is_left_alone_and_what_its_failure_leaves_is_replaced(rehe
     assert rehearsal.stack(stack_name("wait"))["StackId"] != old
 
 
-def test_a_stack_of_somebody_else_is_left_alone(rehearsal: Rehearsal) -> None:
+def test_stack_of_another_program_is_left_alone(rehearsal: Rehearsal) -> None:
     create_stack(rehearsal, "theirs", ANOTHERS)
     before = traces(rehearsal.emulator)
     error = refused(rehearsal, 3, "--stage", "theirs", "--yes")
@@ -190,7 +192,7 @@ def test_a_stack_of_somebody_else_is_left_alone(rehearsal: Rehearsal) -> None:
     assert traces(rehearsal.emulator) == before
 
 
-def test_an_empty_stack_in_which_another_programs_change_set_waits_is_left_alone(
+def test_empty_stack_with_a_change_set_of_another_program_is_left_alone(
     rehearsal: Rehearsal,
 ) -> None:
     cloudformation = rehearsal.emulator.client("cloudformation")
@@ -209,7 +211,7 @@ def test_an_empty_stack_in_which_another_programs_change_set_waits_is_left_alone
     assert traces(rehearsal.emulator) == before
 
 
-def test_the_fix_after_guided_questions_names_the_stack_that_was_answered(rehearsal: Rehearsal) -> None:
+def test_fix_after_guided_questions_names_the_chosen_stack(rehearsal: Rehearsal) -> None:
     create_stack(rehearsal, "guided", waits(3600), name="our-inbox")
     answers = {"Stack name [": "our-inbox", "AWS Region [": "us-east-1", "Confirm changes": ""}
     answers |= {"Allow the creation": "", "Disable rollback": "", "Save arguments": "n"}
@@ -228,8 +230,8 @@ def test_a_stack_of_another_stage_is_left_alone(rehearsal: Rehearsal) -> None:
     assert traces(rehearsal.emulator) == before
 
 
-def test_a_retained_table_is_found_first_and_adopted_with_what_is_in_it(rehearsal: Rehearsal) -> None:
-    """They were made by `triggers dev`, or by an earlier stack: `test_destroy.py` has that life."""
+def test_retained_table_is_found_before_the_build_and_adopted_with_its_items(rehearsal: Rehearsal) -> None:
+    """The tables come from `triggers dev` here; `test_destroy.py` has those of an earlier stack."""
     events, keys = "triggers-api-events-kept", "triggers-api-keys-kept"
     create_missing_tables(endpoint_url=rehearsal.emulator.url, region=REGION, events=events, keys=keys)
     key = rehearsal.key("kept")
@@ -262,7 +264,7 @@ def test_a_retained_table_is_found_first_and_adopted_with_what_is_in_it(rehearsa
 
 
 def slow_sam(rehearsal: Rehearsal, folder: Path, step: str) -> Rehearsal:
-    """Put a sam on PATH that tells when a step of it begins, and then takes a minute over it."""
+    """Put a sam on PATH that reports when a step begins, and then takes a minute for it."""
     folder.mkdir()
     real = shutil.which("sam", path=rehearsal.environment["PATH"])
     script = folder / "sam"
@@ -289,7 +291,7 @@ def wait_for(condition: Any, process: subprocess.Popen[str]) -> None:
         ("build", signal.SIGHUP),
     ],
 )
-def test_who_ends_it_before_the_change_set_leaves_no_stack(
+def test_signal_before_the_change_set_leaves_no_stack(
     rehearsal: Rehearsal, tmp_path: Path, untouched: None, step: str, way: signal.Signals
 ) -> None:
     slow = slow_sam(rehearsal, tmp_path / "bin", step)
@@ -302,8 +304,8 @@ def test_who_ends_it_before_the_change_set_leaves_no_stack(
     assert "Traceback" not in errors
 
 
-def test_ctrl_c_once_the_change_set_is_there_takes_it_away(rehearsal: Rehearsal, tmp_path: Path) -> None:
-    """What SAM made first for itself, its bucket, stays."""
+def test_ctrl_c_after_the_change_set_was_created_deletes_it(rehearsal: Rehearsal, tmp_path: Path) -> None:
+    """The bucket that SAM creates for itself stays."""
     real = shutil.which("sam", path=rehearsal.environment["PATH"])
     folder = tmp_path / "bin"
     folder.mkdir()
@@ -351,7 +353,7 @@ def assert_is_made(rehearsal: Rehearsal, stage: str) -> None:
         assert client.call("GET", "/v1/health").status == 200
 
 
-def test_whoever_reads_its_notices_may_leave_and_it_goes_on_to_its_end(rehearsal: Rehearsal) -> None:
+def test_deploy_continues_when_the_reader_of_stderr_leaves(rehearsal: Rehearsal) -> None:
     with rehearsal.started("deploy", "--stage", "unread", "--yes", "--no-smoke") as process:
         assert process.stderr is not None
         process.stderr.readline()
@@ -363,19 +365,19 @@ def test_whoever_reads_its_notices_may_leave_and_it_goes_on_to_its_end(rehearsal
     assert rehearsal.stack(stack_name("unread"))["StackStatus"] == "CREATE_COMPLETE"
 
 
-def test_ctrl_c_while_cloudformation_works_leaves_it_to_its_end(rehearsal: Rehearsal) -> None:
+def test_ctrl_c_during_the_deployment_does_not_stop_cloudformation(rehearsal: Rehearsal) -> None:
     errors = interrupted_in(rehearsal, "going", "DescribeStackEvents", "none", "hang")
     assert "CloudFormation goes on with triggers-api-going. See triggers status --stage going" in errors
     assert_is_made(rehearsal, "going")
 
 
-def test_ctrl_c_when_cloudformation_was_just_asked_says_that_it_goes_on(rehearsal: Rehearsal) -> None:
+def test_ctrl_c_right_after_the_execution_reports_that_it_continues(rehearsal: Rehearsal) -> None:
     errors = interrupted_in(rehearsal, "asked", "ExecuteChangeSet", "hold reply")
     assert "CloudFormation goes on with triggers-api-asked." in errors
     assert_is_made(rehearsal, "asked")
 
 
-def test_ctrl_c_just_before_cloudformation_hears_it_takes_the_change_set_away(rehearsal: Rehearsal) -> None:
+def test_ctrl_c_right_before_the_execution_deletes_the_change_set(rehearsal: Rehearsal) -> None:
     errors = interrupted_in(rehearsal, "unheard", "ExecuteChangeSet", "hang")
     assert "Nothing was changed." in errors
     assert stack_name("unheard") not in rehearsal.stack_names()

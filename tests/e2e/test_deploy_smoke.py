@@ -1,4 +1,4 @@
-"""`triggers deploy` tries what it has deployed; the harness puts back what the emulator leaves out."""
+"""The smoke test of `triggers deploy`. The tests add what the emulator leaves out of a stack."""
 
 import json
 import signal
@@ -42,7 +42,8 @@ def narrow_preflight(rehearsal: Rehearsal, deployed: subprocess.CompletedProcess
     gateway.create_deployment(restApiId=api, stageName=STAGE)
 
 
-def test_it_waits_until_the_api_is_there_and_all_checks_pass(
+@pytest.mark.quick_form
+def test_deploy_waits_for_the_api_and_all_checks_pass(
     rehearsal: Rehearsal, deployed: subprocess.CompletedProcess[str]
 ) -> None:
     assert deployed.returncode == 0, said(deployed)
@@ -54,7 +55,7 @@ def test_it_waits_until_the_api_is_there_and_all_checks_pass(
     assert [key["is_active"] for key in table["Items"]] == [{"BOOL": False}]
 
 
-def test_ctrl_c_in_it_says_that_the_stack_is_deployed_and_how_to_try_it_again(
+def test_ctrl_c_during_the_smoke_test_reports_the_deployed_stack_and_how_to_retry(
     rehearsal: Rehearsal, deployed: subprocess.CompletedProcess[str]
 ) -> None:
     with rehearsal.started("deploy", "--stage", STAGE, "--yes") as process:
@@ -66,7 +67,7 @@ def test_ctrl_c_in_it_says_that_the_stack_is_deployed_and_how_to_try_it_again(
     assert errors.endswith(f"The stack is deployed; to try it again: triggers smoke --stage {STAGE}\n")
 
 
-def test_a_failure_ends_with_6_says_where_to_look_and_the_stack_stays(
+def test_failed_smoke_test_exits_6_names_the_logs_and_keeps_the_stack(
     rehearsal: Rehearsal, narrow_preflight: None
 ) -> None:
     before = rehearsal.stack(stack_name(STAGE))
@@ -84,13 +85,13 @@ def test_a_failure_ends_with_6_says_where_to_look_and_the_stack_stays(
     assert f"logs: triggers logs tail --stage {STAGE} --no-follow --request-id smoke-" in plain.stderr
 
 
-def test_no_smoke_leaves_it_out(rehearsal: Rehearsal, narrow_preflight: None) -> None:
+def test_no_smoke_skips_the_smoke_test(rehearsal: Rehearsal, narrow_preflight: None) -> None:
     done = rehearsal.run("deploy", "--stage", STAGE, "--yes", "--no-smoke", "--json")
     assert done.returncode == 0, said(done)
     assert told(done)[-1]["event"] == "outcome"
 
 
-def test_who_may_not_make_a_key_is_told_that_it_is_deployed_and_how_to_try_it(
+def test_deploy_without_permission_to_create_a_key_reports_the_deployed_stack_and_how_to_retry(
     rehearsal: Rehearsal, deployed: subprocess.CompletedProcess[str]
 ) -> None:
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
@@ -103,6 +104,6 @@ def test_who_may_not_make_a_key_is_told_that_it_is_deployed_and_how_to_try_it(
     assert done.returncode == 6, said(done)
     assert told(done)[-2]["event"] == "outcome"
     error = error_of(done)
-    assert error["message"].startswith("The stack is deployed, but whether it works could not be tried.")
+    assert error["message"].startswith("The stack is deployed, but its smoke test could not run.")
     assert "dynamodb:PutItem" in error["message"]
     assert f"triggers smoke --stage {STAGE}" in error["hint"]

@@ -47,7 +47,7 @@ fetch("__API__/v1/events", {
 
 @pytest.fixture(scope="module")
 def body(deployed: Deployed) -> dict[str, Any]:
-    """Return the OpenAPI document of the gateway, in the template as SAM's transform made it."""
+    """Return the OpenAPI document of the gateway from the template that SAM's transform created."""
     template = deployed.client("cloudformation").get_template(
         StackName="triggers-api-prod", TemplateStage="Processed"
     )["TemplateBody"]
@@ -56,7 +56,7 @@ def body(deployed: Deployed) -> dict[str, Any]:
 
 
 def written(value: Any) -> str:
-    """Return a text of the template; where a parameter was written out, it is a substitution of nothing."""
+    """Return a text of the template, also if it is a substitution without variables."""
     text = value["Fn::Sub"] if isinstance(value, dict) else value
     assert "${" not in text
     return str(text)

@@ -1,4 +1,4 @@
-"""What the deployed function's role allows: exactly what it needs, each permission of which something needs.
+"""The role of the deployed function: it has exactly the permissions that the calls need.
 
 The emulator enforces the policies of IAM, so a permission that is taken away breaks what needs it.
 """
@@ -109,7 +109,7 @@ def test_the_policy_is_exactly_what_the_contract_lists(policy: dict[str, Any]) -
     assert grants_of(policy) == expected
 
 
-def test_nothing_is_attached_and_only_lambda_may_be_the_role(deployed: Deployed) -> None:
+def test_role_has_no_attached_policy_and_only_lambda_may_assume_it(deployed: Deployed) -> None:
     iam, role = deployed.client("iam"), deployed.outputs["RoleName"]
     assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
     trust = iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]["Statement"]
@@ -122,7 +122,7 @@ def test_nothing_is_attached_and_only_lambda_may_be_the_role(deployed: Deployed)
     assert function["Role"] == f"arn:aws:iam::000000000000:role/{role}"
 
 
-def test_with_all_of_them_every_operation_works(deployed: Deployed, event_id: str) -> None:
+def test_every_operation_works_with_all_permissions(deployed: Deployed, event_id: str) -> None:
     with ApiClient(deployed.url, key=deployed.key) as client:
         answers = {name: request(client, event_id).status for name, request in OPERATIONS.items()}
     assert answers == {"ingest": 201, "get": 200, "inbox": 200, "acknowledge": 200, "delete": 200}
@@ -138,7 +138,7 @@ def test_with_all_of_them_every_operation_works(deployed: Deployed, event_id: st
         ("Query", INDEX, {"inbox"}),
     ],
 )
-def test_without_a_permission_what_needs_it_is_answered_503(
+def test_operation_without_its_permission_is_503(
     deployed: Deployed, policy: dict[str, Any], event_id: str, action: str, resource: str, broken: set[str]
 ) -> None:
     with (
@@ -150,10 +150,12 @@ def test_without_a_permission_what_needs_it_is_answered_503(
     for name in broken:
         assert answers[name].status == 503
         assert answers[name].body["error"]["code"] == "SERVICE_UNAVAILABLE"
-        assert action not in json.dumps(answers[name].body), "a client learns what the role lacks"
+        assert action not in json.dumps(answers[name].body), (
+            "a client must not learn which permission is missing"
+        )
 
 
-def test_without_reading_keys_a_key_that_is_not_cached_is_answered_503(
+def test_uncached_key_is_503_without_permission_to_read_keys(
     deployed: Deployed, policy: dict[str, Any]
 ) -> None:
     fresh = deployed.rehearsal.key("prod")

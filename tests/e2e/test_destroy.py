@@ -1,4 +1,4 @@
-"""`triggers destroy`: what it says, what it needs, what it takes and what it leaves; and the way back.
+"""`triggers destroy`: its output, its confirmation, what it deletes and keeps, and the way back.
 
 The tests go on with one stage, from its deployment to the one that adopts its tables.
 """
@@ -51,7 +51,7 @@ def assert_tells_what_goes_and_what_stays(screen: str) -> None:
     assert f"It keeps {TABLES[0]}, {TABLES[1]}." in screen or f"It keeps {TABLES[1]}, {TABLES[0]}." in screen
 
 
-def test_off_a_terminal_it_needs_the_name_as_a_flag(rehearsal: Rehearsal, before: Before) -> None:
+def test_destroy_off_a_terminal_requires_the_name_as_a_flag(rehearsal: Rehearsal, before: Before) -> None:
     account = traces(rehearsal.emulator)
     for arguments in ((), ("--no-input",)):
         done = rehearsal.run("destroy", "--stage", "prod", *arguments, "--json")
@@ -61,32 +61,32 @@ def test_off_a_terminal_it_needs_the_name_as_a_flag(rehearsal: Rehearsal, before
     assert traces(rehearsal.emulator) == account
 
 
-def test_a_yes_is_not_enough(rehearsal: Rehearsal, before: Before) -> None:
+def test_destroy_does_not_accept_yes(rehearsal: Rehearsal, before: Before) -> None:
     account = traces(rehearsal.emulator)
     assert rehearsal.run("destroy", "--stage", "prod", "--yes").returncode == 2
     assert traces(rehearsal.emulator) == account
 
 
-def test_a_wrong_name_changes_nothing(rehearsal: Rehearsal, before: Before) -> None:
+def test_destroy_with_a_wrong_name_changes_nothing(rehearsal: Rehearsal, before: Before) -> None:
     account = traces(rehearsal.emulator)
     done = rehearsal.run("destroy", "--stage", "prod", "--confirm", "triggers-api-test")
     assert done.returncode == 1, said(done)
-    typed = rehearsal.on_terminal("destroy", "--stage", "prod", replies=[("to go on", "prod\n")])
+    typed = rehearsal.on_terminal("destroy", "--stage", "prod", replies=[("to continue", "prod\n")])
     assert typed.code == 1
     assert "Nothing was changed." in typed.screen
     assert_tells_what_goes_and_what_stays(typed.screen)
     assert traces(rehearsal.emulator) == account
 
 
-def test_with_the_typed_name_it_deletes_the_stack_and_keeps_the_tables(
+def test_destroy_with_the_typed_name_deletes_the_stack_and_keeps_the_tables(
     rehearsal: Rehearsal, before: Before
 ) -> None:
     dynamodb = rehearsal.emulator.client("dynamodb")
     items = [dynamodb.scan(TableName=name)["Items"] for name in TABLES]
-    typed = rehearsal.on_terminal("destroy", "--stage", "prod", replies=[("to go on", f"{STACK}\n")])
+    typed = rehearsal.on_terminal("destroy", "--stage", "prod", replies=[("to continue", f"{STACK}\n")])
     assert typed.code == 0, typed.screen
     assert_tells_what_goes_and_what_stays(typed.screen)
-    assert f"Type {STACK} to go on" in typed.screen
+    assert f"Type {STACK} to continue" in typed.screen
     assert f"The stack {STACK} is deleted." in typed.screen
     assert "triggers deploy --stage prod --adopt --parameter LogLevel=WARNING" in typed.screen
 
@@ -99,15 +99,13 @@ def test_with_the_typed_name_it_deletes_the_stack_and_keeps_the_tables(
     assert [dynamodb.scan(TableName=name)["Items"] for name in TABLES] == items
 
 
-def test_a_stage_that_is_not_there_cannot_be_destroyed(rehearsal: Rehearsal, before: Before) -> None:
+def test_destroy_of_an_unknown_stage_fails(rehearsal: Rehearsal, before: Before) -> None:
     done = rehearsal.run("destroy", "--stage", "prod", "--confirm", STACK, "--json")
     assert done.returncode == 1
     assert error_of(done)["code"] == "STACK_MISSING"
 
 
-def test_a_deploy_that_adopts_has_the_events_again_and_the_key_still_opens(
-    rehearsal: Rehearsal, before: Before
-) -> None:
+def test_deploy_that_adopts_the_tables_keeps_events_and_keys(rehearsal: Rehearsal, before: Before) -> None:
     end = rehearsal.deploy("prod", "--adopt")[-1]
     with ApiClient(end["outputs"]["ApiUrl"], key=before.key) as client:
         found = [without_request(client, one["event_id"]) for one in before.events]
@@ -117,7 +115,7 @@ def test_a_deploy_that_adopts_has_the_events_again_and_the_key_still_opens(
         ]
 
 
-def test_with_json_the_last_line_says_what_is_gone_and_what_is_kept(
+def test_destroy_with_json_ends_with_a_line_of_deleted_and_kept_resources(
     rehearsal: Rehearsal, before: Before
 ) -> None:
     told = rehearsal.lines("destroy", "--stage", "prod", "--confirm", STACK)

@@ -59,7 +59,7 @@ def foreign_page(url: str) -> str:
 
 
 def assert_all_operations_are_shown(visit: browser.Visit) -> None:
-    """Look for what Swagger UI makes of the contract: nothing of it is in the page as it is served."""
+    """Check what Swagger UI renders from the contract. The page as it is served has none of it."""
     for method, path in OPERATIONS:
         assert f'class="opblock opblock-{method}"' in visit.dom
         assert f'data-path="{path}"' in visit.dom
@@ -93,12 +93,12 @@ def test_a_page_of_another_origin_may_call_and_read_the_request_id(server: DevSe
         visit = browser.visit(foreign.url)
     seen = "POST: 201 from-a-page-POST, GET: 401 from-a-page-GET, DELETE: 200 from-a-page-DELETE"
     assert f'<p id="seen">{seen}</p>' in visit.dom
-    assert "OPTIONS" in server.log.read_text(), "the browser asked nobody whether it may"
+    assert "OPTIONS" in server.log.read_text(), "the browser sent no preflight"
     with ApiClient(server.url) as client:
         assert [event["payload"] for event in client.inbox()] == [{"from": "a browser"}]
 
 
-def test_where_another_origin_is_allowed_the_page_may_neither_call_nor_read(tmp_path: Path) -> None:
+def test_page_may_neither_call_nor_read_when_only_another_origin_is_allowed(tmp_path: Path) -> None:
     variables = {"CORS_ALLOW_ORIGIN": "https://example.com"}
     with running(*on_folder(tmp_path), variables=variables) as server:
         with reverse_proxy.page(foreign_page(server.url)) as foreign:

@@ -1,4 +1,4 @@
-"""`triggers doctor` on an emulated account: each finding with its fix, and 3 where deploying cannot work."""
+"""`triggers doctor` on an emulated account: findings with fixes, and exit code 3 if a deploy cannot work."""
 
 import json
 import subprocess
@@ -39,7 +39,7 @@ def failed(document: dict[str, Any]) -> dict[str, dict[str, str]]:
     return {one["check"]: one for one in document["findings"] if one["state"] == "failed"}
 
 
-def test_on_a_good_account_every_check_is_made_and_none_fails(rehearsal: Rehearsal) -> None:
+def test_doctor_passes_every_check_on_a_good_account(rehearsal: Rehearsal) -> None:
     before = traces(rehearsal.emulator)
     document = rehearsal.ask("doctor")
     assert document["can_deploy"] is True
@@ -49,14 +49,14 @@ def test_on_a_good_account_every_check_is_made_and_none_fails(rehearsal: Rehears
     assert traces(rehearsal.emulator) == before
 
 
-def test_for_a_person_each_finding_is_a_line(rehearsal: Rehearsal) -> None:
+def test_doctor_prints_a_line_for_each_finding(rehearsal: Rehearsal) -> None:
     done = rehearsal.run("doctor", "--stage", "test")
     assert done.returncode == 0, said(done)
     assert "There is no stack triggers-api-test yet" in done.stdout
     assert done.stderr == "Deploying can work.\n"
 
 
-def test_a_user_who_lacks_permissions_is_told_which(rehearsal: Rehearsal) -> None:
+def test_doctor_names_missing_permissions(rehearsal: Rehearsal) -> None:
     services = ("cloudformation", "dynamodb", "s3", "logs", "apigateway")
     user = rehearsal.emulator.user(
         "limited", allow(*(f"{one}:*" for one in services), "iam:SimulatePrincipalPolicy", "iam:Get*")
@@ -75,7 +75,7 @@ def test_a_user_with_every_permission_may_deploy(rehearsal: Rehearsal) -> None:
     assert states == {"ok"}
 
 
-def test_a_user_who_may_not_simulate_is_told_so_and_may_try(rehearsal: Rehearsal) -> None:
+def test_doctor_warns_a_user_who_may_not_simulate_policies(rehearsal: Rehearsal) -> None:
     services = ("cloudformation", "dynamodb", "s3", "logs", "apigateway")
     user = rehearsal.emulator.user("unknowing", allow(*(f"{one}:*" for one in services)))
     document = rehearsal.as_user(user).ask("doctor")
@@ -84,7 +84,7 @@ def test_a_user_who_may_not_simulate_is_told_so_and_may_try(rehearsal: Rehearsal
     assert "iam:SimulatePrincipalPolicy" in finding["fix"]
 
 
-def test_a_user_who_may_not_even_look_is_told_so(rehearsal: Rehearsal) -> None:
+def test_doctor_reports_a_user_who_may_not_read_the_stack(rehearsal: Rehearsal) -> None:
     user = rehearsal.emulator.user("blind", allow("s3:*"))
     found = failed(rehearsal.as_user(user).ask("doctor", code=3))
     assert found.keys() == {"stack"}
@@ -92,7 +92,7 @@ def test_a_user_who_may_not_even_look_is_told_so(rehearsal: Rehearsal) -> None:
     assert found["stack"]["fix"]
 
 
-def test_without_credentials_that_is_the_finding(rehearsal: Rehearsal) -> None:
+def test_doctor_reports_missing_credentials(rehearsal: Rehearsal) -> None:
     nobody = rehearsal.with_variables(AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
     found = failed(nobody.ask("doctor", code=3))
     assert found.keys() == {"credentials"}
@@ -102,7 +102,7 @@ def test_without_credentials_that_is_the_finding(rehearsal: Rehearsal) -> None:
     assert "fix: Run aws configure" in done.stdout
 
 
-def test_what_an_earlier_life_has_left_is_found(rehearsal: Rehearsal) -> None:
+def test_doctor_finds_resources_left_by_an_earlier_deployment(rehearsal: Rehearsal) -> None:
     emulator = rehearsal.emulator
     emulator.client("dynamodb").create_table(
         TableName="triggers-api-keys-before",
@@ -137,7 +137,9 @@ def make_sams_bucket(rehearsal: Rehearsal, folder: Path) -> None:
     s3.delete_bucket_policy(Bucket=bucket["Name"])
 
 
-def test_who_may_do_what_doctor_asks_for_can_deploy_and_destroy(rehearsal: Rehearsal, tmp_path: Path) -> None:
+def test_permissions_that_doctor_asks_for_suffice_to_deploy_and_destroy(
+    rehearsal: Rehearsal, tmp_path: Path
+) -> None:
     actions = [one for of_service in permissions.ACTIONS.values() for one in of_service]
     make_sams_bucket(rehearsal, tmp_path)
     user = rehearsal.as_user(rehearsal.emulator.user("operator", allow(*actions)))
@@ -155,7 +157,7 @@ def test_who_may_do_what_doctor_asks_for_can_deploy_and_destroy(rehearsal: Rehea
     assert {name: one.stderr for name, one in done.items() if one.returncode} == {}
 
 
-def test_a_stack_of_sam_without_its_bucket_is_found(rehearsal: Rehearsal) -> None:
+def test_doctor_finds_a_sam_stack_without_its_bucket(rehearsal: Rehearsal) -> None:
     template = {
         "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
         "Outputs": {"SourceBucket": {"Value": "gone"}},

@@ -1,4 +1,4 @@
-"""The rehearsal of DEPLOYMENT.md, line by line as it stands there."""
+"""The commands of the guide's rehearsal, run as they are written."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from tests.support.documents import PRELUDE, ROOT, blocks
 from tests.support.rehearsal import uv_variables
 from triggers_api.ops.smoke.check_runner import CHECKS
 
-OF_SOMEBODY = {
+OTHER_ACCOUNT = {
     "SHELL": "/bin/bash",
     "AWS_PROFILE": "work",
     "AWS_REGION": "eu-central-1",
@@ -22,13 +22,13 @@ OF_SOMEBODY = {
 
 
 @pytest.mark.timeout(600)
-def test_the_rehearsal_works_line_by_line(tmp_path: Path) -> None:
-    opened, typed = blocks("DEPLOYMENT.md", "Rehearsing it")
+def test_rehearsal_commands_work_as_written(tmp_path: Path) -> None:
+    opened, typed = blocks("deploy/guide/first-deployment.md", "Rehearse without an AWS account")
     done = subprocess.run(
         ["bash", "-c", opened.replace(".venv/bin/python", sys.executable)],
         input=PRELUDE + typed,
         cwd=ROOT,
-        env=uv_variables() | OF_SOMEBODY | {"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        env=uv_variables() | OTHER_ACCOUNT | {"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=500,

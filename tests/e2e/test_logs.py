@@ -1,4 +1,4 @@
-"""`triggers logs tail` on a deployed stage: what a request leaves in the log, and what it must not.
+"""`triggers logs tail` on a deployed stage: what a request leaves in the log, and what it must not leave.
 
 The emulator's Lambda writes START, END and REPORT as AWS's does, all with the time at which the invocation
 ended, and gives its events no ids; it has no timeouts, no INIT_START and no late lines, which the tests on a
@@ -75,7 +75,7 @@ def requests(deployed: Deployed) -> dict[str, int]:
     return made
 
 
-def test_a_request_s_id_finds_every_line_of_it_and_no_other(
+def test_request_id_finds_every_line_of_the_request_and_no_other(
     deployed: Deployed, requests: dict[str, int]
 ) -> None:
     assert list(requests.values()) == [201, 200, 200, 409, 400, 400, 401]
@@ -106,11 +106,11 @@ def test_neither_the_key_nor_the_payload_is_anywhere_in_the_log_group(
         assert CANARY not in text
 
 
-def test_all_that_is_in_the_group_is_shown_once(deployed: Deployed, requests: dict[str, int]) -> None:
+def test_tail_shows_every_line_of_the_group_once(deployed: Deployed, requests: dict[str, int]) -> None:
     assert [one["raw"] for one in tail(deployed, "--since", "1h")] == everything(deployed)
 
 
-def test_it_follows_what_comes_and_ctrl_c_ends_it(deployed: Deployed, requests: dict[str, int]) -> None:
+def test_tail_follows_new_lines_until_ctrl_c(deployed: Deployed, requests: dict[str, int]) -> None:
     request_id = f"followed.{uuid4().hex[:8]}"
     with deployed.rehearsal.started("logs", "tail", "--request-id", request_id, "--json") as process:
         with ApiClient(deployed.url, key=deployed.key) as client:
@@ -131,7 +131,7 @@ def test_a_stage_that_is_not_deployed_has_no_log_group(deployed: Deployed) -> No
     assert error_of(done)["code"] == "LOG_GROUP_MISSING"
 
 
-def test_without_the_permission_it_says_which_one(deployed: Deployed) -> None:
+def test_tail_without_permission_names_it(deployed: Deployed) -> None:
     denied = deployed.rehearsal.emulator.user(
         f"reader-{uuid4().hex[:8]}", {"Effect": "Allow", "Action": "sts:*", "Resource": "*"}
     )

@@ -84,7 +84,7 @@ def built(checkout: Checkout) -> Path:
 
 @pytest.fixture(scope="module")
 def guided(checkout: Checkout, built: Path) -> str:
-    """Deploy with `--guided`, every question answered by somebody; return what was on the screen."""
+    """Deploy with `--guided`, answer every question, and return the content of the terminal."""
     parameters = Template.load(checkout.folder / "deploy" / "template.yaml").parameters
     defaults = [(f"Parameter {name}", "\n") for name in parameters if name != "Stage"]
     session = run_on_terminal(
@@ -127,12 +127,12 @@ def processed(rehearsal: Rehearsal, name: str) -> tuple[Any, str]:
     return json.loads(text), artifact
 
 
-def test_sam_validates_the_template_as_the_requirements_type_it(checkout: Checkout) -> None:
+def test_sam_validates_the_template_with_the_command_of_the_requirements(checkout: Checkout) -> None:
     done = checkout.run(str(SAM), "validate", "--lint", "--template", "deploy/template.yaml")
     assert "is a valid SAM Template" in done.stdout
 
 
-def test_sam_build_makes_the_artifact_that_the_builder_makes(checkout: Checkout, built: Path) -> None:
+def test_sam_build_and_the_builder_create_the_same_artifact(checkout: Checkout, built: Path) -> None:
     out = checkout.folder / "out"
     checkout.run(sys.executable, "-m", "triggers_api.ops.build.artifact", str(out))
     expected, found = contents(out), contents(built)
@@ -152,18 +152,18 @@ def test_sam_build_leaves_the_sources_as_they_were(checkout: Checkout, built: Pa
         assert found == {path: (CHECKOUT / path).read_bytes() for path in found}
 
 
-def test_sam_deploy_guided_asks_and_makes_an_api_that_answers(checkout: Checkout, guided: str) -> None:
+def test_sam_deploy_guided_asks_and_creates_a_working_api(checkout: Checkout, guided: str) -> None:
     assert f"Successfully created/updated stack - {STACK}" in guided
     with ApiClient(checkout.rehearsal.url("plain")) as client:
         assert client.call("GET", "/v1/health").status == 200
 
 
-def test_what_guided_has_saved_deploys_without_a_question(checkout: Checkout, guided: str) -> None:
+def test_sam_deploy_uses_the_answers_saved_by_guided(checkout: Checkout, guided: str) -> None:
     done = checkout.run(str(SAM), "deploy", "--no-fail-on-empty-changeset")
     assert "No changes to deploy" in done.stdout + done.stderr
 
 
-def test_triggers_deploy_makes_the_same_stack_as_sam(checkout: Checkout, guided: str) -> None:
+def test_triggers_deploy_creates_the_same_stack_as_sam(checkout: Checkout, guided: str) -> None:
     rehearsal = checkout.rehearsal
     rehearsal.deploy("ours")
     template, artifact = processed(rehearsal, stack_name("ours"))
@@ -172,7 +172,7 @@ def test_triggers_deploy_makes_the_same_stack_as_sam(checkout: Checkout, guided:
     assert artifact == artifact_of_sam
 
 
-def test_triggers_deploy_goes_on_with_a_stack_that_sam_made(checkout: Checkout, guided: str) -> None:
+def test_triggers_deploy_updates_a_stack_created_by_sam(checkout: Checkout, guided: str) -> None:
     told = checkout.rehearsal.lines("deploy", "--stage", "plain", "--plan")
     changes = [change for one in told if one["event"] == "change_set" for change in one["changes"]]
     assert [one for one in changes if one["type"] == "AWS::DynamoDB::Table"] == []

@@ -30,7 +30,7 @@ def samples() -> list[tuple[str, dict[str, Any]]]:
     return [(one["name"], example) for one in definitions for example in one["examples"]]
 
 
-def test_every_sample_comes_out_of_the_inbox_as_it_went_in(
+def test_every_sample_payload_is_returned_unchanged(
     backend: Backend, samples: list[tuple[str, dict[str, Any]]]
 ) -> None:
     assert len(samples) == 329

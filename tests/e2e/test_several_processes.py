@@ -13,6 +13,7 @@ import pytest
 from tests.e2e.conftest import Backend
 from tests.support import dev_server
 from tests.support.api_client import ApiClient
+from tests.support.forms import by_form
 from tests.support.promises import Tried
 from tests.support.races import RACES, run
 from tests.support.witness import over_http
@@ -28,7 +29,7 @@ def clients(backend: Backend) -> Iterator[list[ApiClient]]:
         yield [stack.enter_context(ApiClient(servers[one % 2].url)) for one in range(CLIENTS)]
 
 
-def test_what_both_ingest_is_there_once_and_oldest_first(clients: list[ApiClient]) -> None:
+def test_events_of_two_processes_are_listed_once_and_oldest_first(clients: list[ApiClient]) -> None:
     def ingest(number: int) -> dict[str, dict[str, int]]:
         answers = [clients[number].ingest({"client": number, "event": event}) for event in range(75)]
         assert {answer.status for answer in answers} == {201}
@@ -47,10 +48,10 @@ def test_what_both_ingest_is_there_once_and_oldest_first(clients: list[ApiClient
 
 
 @pytest.mark.promise(2, 3, 4)
-def test_calls_that_meet_across_processes_are_answered_as_if_one_came_after_another(
-    clients: list[ApiClient], long_form: bool, tried: Tried
+def test_concurrent_calls_to_two_processes_are_answered_as_if_in_sequence(
+    clients: list[ApiClient], tried: Tried
 ) -> None:
-    rounds = 100 if long_form else 5
+    rounds = by_form(quick=5, full=5, long=100)
     doors = [over_http(client) for client in clients]
     for race in RACES.values():
         run(race, doors, rounds)
@@ -69,14 +70,14 @@ for number in range(60):
 """
 
 
-def test_several_processes_make_the_database_at_the_same_moment(tmp_path: Path) -> None:
+def test_several_processes_create_the_database_at_the_same_moment(tmp_path: Path) -> None:
     command = [sys.executable, "-c", _OPENS_EACH, str(tmp_path), str(time.time() + 2)]
     children = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]
     errors = [child.communicate(timeout=60)[1] for child in children]
     assert errors == [""] * 4
 
 
-def test_two_started_at_the_same_moment_on_a_fresh_folder(tmp_path: Path) -> None:
+def test_two_servers_start_at_the_same_moment_on_a_fresh_folder(tmp_path: Path) -> None:
     for attempt in range(4):
         with ExitStack() as stack:
             servers = [

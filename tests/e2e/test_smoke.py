@@ -14,7 +14,7 @@ EVENTS, KEYS = "triggers-api-events-prod", "triggers-api-keys-prod"
 
 @pytest.fixture(scope="module")
 def url(rehearsal: Rehearsal) -> str:
-    """Deploy the stage prod, and return where its API is."""
+    """Deploy the stage prod, and return the URL of its API."""
     found: str = rehearsal.deploy("prod", "--no-smoke")[-1]["outputs"]["ApiUrl"]
     return found
 
@@ -30,7 +30,7 @@ def items(rehearsal: Rehearsal, table: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_fresh_deployment_passes_and_nothing_is_left_but_what_idempotency_needs(
+def test_smoke_passes_on_a_fresh_deployment_and_leaves_only_idempotency_records(
     rehearsal: Rehearsal, url: str
 ) -> None:
     found = rehearsal.ask("smoke", "--stage", "prod", *PATIENT)
@@ -42,14 +42,14 @@ def test_a_fresh_deployment_passes_and_nothing_is_left_but_what_idempotency_need
     assert len(items(rehearsal, EVENTS)) == 2
 
 
-def test_its_own_key_was_revoked_and_would_have_ended_soon(rehearsal: Rehearsal, url: str) -> None:
+def test_smoke_revokes_its_own_key_which_expires_soon(rehearsal: Rehearsal, url: str) -> None:
     (key,) = items(rehearsal, KEYS)
     assert key["name"]["S"].startswith("smoke ")
     assert key["is_active"] == {"BOOL": False}
     assert key["expires_at"]["S"] > key["created_at"]["S"]
 
 
-def test_the_id_of_each_check_is_in_the_log(rehearsal: Rehearsal, url: str) -> None:
+def test_request_id_of_each_check_is_in_the_log(rehearsal: Rehearsal, url: str) -> None:
     found = rehearsal.ask("smoke", "--stage", "prod", *PATIENT)
     logs = rehearsal.emulator.client("logs")
     pages = logs.get_paginator("filter_log_events").paginate(logGroupName="/aws/lambda/triggers-api-prod")
@@ -59,7 +59,7 @@ def test_the_id_of_each_check_is_in_the_log(rehearsal: Rehearsal, url: str) -> N
         assert (one["request_id"] or "") in lines or one["check"] in silent, one["check"]
 
 
-def test_an_id_that_it_printed_leads_to_all_that_was_logged_of_it(rehearsal: Rehearsal, url: str) -> None:
+def test_printed_request_id_finds_all_log_lines_of_the_request(rehearsal: Rehearsal, url: str) -> None:
     found = rehearsal.ask("smoke", "--stage", "prod", *PATIENT)
     (request_id,) = (one["request_id"] for one in found["checks"] if one["check"] == "ingest")
     lines = rehearsal.lines("logs", "tail", "--stage", "prod", "--no-follow", "--request-id", request_id)
@@ -71,7 +71,7 @@ def test_an_id_that_it_printed_leads_to_all_that_was_logged_of_it(rehearsal: Reh
     assert len([text for text in in_all if ours in text]) == len(lines)
 
 
-def test_a_given_key_needs_a_url_and_nothing_of_aws(rehearsal: Rehearsal, url: str) -> None:
+def test_smoke_with_a_given_key_needs_a_url_and_no_aws(rehearsal: Rehearsal, url: str) -> None:
     key = rehearsal.key("prod")
     outsider = rehearsal.with_variables(AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", TRIGGERS_API_KEY=key)
     done = outsider.run("smoke", "--url", f"{url}/", *PATIENT)
@@ -79,7 +79,7 @@ def test_a_given_key_needs_a_url_and_nothing_of_aws(rehearsal: Rehearsal, url: s
     assert key not in said(done)
 
 
-def test_an_event_of_somebody_else_is_left_as_it_was(rehearsal: Rehearsal, url: str) -> None:
+def test_smoke_leaves_other_events_unchanged(rehearsal: Rehearsal, url: str) -> None:
     with ApiClient(url, key=rehearsal.key("prod")) as client:
         event_id = client.ingest({}).body["event_id"]
         assert rehearsal.run("smoke", *PATIENT).returncode == 0
@@ -97,7 +97,7 @@ def allow(*actions: str) -> dict[str, Any]:
         ("no-stack", "dynamodb:*", "cloudformation:", "give --url and --key"),
     ],
 )
-def test_who_lacks_a_permission_learns_which_and_the_way_out(
+def test_smoke_names_a_missing_permission_and_the_alternative(
     rehearsal: Rehearsal, url: str, name: str, action: str, denied: str, way_out: str
 ) -> None:
     user = rehearsal.as_user(rehearsal.emulator.user(name, allow(action)))

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(900)
 
 
 def run(program: Path, *arguments: str) -> str:
-    """Run a linter without a developer's settings for it; return what it printed where it found nothing."""
+    """Run a linter without a developer's settings; return its output if it reported nothing."""
     variables = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "SAM_CLI_TELEMETRY": "0"}
     done = subprocess.run(
         [str(program), *arguments],
@@ -44,18 +44,18 @@ def checkov() -> dict[str, Any]:
     return report
 
 
-def test_sam_finds_no_fault() -> None:
+def test_sam_validate_reports_nothing() -> None:
     printed = run(
         tool(sam.PACKAGE, "sam"), "validate", "--lint", "--template", str(PATH), "--region", "us-east-1"
     )
     assert "is a valid SAM Template" in printed
 
 
-def test_cfn_lint_finds_no_fault_and_has_no_advice() -> None:
+def test_cfn_lint_reports_nothing() -> None:
     assert run(tool(CFN_LINT, "cfn-lint"), "--include-checks", "I", "--template", str(PATH)) == ""
 
 
-def test_checkov_finds_no_fault(checkov: dict[str, Any]) -> None:
+def test_checkov_reports_nothing(checkov: dict[str, Any]) -> None:
     summary = checkov["summary"]
     assert (summary["failed"], summary["parsing_errors"]) == (0, 0)
     assert summary["passed"] > 0

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.recordings import GUIDE, recorded
-from tests.support.rehearsal import CHECKOUT, Rehearsal, error_of, said, traces
+from tests.support.documents import OPERATING, REFERENCE, recorded
+from tests.support.rehearsal import Rehearsal, error_of, said, traces
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -36,7 +36,7 @@ READS = (
     "iam:ListAttachedRolePolicies",
     "apigateway:GET",
 )
-"""What the guide says it needs."""
+"""The permissions that the guide lists."""
 
 REFUSED = "request: an unknown key is refused"
 IN_THE_LOGS = "request: its id is in the logs"
@@ -139,7 +139,7 @@ def managed_policy(stage: Stage) -> Iterator[None]:
 
 @contextmanager
 def second_policy(stage: Stage) -> Iterator[None]:
-    """Give the role a second policy, of what it may do already."""
+    """Give the role a second policy that repeats permissions."""
     iam, role = stage.client("iam"), stage.outputs["RoleName"]
     document = iam.get_role_policy(RoleName=role, PolicyName="triggers-api")["PolicyDocument"]
     iam.put_role_policy(RoleName=role, PolicyName="more", PolicyDocument=json.dumps(document))
@@ -310,7 +310,7 @@ DEFECTS: dict[str, tuple[Defect, set[str], str]] = {
     "TTL off": (without_ttl, {"events table: time to live"}, "off"),
     "no backups": (without_backups, {"keys table: point-in-time recovery"}, "off"),
     "the index missing": (without_index, {"events table: index"}, INDEX),
-    # The service starts in Lambda with no other mode (DESIGN, section 4): nobody answers the request.
+    # The service starts in Lambda with no other mode (DESIGN, section 4): the request gets no answer.
     "AUTH_MODE changed": (
         lambda stage: variable(stage, "AUTH_MODE", "local"),
         {"function: AUTH_MODE", REFUSED, IN_THE_LOGS, NOT_IN_THE_LOGS},
@@ -349,13 +349,13 @@ DEFECTS: dict[str, tuple[Defect, set[str], str]] = {
     ),
     "no CORS at 429": (throttled_without_cors, {"api: gateway responses"}, "missing: THROTTLED"),
 }
-"""What puts each in, all the checks that it breaks, and what the first of them must have seen."""
+"""How to create each defect, the checks that fail, and what the first of them reports."""
 
 
 # --- The tests
 
 
-def test_a_fresh_deployment_passes_every_check(stage: Stage) -> None:
+def test_verify_passes_every_check_on_a_fresh_deployment(stage: Stage) -> None:
     done = stage.rehearsal.run("verify")
     assert done.returncode == 0, said(done)
     head, *rows = done.stdout.splitlines()
@@ -364,12 +364,12 @@ def test_a_fresh_deployment_passes_every_check(stage: Stage) -> None:
     assert f"All {len(rows)} checks passed." in done.stderr
     assert done.stderr.startswith("Verify: account 000000000000")
     in_the_guide = re.findall(
-        r"^ (\w.*?) {2,}ok +\d+$", recorded(GUIDE.read_text(encoding="utf-8"), "verify"), re.MULTILINE
+        r"^ (\w.*?) {2,}ok +\d+$", recorded(OPERATING.read_text(encoding="utf-8"), "verify"), re.MULTILINE
     )
     assert [row.split("\t")[0] for row in rows] == in_the_guide
 
 
-def test_it_changes_nothing(stage: Stage) -> None:
+def test_verify_changes_nothing(stage: Stage) -> None:
     before = traces(stage.rehearsal.emulator)
     assert stage.failed() == {}
     assert traces(stage.rehearsal.emulator) == before
@@ -377,7 +377,7 @@ def test_it_changes_nothing(stage: Stage) -> None:
         assert stage.client("dynamodb").scan(TableName=table)["Items"] == []
 
 
-def test_its_json_names_the_stage_and_has_a_record_of_each_check(stage: Stage) -> None:
+def test_verify_json_names_the_stage_and_has_a_record_of_each_check(stage: Stage) -> None:
     document = stage.rehearsal.ask("verify")
     checks = document.pop("checks")
     assert document == {
@@ -394,7 +394,7 @@ def test_its_json_names_the_stage_and_has_a_record_of_each_check(stage: Stage) -
         assert one["fix"] is None
 
 
-def test_its_request_is_in_the_log_and_refused(stage: Stage) -> None:
+def test_request_of_verify_is_logged_and_rejected(stage: Stage) -> None:
     checks = {one["check"]: one for one in stage.rehearsal.ask("verify")["checks"]}
     request_id = checks[IN_THE_LOGS]["request_id"]
     events = stage.client("logs").filter_log_events(logGroupName=LOG_GROUP)["events"]
@@ -411,7 +411,7 @@ def test_a_defect_fails_its_own_check(stage: Stage, defect: Defect, broken: set[
     assert saw in found[own]["saw"]
 
 
-def test_a_stage_with_other_parameters_is_held_to_them(stage: Stage) -> None:
+def test_verify_compares_a_stage_with_its_own_parameters(stage: Stage) -> None:
     given = ("LogRetentionDays=14", "EventTtlDays=30", "MemorySize=256", "PointInTimeRecovery=false")
     more = ("ThrottlingRateLimit=50", "CorsAllowOrigin=https://shop.example", "LogLevel=WARNING")
     arguments = [word for one in (*given, *more) for word in ("--parameter", one)]
@@ -427,16 +427,16 @@ def test_a_stage_with_other_parameters_is_held_to_them(stage: Stage) -> None:
     assert "WARNING" in expected[IN_THE_LOGS]
 
 
-def test_a_user_who_may_read_what_the_guide_says_sees_it_all(stage: Stage) -> None:
-    guide = (CHECKOUT / "DEPLOYMENT.md").read_text(encoding="utf-8")
-    assert [one for one in READS if f"`{one}`" not in guide] == []
+def test_verify_needs_no_more_permissions_than_the_guide_lists(stage: Stage) -> None:
+    permissions = REFERENCE.read_text(encoding="utf-8").partition("\n## Permissions\n")[2]
+    assert [one for one in READS if f"`{one}`" not in permissions] == []
     reader = stage.rehearsal.emulator.user(
         "reader", {"Effect": "Allow", "Action": list(READS), "Resource": "*"}
     )
     assert stage.rehearsal.as_user(reader).ask("verify")["passed"] is True
 
 
-def test_what_a_user_may_not_read_has_not_passed_and_the_rest_is_checked(stage: Stage) -> None:
+def test_unreadable_resource_fails_its_checks_and_the_others_run(stage: Stage) -> None:
     allowed = [one for one in READS if not one.startswith("iam:")]
     user = stage.rehearsal.emulator.user("blind", {"Effect": "Allow", "Action": allowed, "Resource": "*"})
     document = stage.rehearsal.as_user(user).ask("verify", code=6)
@@ -452,7 +452,7 @@ def test_what_a_user_may_not_read_has_not_passed_and_the_rest_is_checked(stage: 
         assert "--profile" in one["fix"]
 
 
-def test_a_user_who_may_not_see_the_stack_ends_with_4(stage: Stage) -> None:
+def test_verify_exits_4_when_the_stack_may_not_be_read(stage: Stage) -> None:
     user = stage.rehearsal.emulator.user(
         "nobody", {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
     )
@@ -461,13 +461,13 @@ def test_a_user_who_may_not_see_the_stack_ends_with_4(stage: Stage) -> None:
     assert error_of(done)["code"] == "PERMISSION_DENIED"
 
 
-def test_a_stage_that_is_not_deployed_ends_with_1(stage: Stage) -> None:
+def test_verify_exits_1_when_the_stage_is_not_deployed(stage: Stage) -> None:
     done = stage.rehearsal.run("verify", "--stage", "nowhere", "--json")
     assert done.returncode == 1, said(done)
     assert error_of(done)["code"] == "STACK_MISSING"
 
 
-def test_ctrl_c_ends_it_with_130_and_no_traceback(stage: Stage) -> None:
+def test_ctrl_c_exits_130_without_a_traceback(stage: Stage) -> None:
     with stage.rehearsal.started("verify") as process:
         assert process.stderr is not None
         said_first = [process.stderr.readline(), process.stderr.readline()]
@@ -478,7 +478,7 @@ def test_ctrl_c_ends_it_with_130_and_no_traceback(stage: Stage) -> None:
     assert "Traceback" not in stderr
 
 
-def test_on_a_terminal_there_is_a_table_and_what_is_wrong_below(stage: Stage) -> None:
+def test_verify_on_a_terminal_shows_a_table_and_the_defects_below(stage: Stage) -> None:
     with kept_for(stage, 14):
         session = stage.rehearsal.on_terminal("verify")
     assert session.code == 6
@@ -488,5 +488,5 @@ def test_on_a_terminal_there_is_a_table_and_what_is_wrong_below(stage: Stage) ->
     assert "put-retention-policy" in below[2]
 
 
-def test_after_all_of_it_the_stage_is_as_it_was(stage: Stage) -> None:
+def test_stage_is_unchanged_after_all_tests(stage: Stage) -> None:
     assert stage.failed() == {}

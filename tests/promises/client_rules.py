@@ -1,4 +1,4 @@
-"""What producers and consumers do, with any key, in any order; each answer is held against the model."""
+"""The calls of producers and consumers, with any key, in any order, compared with the model."""
 
 import json
 from typing import Any
@@ -56,7 +56,7 @@ NONSENSE = [
 
 
 class ClientRules(Machine):
-    """What comes in by HTTP."""
+    """The calls by HTTP."""
 
     last_id = ""
 
@@ -105,7 +105,7 @@ class ClientRules(Machine):
     def _post(
         self, key: Key, sent: Sent, name: str | None, *, in_body: bool = False, otherwise: bool = False
     ) -> list[str]:
-        """Send a request, in another notation where `otherwise`; return the id of the event it stands for."""
+        """Send a request, or with `otherwise` an equivalent one, and return the id of its event."""
         metadata = {**sent.metadata, **({"idempotency_key": name} if name and in_body else {})}
         fields = {"source": sent.source, "event_type": sent.event_type, "payload": sent.payload}
         if metadata or otherwise:
@@ -131,7 +131,7 @@ class ClientRules(Machine):
         return [expected.event_id]
 
     def _new_event(self, answer: Answer, sent: Sent, metadata: dict[str, Any]) -> Event:
-        """Return the event of a 201, whose id is later than all before and holds its time."""
+        """Return the event of a 201, whose id contains its time and is greater than all before."""
         assert answer.status == 201, answer.body
         event_id, created_at = answer.json["event_id"], answer.json["created_at"]
         now = self.clock()

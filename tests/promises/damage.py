@@ -1,4 +1,4 @@
-"""What may stand in a stored record that this service did not write, drawn: in an item, and in a row."""
+"""Strategies for the content of a stored record that this service did not write: an item or a row."""
 
 import json
 import zlib

@@ -1,6 +1,6 @@
-"""The service with the model beside it, and what every step of a random history has in common.
+"""The service, the model beside it, and the helpers that every step of a random history uses.
 
-`client_rules` and `operator_rules` say what may happen; `test_model` on which stores, behind which door.
+`client_rules` and `operator_rules` have the steps; `test_model` chooses the stores and the door.
 """
 
 import json
@@ -27,7 +27,7 @@ LIFETIMES = st.sampled_from([None, None, 20, 3600, 5 * 86_400])
 
 @dataclass(frozen=True)
 class Cursor:
-    """A place in the inbox, for the filters that it was made with."""
+    """A position in the inbox, for the filters of its page."""
 
     text: str
     after: str
@@ -36,7 +36,7 @@ class Cursor:
 
 
 KEYS: Bundle[Key] = Bundle("keys")
-STEADY: Bundle[Key] = Bundle("steady")  # keys that nobody revokes
+STEADY: Bundle[Key] = Bundle("steady")  # keys that are never revoked
 EVENTS: Bundle[str] = Bundle("events")
 POSTS: Bundle[tuple[Key, Sent, str]] = Bundle("posts")
 CURSORS: Bundle[Cursor] = Bundle("cursors")
@@ -45,17 +45,17 @@ ANY_KEY = st.one_of(STEADY, STEADY, KEYS)
 
 
 class Machine(RuleBasedStateMachine):
-    """What is there at the start, how a call is made, and what must be so at the end."""
+    """The state at the start, how a call is made, and what must hold at the end."""
 
     calls = 0
 
     def __init__(self) -> None:
         super().__init__()
-        # Hypothesis switches off some rules for each history, and often so many that no call is left.
+        # Hypothesis disables some rules for each history, and often so many that no call is left.
         all_rules = Mock(spec_set=["is_enabled"], is_enabled=lambda _: True)
         self._rules_strategy.enabled_rules_strategy = st.just(all_rules)
         self.clock = FakeClock()
-        self.clock.now -= self.clock.now % (3600 * SECOND)  # a run is the same whenever it begins
+        self.clock.now -= self.clock.now % (3600 * SECOND)  # a run does not depend on the time of day
         self.model = Model(self.clock)
         self._lent = self.stores()
         stores = self._lent.__enter__()
@@ -65,7 +65,7 @@ class Machine(RuleBasedStateMachine):
 
     @abstractmethod
     def stores(self) -> AbstractContextManager[Stores]:
-        """Lend two empty stores."""
+        """Provide two empty stores."""
 
     @abstractmethod
     def api_over(self, stores: Stores, clock: FakeClock) -> Api:
@@ -96,7 +96,7 @@ class Machine(RuleBasedStateMachine):
         return self.api.call(method, path, key=key.text, **options)
 
     def _let_in(self, key: Key, answer: Answer) -> bool:
-        """Tell whether the door was opened, which must be right; who is shut out stays so."""
+        """Return whether the key was accepted, which must be right. A rejected key stays rejected."""
         came_in = answer.status != 401
         assert came_in in self.model.may_be_let_in(key), (answer.status, key)
         if not came_in:

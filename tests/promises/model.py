@@ -1,7 +1,8 @@
-"""What the service promises, in plain Python: every answer that it gives is held against this.
+"""The service's promises in plain Python: every answer of the service is compared with this model.
 
-There is no network, no database and no cache here: some dicts, and a clock in microseconds. A call answers
-with a refusal (a status and a code), or with what its answer holds. Read it as the contract's short form.
+There is no network, no database and no cache here, only some dicts and a clock in microseconds. A call
+returns a refusal (a status and a code) or the content of its answer. Read it as the short form of the
+contract.
 """
 
 import json
@@ -13,7 +14,7 @@ from triggers_api.core.times import format_time
 
 SECOND = 1_000_000
 BELIEF = 30 * SECOND
-"""How long a warm process may go by what it knew of a key."""
+"""How long a warm process may use its cached record of a key."""
 
 EVENT_SECONDS, RECORD_SECONDS = 7 * 86_400, 86_400
 """How long an event is kept, and how long an idempotency key."""
@@ -70,7 +71,7 @@ class Event:
 
 @dataclass(frozen=True)
 class State:
-    """What decides whether a key opens the door."""
+    """The part of a key record that decides whether the key is valid."""
 
     is_active: bool
     expires_at: int | None = None
@@ -81,7 +82,7 @@ class State:
 
 @dataclass(eq=False)
 class Key:
-    """An API key, made or yet to be made. `beliefs`: until when a process may go by what it was before."""
+    """An API key, created or not yet. `beliefs`: earlier states, and until when a process may use each."""
 
     text: str = field(repr=False)
     source: str | None = None
@@ -99,7 +100,7 @@ class Key:
 
 
 class Model:
-    """The service, as one client after the other sees it; `records` are those of idempotency keys."""
+    """The service with sequential calls; `records` are those of idempotency keys."""
 
     def __init__(self, clock: Callable[[], int]) -> None:
         self.clock = clock
@@ -112,10 +113,10 @@ class Model:
         """Events and idempotency records end on a whole second, as DynamoDB counts."""
         return self.clock() // SECOND
 
-    # Keys: made, revoked and rotated at once for the operator, and within 30 s for whoever comes with them.
+    # Keys: created, revoked and rotated at once for the operator, and within 30 s for the clients.
 
     def may_be_let_in(self, key: Key) -> set[bool]:
-        """Return the right answers, of which there are two for a short while; once shut out is for good."""
+        """Return the correct results: both while a cached record may be used; False once it was rejected."""
         if key.state is None or key.refused:
             return {False}
         known = [key.state, *(state for until, state in key.beliefs if self.clock() < until)]
@@ -131,14 +132,14 @@ class Model:
         self._change(key, is_active=False, expires_at=key.ends)
 
     def why_not_rotate(self, key: Key, *, overlap: int, lifetime: int | None) -> str | None:
-        """Say in the command's words what speaks against it."""
+        """Return a part of the command's message if the key cannot be rotated."""
         if key.state is None:
             return "no such key"
         if not key.state.admits(self.clock()):
             return "cannot be rotated"
         if key.ends and key.ends <= self.clock() + overlap * SECOND:
-            return "before the overlap does"
-        return "say how long the new one is to work" if key.ends and not lifetime else None
+            return "before the overlap ends"
+        return "its replacement needs an expiry" if key.ends and not lifetime else None
 
     def rotate(self, old: Key, new: Key, *, overlap: int, lifetime: int | None) -> None:
         self.make(new, source=old.source, lifetime=lifetime)
@@ -152,7 +153,7 @@ class Model:
     # Events: pending from the 201 on, acknowledged once, gone when deleted or after seven days.
 
     def ingest(self, key: Key, sent: Sent, name: str | None) -> Refusal | Event | None:
-        """Return the event of the first time for a repeated request, None where a new one is to be made."""
+        """Return the existing event for a repeated request, or None if a new event must be created."""
         if not key.sees(sent.source):
             return FORBIDDEN
         until, text, event = self.records.get((key, name or ""), (0, "", None))
@@ -191,7 +192,7 @@ class Model:
     def pending(
         self, key: Key, *, source: str | None = None, event_type: str | None = None, after: str = ""
     ) -> Iterator[dict[str, Any]]:
-        """Give what the inbox shows this key, oldest first."""
+        """Yield the events that the inbox shows for this key, oldest first."""
         for event_id in sorted(self.events):
             event = self.find(key, event_id)
             if event is None or event.acknowledged_at or event_id <= after:

@@ -1,4 +1,4 @@
-"""What the operator does with keys, and the clock; the commands' answers are held against the model too."""
+"""The operator's commands for keys, and the clock. The commands' results are compared with the model too."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -17,7 +17,7 @@ from triggers_api.errors import KeyExistsError, KeyNotFoundError, OperatorError
 
 
 class OperatorRules(ClientRules):
-    """What happens beside HTTP."""
+    """The steps that are not calls by HTTP."""
 
     @rule(target=KEYS, source=st.none() | SOURCES, lifetime=LIFETIMES)
     def a_key_is_made(self, source: str | None, lifetime: int | None) -> Key:

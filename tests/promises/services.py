@@ -1,4 +1,4 @@
-"""Services that a test may put behind anything, a witness's way to them, and many cases at once."""
+"""Stores behind any endpoint, a way for a witness to send requests, and cases that run side by side."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,13 +15,13 @@ T = TypeVar("T")
 
 
 def stores_at(endpoint_url: str, tables: Tables) -> Stores:
-    """Return stores whose client is their own, with the access key that the environment holds now."""
+    """Return stores with a new DynamoDB client, which has the access key of the environment as it is now."""
     dynamodb = DynamoDB(region=REGION, endpoint_url=endpoint_url)
     return Stores(DynamoEventStore(dynamodb, tables.events), DynamoKeyStore(dynamodb, tables.keys))
 
 
 def way_to(api: Api, key: str = "") -> Send:
-    """Return the way by which a witness asks the app, with the API's own key unless one is given."""
+    """Return the function by which a witness sends requests, with the API's own key unless one is given."""
 
     def send(asked: Asked) -> Reply:
         answer = api.call(
@@ -38,7 +38,7 @@ def way_to(api: Api, key: str = "") -> Send:
 
 
 def side_by_side(do: Callable[[T], None], cases: Iterable[T]) -> None:
-    """Go through all cases at the same time; fail with the first that fails, and say which it was."""
+    """Run all cases at the same time; fail with the first that fails, and name it."""
 
     def one(case: T) -> None:
         try:

@@ -1,7 +1,8 @@
-"""The tests of the promises, tested: each promise is broken once, in one line, and its tests must see it.
+"""Break each promise once, in one line of the code: the test that `breaks.toml` names must fail.
 
-Each break is made in a copy of the code, which is what the test's own process imports, and what the servers
-that it starts do. In a copy without a break the same tests pass: what fails there would tell nothing.
+Each break is made in a copy of the code. The process of the named test imports that copy, and so do the
+servers that the test starts. In an unchanged copy the named tests must pass, else their failure would prove
+nothing.
 """
 
 import os
@@ -21,14 +22,14 @@ PARTS = ("triggers_api", "tests", "deploy")
 FILES = ("pyproject.toml", "README.md", "DEPLOYMENT.md", "SECURITY.md", "CHANGELOG.md", "LICENSE")
 
 CHILD_SECONDS = 600
-"""For one test, on a machine as busy as it may be."""
+"""For one test, on a busy machine."""
 
 pytestmark = pytest.mark.timeout(CHILD_SECONDS + 60)
 
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """A change of one place of the code, and the test that must fail with it."""
+    """A change in one place of the code, and the test that must fail because of it."""
 
     promise: int
     what: str
@@ -52,7 +53,7 @@ def copied(to: Path) -> Path:
 
 
 def run_in(copy: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run tests in a copy, by which its children start too, from wherever the package is installed."""
+    """Run tests in a copy. Their child processes import the copy too, wherever the package is installed."""
     command = [sys.executable, "-m", "pytest", "-n0", "-x", "-q", "-p", "no:cacheprovider", "--promises"]
     return subprocess.run(
         [*command, *options],
@@ -67,30 +68,32 @@ def run_in(copy: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.promise
-def test_every_promise_is_broken() -> None:
+def test_breaks_cover_every_promise() -> None:
     assert {one.promise for one in breaks()} == INVARIANTS.keys()
 
 
+@pytest.mark.slow("runs pytest in a copy of the code")
 @pytest.mark.promise
-def test_in_a_copy_that_is_not_broken_the_tests_pass(tmp_path: Path) -> None:
+def test_named_tests_pass_in_an_unchanged_copy(tmp_path: Path) -> None:
     tests = sorted({one.test for one in breaks()})
     done = run_in(copied(tmp_path), "--few=3", *tests)
     assert done.returncode == pytest.ExitCode.OK, done.stdout[-3000:] + done.stderr[-3000:]
     assert f"{len(tests)} passed" in done.stdout, done.stdout[-3000:]
 
 
+@pytest.mark.slow("runs pytest in a copy of the code")
 @pytest.mark.parametrize(
     "broken",
     [pytest.param(one, marks=pytest.mark.promise(one.promise)) for one in breaks()],
     ids=lambda one: f"{one.promise}: {one.what}",
 )
-def test_a_broken_promise_is_noticed(broken: Break, tmp_path: Path) -> None:
+def test_named_test_fails_when_its_promise_is_broken(broken: Break, tmp_path: Path) -> None:
     changed = copied(tmp_path) / broken.file
     text = changed.read_text(encoding="utf-8")
-    assert text.count(broken.old) == 1, f"{broken.file} has changed: break it anew in breaks.toml"
+    assert text.count(broken.old) == 1, f"{broken.file} has changed: update breaks.toml"
     changed.write_text(text.replace(broken.old, broken.new), encoding="utf-8")
     done = run_in(tmp_path, "--hypothesis-profile=first-failure", broken.test)
-    # Not an error of the set-up, nor of the import: the test itself must fail.
+    # The test itself must fail. An error in its set-up or at import does not count.
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout[-3000:] + done.stderr[-3000:]
     assert "1 failed" in done.stdout, done.stdout[-3000:]
     row = next(line for line in done.stdout.splitlines() if line.startswith(f"{broken.promise} "))

@@ -1,7 +1,7 @@
-"""A canary for a key and a canary for a payload, through every call, well and badly: where do they turn up?
+"""Send a canary key and a canary payload through every call, valid and invalid, and look where they appear.
 
-In an event's own answers, and in the events table (the payload). Nowhere else: no log line, no error, nothing
-that the process prints, no file or table (the key).
+The payload may appear in the answers for its event and in the events table. Neither may appear in a log line,
+an error or the output of the process. The key may not appear in a file or a table.
 """
 
 import json
@@ -35,7 +35,7 @@ EVENT = "/v1/events/01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34"
 
 
 class Watched(Api):
-    """The API with the canary for its key; it keeps every answer."""
+    """The API with the canary as its key. It keeps every answer."""
 
     def __init__(self, stores: Stores, clock: FakeClock) -> None:
         super().__init__(stores, clock, door=door_of(stores))
@@ -49,7 +49,7 @@ class Watched(Api):
 
 
 def whole_session(api: Api) -> None:
-    """Make every call, well and badly, with the canaries in everything that may be secret."""
+    """Make every call, valid and invalid, with the canaries in every secret field."""
     metadata = {"correlation_id": CANARY, "idempotency_key": CANARY}
     event_id = api.add(PAYLOAD)
     once = api.add(PAYLOAD, metadata=metadata)
@@ -117,7 +117,7 @@ def crashes(api: Watched, events: FailingEvents) -> None:
 
 @pytest.fixture
 def broken_store(stores: Stores, tmp_path: Path) -> Stores:
-    """Stores of which that of the events fails at every call, and logs it itself."""
+    """Stores whose event store fails at every call, and logs the failure."""
     if door_of(stores) == "lambda":
         nobody = DynamoDB(region=REGION, endpoint_url="http://127.0.0.1:1")
         return with_events(stores, DynamoEventStore(nobody, "events"))
@@ -128,7 +128,7 @@ def broken_store(stores: Stores, tmp_path: Path) -> Stores:
 
 @pytest.fixture
 def stored(stores: Stores, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], bytes]:
-    """Return all that is at rest, byte for byte."""
+    """Return the content of the database or of the tables."""
     if door_of(stores) == "asgi":
         return lambda: b"".join(path.read_bytes() for path in (tmp_path / "data").iterdir())
     tables: Tables = request.getfixturevalue("shared_tables")
@@ -145,7 +145,7 @@ def stored(stores: Stores, request: pytest.FixtureRequest, tmp_path: Path) -> Ca
 
 @pytest.mark.promise(11)
 @pytest.mark.parametrize("in_lambda", [True, False], ids=["as JSON", "as text"])
-def test_no_key_and_no_payload_is_in_a_log_or_an_error_and_no_key_is_stored(
+def test_logs_and_errors_contain_no_key_and_no_payload(
     stores: Stores,
     broken_store: Stores,
     clock: FakeClock,
@@ -181,7 +181,7 @@ def test_no_key_and_no_payload_is_in_a_log_or_an_error_and_no_key_is_stored(
 
 @pytest.mark.promise(11, 12)
 @pytest.mark.parametrize("in_lambda", [True, False], ids=["as JSON", "as text"])
-def test_a_damaged_record_is_logged_without_what_it_holds(
+def test_damaged_record_is_logged_without_its_content(
     sqlite_stores: Stores, clock: FakeClock, tmp_path: Path, in_lambda: bool
 ) -> None:
     with written("DEBUG", in_lambda=in_lambda) as log:

@@ -1,6 +1,6 @@
-"""The canaries again, through `triggers dev` and a DynamoDB that fails: all that the process prints is read.
+"""Send the canaries through `triggers dev` while DynamoDB fails, and read everything that the process prints.
 
-Two of the failures send back what they were sent, as an error's text may quote it.
+Two of the failures send the request back, because the text of an error may quote it.
 """
 
 import json
@@ -33,7 +33,7 @@ STATUSES: dict[Fault, set[int]] = {
     "quoting refusal": {500},  # what DynamoDB calls malformed is a bug of ours
 }
 NEVER_SEEN = {fault: f"{KEY}-{number}" for number, fault in enumerate(STATUSES)}
-"""A key for each fault, which the service must look up: the other it remembers."""
+"""A key for each fault, which the service must look up. The key of the other calls is cached."""
 
 SECRETS = (CANARY, KEY, KEY[:12], KEY[-12:], *map(digest_of, [KEY, *NEVER_SEEN.values()]))
 
@@ -51,10 +51,9 @@ def calls(client: ApiClient, event_id: str, never_seen: str) -> list[Callable[[]
     ]
 
 
+@pytest.mark.slow("each call is tried three times, with botocore's pauses")
 @pytest.mark.promise(11)
-def test_whatever_dynamodb_does_the_server_prints_no_key_and_no_payload(
-    dynamodb_url: str, tried: Tried
-) -> None:
+def test_server_prints_no_key_and_no_payload_when_dynamodb_fails(dynamodb_url: str, tried: Tried) -> None:
     run = uuid4().hex[:12]
     events, keys = f"events-{run}", f"keys-{run}"
     create_missing_tables(endpoint_url=dynamodb_url, region=REGION, events=events, keys=keys)
@@ -81,7 +80,7 @@ def test_whatever_dynamodb_does_the_server_prints_no_key_and_no_payload(
             assert {answer.status for answer in told} == expected, fault
             answers += told
             proxy.plan()
-        # A condition that fails brings back the item that stood in the way, payload and all.
+        # A failed condition returns the existing item with its payload.
         after = client.ingest(PAYLOAD).body["event_id"]
         assert [client.acknowledge(after).status for _ in range(2)] == [200, 409]
         again = {"source": "shop", "event_type": "other", "payload": PAYLOAD}

@@ -1,9 +1,10 @@
-"""`kill -9` under load, again and again on the same data: what was answered is true afterwards.
+"""`kill -9` under load, repeatedly on the same data: every answer that a client got holds afterwards.
 
-Once of the server on SQLite, once of DynamoDB under a service that goes on. On SQLite every ingest has an
-idempotency key; what was not answered is asked again after the crash, and then there is that one event, and
-no other. On DynamoDB Local none has: that engine answers a transaction before it is on its disk, and forgets
-it when it is killed (seen with plain boto3, in 1 of 3 kills and in 1 of 14). Single writes it keeps.
+One test kills the server on SQLite, the other kills DynamoDB Local while the service continues. On SQLite
+every ingest has an idempotency key; a call that got no answer is repeated after the crash, and then there is
+exactly one event. On DynamoDB Local no ingest has one: that engine answers a transaction before it is on
+disk, and loses it when it is killed (seen with plain boto3, in 1 of 3 kills and in 1 of 14). It keeps single
+writes.
 """
 
 import random
@@ -24,18 +25,18 @@ from tests.promises.services import stores_at, way_to
 from tests.support import dev_server, dynamodb_local
 from tests.support.api_client import ApiClient
 from tests.support.clock import FakeClock
+from tests.support.forms import by_form
 from tests.support.pages import Query, walk
 from tests.support.promises import Tried
 from tests.support.witness import NO_ANSWER, Asked, Send, in_time, over_http
 from triggers_api.ops.dev_tables import create_missing_tables
 
 CLIENTS = 5
-CRASHES, LONG_CRASHES = {"sqlite": 6, "dynamodb": 2}, {"sqlite": 40, "dynamodb": 12}
 
 
 @dataclass
 class Ledger:
-    """What clients were told, and what they asked without hearing the answer; payloads by idempotency key."""
+    """The answers that clients got, and the calls that got none. Unanswered payloads by idempotency key."""
 
     stored: dict[str, object] = field(default_factory=dict)
     acknowledged: dict[str, str] = field(default_factory=dict)
@@ -51,11 +52,11 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Client:
-    """What a producer and a consumer ask; each answer a status and a body."""
+    """The calls of a producer and a consumer. Each answer is a status and a body."""
 
     send: Send
     dead: int
-    """What a call comes to whose other end was killed."""
+    """The status of a call whose other end was killed."""
     with_idempotency_keys: bool = True
 
     def ingest(self, key: str, payload: object) -> tuple[int, dict[str, str]]:
@@ -72,7 +73,7 @@ class Client:
         return body
 
     def inbox(self) -> dict[str, object]:
-        """Return the payloads of all that is pending, by the event's id."""
+        """Return the payloads of all pending events, by event id."""
 
         def ask(query: Query) -> dict[str, Any]:
             status, _, body = self.send(Asked("GET", "/v1/inbox", query))
@@ -87,7 +88,7 @@ class Client:
 
 
 def work_until_it_dies(client: Client, under_load: Event, killed: Event, who: str) -> Ledger:
-    """Ingest, and acknowledge every other event, until there is no answer any more, for it was killed."""
+    """Ingest, and acknowledge every other event, until a call gets no answer because of the kill."""
     told = Ledger()
     for number in range(100_000):
         key, payload = f"{who} {number}", {"who": who, "number": number, "text": "x" * (number % 7 * 500)}
@@ -113,7 +114,7 @@ def work_until_it_dies(client: Client, under_load: Event, killed: Event, who: st
 
 
 def load_and_kill(clients: list[Client], kill: Callable[[], None]) -> Ledger:
-    """Put it under load, and kill it at some moment of that."""
+    """Put the service under load, and kill it at a random moment."""
     told, under_load, killed, run = Ledger(), Event(), Event(), uuid4().hex
     with ThreadPoolExecutor(len(clients)) as pool:
         work = [
@@ -131,9 +132,9 @@ def load_and_kill(clients: list[Client], kill: Callable[[], None]) -> Ledger:
 
 
 def check(client: Client, ledger: Ledger, recent: Ledger) -> None:
-    """Compare what is there with what was told; `recent` is what was told since the last time.
+    """Compare the stored events with the answers; `recent` holds the answers since the last check.
 
-    Then settle what was not answered, as clients do: with the idempotency key, and by another ack.
+    Then settle the unanswered calls as clients do: repeat with the idempotency key, and acknowledge again.
     """
     for event_id, acknowledged_at in recent.acknowledged.items():
         event = client.get(event_id)
@@ -150,7 +151,7 @@ def check(client: Client, ledger: Ledger, recent: Ledger) -> None:
         found = client.inbox()
     else:
         found = client.inbox()
-        # Each of them may be there once, or not. What is there is told by its payload.
+        # Each of them may be stored once, or not at all. The payload identifies it.
         may_be_there = list(recent.unanswered_ingests.values())
         for event_id in found.keys() - ledger.stored.keys() - recent.stored.keys():
             assert found[event_id] in may_be_there, "nobody asked for it, or it is there already"
@@ -161,12 +162,11 @@ def check(client: Client, ledger: Ledger, recent: Ledger) -> None:
     assert found == pending
 
 
+@pytest.mark.forms
 @pytest.mark.promise(1, 2, 3, 4)
-def test_what_was_answered_before_the_server_is_killed_is_true_after_it(
-    tmp_path: Path, long_form: bool, tried: Tried
-) -> None:
+def test_answers_hold_after_the_server_is_killed(tmp_path: Path, tried: Tried) -> None:
     ledger, told = Ledger(), Ledger()
-    crashes = (LONG_CRASHES if long_form else CRASHES)["sqlite"]
+    crashes = by_form(quick=2, full=6, long=40)
     for _ in range(crashes):
         with dev_server.running(*dev_server.on_folder(tmp_path)) as server, ApiClient(server.url) as client:
             asking = Client(in_time(over_http(client)), dead=NO_ANSWER)
@@ -177,12 +177,11 @@ def test_what_was_answered_before_the_server_is_killed_is_true_after_it(
     tried(crashes)
 
 
+@pytest.mark.slow("starts DynamoDB Local again for each crash")
 @pytest.mark.promise(1, 2, 3, 10)
-def test_what_was_answered_before_dynamodb_is_killed_is_true_after_it(
-    tmp_path: Path, clock: FakeClock, long_form: bool, tried: Tried
-) -> None:
+def test_answers_hold_after_dynamodb_is_killed(tmp_path: Path, clock: FakeClock, tried: Tried) -> None:
     ledger, told = Ledger(), Ledger()
-    crashes = (LONG_CRASHES if long_form else CRASHES)["dynamodb"]
+    crashes = by_form(quick=1, full=2, long=12)
     port = dynamodb_local.fixed_port()
     tables = Tables(f"http://127.0.0.1:{port}", "triggers-api-events-crash", "triggers-api-keys-crash")
     client: Client | None = None

@@ -1,13 +1,13 @@
 """Every call of the service, against every way in which DynamoDB or the network to it fails.
 
-Each case is a client that asks, hears what it hears, asks again as clients do, and looks; then some order of
-all it asked must explain all it was told (`tests.support.orders`). What never reached DynamoDB must have left
-nothing; what may have reached it may have left its mark, and no other.
+Each case is a client that makes a call, repeats it as clients do, and reads the result. Then some order of
+its calls must explain all answers (`tests.support.orders`). A call that never reached DynamoDB must have left
+nothing; a call that may have reached it may have taken effect, once.
 
-Most of a case is waiting, so the cases of a test run side by side, each with a client of its own. CI has
-every call against every fault, by Lambda's door; of pages, and of key look-ups (`test_key_faults.py`), it
-leaves out the faults of three times, which to them are those for ever. The long form has all, and by the door
-of `triggers dev` too.
+A case mostly waits, so the cases of a test run side by side, each with its own DynamoDB client. The full form
+has every call against every fault, through the Lambda handler. For pages and for key lookups
+(`test_key_faults.py`) it leaves out the faults that strike three times, because for these a third failure is
+final. The long form has all of them, and goes through the server of `triggers dev` too.
 """
 
 from collections.abc import Iterable
@@ -20,6 +20,8 @@ from tests.api.driver import Api, Door
 from tests.conftest import Tables
 from tests.promises.fault_cases import (
     ENOUGH,
+    FAULTS,
+    QUICK_SAMPLE,
     SLOW,
     SOON_OVER,
     TIMES,
@@ -29,6 +31,7 @@ from tests.promises.fault_cases import (
 )
 from tests.promises.services import side_by_side, stores_at, way_to
 from tests.support.clock import FakeClock
+from tests.support.forms import by_form, current_form
 from tests.support.lines import Line
 from tests.support.microburst import BEFORE_THE_COMMIT
 from tests.support.models import Ack, Call, Delete, Get, Inbox, Ingest, Page, Stored
@@ -39,7 +42,7 @@ from tests.support.witness import Witness
 
 @dataclass(frozen=True)
 class Asked:
-    """A call of the service: what DynamoDB is asked for it, and what is there before."""
+    """A call of the service, the DynamoDB operation behind it, and the calls that come before it."""
 
     operation: str
     call: Call
@@ -71,60 +74,69 @@ class Case:
 
 
 def ask_again_and_look(case: Case) -> None:
-    """Do as a client does whose call may fail, and as one who wants to know what came of it."""
+    """Make the call, repeat it, and read the result."""
     asked, witness = CALLS[case.name], case.witness
     for call in asked.before:
         assert witness.do(call).outcome is not UNKNOWN
     case.line.fail(TIMES[case.times])
     first = witness.do(asked.call)
     assert case.line.failed() > 0
-    case.line.mend()
+    case.line.restore()
     if case.times == "once" and case.fault != "drip":
-        assert isinstance(first.outcome, Told), "the second attempt can be answered"
+        assert isinstance(first.outcome, Told), "the second attempt succeeds"
     if first.outcome is UNKNOWN and case.fault in BEFORE_THE_COMMIT:
         witness.knows_it_failed(first)
-    if case.name != "ingest":  # which has no idempotency key: asked again, it makes another event
+    if case.name != "ingest":  # without an idempotency key, a repeated ingest creates another event
         assert isinstance(witness.do(asked.call).outcome, Told)
     witness.look("a")
     witness.explain()
 
 
 def event_cases(
-    make: MakeCase, names: Iterable[str], faults: tuple[AnyFault, ...], doors: tuple[Door, ...]
+    make: MakeCase,
+    names: Iterable[str],
+    faults: tuple[AnyFault, ...],
+    several_times: tuple[Times, ...],
+    doors: tuple[Door, ...],
 ) -> list[Case]:
     cases: list[Case] = []
-    for name, fault, times, door in product(names, faults, TIMES, doors):
+    for name, fault, times, door in product(names, faults, several_times, doors):
         api, line = make(CALLS[name].operation, fault, door=door)
         witness = Witness(way_to(api), f"source {len(cases)}")
         cases.append(Case(name, times, fault, witness, line))
     return cases
 
 
+@pytest.mark.forms
 @pytest.mark.promise(1, 2, 3, 4, 10)
 @pytest.mark.parametrize("name", CALLS)
-def test_a_call_that_fails_soon_is_answered_right_and_its_retry_settles_it(
+def test_call_is_answered_correctly_and_settled_by_its_retry_when_dynamodb_fails_fast(
     make_case: MakeCase, name: str, doors: tuple[Door, ...], tried: Tried
 ) -> None:
-    cases = event_cases(make_case, (name,), SOON_OVER, doors)
+    faults = by_form(quick=QUICK_SAMPLE, full=SOON_OVER)
+    cases = event_cases(make_case, (name,), faults, by_form(quick=ENOUGH, full=(*TIMES,)), doors)
     side_by_side(ask_again_and_look, cases)
     tried(len(cases))
 
 
+@pytest.mark.slow("waits for the deadline of each call")
 @pytest.mark.promise(1, 2, 3, 4, 10)
 @pytest.mark.parametrize("fault", SLOW)
-def test_a_call_that_hangs_is_answered_right_and_in_time(
+def test_call_is_answered_correctly_and_in_time_when_dynamodb_hangs(
     make_case: MakeCase, fault: AnyFault, doors: tuple[Door, ...], tried: Tried
 ) -> None:
-    cases = event_cases(make_case, CALLS, (fault,), doors)
+    cases = event_cases(make_case, CALLS, (fault,), (*TIMES,), doors)
     side_by_side(ask_again_and_look, cases)
     tried(len(cases))
 
 
 @pytest.fixture
-def inbox_of_many(tables: Tables, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> dict[str, Inbox]:
-    """Events of two sources by turns, and pages that need a query for every two of them."""
+def inbox_of_many(
+    fresh_tables: Tables, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Inbox]:
+    """Events of two sources in turn, and pages that need a query for every two events."""
     monkeypatch.setattr("triggers_api.store.dynamodb.events._MAX_QUERY_LIMIT", 2)
-    api = Api(stores_at(tables.endpoint_url, tables), clock, door="lambda")
+    api = Api(stores_at(fresh_tables.endpoint_url, fresh_tables), clock, door="lambda")
     events = {
         source: [Stored(f"{source} {n}", api.add({"tag": f"{source} {n}"}, source=source)) for n in range(5)]
         for source in ("wanted", "other")
@@ -137,27 +149,30 @@ def page_and_page_again(case: Case) -> None:
     case.line.fail(TIMES[case.times], after=2)
     first = case.witness.do(Page())
     assert case.line.failed() > 0
-    case.line.mend()
+    case.line.restore()
     if case.times == "once" and case.fault != "drip":
-        assert isinstance(first.outcome, Told), "the second attempt can be answered"
+        assert isinstance(first.outcome, Told), "the second attempt succeeds"
     assert isinstance(case.witness.do(Page()).outcome, Told)
     case.witness.explain()
 
 
+@pytest.mark.forms
 @pytest.mark.promise(5, 10)
-@pytest.mark.parametrize("faults", [SOON_OVER, SLOW], ids=["soon over", "slow"])
-def test_a_page_of_many_reads_is_answered_right_and_in_time(
+@pytest.mark.parametrize("faults", FAULTS)
+def test_page_of_many_reads_is_answered_correctly_and_in_time_when_dynamodb_fails(
     make_case: MakeCase,
     inbox_of_many: dict[str, Inbox],
     faults: tuple[AnyFault, ...],
     doors: tuple[Door, ...],
-    long_form: bool,
     tried: Tried,
 ) -> None:
     cases = []
-    for name, fault, times, door in product(PAGES, faults, TIMES if long_form else ENOUGH, doors):
-        if (fault, times, long_form) == ("drip", "for ever", False):
-            continue  # half of such a page comes at the deadline, and the other half as late again
+    several_times = by_form(quick=ENOUGH, full=ENOUGH, long=(*TIMES,))
+    if faults == SOON_OVER:
+        faults = by_form(quick=QUICK_SAMPLE, full=SOON_OVER)
+    for name, fault, times, door in product(PAGES, faults, several_times, doors):
+        if (fault, times) == ("drip", "for ever") and current_form() != "long":
+            continue  # the first half of such a page takes until the deadline, and so does the second
         api, line = make_case("Query", fault, door=door)
         source = "wanted" if name == "filtered page" else None
         witness = Witness(way_to(api), source, start=inbox_of_many[name])

@@ -1,4 +1,4 @@
-"""SQLite where nothing can be written: a clear 503, nothing damaged, and all is well when there is room."""
+"""SQLite that cannot write: a clear 503, no damage, and normal service when there is room again."""
 
 import os
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def stores_in(folder: Path) -> tuple[Stores, Database]:
 
 
 def cannot(reason: str) -> NoReturn:
-    """Skip a test, but not in CI, where nobody would see that it never runs."""
+    """Skip the test. In CI fail, because a skip would go unnoticed there."""
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
@@ -41,7 +41,7 @@ def cannot(reason: str) -> NoReturn:
 def disk(tmp_path: Path) -> Iterator[Path]:
     with small_disk.mounted(tmp_path, megabytes=4) as is_there:
         if not is_there:
-            cannot("a disk of its own needs root, and the permission to mount")
+            cannot("to mount a small disk needs root and the permission to mount")
         yield tmp_path
 
 
@@ -52,7 +52,7 @@ def answered(witness: Witness, call: Call) -> Told:
 
 
 @pytest.mark.promise(1, 3, 4)
-def test_a_full_disk_is_503_until_there_is_room(disk: Path, clock: FakeClock, tried: Tried) -> None:
+def test_full_disk_is_503_until_there_is_room(disk: Path, clock: FakeClock, tried: Tried) -> None:
     stores, database = stores_in(disk / "data")
     api = Api(stores, clock, door="asgi")
     rounds = 5
@@ -64,10 +64,10 @@ def test_a_full_disk_is_503_until_there_is_room(disk: Path, clock: FakeClock, tr
         with small_disk.full(disk):
             answers = [api.ingest({"text": LARGE}, source="large") for _ in range(3)]
             assert [answer.status for answer in answers] == [503] * 3
-            # A small change may find room in what the log has already.
+            # A small change may fit into the space that the log file already has.
             for change in (Ingest("d", f"key {number}"), Ack("b"), Delete("c")):
                 witness.do(change)
-            answered(witness, Page())  # to read needs no room
+            answered(witness, Page())  # a read needs no room
             answered(witness, Get("a"))
         answered(witness, Ingest("d", f"key {number}"))
         assert api.ingest({"text": LARGE}, source="large").status == 201
@@ -80,9 +80,7 @@ def test_a_full_disk_is_503_until_there_is_room(disk: Path, clock: FakeClock, tr
 
 
 @pytest.mark.promise(1, 4)
-def test_on_a_disk_that_was_full_from_the_start_all_is_well_when_there_is_room(
-    disk: Path, clock: FakeClock
-) -> None:
+def test_service_started_on_a_full_disk_works_when_there_is_room(disk: Path, clock: FakeClock) -> None:
     stores, database = stores_in(disk / "data")
     api = Api(stores, clock, door="asgi", accept_local_key=True, own_key=False)
     with small_disk.full(disk):
@@ -95,7 +93,7 @@ def test_on_a_disk_that_was_full_from_the_start_all_is_well_when_there_is_room(
 
 
 @pytest.mark.promise(1, 4, 12)
-def test_data_that_can_only_be_read_is_503_until_it_can_be_written(tmp_path: Path, clock: FakeClock) -> None:
+def test_read_only_data_is_503_until_it_can_be_written(tmp_path: Path, clock: FakeClock) -> None:
     folder = tmp_path / "data"
     stores, database = stores_in(folder)
     api = Api(stores, clock, door="asgi")
@@ -105,7 +103,7 @@ def test_data_that_can_only_be_read_is_503_until_it_can_be_written(tmp_path: Pat
     restarted = Api(stores, clock, door="asgi", own_key=False)
     with small_disk.read_only(folder) as is_so:
         if not is_so:
-            cannot("root reads and writes everything, but for a mount that it may not make")
+            cannot("root can write to every folder, and it may not mount one read-only")
         for answer in (
             restarted.ingest(key=api.key),
             restarted.inbox(api.key),
@@ -118,8 +116,8 @@ def test_data_that_can_only_be_read_is_503_until_it_can_be_written(tmp_path: Pat
 
 
 @pytest.mark.promise(1, 2, 3, 4, 10)
-def test_a_server_whose_files_cannot_grow_is_503_and_loses_nothing(tmp_path: Path, tried: Tried) -> None:
-    """As unprivileged as CI may be: the server's own limit takes the place of the disk's."""
+def test_server_whose_files_cannot_grow_is_503_and_loses_nothing(tmp_path: Path, tried: Tried) -> None:
+    """Needs no privileges: a limit on the server's file sizes takes the place of a full disk."""
     told: list[Witness] = []
     rounds = 3
     with dev_server.running(*dev_server.on_folder(tmp_path)) as server, ApiClient(server.url) as client:

@@ -1,9 +1,9 @@
-"""Events of any form, straight into Lambda's handler: always a proxy response that API Gateway takes.
+"""Events of any form, straight into Lambda's handler: always a proxy response that API Gateway accepts.
 
-Most are what the gateway makes of a good request, with one or two parts in another form: so they come past
-the door, and to the service and its store. The others are made of such parts alone, or of anything. A part is
-whatever JSON can say: missing, of another type, huge, deep, with lone surrogates (which JSON's `\\ud800`
-makes, and no UTF-8 can carry), with headers and parameters that differ between their two forms.
+Most are the gateway's event for a valid request with one or two parts changed, so that they pass
+authentication and reach the service and its store. The others consist of such parts alone, or of anything. A
+part is any JSON value: missing, of another type, huge, deep, with lone surrogates (JSON's `\\ud800`, which
+UTF-8 cannot represent), with headers and parameters that differ between their two forms.
 """
 
 import base64
@@ -19,14 +19,15 @@ from tests.api.driver import Api, lambda_handler
 from tests.api.lambda_events import checked, rest_event
 from tests.conftest import Stores
 from tests.support.clock import FakeClock
-from tests.support.promises import Reported, Tried, examples
+from tests.support.forms import current_form, examples
+from tests.support.promises import Reported, Tried
 from tests.support.wild_texts import WILD_TEXTS
 
 KEY = "the key of the test"
-"""Stands for a good key in what is drawn."""
+"""Placeholder for a valid key in a drawn event."""
 
 EVENT = "/v1/events/01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34"
-"""Stands for an event that is there, and pending."""
+"""Placeholder for the id of a pending event."""
 
 BODY = json.dumps({"source": "s", "event_type": "t", "payload": {"a": 1}})
 OTHER_BODY = json.dumps({"source": "s", "event_type": "t", "payload": {"a": 2}})
@@ -57,7 +58,7 @@ VALUES = st.just(KEY) | WILD_TEXTS | WILD
 
 
 def one_of_these(*strategies: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Draw as often of each; `|` takes `WILD` apart, and then draws of little else."""
+    """Draw from each equally often. `|` would flatten `WILD`, and then draw little else."""
     return st.sampled_from(strategies).flatmap(lambda chosen: chosen)
 
 
@@ -94,7 +95,7 @@ ONE_OR_TWO_PARTS = st.lists(
 
 
 def good_events() -> dict[str, dict[str, Any]]:
-    """Return the event of a good request for each call, as the gateway makes it."""
+    """Return the gateway's event of a valid request for each call."""
     keyed = [("Content-Type", "application/json"), ("X-API-Key", KEY)]
     once = [*keyed, ("Idempotency-Key", "once")]
     return {
@@ -115,7 +116,7 @@ EVERY_ANSWER = {200, 201, 400, 401, 404, 405, 409, 413, 422}
 
 
 def with_own(value: Any, key: str, event: str) -> Any:
-    """Put the good key, and the path of the event that is there, where their placeholders stand."""
+    """Replace the placeholders with the valid key and the path of the pending event."""
     if isinstance(value, dict):
         return {name: with_own(one, key, event) for name, one in value.items()}
     if isinstance(value, list) and value is not _deep:
@@ -125,16 +126,17 @@ def with_own(value: Any, key: str, event: str) -> Any:
     return value.replace(EVENT[1:], event[1:]) if isinstance(value, str) else value
 
 
+@pytest.mark.forms
 @pytest.mark.timeout(1800)
 @pytest.mark.promise(9)
-def test_an_event_of_any_form_gets_a_well_formed_answer(
+def test_lambda_event_of_any_form_gets_a_well_formed_answer(
     lambda_api: Api, tried: Tried, reported: Reported
 ) -> None:
     handler = lambda_handler(lambda_api.app)
     there: list[str] = []
     statuses: Counter[int] = Counter()
 
-    @examples(1000, long=20_000, least=1000)
+    @examples(quick=100, full=1000, long=20_000, least=1000)
     @example(drawn=GOOD["ingest"] | {"body": TOO_LARGE})
     @example(drawn=GOOD["get"] | {"path": "/v1/events/not-an-id"})
     @example(drawn=GOOD["ingest once"])
@@ -153,7 +155,8 @@ def test_an_event_of_any_form_gets_a_well_formed_answer(
 
     answered()
     reported(f"events of any form: {dict(sorted(statuses.items()))}")
-    assert set(statuses) >= EVERY_ANSWER, f"it hardly came to the service: {statuses}"
+    if current_form() != "quick":  # a hundred events need not lead to every answer
+        assert set(statuses) >= EVERY_ANSWER, f"few events reached the service: {statuses}"
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Whatever clients, an operator and the clock do, in any order, the service answers as the model says."""
+"""Random histories of clients, an operator and the clock: every answer of the service matches the model."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,8 @@ from tests.conftest import REGION, Stores, Tables
 from tests.promises.operator_rules import OperatorRules
 from tests.promises.services import stores_at
 from tests.support.clock import FakeClock
-from tests.support.promises import Tried, examples
+from tests.support.forms import examples
+from tests.support.promises import Tried
 from tests.support.tables import empty
 from triggers_api.store.sqlite.database import Database
 from triggers_api.store.sqlite.events import SqliteEventStore
@@ -23,22 +24,22 @@ from triggers_api.store.sqlite.keys import SqliteKeyStore
 
 STEPS = 80
 
-pytestmark = [pytest.mark.promise(1, 2, 3, 4, 5, 6, 7, 8), pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.promise(1, 2, 3, 4, 5, 6, 7, 8), pytest.mark.forms, pytest.mark.timeout(3600)]
 
 
 class History(OperatorRules):
-    """Everything that may happen, on stores and behind a door of its own."""
+    """All rules. A subclass chooses the stores and the door."""
 
 
-def run(machine: type[History], tried: Tried, *, quick: int, long: int) -> None:
-    form = settings(examples(quick, long=long), stateful_step_count=STEPS, print_blob=True)
+def run(machine: type[History], tried: Tried, *, quick: int, full: int, long: int) -> None:
+    form = settings(examples(quick=quick, full=full, long=long), stateful_step_count=STEPS, print_blob=True)
     try:
         run_state_machine_as_test(machine, settings=form)
     finally:
         tried(machine.calls)
 
 
-def test_on_sqlite_every_answer_is_what_the_model_says(tmp_path: Path, tried: Tried) -> None:
+def test_every_answer_on_sqlite_matches_the_model(tmp_path: Path, tried: Tried) -> None:
     class OnSqlite(History):
         @contextmanager
         def stores(self) -> Iterator[Stores]:
@@ -52,12 +53,12 @@ def test_on_sqlite_every_answer_is_what_the_model_says(tmp_path: Path, tried: Tr
         def api_over(self, stores: Stores, clock: FakeClock) -> Api:
             return Api(stores, clock, door="asgi")
 
-    run(OnSqlite, tried, quick=60, long=400)
+    run(OnSqlite, tried, quick=8, full=60, long=400)
 
 
-def test_on_dynamodb_every_answer_is_what_the_model_says(tables: Tables, tried: Tried) -> None:
-    resource = boto3.resource("dynamodb", endpoint_url=tables.endpoint_url, region_name=REGION)
-    of_tables = stores_at(tables.endpoint_url, tables)
+def test_every_answer_on_dynamodb_matches_the_model(fresh_tables: Tables, tried: Tried) -> None:
+    resource = boto3.resource("dynamodb", endpoint_url=fresh_tables.endpoint_url, region_name=REGION)
+    of_tables = stores_at(fresh_tables.endpoint_url, fresh_tables)
 
     class OnDynamoDB(History):
         @contextmanager
@@ -65,10 +66,10 @@ def test_on_dynamodb_every_answer_is_what_the_model_says(tables: Tables, tried: 
             try:
                 yield of_tables
             finally:
-                empty(resource.Table(tables.events), "event_id", "created_at")
-                empty(resource.Table(tables.keys), "api_key")
+                empty(resource.Table(fresh_tables.events), "event_id", "created_at")
+                empty(resource.Table(fresh_tables.keys), "api_key")
 
         def api_over(self, stores: Stores, clock: FakeClock) -> Api:
             return Api(stores, clock, door="lambda")
 
-    run(OnDynamoDB, tried, quick=50, long=300)
+    run(OnDynamoDB, tried, quick=4, full=50, long=300)

@@ -1,10 +1,10 @@
-"""What the OpenAPI document allows and forbids, drawn by schemathesis: no 5xx, each answer as documented.
+"""Requests that schemathesis draws from the OpenAPI document: no 5xx, and each answer as documented.
 
-Its four phases: the document's examples, each boundary of each schema, random requests, and chains of them
-(what one answer says, the id of an event for instance, goes into the next). All of its checks are on but one:
-`positive_data_acceptance` asks that what fits the schema be accepted, while the contract answers 400 to a
-cursor that it did not make and 422 to an idempotency key that came with another request. And a query
-may hold parameters that nobody knows (`allow-extra-parameters`): the service ignores them, as is usual.
+Schemathesis has four phases: the document's examples, the boundaries of each schema, random requests, and
+chains of requests (the id of an event in one answer goes into the next request). All of its checks are on but
+one: `positive_data_acceptance` requires that a request which fits the schema is accepted, while the contract
+answers 400 to a foreign cursor and 422 to an idempotency key that was used for another request. A query may
+have unknown parameters (`allow-extra-parameters`): the service ignores them, as is usual.
 """
 
 from collections import Counter
@@ -20,16 +20,17 @@ from schemathesis.engine.recorder import ScenarioRecorder
 from tests.api.documented import check
 from tests.api.driver import Api
 from tests.support.contract import DOCUMENT
+from tests.support.forms import current_form
 from tests.support.promises import Reported, Tried
 
 PHASES = {"examples", "coverage", "fuzzing", "stateful"}
 EVERY_CALL = {f"{method.upper()} {path}" for path, item in DOCUMENT["paths"].items() for method in item}
-QUICK, LONG = {"fuzzing": 300, "stateful": 80}, {"fuzzing": 1200, "stateful": 500}
+FULL, LONG = {"fuzzing": 300, "stateful": 80}, {"fuzzing": 1200, "stateful": 500}
 LEAST, LONG_LEAST = 2000, 4000
-"""How many requests there must have been: a schema of which little can be drawn would go unnoticed."""
+"""The least number of requests. Without it, a schema that allows few requests would go unnoticed."""
 
 SEED = 20_241_127
-"""Of what CI draws, the same each time; the long form draws a seed, too."""
+"""The seed of the full form, the same each time. The long form draws a new one."""
 
 
 def configuration(key: str, sizes: dict[str, int], seed: int) -> SchemathesisConfig:
@@ -45,8 +46,8 @@ def configuration(key: str, sizes: dict[str, int], seed: int) -> SchemathesisCon
     )
 
 
-def told(recorder: ScenarioRecorder) -> Iterator[str]:
-    """Say what was wrong with the answers of a scenario, each with the request that shows it again."""
+def failures(recorder: ScenarioRecorder) -> Iterator[str]:
+    """Yield each failed check of a scenario, with the request that reproduces it."""
     for made in recorder.checks.values():
         for one in made:
             if one.failure_info is not None:
@@ -54,14 +55,16 @@ def told(recorder: ScenarioRecorder) -> Iterator[str]:
                 yield f"{one.name}: {failure.message}\n{one.failure_info.code_sample}"
 
 
+@pytest.mark.slow("thousands of requests: schemathesis takes most of a minute of CPU time")
 @pytest.mark.timeout(1800)
 @pytest.mark.promise(9)
-def test_whatever_the_document_lets_a_client_send_is_answered_as_documented(
-    local_api: Api, long_form: bool, tried: Tried, reported: Reported
+def test_every_request_that_the_document_allows_is_answered_as_documented(
+    local_api: Api, tried: Tried, reported: Reported
 ) -> None:
-    seed = SystemRandom().randrange(2**32) if long_form else SEED
+    is_long = current_form() == "long"
+    seed = SystemRandom().randrange(2**32) if is_long else SEED
     reported(f"OpenAPI document: schemathesis's seed {seed}")
-    config = configuration(local_api.key, LONG if long_form else QUICK, seed)
+    config = configuration(local_api.key, LONG if is_long else FULL, seed)
     schema = schemathesis.openapi.from_asgi("/openapi.json", local_api.app, config=config)
     statuses: Counter[int] = Counter()
     phases: set[str] = set()
@@ -75,7 +78,7 @@ def test_whatever_the_document_lets_a_client_send_is_answered_as_documented(
         if not isinstance(event, events.ScenarioFinished):
             continue
         phases.add(event.phase.value)
-        problems += told(event.recorder)
+        problems += failures(event.recorder)
         for case_id, exchange in event.recorder.interactions.items():
             answer = exchange.response
             assert answer is not None, "each request has an answer"
@@ -87,6 +90,6 @@ def test_whatever_the_document_lets_a_client_send_is_answered_as_documented(
     tried(statuses.total())
     assert problems == [], f"seed {seed}"
     assert max(statuses) < 500
-    assert statuses.total() >= (LONG_LEAST if long_form else LEAST)
-    assert {200, 201, 400, 401, 404, 405, 409, 422} <= set(statuses), "they are not all of one kind"
+    assert statuses.total() >= (LONG_LEAST if is_long else LEAST)
+    assert {200, 201, 400, 401, 404, 405, 409, 422} <= set(statuses), "the answers are of every kind"
     assert (phases, called) == (PHASES, EVERY_CALL)

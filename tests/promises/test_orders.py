@@ -1,4 +1,4 @@
-"""The oracle of races and faults can fail: histories that no order explains, and some that one does."""
+"""The oracle of races and faults can fail: histories that no order explains, and some that an order does."""
 
 import pytest
 
@@ -81,34 +81,34 @@ NOT_EXPLAINED = {
 
 
 @pytest.mark.parametrize("name", EXPLAINED)
-def test_what_can_be_told_in_some_order_is_explained(name: str) -> None:
+def test_history_with_a_valid_order_is_explained(name: str) -> None:
     explain(EXPLAINED[name], Inbox(), inbox_step)
 
 
 @pytest.mark.parametrize("name", NOT_EXPLAINED)
-def test_what_no_order_explains_fails(name: str) -> None:
+def test_history_without_a_valid_order_fails(name: str) -> None:
     with pytest.raises(AssertionError, match="no order"):
         explain(NOT_EXPLAINED[name], Inbox(), inbox_step)
 
 
-def test_a_call_stands_after_all_that_had_ended_before_it_began() -> None:
+def test_call_is_ordered_after_every_call_that_ended_before_it_began() -> None:
     used = Operation(Use("old"), Told(200), 2, 3)
     keys = Keys(frozenset({"old"}))
     assert order_of([Operation(Revoke("old"), Told(200), 0, 1), used], keys, keys_step) is None
     assert order_of([Operation(Revoke("old"), Told(200), 0, 2.5), used], keys, keys_step) is not None
 
 
-def test_two_rotations_of_one_key_are_explained_by_no_order() -> None:
+def test_two_successful_rotations_of_one_key_have_no_valid_order() -> None:
     both = [Operation(Rotate("old", new), Told(200), 0, 1) for new in "bc"]
     assert order_of(both, Keys(frozenset({"old"})), keys_step) is None
 
 
-def test_a_look_that_is_not_answered_fails_for_it_would_explain_everything() -> None:
+def test_final_read_without_an_answer_fails() -> None:
     def shut(asked: Asked) -> Reply:
         return 503, {"retry-after": "1"}, {}
 
     witness = Witness(shut, "shop")
     assert witness.do(Ingest("a")).outcome is UNKNOWN
-    with pytest.raises(AssertionError, match="nobody sees"):
+    with pytest.raises(AssertionError, match="the state is unknown"):
         witness.look("a")
     witness.explain()

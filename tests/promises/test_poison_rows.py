@@ -1,7 +1,7 @@
-"""Rows that this service did not write, straight in the table and in the file: one never breaks a page.
+"""Rows that this service did not write, put straight into the table or the file: none breaks a page.
 
-What is damaged so that it is no event is left out, and logged as an error without its content; where the
-damage makes another sound event of it, that is what is shown. All others are served, in order, at any limit.
+A row that is no valid event is left out, and logged as an error without its content. A row that the damage
+turned into another valid event is shown as that. All other events are served, in order, at any limit.
 """
 
 import json
@@ -19,14 +19,15 @@ from tests.api.driver import Api
 from tests.conftest import REGION, Stores, Tables
 from tests.promises.damage import ATTRIBUTES, BYTES, CANARY, CELLS, COLUMNS, IDS, KEYS, PAYLOAD, bomb
 from tests.support.clock import FakeClock
-from tests.support.promises import Tried, examples
+from tests.support.forms import examples
+from tests.support.promises import Tried
 from tests.support.service_log import written
-from triggers_api.core.events import MAX_PAGE_BYTES
+from triggers_api.core.paging import MAX_PAGE_BYTES
 from triggers_api.store.sqlite.database import FILE_NAME
 
 
 def the_rest_is_served(api: Api, ids: list[str], damaged: str) -> None:
-    """Look at the inbox in pages of one, and in one page; whatever is shown is as documented."""
+    """Read the inbox in pages of one, and in one page; every event shown is as documented."""
     first, last = ids
     for limit in (1, 50):
         with written("INFO", in_lambda=True) as log:
@@ -57,9 +58,10 @@ def aws(dynamodb_stores: Stores, clock: FakeClock) -> Api:
     return Api(dynamodb_stores, clock, door="lambda")
 
 
+@pytest.mark.forms
 @pytest.mark.timeout(1800)
 @pytest.mark.promise(5, 9, 11)
-@examples(40, long=1000)
+@examples(quick=5, full=40, long=1000)
 @example(damage={"payload": {"B": bomb(9)}}, key={})
 @given(
     damage=st.dictionaries(
@@ -71,7 +73,7 @@ def aws(dynamodb_stores: Stores, clock: FakeClock) -> Api:
     | BYTES.map(lambda data: {"payload": {"B": data}}),
     key=st.just({}) | KEYS,
 )
-def test_a_damaged_item_of_the_table_never_breaks_a_page(
+def test_damaged_item_never_breaks_a_page(
     aws: Api, shared_tables: Tables, client: Any, damage: dict[str, Any], key: dict[str, str], tried: Tried
 ) -> None:
     first, damaged, last = (aws.add(PAYLOAD) for _ in range(3))
@@ -93,16 +95,17 @@ def test_a_damaged_item_of_the_table_never_breaks_a_page(
     tried(1)
 
 
+@pytest.mark.forms
 @pytest.mark.timeout(1800)
 @pytest.mark.promise(5, 9, 11)
-@examples(60, long=2000)
+@examples(quick=10, full=60, long=2000)
 @example(damage={"metadata": "{}"}, event_id=None, as_text=False)
 @given(
     damage=st.dictionaries(st.sampled_from(COLUMNS), CELLS, min_size=1, max_size=2),
     event_id=st.none() | IDS | st.binary(max_size=20),
     as_text=st.booleans(),
 )
-def test_a_damaged_row_of_the_file_never_breaks_a_page(
+def test_damaged_row_never_breaks_a_page(
     local_api: Api,
     tmp_path: Path,
     damage: dict[str, Any],

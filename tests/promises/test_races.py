@@ -1,7 +1,7 @@
-"""Calls that meet: whatever each was told, some order of them explains it, and what is there afterwards.
+"""Concurrent calls: some order of the calls explains all answers, and the state afterwards.
 
-Every race is some calls at the same moment, each by a thread of its own, on what was there before, and a look
-at the end. What may come of it is nowhere written down: the model of one call after another tells.
+Every race makes some calls at the same moment, each in its own thread, on an existing state, and reads the
+result. The allowed outcomes are not listed: a model of sequential calls decides.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +15,7 @@ from tests.api.driver import Api, with_keys
 from tests.conftest import Stores
 from tests.promises.services import way_to
 from tests.support.clock import FakeClock
+from tests.support.forms import by_form
 from tests.support.models import Keys, Revoke, Rotate, Use, keys_step
 from tests.support.orders import UNKNOWN, Operation, Told, explain
 from tests.support.promises import Tried
@@ -23,23 +24,25 @@ from triggers_api.core.keys import KeyRecord, digest_of
 from triggers_api.errors import KeyStateError, StoreUnavailableError
 from triggers_api.ops.keys import operations as key_commands
 
-ROUNDS = 12
-LONG_ROUNDS = 400
+
+def rounds_of_form() -> int:
+    return by_form(quick=3, full=12, long=400)
 
 
+@pytest.mark.forms
 @pytest.mark.promise(2, 3, 4)
 @pytest.mark.parametrize("name", RACES)
-def test_calls_that_meet_are_answered_as_if_one_came_after_another(
-    stores: Stores, clock: FakeClock, name: str, long_form: bool, tried: Tried
+def test_concurrent_calls_are_answered_as_if_in_sequence(
+    stores: Stores, clock: FakeClock, name: str, tried: Tried
 ) -> None:
     api = Api(stores, clock, door=door_of(stores))
-    rounds = LONG_ROUNDS if long_form else ROUNDS
+    rounds = rounds_of_form()
     run(RACES[name], [way_to(api)], rounds)
     tried(rounds)
 
 
 class KeyHolder:
-    """Uses keys, revokes and rotates them, by name, and writes down what came of it."""
+    """Uses, revokes and rotates keys by name, and records each outcome."""
 
     def __init__(self, stores: Stores, clock: FakeClock) -> None:
         self._api = Api(stores, clock, door=door_of(stores), cache_seconds=0)
@@ -88,13 +91,14 @@ KEY_RACES: dict[str, tuple[Use | Revoke | Rotate, ...]] = {
 }
 
 
+@pytest.mark.forms
 @pytest.mark.promise(8)
 @pytest.mark.parametrize("name", KEY_RACES)
-def test_keys_that_change_while_they_are_used_open_as_if_one_came_after_another(
-    stores: Stores, clock: FakeClock, name: str, long_form: bool, tried: Tried
+def test_keys_that_change_while_in_use_are_checked_as_if_in_sequence(
+    stores: Stores, clock: FakeClock, name: str, tried: Tried
 ) -> None:
     calls = KEY_RACES[name]
-    rounds = LONG_ROUNDS if long_form else ROUNDS
+    rounds = rounds_of_form()
     with ThreadPoolExecutor(len(calls)) as pool:
         for _ in range(rounds):
             holder = KeyHolder(stores, clock)
@@ -102,13 +106,13 @@ def test_keys_that_change_while_they_are_used_open_as_if_one_came_after_another(
             for running in [pool.submit(holder.do, call, barrier) for call in calls]:
                 running.result(timeout=60)
             for key in list(holder.keys):
-                assert isinstance(holder.do(Use(key)).outcome, Told), "nobody sees which keys open"
+                assert isinstance(holder.do(Use(key)).outcome, Told), "the state of the keys must be readable"
             explain(holder.history, Keys(frozenset({OLD})), keys_step)
     tried(rounds)
 
 
 class SlowKeys:
-    """A store of keys whose look-ups, once begun, wait for the test before they are answered."""
+    """A key store whose lookups read the record at once, and return it when the test allows."""
 
     def __init__(self, stores: Stores) -> None:
         self._keys = stores.keys
@@ -125,9 +129,7 @@ class SlowKeys:
 
 
 @pytest.mark.promise(8)
-def test_a_key_that_is_revoked_while_it_is_looked_up_is_shut_out_within_the_bound(
-    stores: Stores, clock: FakeClock
-) -> None:
+def test_key_revoked_during_its_lookup_is_rejected_within_the_bound(stores: Stores, clock: FakeClock) -> None:
     slow = SlowKeys(stores)
     api = Api(with_keys(stores, slow), clock, door=door_of(stores), cache_seconds=30)
     with ThreadPoolExecutor(1) as pool:

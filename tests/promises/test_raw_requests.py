@@ -101,7 +101,7 @@ LOG_LINE = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]{15}Z (INFO   |WARNING) [ -~]{1,10
 
 
 @pytest.mark.promise(9)
-def test_every_request_has_one_answer_in_the_one_shape_and_the_server_lives(
+def test_raw_request_gets_one_well_formed_answer_and_the_server_survives(
     tmp_path: Path, tried: Tried
 ) -> None:
     cases = HEADERS | TARGETS | FRAMING
@@ -117,7 +117,7 @@ def test_every_request_has_one_answer_in_the_one_shape_and_the_server_lives(
                 assert "x-injected" not in dict(answer.headers)
         assert got == {name: statuses for name, (_, statuses) in cases.items()}
         with ApiClient(server.url) as client:
-            assert client.inbox() == [], "nothing was stored by any of it"
+            assert client.inbox() == [], "no request stored anything"
         lines = server.log.read_text().splitlines()
     assert [line for line in lines if not LOG_LINE.fullmatch(line)] == []
     tried(len(cases))

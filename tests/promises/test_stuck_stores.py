@@ -1,7 +1,7 @@
-"""A store that hangs: every request is answered within 15 s, and who needs no store is not kept waiting.
+"""A store that hangs: every request is answered within 15 s, and a request that needs no store does not wait.
 
-By `triggers dev` as its user has it, with a file that another process holds, and with a DynamoDB that says
-nothing; and with a call that no deadline of the store's own ends.
+Tried on `triggers dev` with a file that another process has locked and with a DynamoDB that does not reply,
+and with a store call that no time-out of its own ends.
 """
 
 import sqlite3
@@ -48,7 +48,7 @@ def assert_refused_in_time(running: list[Future[tuple[Answer, float]]]) -> None:
 
 
 def assert_healthy_while(client: ApiClient, running: list[Future[tuple[Answer, float]]]) -> None:
-    """Ask for health until all are answered: at once, each time."""
+    """Ask for health until all calls are answered; each health check is answered at once."""
     asked = 0
     while not all(one.done() for one in running):
         answer, seconds = timed(lambda: client.call("GET", "/v1/health"))
@@ -56,20 +56,21 @@ def assert_healthy_while(client: ApiClient, running: list[Future[tuple[Answer, f
         assert seconds < AT_ONCE_SECONDS, f"health waited for {seconds:.1f} s"
         asked += 1
         time.sleep(0.1)
-    assert asked >= 5, "nobody had to wait"
+    assert asked >= 5, "the calls did not wait"
 
 
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
-    """Hold the file's write lock, as another process does."""
+    """Hold the write lock of the file, as another process would."""
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         yield
         connection.execute("ROLLBACK")
 
 
+@pytest.mark.slow("waits for the deadline of a request")
 @pytest.mark.promise(10)
-def test_writers_of_a_file_that_another_process_holds_are_answered_in_time(
+def test_writers_are_answered_in_time_while_another_process_locks_the_file(
     tmp_path: Path, tried: Tried
 ) -> None:
     with (
@@ -81,15 +82,16 @@ def test_writers_of_a_file_that_another_process_holds_are_answered_in_time(
         with locked(tmp_path / FILE_NAME):
             running = [pool.submit(timed, partial(client.ingest, {"n": number})) for number in range(CLIENTS)]
             assert_healthy_while(client, running)
-            assert client.get(kept).status == 200, "to read waits for no writer"
+            assert client.get(kept).status == 200, "a read does not wait for a writer"
             assert_refused_in_time(running)
         assert client.acknowledge(kept).status == 200
-        assert client.inbox() == [], "what was refused left nothing"
+        assert client.inbox() == [], "a refused event left nothing"
     tried(CLIENTS)
 
 
+@pytest.mark.slow("waits for the deadline of a request")
 @pytest.mark.promise(10)
-def test_a_dynamodb_that_says_nothing_keeps_nobody_waiting(dynamodb_url: str, tried: Tried) -> None:
+def test_calls_are_answered_in_time_while_dynamodb_hangs(dynamodb_url: str, tried: Tried) -> None:
     run = uuid4().hex[:12]
     tables = {"DYNAMODB_TABLE_EVENTS": f"events-{run}", "DYNAMODB_TABLE_KEYS": f"keys-{run}"}
     faults: tuple[Fault, ...] = ("hang", "drip head")
@@ -123,7 +125,7 @@ def test_a_dynamodb_that_says_nothing_keeps_nobody_waiting(dynamodb_url: str, tr
 
 
 class Stuck:
-    """A store, of events or of keys, whose calls come back only when the test says so."""
+    """A store of events or keys whose calls return only when the test allows."""
 
     def __init__(self) -> None:
         self.over = Flag()
@@ -136,10 +138,10 @@ class Stuck:
 
 
 @pytest.mark.promise(10, 12)
-def test_a_call_that_no_time_out_ends_is_left_behind(
+def test_call_is_abandoned_at_the_deadline_when_the_store_never_returns(
     sqlite_stores: Stores, clock: FakeClock, tried: Tried
 ) -> None:
-    """As the look-up of DynamoDB's name may be: nothing in the store bounds it."""
+    """The DNS lookup of DynamoDB's host may hang like this: nothing in the store bounds it."""
     stuck = Stuck()
     api = Api(with_events(sqlite_stores, stuck), clock, door="asgi")
     locked_out = Api(with_keys(sqlite_stores, stuck), clock, door="asgi", own_key=False)

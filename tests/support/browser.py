@@ -1,4 +1,4 @@
-"""Headless Chromium, which may talk to loopback only, and tells what it tried."""
+"""Headless Chromium that may connect to loopback only, and records what it tried."""
 
 import json
 import os
@@ -31,7 +31,7 @@ _OPTIONS = (
 
 @dataclass(frozen=True)
 class Visit:
-    """What a page became, what it asked for, and the addresses that the browser connected to meanwhile."""
+    """The final page, its requests, and the addresses that the browser connected to."""
 
     dom: str
     requested: set[str]
@@ -39,12 +39,12 @@ class Visit:
 
 
 def why_not() -> str | None:
-    """Say what this machine lacks for it, None for nothing."""
+    """Return what this machine lacks to run it, or None."""
     return None if _chromium() else "a browser needs chromium on PATH (Debian: apt-get install chromium)"
 
 
 def visit(url: str) -> Visit:
-    """Open a page with an empty profile, let its scripts run, and return what there is then."""
+    """Open a page with an empty profile, let its scripts run, and return the result."""
     chromium = _chromium()
     assert chromium is not None
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -69,7 +69,7 @@ def visit(url: str) -> Visit:
 
 
 def _read(log: Path) -> tuple[set[str], set[str]]:
-    """Return from the network log what pages asked for, and the addresses that were connected to.
+    """Return the requests of pages and the connected addresses from the network log.
 
     Chromium asks its maker for a few things of its own accord, whatever one tells it. Those requests have no
     page behind them, and the resolver's rules keep them here; the addresses show that they did.

@@ -42,7 +42,7 @@ def restoring(emulator: Emulator) -> Iterator[None]:
 
 
 def restore(emulator: Emulator, stack_name: str) -> None:
-    """Make a deployed stack what its template says; for after every deployment, and as root."""
+    """Bring a deployed stack to the state of its template. Call it as root, after every deployment."""
     stack = _Stack(emulator, stack_name)
     for name, resource in stack.resources.items():
         properties = stack.resolve(resource["Properties"])
@@ -68,7 +68,7 @@ def _watch(emulator: Emulator, done: threading.Event) -> None:
 
 
 class _Stack:
-    """The stack's APIs and tables in its processed template, and what the references in them stand for."""
+    """The APIs and tables of the stack's processed template, with their references resolved."""
 
     def __init__(self, emulator: Emulator, name: str) -> None:
         cloudformation = emulator.client("cloudformation")
@@ -163,7 +163,7 @@ def _restore_table(dynamodb: Any, name: str, properties: dict[str, Any]) -> None
 
 
 def _is_on(properties: dict[str, Any], *path: str) -> bool:
-    """Read a switch, which is a text where a parameter sets it."""
+    """Return a boolean, which is a text if a parameter sets it."""
     value: Any = properties
     for key in path:
         value = value.get(key, {})

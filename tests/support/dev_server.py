@@ -1,7 +1,7 @@
-"""`triggers dev` as its user has it: a process of its own, started by the console script of this environment.
+"""Run `triggers` as its users do: `triggers dev` as a server, and commands to their end.
 
-What it prints goes to files rather than pipes, so that a server that logs a lot never waits for a test. Every
-wait is bounded, and the process is gone when the `with` block ends, whatever happened in it.
+A server writes to files rather than pipes, so that it never waits for a test however much it logs. Every wait
+is bounded, and the process has ended when the `with` block ends.
 """
 
 import os
@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.command_server import shared_server
 from triggers_api.core.keys import LOCAL_KEY
 
 KEY = LOCAL_KEY
@@ -32,13 +33,13 @@ class DevServer:
 
     process: subprocess.Popen[bytes]
     output: Path
-    """What it has written to stdout."""
+    """Its stdout."""
     log: Path
-    """What it has written to stderr."""
+    """Its stderr."""
 
     @property
     def banner(self) -> dict[str, str]:
-        """The banner, as a user reads it: what each of its lines says, by its first word."""
+        """The banner: the rest of each line, by its first word."""
         first, *rest = self.output.read_text().splitlines()
         told = dict(line.strip().split(maxsplit=1) for line in rest)
         return {"url": next(word for word in first.split() if word.startswith("http://")), **told}
@@ -53,7 +54,7 @@ class DevServer:
         return self.process.wait(STOP_SECONDS)
 
     def kill(self) -> None:
-        """Kill it as a power cut would: it cannot do anything about it."""
+        """Kill it with SIGKILL, which it cannot handle."""
         self.process.kill()
         self.process.wait(STOP_SECONDS)
 
@@ -67,27 +68,61 @@ def environment(**variables: str) -> dict[str, str]:
 def run(
     *arguments: str,
     variables: Mapping[str, str] | None = None,
-    program: tuple[str, ...] = (TRIGGERS,),
+    program: tuple[str, ...] | None = None,
     folder: Path | None = None,
+    given: str = "",
+    seconds: float = 30,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command that ends by itself, its stdout and stderr captured apart."""
+    """Run a command to its end, off a terminal, with stdout and stderr captured apart.
+
+    Args:
+        program: What to start. By default `triggers` is forked, which saves its imports (`command_server`).
+        given: What the command reads on stdin.
+    """
+    if program is None:
+        return _forked(arguments, environment(**(variables or {})), folder, given, seconds)
     return subprocess.run(
         [*program, *arguments],
         env=environment(**(variables or {})),
         cwd=folder,
-        stdin=subprocess.DEVNULL,
+        input=given,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=seconds,
         check=False,
     )
+
+
+def _forked(
+    arguments: tuple[str, ...], variables: Mapping[str, str], folder: Path | None, given: str, seconds: float
+) -> subprocess.CompletedProcess[str]:
+    line = [TRIGGERS, *arguments]
+    with (
+        tempfile.TemporaryFile("w+") as stdin,
+        tempfile.TemporaryFile("w+") as stdout,
+        tempfile.TemporaryFile("w+") as stderr,
+    ):
+        streams = (stdin, stdout, stderr)
+        stdin.write(given)
+        stdin.seek(0)
+        files = [stream.fileno() for stream in streams]
+        command = shared_server().start(line, files, variables=variables, folder=folder)
+        try:
+            code = command.wait(seconds)
+        except TimeoutError:
+            command.kill()
+            command.wait(seconds)
+            raise
+        for stream in (stdout, stderr):
+            stream.seek(0)
+        return subprocess.CompletedProcess(line, code, stdout.read(), stderr.read())
 
 
 @contextmanager
 def started(
     *arguments: str, variables: Mapping[str, str] | None = None, program: tuple[str, ...] = (TRIGGERS, "dev")
 ) -> Iterator[DevServer]:
-    """Start a server and give it at once, before it has said anything."""
+    """Start a server and yield it at once, before it has printed anything."""
     with tempfile.TemporaryDirectory() as folder:
         output, log = Path(folder, "stdout"), Path(folder, "stderr")
         with output.open("wb") as stdout, log.open("wb") as stderr:
@@ -107,7 +142,7 @@ def started(
 
 @contextmanager
 def running(*arguments: str, variables: Mapping[str, str] | None = None) -> Iterator[DevServer]:
-    """Run `triggers dev` on a free port and give it once its banner is complete."""
+    """Run `triggers dev` on a free port and yield it once its banner is complete."""
     with started("--port", "0", *arguments, variables=variables) as server:
         wait_until_ready(server)
         yield server

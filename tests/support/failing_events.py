@@ -1,18 +1,23 @@
-"""A store of events that fails, with the error that a test names."""
+"""An event store that fails with the error that a test sets."""
 
-from triggers_api.core.events import Event, EventStore, IdempotencyClaim, Page, PendingQuery
+from collections.abc import Sequence
+
+from triggers_api.core.events import Event
+from triggers_api.core.paging import Page, PendingQuery
+from triggers_api.core.ports import EventStore, NewEvent
+from triggers_api.errors import TriggersError
 
 
 class FailingEvents:
-    """A store of events that fails in the same way whatever is asked of it."""
+    """An event store whose every call raises `failure`, if that is set."""
 
     def __init__(self, store: EventStore) -> None:
         self._store = store
         self.failure: BaseException | None = None
 
-    def add(self, event: Event, claim: IdempotencyClaim | None, *, now: int) -> str:
+    def add(self, entries: Sequence[NewEvent], *, now: int) -> list[str | TriggersError]:
         self._fail()
-        return self._store.add(event, claim, now=now)
+        return self._store.add(entries, now=now)
 
     def get(self, event_id: str, now: int) -> Event | None:
         self._fail()

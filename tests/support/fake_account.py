@@ -1,6 +1,7 @@
-"""An account in memory: stacks, tables and log groups, changed at once and with no wait.
+"""An account in memory: stacks, tables and log groups, which change at once.
 
-What a change set does is not worked out: it ends as the test says. `done` is what changed something.
+The effect of a change set is not simulated: the test sets its result. `done` lists the calls that changed
+anything.
 """
 
 import json
@@ -41,37 +42,37 @@ class FakeStack:
 
 
 class FakeAccount(Aws):
-    """The services of the account. `changes` is what every change set of SAM would do."""
+    """The services of the account. `changes` are the changes of every change set of SAM."""
 
     def __init__(self, sam: FakeSam, target: Target | None = None) -> None:
         super().__init__(target or make_target(), Setting(REGION, "--region"))
         self.sam = sam
         self.stack: FakeStack | None = None
         self.tables: dict[str, bool] = {}
-        """Each with whether it is protected."""
+        """Whether each is protected."""
         self.forms: dict[str, dict[str, Any]] = {}
-        """What of a table is other than in the template."""
+        """The properties of a table that differ from the template."""
         self.log_groups: list[str] = []
         self.changes: list[dict[str, str]] = [
             {"Action": "Add", "LogicalResourceId": "TriggersApi", "ResourceType": "AWS::ApiGateway::RestApi"}
         ]
         self.ends_in = ""
-        """The state that the next execution ends in; as it should, unless a test says otherwise."""
+        """The final state of the next execution; empty for success."""
         self.failing = ""
-        """An operation that is denied, or fails with another code."""
+        """An operation that fails with `failing_with`."""
         self.failing_with = "AccessDenied"
         self.import_fails = ""
         self.imported: dict[str, Any] = {}
         self.change_sets: dict[str, bool] = {}
-        """Each with whether it could be executed."""
+        """Whether each can be executed."""
         self.waiting_parameters = dict(_OURS)
-        """The parameters that every change set was made with."""
+        """The parameters of every change set."""
         self.sam_fails = False
-        """Whether the change sets of SAM come to nothing."""
+        """Whether the change sets of SAM fail."""
         self.reasons: dict[str, str] = {}
-        """What `DescribeEvents` says of a change set, or of an operation."""
+        """The reason that `DescribeEvents` gives for a change set or an operation."""
         self.code_size = 0
-        """The bytes of the function's code; nothing for no function."""
+        """The size of the function's code in bytes; 0 if there is no function."""
         self.done: list[str] = []
         self.ends: dict[str, FakeStack] = {}
         self._deployments = self._stacks = 0
@@ -111,12 +112,12 @@ class FakeAccount(Aws):
         }[service](self)
 
     def allow(self, operation: str) -> None:
-        """Raise where an operation is denied."""
+        """Raise the configured error if the operation fails."""
         if operation == self.failing:
             raise refusal(self.failing_with, f"not authorized to perform: {operation}", operation)
 
     def look_at_sam(self) -> None:
-        """Make the change set that SAM has made since the last look."""
+        """Create the change set that SAM has created since the last call."""
         made = len(self.sam.asked("deploy")) if self.sam.was_asked("deploy") else 0
         if made > self._deployments:
             self._deployments = made
@@ -167,7 +168,7 @@ class _DynamoDB(_Nothing):
         if TableName not in self._account.tables:
             raise LookupError(TableName)
         logical_id = "EventsTable" if "-events-" in TableName else "ApiKeysTable"
-        wanted = Template.load().properties_of([logical_id])[logical_id]
+        wanted = Template.load().properties([logical_id])[logical_id]
         form = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes")
         table: dict[str, Any] = {name: wanted[name] for name in form if name in wanted}
         table["BillingModeSummary"] = {"BillingMode": wanted["BillingMode"]}

@@ -1,4 +1,4 @@
-"""An AWS that knows whose credentials these are, and says no to everything else."""
+"""An AWS that answers `GetCallerIdentity`, and refuses every other call."""
 
 import json
 import threading
@@ -19,12 +19,12 @@ _IDENTITY = (
 class FakeAws:
     url: str
     asked: list[str] = field(default_factory=list)
-    """What was asked of it: `sts`, or the operation of DynamoDB."""
+    """The calls: `sts`, or the operation of DynamoDB."""
 
 
 @contextmanager
 def refusing(code: str, message: str = "no") -> Iterator[FakeAws]:
-    """Run it for a while; to DynamoDB's operations it answers with this error."""
+    """Run it; it answers DynamoDB's operations with this error."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

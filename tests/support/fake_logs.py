@@ -35,7 +35,7 @@ def refusal(code: str, message: str = "no", status: int = 400) -> ClientError:
 
 @dataclass
 class FakeLogs:
-    """The client, and the group behind it. Time passes where somebody sleeps."""
+    """The client, and the group behind it. Time passes only in `sleep`."""
 
     now: int = NOW
     exists: bool = True
@@ -50,7 +50,7 @@ class FakeLogs:
     asked: list[dict[str, Any]] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
     before_sleep: Callable[[], None] | None = None
-    """What happens while somebody sleeps."""
+    """Advance the clock, and run what the test planned for that time."""
     _events: list[Event] = field(default_factory=list)
     _pages: dict[str, list[list[Event]]] = field(default_factory=dict)
 

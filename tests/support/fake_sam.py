@@ -1,4 +1,4 @@
-"""A SAM CLI that notes down what it is asked, and says what it was told to say."""
+"""A SAM CLI that records its calls, and prints what a test sets."""
 
 import json
 import os
@@ -54,7 +54,7 @@ class FakeSam:
     def says(
         self, command: str, stdout: str = "", stderr: str = "", *, code: int = 0, builds: bool = False
     ) -> None:
-        """Set what a command prints and how it ends; `builds` makes the folder that `sam build` makes."""
+        """Set what a command prints and its exit code; `builds` creates the folder of `sam build`."""
         answer = {"stdout": stdout, "stderr": stderr, "code": code, "builds": builds}
         (self.folder / command).write_text(json.dumps(answer))
 
@@ -73,7 +73,7 @@ class FakeSam:
 
 
 def make(folder: Path) -> FakeSam:
-    """Make one that builds whatever it is given, and says its version."""
+    """Create a SAM CLI that builds everything and prints its version."""
     folder.mkdir()
     program = folder / "sam"
     program.write_text(_SCRIPT.format(python=sys.executable))

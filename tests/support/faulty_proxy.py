@@ -1,6 +1,6 @@
-"""A proxy in front of DynamoDB Local that does what networks do, to the requests that a test names.
+"""A proxy in front of DynamoDB Local that fails as networks do, for the requests that a test chooses.
 
-An emulated CloudFormation can be behind it, too.
+It can stand in front of an emulated CloudFormation too.
 """
 
 import http.client
@@ -26,7 +26,7 @@ FalseReply = Literal[
     "echo",
     "echo in the head",
 ]
-"""What comes in time and reads like an answer, and is not DynamoDB's, or not as DynamoDB sent it."""
+"""Replies that arrive in time and look like answers, but are not what DynamoDB sent."""
 
 FALSE_REPLIES: tuple[FalseReply, ...] = get_args(FalseReply)
 
@@ -63,7 +63,7 @@ _CANCELLED = {
 
 
 class FaultyProxy:
-    """Forwards requests; the next ones suffer the faults that were planned, in order."""
+    """Forwards requests; the next ones meet the planned faults, in order."""
 
     def __init__(self, upstream: str) -> None:
         self._upstream = urlsplit(upstream)
@@ -71,9 +71,9 @@ class FaultyProxy:
         self._forever: Fault = "none"
         self._of = b""
         self.requests = 0
-        """Since the plan was made, of those that it is for."""
+        """The number of requests that matched the plan since it was set."""
         self.held = 0
-        """How many wait for an answer that does not come."""
+        """The number of requests that are held without an answer."""
         self.targets: set[str] = set()
         self.over = threading.Event()
         proxy = self
@@ -91,7 +91,7 @@ class FaultyProxy:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def plan(self, *faults: Fault, forever: Fault = "none", of: bytes = b"") -> None:
-        """Say what happens to the next requests, and to all after them; `of`: to those with this in them."""
+        """Set the faults of the next requests and of all after them, or of those that contain `of`."""
         self._plan, self._forever, self._of = deque(faults), forever, of
         self.requests = 0
 
@@ -144,7 +144,7 @@ class FaultyProxy:
     def _reply(
         self, request: BaseHTTPRequestHandler, status: int, headers: dict[str, str], body: bytes, fault: Fault
     ) -> None:
-        # Unsaid, the client might use the connection again before it sees its end, and that is another fault.
+        # Without this header the client may reuse the connection before it sees its end: another fault.
         head = f"HTTP/1.1 {status} X\r\nConnection: close\r\n" + "".join(
             f"{name}: {value}\r\n"
             for name, value in headers.items()
@@ -162,7 +162,7 @@ class FaultyProxy:
             else:
                 request.wfile.write(data)
         except OSError:
-            pass  # the client has had enough: that is what the test is about
+            pass  # the client has hung up, which the test wants
 
     def _drip(self, request: BaseHTTPRequestHandler, data: bytes) -> None:
         for byte in data:
@@ -174,7 +174,7 @@ class FaultyProxy:
 
 
 def _made_up(fault: Fault, asked: bytes) -> tuple[int, dict[str, str], bytes] | None:
-    """Return the status, headers and body of what answers in DynamoDB's place; None where nothing does."""
+    """Return the status, headers and body of a reply in DynamoDB's place, or None for DynamoDB's own."""
     aws = {"Content-Type": "application/x-amz-json-1.0", "x-amzn-requestid": "1"}
     foreign = {"Content-Type": "application/json"}
     quoting = {"__type": f"{_TYPE}ValidationException", "message": f"wrong: {asked.decode()}"}
@@ -194,7 +194,7 @@ def _made_up(fault: Fault, asked: bytes) -> tuple[int, dict[str, str], bytes] | 
 
 @contextmanager
 def in_front_of(upstream: str) -> Iterator[FaultyProxy]:
-    """Run a proxy for a while."""
+    """Run a proxy."""
     proxy = FaultyProxy(upstream)
     thread = threading.Thread(target=proxy.server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.support import dev_server
 from tests.support.dev_server import TRIGGERS, environment
 
 
@@ -27,15 +28,7 @@ class KeyCommands:
 
     def run(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command off a terminal, with something on stdin."""
-        return subprocess.run(
-            self.line(*arguments),
-            env=self.environment,
-            input=given,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return dev_server.run(*self.line(*arguments)[1:], variables=self.variables, given=given, seconds=60)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command and do not wait for it."""

@@ -1,4 +1,4 @@
-"""Tables of keys on DynamoDB Local, of any size, and what it takes to list them."""
+"""Key tables of any size on DynamoDB Local, and the memory that listing them takes."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""What lies between one case and DynamoDB, and how it fails: the two proxies, under one interface."""
+"""One case's line to DynamoDB, which can fail: the two proxies behind one interface."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,17 +9,17 @@ from tests.support.microburst import Microburst
 
 
 class Line(Protocol):
-    """`fail`: the next requests, so many, None for ever; `after` so many that pass."""
+    """A line that fails for the next `times` requests (None: for all) once `after` requests have passed."""
 
     def fail(self, times: int | None, *, after: int = 0) -> None: ...
 
     def failed(self) -> int: ...
 
-    def mend(self) -> None: ...
+    def restore(self) -> None: ...
 
 
 class DrippingLine:
-    """A proxy of one's own, for the one fault that microburst does not know."""
+    """A proxy for one case, with the one fault that microburst lacks."""
 
     def __init__(self, proxy: FaultyProxy) -> None:
         self._proxy = proxy
@@ -37,13 +37,13 @@ class DrippingLine:
     def failed(self) -> int:
         return max(0, self._proxy.requests - self._passing)
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         self._proxy.plan()
 
 
 @dataclass
 class MicroburstLine:
-    """What one case's requests go through."""
+    """The rules of microburst for one case."""
 
     proxy: Microburst
     case: str
@@ -59,5 +59,5 @@ class MicroburstLine:
     def failed(self) -> int:
         return self.proxy.fired(self.case)
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         self.proxy.disarm(self.case)

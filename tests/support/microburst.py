@@ -1,9 +1,9 @@
 """`microburst`, a proxy that fails as AWS does: errors of DynamoDB's own model, hangs, resets, lost replies.
 
-One process serves all cases of a test at the same time. A case has a DynamoDB client of its own, with an
-access key of its own, which every request carries in its signature: by that the proxy knows whose request
-it is. (DynamoDB Local takes any access key.) A reply that drips it cannot make: it sends at least 8 KB at a
-time. For that there is `faulty_proxy`.
+One process serves all cases of a test at the same time. Each case has its own DynamoDB client with its own
+access key, which is part of the signature of every request, so the proxy knows the case. (DynamoDB Local
+accepts any access key.) It cannot drip a reply, because it sends at least 8 KB at a time: `faulty_proxy` does
+that.
 """
 
 import subprocess
@@ -21,6 +21,7 @@ from tests.support.dynamodb_local import free_port
 Fault = Literal["throttle", "server error", "reset", "hang", "lost reply", "stalled reply"]
 
 _FOR_EVER = 10_000
+_START_SECONDS = 120  # 9 s on an idle machine
 _EFFECTS: dict[Fault, dict[str, Any]] = {
     "throttle": {"error": {"code": "ProvisionedThroughputExceededException"}},
     "server error": {"error": {"code": "InternalServerError", "status": 500}},
@@ -30,7 +31,7 @@ _EFFECTS: dict[Fault, dict[str, Any]] = {
     "stalled reply": {"response": {"bandwidth_kbps": 0.00003}},
 }
 BEFORE_THE_COMMIT: frozenset[str] = frozenset({"throttle", "server error", "reset", "hang"})
-"""What keeps a request from DynamoDB; the others let it through, and keep the reply."""
+"""The faults that keep a request from DynamoDB. The others let it through and withhold the reply."""
 
 
 class Microburst:
@@ -51,9 +52,9 @@ class Microburst:
         table: str | None = None,
         after: int = 0,
     ) -> None:
-        """Let the next requests of this case and operation fail, so many times, None for ever.
+        """Let the next `times` requests of this case and operation fail, or all if it is None.
 
-        `after`: how many of them pass before. `table` tells reads of keys from reads of events.
+        `after` of them pass before. `table` tells reads of keys from reads of events.
         """
         # The key stands in "Credential=KEY/DATE/REGION/...": the slash keeps case1 apart from case11.
         match = {"operation": operation, "headers": {"authorization": f"={case}/"}}
@@ -76,7 +77,7 @@ class Microburst:
         self._control.request("DELETE", "/rules", json=spec).raise_for_status()
 
     def warm_up(self) -> None:
-        """Make the one request that reads DynamoDB's model, which takes seconds on a busy machine."""
+        """Send the first request, for which microburst reads DynamoDB's model. It may take seconds."""
         scope = "Credential=nobody/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0"
         headers = {
             "Authorization": f"AWS4-HMAC-SHA256 {scope}",
@@ -91,7 +92,7 @@ class Microburst:
 
 @contextmanager
 def in_front_of(upstream: str) -> Iterator[Microburst]:
-    """Run a proxy for a while, in a process of its own."""
+    """Run a proxy in a separate process."""
     port = free_port()
     command = [sys.executable, "-m", "microburst", "--upstream", upstream, "--port", str(port)]
     with tempfile.TemporaryFile() as log:
@@ -107,7 +108,7 @@ def in_front_of(upstream: str) -> Iterator[Microburst]:
 
 
 def _wait_for(proxy: Microburst, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end:
         if process.poll() is not None:
             raise RuntimeError(f"microburst ended with {process.returncode} before it listened")
@@ -117,4 +118,4 @@ def _wait_for(proxy: Microburst, process: subprocess.Popen[bytes]) -> None:
             time.sleep(0.05)
         else:
             return
-    raise RuntimeError("microburst did not listen within 30 s")
+    raise RuntimeError(f"microburst did not listen within {_START_SECONDS} s")

@@ -29,8 +29,8 @@ REGION = "us-east-1"
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 _LIFETIME_SECONDS = "3600"  # longer than any run of the tests; then it stops by itself, whoever forgot it
-# MiniStack waits 50 ms for what a function printed, and after a line 5 ms for the next. If the machine halts
-# for longer, a line lies there until the function is called again, and who looks for it finds nothing.
+# MiniStack waits 50 ms for the output of a function, and 5 ms after a line for the next. If the machine
+# stalls for longer, a line is delivered only at the next call of the function, and a test does not find it.
 _PROGRAM = """
 from ministack.app import main
 from ministack.core.lambda_runtime import Worker
@@ -44,7 +44,7 @@ _ROOT = "test"  # both halves of the key that it takes for the account's root
 
 @dataclass(frozen=True)
 class Emulator:
-    """A running account, as one of its users sees it; at first that is root, whom no policy limits."""
+    """A running account, seen by one of its users. The first is root, which no policy limits."""
 
     url: str
     log: Path
@@ -53,7 +53,7 @@ class Emulator:
     secret_access_key: str = _ROOT
 
     def variables(self) -> dict[str, str]:
-        """Return what makes a CLI talk to this account and to no other; the region is for the CLI to say."""
+        """Return the variables that direct a CLI to this account and no other. The CLI sets the region."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": self.access_key_id,
@@ -69,7 +69,7 @@ class Emulator:
         return session.client(service, endpoint_url=self.url)
 
     def user(self, name: str, *statements: dict[str, Any]) -> "Emulator":
-        """Make a user whom these statements of a policy limit, and give the account as that user sees it."""
+        """Create a user with a policy of these statements, and return the account seen by that user."""
         iam = self.client("iam")
         iam.create_user(UserName=name)
         policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
@@ -78,7 +78,7 @@ class Emulator:
         return replace(self, access_key_id=key["AccessKeyId"], secret_access_key=key["SecretAccessKey"])
 
     def api_url(self, api_id: str, stage: str) -> str:
-        """Return where a REST API answers: the host of its output's URL is AWS's."""
+        """Return the URL of a REST API. The URL in a stack's outputs has a host of AWS."""
         return f"{self.url}/_aws/execute-api/{api_id}/{stage}"
 
     def tail(self, lines: int = 40) -> str:
@@ -88,7 +88,7 @@ class Emulator:
 
 @contextmanager
 def running() -> Iterator[Emulator]:
-    """Run one and give it once it answers; several run side by side."""
+    """Run one and yield it once it answers. Several can run at the same time."""
     command = [str(tool(REQUIREMENT, "python")), "-c", _PROGRAM]
     if timeout := shutil.which("timeout"):
         command = [timeout, "--signal=KILL", _LIFETIME_SECONDS, *command]
@@ -119,7 +119,7 @@ def running() -> Iterator[Emulator]:
 
 
 def _environment(port: int, folder: str) -> dict[str, str]:
-    """Return its whole environment; functions get it too, so nothing of this process is in it."""
+    """Return its whole environment, which functions inherit: it contains nothing of this process."""
     return {
         "PATH": os.defpath,
         "LANG": "C.UTF-8",

@@ -36,7 +36,7 @@ class Get:
 
 @dataclass(frozen=True)
 class Page:
-    """The whole of what is pending, however many pages that took."""
+    """All pending events, in however many pages."""
 
 
 Call = Ingest | Ack | Delete | Get | Page
@@ -44,7 +44,7 @@ Call = Ingest | Ack | Delete | Get | Page
 
 @dataclass(frozen=True)
 class Stored:
-    """An event. `id` and `at` are None where it is there and nobody was told."""
+    """An event. `id` and `at` are None if it exists but no client has got them."""
 
     tag: str
     id: str | None
@@ -63,7 +63,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Inbox:
-    """A state of the service, as far as the calls above can tell."""
+    """A state of the service, as far as the calls can observe it."""
 
     events: frozenset[Stored] = frozenset()
     claims: frozenset[Claim] = frozenset()
@@ -176,7 +176,7 @@ class Rotate:
 
 @dataclass(frozen=True)
 class Keys:
-    """Which keys there are, and what was done to them."""
+    """The keys, and what was done to them."""
 
     known: frozenset[str]
     revoked: frozenset[str] = frozenset()

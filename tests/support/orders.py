@@ -30,7 +30,7 @@ UNKNOWN, FAILED = Untold.UNKNOWN, Untold.FAILED
 
 @dataclass(frozen=True)
 class Told:
-    """An answer: its status, and what of it the model looks at."""
+    """An answer: its status, and the part that the model compares."""
 
     status: int
     detail: Hashable = None
@@ -41,7 +41,7 @@ Outcome = Told | Untold
 
 @dataclass(frozen=True)
 class Operation:
-    """A call, what came of it, and between which moments it took place."""
+    """A call, its outcome, and when it began and ended."""
 
     call: Any
     outcome: Outcome
@@ -55,11 +55,11 @@ class Operation:
 
 
 Step = Callable[[Any, Any, Told | None], Iterable[Any]]
-"""(state, call, answer or None for any) -> the states to which the call may lead, none where it cannot."""
+"""(state, call, answer or None for any) -> the states that the call may lead to; none if it is impossible."""
 
 
 def order_of(history: Iterable[Operation], start: Hashable, step: Step) -> list[Operation] | None:
-    """Return an order of the calls that explains their answers, None where there is none."""
+    """Return an order of the calls that explains their answers, or None."""
     tried: set[tuple[frozenset[int], Hashable]] = set()
     operations = [one for one in history if one.outcome is not FAILED]
 
@@ -85,7 +85,7 @@ def order_of(history: Iterable[Operation], start: Hashable, step: Step) -> list[
 
 
 def explain(history: Sequence[Operation], start: Hashable, step: Step) -> None:
-    """Fail where no order explains the answers, and show them."""
+    """Fail and show the answers if no order explains them."""
     if order_of(history, start, step) is None:
         first = min(one.began for one in history)
         lines = [

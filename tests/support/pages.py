@@ -1,4 +1,4 @@
-"""The walk through an inbox that every client makes: from page to page, by the cursor."""
+"""Read an inbox page by page with the cursor, as every client does."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ Ask = Callable[[Query], dict[str, Any]]
 
 
 def walk(ask: Ask, query: Query | None = None) -> Iterator[list[dict[str, Any]]]:
-    """Give the events of each page, from the first to the last."""
+    """Yield the events of each page, from the first to the last."""
     asked = dict(query or {})
     while True:
         body = ask(asked)

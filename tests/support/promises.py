@@ -1,12 +1,12 @@
-"""What is promised, and what was tried of it: `pytest --promises`.
+"""The twelve promises, and a table of what a run tried of each: `pytest --promises`.
 
-A test that covers one of the twelve invariants says so (`@pytest.mark.promise(1, 4)`), and tells by the
-fixture `tried` how many cases it went through where that is not one. The table at the end of a run is made of
-that, and of nothing else. A test of what these tests are made of (`@pytest.mark.promise`) runs with them,
-and counts for none. `--long` asks for the long form of the tests that have one.
+A test of a promise is marked with its number (`@pytest.mark.promise(1, 4)`). If a test goes through several
+cases, it reports their number by the fixture `tried`. The table at the end of a run is made of these two, and
+of nothing else. A test that checks the tests of the promises is marked without a number: it runs with the
+promises and counts for none.
 
-A promise that nothing was tried of is not kept: the run fails. Where it was narrowed to some tests, that is
-said of their promises only.
+A run that tried nothing of a promise fails. If the run was narrowed to some tests, only the promises of those
+tests count. CI prints the table too.
 """
 
 import os
@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from rich.console import Console
 from rich.table import Table
 
@@ -32,34 +31,15 @@ INVARIANTS = {
     11: "No key and no payload in a log or an error, no key in a table",
     12: "In doubt about a key: 503, never entry",
 }
-"""What holds, always. The numbers are those of DEPLOYMENT.md, "What is promised"."""
-
-settings.register_profile(
-    "first-failure",
-    settings.get_profile("ci"),
-    phases=[Phase.explicit, Phase.generate],
-    report_multiple_bugs=False,
-)
-"""`--hypothesis-profile=first-failure`: to see that a test fails, always in the same way, and no more."""
+"""The promises. Their numbers are those of deploy/guide/promises.md."""
 
 Tried = Callable[[int], None]
 Reported = Callable[[str], None]
 
 
 @dataclass(slots=True)
-class _Form:
-    """What was asked for on the command line."""
-
-    long: bool = False
-    at_most: int | None = None
-
-
-_form = _Form()
-
-
-@dataclass(slots=True)
 class Tally:
-    """What became of the tests of one invariant."""
+    """The results of the tests of one promise."""
 
     tests: int = 0
     cases: int = 0
@@ -70,16 +50,14 @@ class Tally:
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("triggers", "Triggers API")
     group.addoption(
-        "--promises", action="store_true", help="only the tests of what is promised, and a table of them"
+        "--promises",
+        action="store_true",
+        help="the tests of the promises only, and a table of what they tried",
     )
-    group.addoption("--long", action="store_true", help="the long form of the tests that have one")
-    group.addoption("--few", type=int, metavar="N", help="no more than N random examples, to see a test run")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    _form.long = config.getoption("long")
-    _form.at_most = config.getoption("few")
-    config.addinivalue_line("markers", "promise(*numbers): the invariants that the test covers")
+    config.addinivalue_line("markers", "promise(*numbers): the promises that the test covers")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -87,7 +65,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         numbers = {number for mark in item.iter_markers("promise") for number in mark.args}
         if unknown := numbers - INVARIANTS.keys():
             raise pytest.UsageError(f"{item.nodeid}: there is no promise {min(unknown)}")
-        # On the item, for xdist carries to the reports what is there, and not the marks.
+        # xdist sends an item's properties to the reports, and not its marks.
         item.user_properties += [("promise", number) for number in sorted(numbers)]
     if config.getoption("promises"):
         chosen = [item for item in items if item.get_closest_marker("promise")]
@@ -97,39 +75,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture
 def tried(request: pytest.FixtureRequest) -> Tried:
-    """Tell how many cases a test has tried, once or several times."""
+    """Give the function by which a test reports how many cases it has tried, once or several times."""
     return lambda cases: request.node.user_properties.append(("cases", cases))
 
 
 @pytest.fixture
 def reported(request: pytest.FixtureRequest) -> Reported:
-    """Have a line printed below the table: a figure, which is told and not asserted."""
+    """Give the function by which a test prints a figure below the table, which no test asserts."""
     return lambda line: request.node.user_properties.append(("figure", line))
-
-
-def examples(quick: int, *, long: int, least: int = 1) -> settings:
-    """Return Hypothesis's settings for a test: how many examples it tries in CI, and in the long form.
-
-    `least`: with fewer the test says nothing, however few were asked for.
-    """
-    number = long if _form.long else quick
-    return settings(
-        max_examples=number if _form.at_most is None else min(number, max(least, _form.at_most)),
-        deadline=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    )
-
-
-@pytest.fixture(scope="session")
-def long_form(request: pytest.FixtureRequest) -> bool:
-    """Whether the long form was asked for."""
-    return bool(request.config.getoption("long"))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail a run that tried nothing of a promise, before its exit code and its last line are made."""
-    if not _is_asked(session.config) or session.config.getoption("collectonly"):
+    """Fail a run that tried nothing of a promise, before pytest prints its last line."""
+    if not _prints_table(session.config) or session.config.getoption("collectonly"):
         return
     reports = _reports(session.config)
     if session.exitstatus == pytest.ExitCode.OK and _untried(session.config, reports):
@@ -137,7 +96,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if not _is_asked(config):
+    if not _prints_table(config):
         return
     reports = _reports(config)
     console = Console(width=110, force_terminal=False)
@@ -152,8 +111,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(f"nothing was tried of promise {number}: {INVARIANTS[number]}", red=True)
 
 
-def _is_asked(config: pytest.Config) -> bool:
-    """Tell whether this process makes the table: a worker of xdist has no terminal and makes none."""
+def _prints_table(config: pytest.Config) -> bool:
+    """Return whether this process prints the table. A worker of xdist does not."""
     asked = config.getoption("promises") or bool(os.environ.get("CI"))
     return asked and config.pluginmanager.has_plugin("terminalreporter")
 
@@ -170,9 +129,9 @@ def _reports(config: pytest.Config) -> list[pytest.TestReport]:
 
 
 def _untried(config: pytest.Config, reports: list[pytest.TestReport]) -> list[int]:
-    """Return the promises of which nothing was tried: none of their tests ran, or there are none."""
+    """Return the promises of which no test ran."""
     found = tallies(reports)
-    chosen = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf")
+    chosen = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "rest")
     whole = config.args_source is not pytest.Config.ArgsSource.ARGS and not any(
         config.getoption(name, None) for name in chosen
     )
@@ -180,19 +139,19 @@ def _untried(config: pytest.Config, reports: list[pytest.TestReport]) -> list[in
 
 
 def tallies(reports: list[pytest.TestReport]) -> dict[int, Tally]:
-    """Return what each invariant's tests came to; a test that says nothing of cases has tried one.
+    """Return the results of each promise. A test that reports no number of cases has tried one.
 
-    A test may have several reports: one that fails, and whose fixtures then fail to end, has failed once.
+    A test may have several reports: if the test fails and its teardown fails too, that is one failure.
     """
     found = {number: Tally() for number in INVARIANTS}
     of_tests: dict[str, list[pytest.TestReport]] = {}
     for report in reports:
         of_tests.setdefault(report.nodeid, []).append(report)
     for parts in of_tests.values():
-        told = {(name, value) for part in parts for name, value in part.user_properties}
+        properties = {(name, value) for part in parts for name, value in part.user_properties}
         failed = any(part.failed for part in parts)
         cases = max(_cases(part) for part in parts)
-        for number in (int(str(value)) for name, value in told if name == "promise"):
+        for number in (int(str(value)) for name, value in properties if name == "promise"):
             tally = found[number]
             if all(part.skipped for part in parts):
                 tally.skipped += 1

@@ -1,4 +1,4 @@
-"""Calls that meet, and what was there before them; and how they are let loose, round after round."""
+"""Races: concurrent calls with the calls that come before them, run round after round."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ from tests.support.orders import UNKNOWN
 from tests.support.witness import Send, Witness
 
 Race = tuple[tuple[Call, ...], tuple[Call, ...]]
-"""What comes before, one after another; and what comes at the same moment."""
+"""The calls that come before, in sequence, and the concurrent calls."""
 
 A, ONCE = Ingest("a"), Ingest("a", "key")
 RACES: dict[str, Race] = {
@@ -32,7 +32,7 @@ RACES: dict[str, Race] = {
 
 
 def run(race: Race, ways: Sequence[Send], rounds: int) -> None:
-    """Let the calls meet, by the ways in turn; fail where no order explains what was told and is there."""
+    """Run the calls concurrently, through the ways in turn; fail if no order explains the result."""
     before, calls = race
     with ThreadPoolExecutor(len(calls)) as pool:
         for _ in range(rounds):

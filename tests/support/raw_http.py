@@ -1,4 +1,4 @@
-"""Bytes to a server and bytes back: for what no HTTP client would send."""
+"""Send bytes that no HTTP client would send, and read the answers."""
 
 import re
 import socket
@@ -25,7 +25,7 @@ class RawAnswer:
 
 
 def exchange(url: str, sent: bytes, *, answers: int) -> list[RawAnswer]:
-    """Send bytes, wait for so many answers, hang up, and return all that came, be it more than these.
+    """Send bytes, wait for a number of answers, hang up, and return all answers, including further ones.
 
     A server that closes has said all it will, and so has one that says nothing for `SECONDS`, which fails.
     """
@@ -45,7 +45,7 @@ def exchange(url: str, sent: bytes, *, answers: int) -> list[RawAnswer]:
 
 
 def answers_in(received: bytes, *, complete: bool = False) -> list[RawAnswer]:
-    """Take apart what a server sent; what is not HTTP/1.1 fails, and so does a part of an answer at last."""
+    """Parse the answers of a server. Fail on anything but HTTP/1.1 and on a truncated last answer."""
     found = []
     while received:
         received = received.removeprefix(_CONTINUE)

@@ -42,7 +42,7 @@ def install(folder: Path) -> Path:
 
 
 def uv_variables() -> dict[str, str]:
-    """Return what uv needs where HOME is another: its cache, and the way to the package index."""
+    """Return the variables that uv needs with another HOME: its cache and its network settings."""
     done = subprocess.run([uv.find_uv_bin(), "cache", "dir"], capture_output=True, text=True, check=True)
     of_uv = {name: value for name, value in os.environ.items() if name.startswith("UV_")}
     network = {name: os.environ[name] for name in _OF_THE_NETWORK if name in os.environ}
@@ -89,7 +89,7 @@ class Rehearsal:
         return replace(self, emulator=emulator)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command off a terminal, with nobody to answer it; it must leave nothing where it ran."""
+        """Run a command off a terminal. It must leave no file in its working directory."""
         with self.places():
             return subprocess.run(
                 [str(self.triggers), *arguments],
@@ -105,7 +105,7 @@ class Rehearsal:
     def on_terminal(
         self, *arguments: str, replies: Sequence[tuple[str, str]] = (), columns: int = 160
     ) -> Session:
-        """Run a command where somebody sits who answers it."""
+        """Run a command on a terminal, and type replies to its prompts."""
         with self.places():
             return run_on_terminal(
                 *arguments,
@@ -130,7 +130,7 @@ class Rehearsal:
                 stderr=subprocess.PIPE,
                 text=True,
                 start_new_session=True,
-                # A shell's background job ignores Ctrl-C, nohup a hang-up; what they start inherits that.
+                # A background job of a shell ignores SIGINT, and nohup SIGHUP; child processes inherit that.
                 preexec_fn=_hear_signals,  # noqa: PLW1509 - nothing here is a thread that holds a lock
             )
             try:
@@ -141,13 +141,13 @@ class Rehearsal:
 
     @contextmanager
     def places(self) -> Iterator[None]:
-        """Make the folders of a command, and see at its end that it has left nothing in two of them."""
+        """Create the folders of a command, and check at the end that it left nothing in two of them."""
         self.make_folders()
         yield
         left = [path.name for name in ("work", "tmp") for path in (self.folder / name).iterdir()]
         # uv locks the environment that it works in by a file there, which it leaves.
         left = [name for name in left if not name.startswith("uv-")]
-        assert left == [], f"a command left something behind: {left}"
+        assert left == [], f"a command left files behind: {left}"
 
     def make_folders(self) -> None:
         """Make home, working directory and the folder of temporary files."""
@@ -167,9 +167,9 @@ class Rehearsal:
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def deploy(self, stage: str, *arguments: str) -> list[dict[str, Any]]:
-        """Deploy a stage, put back what the emulator leaves out, and return what the command told.
+        """Deploy a stage, add what the emulator leaves out, and return the events of the command.
 
-        Until then the API answers nothing: there is no smoke test before.
+        The API works only after that, so the deployment skips its smoke test.
         """
         told = self.lines("deploy", "--stage", stage, "--yes", "--no-smoke", *arguments)
         restore(self.emulator, stack_name(stage))
@@ -181,7 +181,7 @@ class Rehearsal:
         return done.stdout.strip()
 
     def key(self, stage: str, *arguments: str) -> str:
-        """Make a key, as a script does."""
+        """Create a key, as a script does."""
         done = self.run("keys", "create", "--stage", stage, "--name", "rehearsal", "--yes", *arguments)
         assert done.returncode == 0, said(done)
         return done.stdout.strip()
@@ -209,7 +209,7 @@ def stack_name(stage: str) -> str:
 
 
 def said(done: subprocess.CompletedProcess[str]) -> str:
-    """Return all that a command said, for the message of a test that fails."""
+    """Return all output of a command, for the message of a failed test."""
     return f"{done.returncode}\n{done.stdout}\n{done.stderr}"
 
 
@@ -220,7 +220,7 @@ def error_of(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
 
 
 def traces(emulator: Emulator) -> dict[str, Any]:
-    """Return what a deployment leaves in an account: stacks, their times and change sets, objects."""
+    """Return the traces of deployments in an account: stacks with times and change sets, and objects."""
     cloudformation, s3 = emulator.client("cloudformation"), emulator.client("s3")
     stacks = [
         one for one in cloudformation.describe_stacks()["Stacks"] if one["StackStatus"] != "DELETE_COMPLETE"
@@ -240,7 +240,7 @@ def traces(emulator: Emulator) -> dict[str, Any]:
 
 
 def copy_checkout(folder: Path) -> Path:
-    """Copy what a checkout has for `sam build`: the package's sources and `deploy/`."""
+    """Copy the parts of a checkout that `sam build` needs: the package's sources and `deploy/`."""
     for name in ("triggers_api", "deploy"):
         shutil.copytree(CHECKOUT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     return folder

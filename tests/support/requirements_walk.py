@@ -1,4 +1,4 @@
-"""The walk of the requirements' section 7, line by line; what it means is for the tests to say."""
+"""The calls of the requirements' section 7, line by line. The tests check the answers."""
 
 import json
 import re

@@ -21,7 +21,7 @@ class WebServer:
 
 @contextmanager
 def stripping(prefix: str, target: str) -> Iterator[WebServer]:
-    """Serve `target` under the prefix, as API Gateway does under a stage; what is not under it is a 404."""
+    """Serve `target` under the prefix, as API Gateway does under a stage. Other paths are a 404."""
     paths: list[str] = []
 
     class Gateway(_Quiet):

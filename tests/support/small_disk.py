@@ -1,8 +1,8 @@
-"""A disk that is full, or read-only, without a disk of its own where the tests may not mount one.
+"""A disk that is full or read-only, also if the tests may not mount one.
 
-`limited` needs no permission: no file of a process may grow past some size (`RLIMIT_FSIZE`; Python ignores
-the signal, so that writes fail with EFBIG). A small tmpfs fails with ENOSPC, as a full disk does; it needs
-root, as does a read-only mount. Who is not root makes a folder read-only by its permissions.
+`limited` needs no permission: no file of a process may grow past a size (`RLIMIT_FSIZE`; Python ignores the
+signal, so that writes fail with EFBIG). A small tmpfs fails with ENOSPC, as a full disk does; it needs root,
+and so does a read-only mount. Without root, a folder becomes read-only by its permissions.
 """
 
 import os
@@ -23,7 +23,7 @@ def _unmount(folder: Path) -> None:
 
 @contextmanager
 def mounted(folder: Path, *, megabytes: int) -> Iterator[bool]:
-    """Give whether there is a disk of this size at the folder now; without permission there is not."""
+    """Mount a disk of this size at the folder; yield False if that is not permitted."""
     if os.geteuid() != 0 or not _mount("-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)):
         yield False
         return
@@ -35,7 +35,7 @@ def mounted(folder: Path, *, megabytes: int) -> Iterator[bool]:
 
 @contextmanager
 def full(folder: Path) -> Iterator[None]:
-    """Fill the disk of this folder to its last byte, for a while. Only for a disk of the test's own."""
+    """Fill the disk of this folder to its last byte. Only for a disk that the test has mounted."""
     ballast = folder / "ballast"
     with ballast.open("wb", buffering=0) as file:
         try:

@@ -1,7 +1,10 @@
 """An account whose answers are recorded: each service gives them in order, checked against its own model."""
 
+import weakref
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import boto3
@@ -32,7 +35,7 @@ def make_target(*, endpoint_url: str | None = None, profile: str | None = None) 
 
 
 def make_stack(status: str, *, reason: str = "", stage: str | None = "dev", **parameters: str) -> Stack:
-    """Return a stack in this state; without a stage it is another program's."""
+    """Return a stack in this state. Without a stage it belongs to another program."""
     if stage is not None:
         parameters = {"EventTtlDays": "7", "CorsAllowOrigin": "*", **parameters, "Stage": stage}
     return Stack(STACK_ID, NAME, status, reason, AT, outputs={}, parameters=parameters)
@@ -44,12 +47,27 @@ def described(status: str, *, name: str = NAME, **more: Any) -> dict[str, Any]:
     return {"Stacks": [stack | more]}
 
 
+_idle: defaultdict[str, list[Any]] = defaultdict(list)
+
+
+@cache
+def _session() -> Any:
+    return boto3.Session("test", "test", region_name=REGION)
+
+
+def _release(service: str, client: Any, stubber: Stubber) -> None:
+    stubber.deactivate()
+    _idle[service].append(client)
+
+
 class StubbedAws(Aws):
-    """The services; whoever asks for what was not recorded gets an error."""
+    """The services. A call for which no answer is recorded is an error.
+
+    A client takes up to 0.1 s to create, so the clients of an account that is gone serve the next one.
+    """
 
     def __init__(self, target: Target | None = None) -> None:
         super().__init__(target or make_target(), Setting(REGION, "--region"))
-        self._session: Any = boto3.Session("test", "test", region_name=REGION)
         self._clients: dict[str, tuple[Any, Stubber]] = {}
 
     def client(self, service: str) -> Any:
@@ -58,23 +76,24 @@ class StubbedAws(Aws):
     def answers(
         self, service: str, operation: str, answer: Mapping[str, Any], asked: Mapping[str, Any] | None = None
     ) -> None:
-        """Note down the service's next answer, and where it matters what has to be asked."""
+        """Record the service's next answer, and optionally the parameters that the call must have."""
         self._of(service)[1].add_response(operation, answer, asked)
 
     def refuses(self, service: str, operation: str, code: str, message: str = "no") -> None:
-        """Note down that the service's next answer is an error."""
+        """Record an error as the service's next answer."""
         self._of(service)[1].add_client_error(operation, code, message, 400)
 
     def was_asked_all(self) -> bool:
-        """Return True where every answer was asked for; else the error says which was not."""
+        """Return True, or raise an error that names the recorded answers that were not asked for."""
         for _, stubber in self._clients.values():
             stubber.assert_no_pending_responses()
         return True
 
     def _of(self, service: str) -> tuple[Any, Stubber]:
         if service not in self._clients:
-            client = self._session.client(service)
+            client = _idle[service].pop() if _idle[service] else _session().client(service)
             stubber = Stubber(client)
             stubber.activate()
+            weakref.finalize(self, _release, service, client, stubber)
             self._clients[service] = client, stubber
         return self._clients[service]

@@ -1,4 +1,4 @@
-"""The stack's template, read by other means than the product's, and what CloudFormation would make of it."""
+"""The stack's template, read independently of the product, with its functions resolved."""
 
 import re
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ def load() -> dict[str, Any]:
 
 
 class Stack:
-    """What the template says for given parameters; the others have their defaults."""
+    """The template with the given parameters. The others have their defaults."""
 
     def __init__(self, **parameters: str) -> None:
         self.document = load()
@@ -50,7 +50,7 @@ class Stack:
 
     @property
     def resources(self) -> dict[str, dict[str, Any]]:
-        """The resources that are made."""
+        """The resources whose condition holds."""
         return {
             name: resource
             for name, resource in self.document["Resources"].items()

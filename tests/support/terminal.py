@@ -1,4 +1,4 @@
-"""A terminal in front of a command: what somebody sees who sits there, and what he types."""
+"""A terminal in front of a command: what the command shows there, and what is typed."""
 
 import errno
 import fcntl
@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.command_server import Command, shared_server
 from tests.support.dev_server import TRIGGERS, environment
 
 
@@ -21,9 +22,9 @@ from tests.support.dev_server import TRIGGERS, environment
 class Session:
     code: int
     screen: str
-    """What the terminal showed."""
+    """The content of the terminal."""
     piped: str
-    """What went to stdout, where that was no terminal."""
+    """The content of stdout, if stdout was not the terminal."""
 
 
 def run_on_terminal(
@@ -32,32 +33,48 @@ def run_on_terminal(
     replies: Sequence[tuple[str, str]] = (),
     columns: int = 160,
     pipe_stdout: bool = False,
-    program: Path = Path(TRIGGERS),
+    program: Path | None = None,
     folder: Path | None = None,
     seconds: float = 30,
 ) -> Session:
-    """Run a `triggers` command on a terminal; `replies` are prompts and what is typed at each."""
+    """Run a command on a terminal.
+
+    Args:
+        replies: Prompts, and what is typed at each.
+        pipe_stdout: stdout goes elsewhere, stdin and stderr are the terminal.
+        program: What to start. By default `triggers` is forked, which saves its imports (`command_server`).
+    """
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     with tempfile.TemporaryFile() as stdout:
+        streams = (slave, stdout.fileno() if pipe_stdout else slave, slave)
+        environ = environment(**{"TERM": "xterm-256color", "COLUMNS": "", **(variables or {})})
+        process: Command | subprocess.Popen[bytes]
         try:
-            process = subprocess.Popen(
-                [str(program), *arguments],
-                cwd=folder,
-                env=environment(**{"TERM": "xterm-256color", "COLUMNS": "", **(variables or {})}),
-                stdin=slave,
-                stdout=stdout if pipe_stdout else slave,
-                stderr=slave,
-                start_new_session=True,
-            )
+            if program is None:
+                process = shared_server().start(
+                    [TRIGGERS, *arguments], streams, variables=environ, folder=folder
+                )
+            else:
+                process = subprocess.Popen(
+                    [str(program), *arguments],
+                    cwd=folder,
+                    env=environ,
+                    stdin=streams[0],
+                    stdout=streams[1],
+                    stderr=streams[2],
+                    start_new_session=True,
+                )
         finally:
             os.close(slave)
         try:
             screen = _watch(master, list(replies), seconds)
             code = process.wait(30)
-        finally:
+        except BaseException:
             process.kill()
-            process.wait()
+            process.wait(30)
+            raise
+        finally:
             os.close(master)
         stdout.seek(0)
         return Session(code, screen, stdout.read().decode())

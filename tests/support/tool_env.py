@@ -1,7 +1,7 @@
-"""Programs that the tests run but the project does not depend on, each in an environment of its own.
+"""Programs that the tests run but the project does not depend on, each in its own environment.
 
-They pin what this project uses in other versions (boto3, click), so they cannot be installed beside it. An
-environment is made on first use and kept; it is for the Python that runs the tests, so each has its own.
+They pin other versions of this project's dependencies (boto3, click), so they cannot be installed beside it.
+An environment is created at the first use and kept. Each Python that runs the tests has its own.
 """
 
 import fcntl
@@ -23,13 +23,13 @@ def tool(requirement: str, program: str) -> Path:
     name = re.sub(r"[^A-Za-z0-9.]+", "-", requirement)
     folder = _CACHE / "tools" / f"{name}-py{platform.python_version()}"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # Scripts hold the path of their environment, so it cannot be built elsewhere and moved: the others wait.
+    # Scripts contain the path of their environment, so it cannot be built elsewhere and moved. Others wait.
     with folder.with_name(f"{folder.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / _COMPLETE).exists():
             python = folder / "bin" / "python"
             _uv("venv", "--clear", "--python", sys.executable, str(folder))
-            # Compiled now, so that a run writes nothing here.
+            # Compile now, so that a run writes nothing here.
             _uv("pip", "install", "--compile-bytecode", "--python", str(python), requirement)
             (folder / _COMPLETE).touch()
     return folder / "bin" / program

@@ -1,4 +1,4 @@
-"""Texts that nobody expects, for properties of what must withstand any input."""
+"""Unexpected texts, for properties of code that must withstand any input."""
 
 from hypothesis import strategies as st
 
@@ -6,10 +6,10 @@ BREAKS = [
     *("\r\n", "\n", "\r", "\0", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029"),
     *("\r\nX-Injected: yes", "\r\n\r\n<html>", "\nlevel=ERROR message=forged", '"}\n{"level":"ERROR'),
 ]
-"""What ends a line for some reader, and what a forger would write behind it."""
+"""Line breaks of any kind, and what an attacker would write after them."""
 
 CONTROLS = ["\x1b[2J", "\x1b]0;title\x07", "\x9b31m", "\x7f", "\b\b\b", "\u202e", "\u200b", "\ufeff"]
-"""What a terminal would obey, and what nobody sees."""
+"""Terminal controls, and invisible characters."""
 
 _SURROGATES = ["\ud800", "a\udfffb"]
 _HUGE = st.builds(

@@ -1,4 +1,4 @@
-"""A client that writes down what it asked, what it was told, and when: the history that `orders` explains."""
+"""A client that records its calls, their answers and times: the history that `orders` explains."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from tests.support.orders import FAILED, UNKNOWN, Operation, Outcome, Told, expl
 from tests.support.pages import Query, walk
 
 ANSWER_SECONDS = 15.0
-"""What is promised of every request, whatever the store does."""
+"""The promised bound for every request, whatever the store does."""
 
 NO_ANSWER = 0
 """The status of a request whose connection broke."""
@@ -25,7 +25,7 @@ Reply = tuple[int, Mapping[str, str], dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request, but for who asks."""
+    """A request without its key."""
 
     method: str
     path: str
@@ -35,7 +35,7 @@ class Asked:
 
 
 Send = Callable[[Asked], Reply]
-"""How requests reach a service; `NO_ANSWER` where nothing came back."""
+"""Sends a request to a service; the status is `NO_ANSWER` if no answer came back."""
 
 
 def over_http(client: ApiClient) -> Send:
@@ -68,7 +68,7 @@ class Witness:
         self.history: list[Operation] = []
 
     def do(self, call: Call, *, after: Barrier | None = None, through: Send | None = None) -> Operation:
-        """Make a call, with others at the same moment where there is a barrier, and write it down."""
+        """Make a call, after the barrier if there is one, and record it."""
         if after is not None:
             after.wait()
         began = time.monotonic()
@@ -79,23 +79,23 @@ class Witness:
         return operation
 
     def knows_it_failed(self, operation: Operation) -> None:
-        """Write down that a call which was not answered cannot have taken effect."""
+        """Record that a call without an answer cannot have taken effect."""
         assert operation.outcome is UNKNOWN
         place = self.history.index(operation)
         self.history[place] = Operation(operation.call, FAILED, operation.began, operation.ended)
 
     def look(self, *tags: str, through: Send | None = None) -> None:
-        """Look at what is there now, which is a part of the history too; fail where nothing is shown.
+        """Read the current state, as a part of the history; fail if a read gets no answer.
 
-        A look that is not answered says nothing, and whatever came before it would be explained.
+        Without these answers, any history would be explained.
         """
         known: list[Call] = [Get(tag) for tag in tags if tag in self.ids]
         for call in (Page(), *known):
             seen = self.do(call, through=through)
-            assert isinstance(seen.outcome, Told), f"{call} was not answered: nobody sees what is there"
+            assert isinstance(seen.outcome, Told), f"{call} got no answer: the state is unknown"
 
     def explain(self) -> None:
-        """Fail where no order of all that was asked explains what was told."""
+        """Fail if no order of the calls explains the answers."""
         explain(self.history, self._start, inbox_step)
 
     def _outcome(self, call: Call, send: Send) -> Outcome:
@@ -152,7 +152,7 @@ class _NoAnswerError(Exception):
 
 
 def in_time(send: Send) -> Send:
-    """Return the way as one that fails where an answer takes longer than is promised."""
+    """Wrap a way of sending so that it fails if an answer takes longer than promised."""
 
     def timed(asked: Asked) -> Reply:
         began = time.monotonic()

@@ -1,25 +1,32 @@
-"""An `EventStore` in memory, for the rules that hold over any store."""
+"""An `EventStore` in memory, for tests of the rules that hold over any store."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from triggers_api.core.events import Event, IdempotencyClaim, Page, PageBuilder, PendingQuery, not_found
-from triggers_api.errors import ConflictError, IdempotencyKeyReusedError
+from triggers_api.core.events import Event, event_not_found
+from triggers_api.core.idempotency import IdempotencyClaim
+from triggers_api.core.paging import Page, PageBuilder, PendingQuery
+from triggers_api.core.ports import NewEvent
+from triggers_api.errors import ConflictError, IdempotencyKeyReusedError, TriggersError
 
 
 class MemoryEventStore:
-    """Keeps events in a dictionary, and every claim and query that it was asked."""
+    """Keeps events in a dictionary, and records every claim and query."""
 
     def __init__(self) -> None:
         self.events: dict[str, Event] = {}
         self.claims: list[IdempotencyClaim | None] = []
         self.queries: list[PendingQuery] = []
 
-    def add(self, event: Event, claim: IdempotencyClaim | None, *, now: int) -> str:
+    def add(self, entries: Sequence[NewEvent], *, now: int) -> list[str | TriggersError]:
+        return [self._add_entry(entry.event, entry.claim, now) for entry in entries]
+
+    def _add_entry(self, event: Event, claim: IdempotencyClaim | None, now: int) -> str | TriggersError:
         earlier = next((c for c in self.claims if c and claim and c.name == claim.name), None)
         self.claims.append(claim)
         if earlier and claim and earlier.expires_at > now:
             if earlier.fingerprint != claim.fingerprint:
-                raise IdempotencyKeyReusedError("used before")
+                return IdempotencyKeyReusedError("used before")
             return earlier.event_id
         self.events[event.event_id] = event
         return event.event_id
@@ -38,16 +45,16 @@ class MemoryEventStore:
                 and (query.after is None or event.event_id > query.after.event_id)
                 and query.source in (None, event.source)
                 and query.event_type in (None, event.event_type)
-                and not page.takes(event)
+                and not page.add(event)
             ):
-                return page.full()
-        return page.stopped(None)
+                return page.full_page()
+        return page.page_up_to(None)
 
     def acknowledge(self, event_id: str, *, at: str, nonce: str, now: int, source: str | None) -> None:
         assert nonce
         event = self.get(event_id, now)
         if event is None or source not in (None, event.source):
-            raise not_found()
+            raise event_not_found()
         if event.acknowledged_at is not None:
             raise ConflictError("acknowledged before")
         self.events[event_id] = replace(event, acknowledged_at=at)

@@ -1,4 +1,4 @@
-"""Kept tables as they come into a new stack: with the settings that each has now."""
+"""The description of kept tables for an import, with the settings that each has now."""
 
 from typing import Any
 
@@ -10,19 +10,19 @@ from triggers_api.ops.cloudformation.template import Template
 from triggers_api.ops.deploy import adopt
 
 NAME = "triggers-api-events-dev"
-WANTED = Template.load().properties_of(["EventsTable"])
-FORM: dict[str, Any] = {
+IN_TEMPLATE = Template.load().properties(["EventsTable"])
+TABLE: dict[str, Any] = {
     "TableName": NAME,
-    "KeySchema": WANTED["EventsTable"]["KeySchema"],
-    "AttributeDefinitions": WANTED["EventsTable"]["AttributeDefinitions"],
-    "GlobalSecondaryIndexes": WANTED["EventsTable"]["GlobalSecondaryIndexes"],
+    "KeySchema": IN_TEMPLATE["EventsTable"]["KeySchema"],
+    "AttributeDefinitions": IN_TEMPLATE["EventsTable"]["AttributeDefinitions"],
+    "GlobalSecondaryIndexes": IN_TEMPLATE["EventsTable"]["GlobalSecondaryIndexes"],
     "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"},
 }
-(INDEX,) = FORM["GlobalSecondaryIndexes"]
-NUMBERS = [{**one, "AttributeType": "N"} for one in FORM["AttributeDefinitions"]]
+(INDEX,) = TABLE["GlobalSecondaryIndexes"]
+NUMBERS = [{**one, "AttributeType": "N"} for one in TABLE["AttributeDefinitions"]]
 
 
-def as_it_is(
+def import_properties(
     table: dict[str, Any], time_to_live: dict[str, Any] | None = None, recovery: str = "DISABLED"
 ) -> dict[str, Any]:
     aws = StubbedAws()
@@ -38,21 +38,21 @@ def as_it_is(
     }
     answer = {"ContinuousBackupsDescription": backups}
     aws.answers("dynamodb", "describe_continuous_backups", answer)
-    return adopt.as_they_are(aws, {"EventsTable": NAME}, WANTED)["EventsTable"]
+    return adopt.describe_tables(aws, {"EventsTable": NAME}, IN_TEMPLATE)["EventsTable"]
 
 
-def test_a_table_without_settings_has_none_in_the_import() -> None:
-    found = as_it_is(FORM)
+def test_import_of_table_without_settings_has_none() -> None:
+    found = import_properties(TABLE)
     assert found["DeletionProtectionEnabled"] is False
     assert found["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": False}
     assert not {"SSESpecification", "TimeToLiveSpecification"} & set(found)
     for name in ("TableName", "BillingMode", "KeySchema", "GlobalSecondaryIndexes"):
-        assert found[name] == WANTED["EventsTable"][name]
+        assert found[name] == IN_TEMPLATE["EventsTable"][name]
 
 
-def test_the_settings_of_a_table_are_in_the_import() -> None:
-    table = {**FORM, "DeletionProtectionEnabled": True, "SSEDescription": {"Status": "ENABLED"}}
-    found = as_it_is(table, {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}, "ENABLED")
+def test_import_states_the_current_settings_of_a_table() -> None:
+    table = {**TABLE, "DeletionProtectionEnabled": True, "SSEDescription": {"Status": "ENABLED"}}
+    found = import_properties(table, {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}, "ENABLED")
     assert found["DeletionProtectionEnabled"] is True
     assert found["SSESpecification"] == {"SSEEnabled": True}
     assert found["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
@@ -66,25 +66,25 @@ def test_the_settings_of_a_table_are_in_the_import() -> None:
         {"AttributeDefinitions": NUMBERS},
         {"GlobalSecondaryIndexes": []},
         {"GlobalSecondaryIndexes": [{**INDEX, "Projection": {"ProjectionType": "KEYS_ONLY"}}]},
-        {"LocalSecondaryIndexes": [{"IndexName": "local", "KeySchema": FORM["KeySchema"]}]},
+        {"LocalSecondaryIndexes": [{"IndexName": "local", "KeySchema": TABLE["KeySchema"]}]},
     ],
     ids=["keys", "types", "no index", "projection", "local index"],
 )
-def test_a_table_of_another_form_is_not_adopted(other: dict[str, Any]) -> None:
+def test_table_with_another_schema_is_not_adopted(other: dict[str, Any]) -> None:
     with pytest.raises(PreflightError, match=NAME) as caught:
-        as_it_is({**FORM, **other})
+        import_properties({**TABLE, **other})
     assert "--stage" in caught.value.hint
 
 
 @pytest.mark.parametrize("billing", [{}, {"BillingMode": "PROVISIONED"}])
-def test_a_table_that_is_billed_otherwise_is_not_adopted(billing: dict[str, str]) -> None:
+def test_table_with_provisioned_billing_is_not_adopted(billing: dict[str, str]) -> None:
     with pytest.raises(PreflightError, match="provisioned") as caught:
-        as_it_is({**FORM, "BillingModeSummary": billing})
+        import_properties({**TABLE, "BillingModeSummary": billing})
     assert "--billing-mode PAY_PER_REQUEST" in caught.value.hint
 
 
 @pytest.mark.parametrize("on", [True, False])
-def test_whether_a_kept_table_is_protected_against_deletion(on: bool) -> None:
+def test_is_protected_reads_deletion_protection(on: bool) -> None:
     aws = StubbedAws()
     table = {"TableName": NAME, "DeletionProtectionEnabled": on}
     aws.answers("dynamodb", "describe_table", {"Table": table}, {"TableName": NAME})

@@ -1,4 +1,4 @@
-"""What a plan has uploaded goes again, unless another deployment of the stack needs it."""
+"""The uploads of a plan are deleted, unless another deployment of the stack may need them."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -10,7 +10,7 @@ from tests.support.stubbed_aws import AT, CHANGE_SET, NAME, STACK_ID, StubbedAws
 from triggers_api.errors import DeploymentError
 from triggers_api.ops.cloudformation.client import CloudFormation
 from triggers_api.ops.deploy.preflight import SAM_STACK
-from triggers_api.ops.deploy.uploads import taken_back
+from triggers_api.ops.deploy.uploads import remove_uploads
 
 BUCKET = "aws-sam-cli-managed-default-samclisourcebucket-1"
 PREFIX = f"{NAME}/"
@@ -21,7 +21,7 @@ FAILED = {"ChangeSetId": CHANGE_SET, "Status": "FAILED", "ExecutionStatus": "UNA
 
 
 class Account(StubbedAws):
-    """SAM's bucket exists; nothing is in it before the plan, and `NEW` after."""
+    """SAM's bucket exists. It is empty before the plan, and holds `NEW` after it."""
 
     def has_bucket(self) -> None:
         outputs = [{"OutputKey": "SourceBucket", "OutputValue": BUCKET}]
@@ -42,7 +42,7 @@ class Account(StubbedAws):
 
     def plans(self, *, fails: type[BaseException] | None = None) -> bool:
         """Make a plan, and return whether its uploads are kept."""
-        with taken_back(self, CloudFormation(self.client("cloudformation"), NAME)) as uploads:
+        with remove_uploads(self, CloudFormation(self.client("cloudformation"), NAME)) as uploads:
             if fails:
                 raise fails
         return uploads.are_kept
@@ -61,7 +61,7 @@ def account() -> Account:
 
 @pytest.mark.parametrize("change_sets", [(), (FAILED,)], ids=["no change set", "one that failed"])
 @pytest.mark.parametrize("fails", [None, KeyboardInterrupt], ids=["to its end", "interrupted"])
-def test_what_was_uploaded_meanwhile_is_deleted(
+def test_uploads_of_a_plan_are_deleted(
     account: Account, change_sets: tuple[dict[str, str], ...], fails: type[BaseException] | None
 ) -> None:
     account.has_stack()
@@ -74,7 +74,7 @@ def test_what_was_uploaded_meanwhile_is_deleted(
 
 
 @pytest.mark.parametrize("one", [WAITS, BEING_MADE], ids=["waits", "is being made"])
-def test_nothing_is_deleted_where_a_change_set_of_another(account: Account, one: dict[str, str]) -> None:
+def test_uploads_are_kept_when_another_change_set_is_live(account: Account, one: dict[str, str]) -> None:
     account.has_stack()
     account.has_change_sets(FAILED, one)
     assert account.plans()
@@ -90,13 +90,13 @@ def test_nothing_is_deleted_where_a_change_set_of_another(account: Account, one:
     ],
     ids=["is at work", "has ended", "has made the stack anew"],
 )
-def test_nothing_is_deleted_where_another_deployment(account: Account, meanwhile: dict[str, Any]) -> None:
+def test_uploads_are_kept_when_another_deployment_ran(account: Account, meanwhile: dict[str, Any]) -> None:
     account.has_stack(**meanwhile)
     assert account.plans()
     assert account.was_asked_all()
 
 
-def test_who_is_told_twice_to_end_deletes_nothing() -> None:
+def test_second_interrupt_skips_cleanup() -> None:
     account = Account()
     account.has_bucket()
     account.has_stack()
@@ -106,7 +106,7 @@ def test_who_is_told_twice_to_end_deletes_nothing() -> None:
     assert account.was_asked_all()
 
 
-def test_what_was_there_before_stays() -> None:
+def test_earlier_uploads_are_kept() -> None:
     account = Account()
     account.has_bucket()
     account.has_stack()
@@ -117,7 +117,7 @@ def test_what_was_there_before_stays() -> None:
     assert account.was_asked_all()
 
 
-def test_what_cannot_be_deleted_is_named(account: Account) -> None:
+def test_failed_deletion_names_the_object(account: Account) -> None:
     account.has_stack()
     account.has_change_sets()
     refused: dict[str, Any] = {"Errors": [{"Key": NEW["Key"], "Code": "AccessDenied"}]}

@@ -1,4 +1,4 @@
-"""Bytecode for Lambda's Python: who compiles it, and what it then is."""
+"""Bytecode for Lambda's Python: the choice of the interpreter, and the compiled files."""
 
 import importlib.util
 import marshal
@@ -20,7 +20,7 @@ READS_ITS_SOURCE = "anyio/__init__.py"
 
 
 def program(path: Path, says: str, code: int = 0) -> str:
-    """Make a program that says something and ends."""
+    """Create a program that prints a text and exits."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/sh\nprintf '%s\\n' {says}\nexit {code}\n")
     path.chmod(0o755)
@@ -29,7 +29,7 @@ def program(path: Path, says: str, code: int = 0) -> str:
 
 @pytest.fixture
 def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that is all of PATH, but for the shell's tools."""
+    """A folder that is the only one on PATH, apart from the shell's tools."""
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.defpath}")
@@ -38,7 +38,7 @@ def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def uv(tmp_path: Path) -> str:
-    """A uv that knows no Python."""
+    """A uv that manages no Python."""
     return program(tmp_path / "uv", "", 2)
 
 
@@ -67,18 +67,18 @@ def loaded(path: Path) -> types.CodeType:
     return code
 
 
-def test_the_python_that_runs_compiles_for_its_own_version(uv: str) -> None:
+def test_running_python_compiles_for_its_own_version(uv: str) -> None:
     found = find_interpreter(OWN, uv)
     assert found is not None
     assert found.version == platform.python_version()
 
 
-def test_another_version_is_looked_for_on_path(on_path: Path, uv: str) -> None:
+def test_other_versions_are_searched_on_path(on_path: Path, uv: str) -> None:
     program(on_path / OTHER, "cpython-399 final 3.99.7 /real/python3.99")
     assert find_interpreter(OTHER, uv) == Interpreter("/real/python3.99", "3.99.7")
 
 
-def test_a_launcher_without_a_python_behind_it_is_passed_over(on_path: Path, tmp_path: Path) -> None:
+def test_launcher_without_a_python_is_skipped(on_path: Path, tmp_path: Path) -> None:
     program(on_path / OTHER, "no such version", 127)
     known = program(tmp_path / "elsewhere" / OTHER, "cpython-399 final 3.99.7 /real/python3.99")
     assert find_interpreter(OTHER, program(tmp_path / "uv", known)) == Interpreter(
@@ -87,14 +87,12 @@ def test_a_launcher_without_a_python_behind_it_is_passed_over(on_path: Path, tmp
 
 
 @pytest.mark.parametrize("tag", ["pypy399-pp73", "cpython-398"])
-def test_one_that_makes_other_bytecode_is_passed_over(on_path: Path, uv: str, tag: str) -> None:
+def test_interpreter_with_another_bytecode_format_is_skipped(on_path: Path, uv: str, tag: str) -> None:
     program(on_path / OTHER, f"{tag} final 3.99.7 /real/python3.99")
     assert find_interpreter(OTHER, uv) is None
 
 
-def test_one_that_is_not_released_is_passed_over_for_its_bytecode_may_still_change(
-    on_path: Path, uv: str
-) -> None:
+def test_prerelease_interpreter_is_skipped(on_path: Path, uv: str) -> None:
     program(on_path / OTHER, "cpython-399 candidate 3.99.0rc2 /real/python3.99")
     assert find_interpreter(OTHER, uv) is None
 
@@ -108,32 +106,30 @@ def test_one_that_is_not_released_is_passed_over_for_its_bytecode_may_still_chan
     ],
     ids=["silent", "with a banner", "not UTF-8"],
 )
-def test_what_does_not_answer_as_a_python_does_is_passed_over(on_path: Path, uv: str, script: str) -> None:
+def test_program_that_is_not_python_is_skipped(on_path: Path, uv: str, script: str) -> None:
     path = Path(program(on_path / OTHER, ""))
     path.write_text(f"#!/bin/sh\n{script}\n")
     assert find_interpreter(OTHER, uv) is None
 
 
-def test_what_does_not_answer_at_all_is_passed_over(
-    on_path: Path, uv: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("triggers_api.ops.build.bytecode._ANSWER_SECONDS", 0.2)
+def test_program_that_hangs_is_skipped(on_path: Path, uv: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("triggers_api.ops.build.bytecode._IDENTIFY_SECONDS", 0.2)
     Path(program(on_path / OTHER, "")).write_text("#!/bin/sh\nexec sleep 60\n")
     assert find_interpreter(OTHER, uv) is None
 
 
-def test_where_nobody_has_it_there_is_none(on_path: Path, uv: str) -> None:
+def test_no_interpreter_is_found_when_the_machine_has_none(on_path: Path, uv: str) -> None:
     assert find_interpreter(OTHER, uv) is None
 
 
-def test_every_source_becomes_bytecode_but_one_that_is_read_keeps_it_beside(sources: Path) -> None:
+def test_sources_become_bytecode_except_those_read_at_import(sources: Path) -> None:
     compile_sources(sources, HERE)
     cached = importlib.util.cache_from_source(READS_ITS_SOURCE)
     expected = {"package/__init__.pyc", "package/module.pyc", READS_ITS_SOURCE, cached}
     assert files(sources).keys() == expected
 
 
-def test_an_error_names_the_source_where_lambda_would_have_it(sources: Path) -> None:
+def test_traceback_names_the_source_path_in_lambda(sources: Path) -> None:
     compile_sources(sources, HERE)
     code = loaded(sources / "package" / "module.pyc")
     assert code.co_filename == "/var/task/package/module.py"
@@ -142,7 +138,7 @@ def test_an_error_names_the_source_where_lambda_would_have_it(sources: Path) -> 
     assert names["fails"].__code__.co_firstlineno == 3
 
 
-def test_two_folders_with_the_same_sources_get_the_same_bytes(sources: Path, tmp_path: Path) -> None:
+def test_same_sources_compile_to_the_same_bytes(sources: Path, tmp_path: Path) -> None:
     again = tmp_path / "again-in-a-folder-with-a-longer-name"
     for name, data in files(sources).items():
         (again / name).parent.mkdir(parents=True, exist_ok=True)
@@ -153,15 +149,15 @@ def test_two_folders_with_the_same_sources_get_the_same_bytes(sources: Path, tmp
     assert files(again) == files(sources)
 
 
-def test_a_source_that_is_no_python_is_named(sources: Path) -> None:
+def test_invalid_source_is_named_in_the_error(sources: Path) -> None:
     (sources / "package" / "module.py").write_text("def")
-    with pytest.raises(BuildError, match="cannot compile") as caught:
+    with pytest.raises(BuildError, match="could not compile") as caught:
         compile_sources(sources, HERE)
     assert "/var/task/package/module.py" in caught.value.reason
     assert (sources / "package" / "module.py").exists()
 
 
-def test_a_python_that_is_gone_is_named(sources: Path) -> None:
-    with pytest.raises(BuildError, match=r"Python 3\.99\.7 cannot compile") as caught:
+def test_missing_interpreter_is_named_in_the_error(sources: Path) -> None:
+    with pytest.raises(BuildError, match=r"Python 3\.99\.7 could not compile") as caught:
         compile_sources(sources, Interpreter("/gone/python3.99", "3.99.7"))
     assert "/gone/python3.99 does not run" in caught.value.reason

@@ -1,4 +1,4 @@
-"""What is found before a stack can be deployed, by name, with how to mend it."""
+"""The preflight checks: what each reports, and the fix."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -26,7 +26,7 @@ def aws() -> StubbedAws:
 
 
 def failed(finding: Finding, *said: str) -> Finding:
-    """Return a finding that keeps a deployment from working: it says how to mend it."""
+    """Check that a finding failed with a fix and these texts, and return it."""
     assert finding.state is State.FAILED
     assert finding.fix
     for part in said:
@@ -35,82 +35,82 @@ def failed(finding: Finding, *said: str) -> Finding:
 
 
 def state_of(stack: Stack | None) -> Finding:
-    return preflight.stack_state(StubbedAws(), stack)
+    return preflight.check_stack(StubbedAws(), stack)
 
 
 # The runtime
 
 
-def test_every_python_that_the_template_allows_has_an_end() -> None:
+def test_every_runtime_of_the_template_has_an_end_of_life() -> None:
     assert set(END_OF_LIFE) == set(Template.load().parameters["Runtime"].allowed)
 
 
 @pytest.mark.parametrize("name", END_OF_LIFE)
-def test_a_python_is_kept_then_soon_deprecated_then_gone(name: str) -> None:
+def test_runtime_warns_before_and_after_its_end_of_life(name: str) -> None:
     end = END_OF_LIFE[name]
-    kept = preflight.runtime(name, end - 180 * DAY)
+    kept = preflight.check_runtime(name, end - 180 * DAY)
     assert (kept.state, kept.fix) == (State.OK, "")
     assert str(end) in kept.message
-    soon = preflight.runtime(name, end - 179 * DAY)
-    assert (soon.state, preflight.runtime(name, end - DAY)) == (State.WARNING, soon)
+    soon = preflight.check_runtime(name, end - 179 * DAY)
+    assert (soon.state, preflight.check_runtime(name, end - DAY)) == (State.WARNING, soon)
     assert name in soon.message
-    over = preflight.runtime(name, end)  # AWS itself refuses, later
+    over = preflight.check_runtime(name, end)  # AWS itself refuses, later
     assert over.state is State.WARNING
     assert "deprecated" in over.message
     assert str(end) in over.message
-    assert over == preflight.runtime(name, end + 1000 * DAY)
+    assert over == preflight.check_runtime(name, end + 1000 * DAY)
 
 
-def test_the_newest_python_is_the_way_out() -> None:
-    assert preflight.runtime("python3.11", date(2030, 1, 1)).fix == "Deploy with --runtime python3.14."
+def test_runtime_fix_is_the_newest_python() -> None:
+    assert preflight.check_runtime("python3.11", date(2030, 1, 1)).fix == "Deploy with --runtime python3.14."
 
 
-def test_a_python_that_nobody_knows_any_more_is_a_finding() -> None:
-    failed(preflight.runtime("python3.8", date(2026, 1, 1)), "python3.8", "--runtime python3.14")
+def test_unknown_runtime_fails() -> None:
+    failed(preflight.check_runtime("python3.8", date(2026, 1, 1)), "python3.8", "--runtime python3.14")
 
 
 # The stack's state
 
 
-def test_no_stack_yet_is_no_trouble() -> None:
+def test_missing_stack_is_ok() -> None:
     assert state_of(None).state is State.OK
 
 
 @pytest.mark.parametrize(
     "status", ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"]
 )
-def test_a_stack_at_rest_can_be_changed(status: str) -> None:
+def test_idle_stack_is_ok(status: str) -> None:
     found = state_of(make_stack(status))
     assert found.state is State.OK
     assert status in found.message
 
 
 @pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "CREATE_FAILED"])
-def test_a_first_create_that_failed_is_known_by_name_and_can_be_cleared(status: str) -> None:
+def test_failed_first_create_is_a_warning(status: str) -> None:
     found = state_of(make_stack(status))
     assert found.state is State.WARNING
     assert status in found.message
     assert "first create" in found.message
-    assert "delete the rest" in found.fix
+    assert "delete the failed stack" in found.fix
 
 
-def test_what_a_plan_has_left_is_no_trouble() -> None:
+def test_empty_stack_is_ok() -> None:
     assert state_of(make_stack("REVIEW_IN_PROGRESS")).state is State.OK
     assert state_of(make_stack("REVIEW_IN_PROGRESS", stage=None)).state is State.OK
 
 
-def test_an_empty_stack_in_which_anothers_change_set_waits_is_anothers() -> None:
+def test_empty_stack_belongs_to_the_owner_of_its_change_set() -> None:
     ours = make_stack("", stage="dev").parameters
     anothers = make_stack("", stage="prod").parameters
     for waiting, said in (
-        (({"Name": "them"},), "not one of this program"),
-        (({},), "not one of this program"),
-        ((ours, {}), "not one of this program"),
+        (({"Name": "them"},), "not created by this program"),
+        (({},), "not created by this program"),
+        ((ours, {}), "not created by this program"),
         ((ours, anothers), "stage prod"),
     ):
-        failed(state_of(replace(make_stack("REVIEW_IN_PROGRESS"), waiting=waiting)), said)
+        failed(state_of(replace(make_stack("REVIEW_IN_PROGRESS"), pending_parameters=waiting)), said)
     vacant = make_stack("REVIEW_IN_PROGRESS", stage=None)
-    assert state_of(replace(vacant, waiting=(ours, ours))).state is State.OK
+    assert state_of(replace(vacant, pending_parameters=(ours, ours))).state is State.OK
 
 
 @pytest.mark.parametrize(
@@ -127,47 +127,47 @@ def test_an_empty_stack_in_which_anothers_change_set_waits_is_anothers() -> None
         "IMPORT_ROLLBACK_IN_PROGRESS",
     ],
 )
-def test_a_stack_that_somebody_works_on_is_busy_since_then(status: str) -> None:
+def test_busy_stack_fails_with_its_start_time(status: str) -> None:
     failed(state_of(make_stack(status)), "busy", status, "2026-11-22 10:30 UTC", "triggers status")
 
 
-def test_an_update_that_could_not_be_undone_says_how_to_continue() -> None:
+def test_failed_rollback_names_the_command_to_continue_it() -> None:
     stack = make_stack("UPDATE_ROLLBACK_FAILED", reason="the role is gone")
     command = f"aws cloudformation continue-update-rollback --stack-name {NAME} --region {REGION}"
     failed(state_of(stack), "UPDATE_ROLLBACK_FAILED", "the role is gone", command)
 
 
 @pytest.mark.parametrize("status", ["ROLLBACK_FAILED", "DELETE_FAILED"])
-def test_a_stack_that_could_not_be_cleared_away_leads_to_destroy(status: str) -> None:
+def test_failed_deletion_of_a_stack_leads_to_destroy(status: str) -> None:
     failed(state_of(make_stack(status, reason="no permission")), status, "no permission", "triggers destroy")
 
 
 @pytest.mark.parametrize("status", ["UPDATE_FAILED", "IMPORT_ROLLBACK_FAILED"])
-def test_a_stack_that_was_kept_as_it_failed_is_to_be_rolled_back(status: str) -> None:
+def test_failed_update_without_rollback_leads_to_rollback_stack(status: str) -> None:
     command = f"aws cloudformation rollback-stack --stack-name {NAME} --region {REGION}"
     failed(state_of(make_stack(status, reason="no permission")), status, "no permission", command)
 
 
-def test_a_stuck_stack_without_a_reason_says_something() -> None:
-    failed(state_of(make_stack("DELETE_FAILED")), "something could not be undone")
+def test_stuck_stack_without_a_reason_has_a_default_reason() -> None:
+    failed(state_of(make_stack("DELETE_FAILED")), "a change could not be rolled back")
 
 
 @pytest.mark.parametrize("status", ["CREATE_COMPLETE", "ROLLBACK_COMPLETE", "UPDATE_IN_PROGRESS"])
-def test_another_stages_stack_is_left_alone(status: str) -> None:
+def test_stack_of_another_stage_fails(status: str) -> None:
     failed(state_of(make_stack(status, stage="prod")), "belongs to stage prod", "--stack-name", "--stage")
 
 
-def test_another_programs_stack_is_left_alone() -> None:
-    failed(state_of(make_stack("CREATE_COMPLETE", stage=None)), "not one of this program")
+def test_stack_of_another_program_fails() -> None:
+    failed(state_of(make_stack("CREATE_COMPLETE", stage=None)), "not created by this program")
     stack = make_stack("CREATE_COMPLETE", stage=None, Stage="dev")
-    failed(state_of(stack), "not one of this program")
+    failed(state_of(stack), "not created by this program")
 
 
-# Tables of another life
+# Tables of an earlier stack
 
 
 def has_tables(aws: StubbedAws, *names: str) -> None:
-    """Note down which of the two tables there are."""
+    """Answer for the tables that exist."""
     for name in (EVENTS, KEYS):
         if name in names:
             aws.answers("dynamodb", "describe_table", {"Table": {"TableName": name}}, {"TableName": name})
@@ -176,7 +176,7 @@ def has_tables(aws: StubbedAws, *names: str) -> None:
 
 
 def has_resources(aws: StubbedAws, **status_by_name: str) -> None:
-    """Note down the stack's tables, each with its state."""
+    """Answer with the stack's tables and their states."""
     ids = {"events": ("EventsTable", EVENTS), "keys": ("ApiKeysTable", KEYS)}
     summaries = [
         {
@@ -206,31 +206,33 @@ def owned_by(aws: StubbedAws, owner: str | None) -> None:
 
 
 def tables(aws: StubbedAws, stack: Stack | None = None, *, adopt: bool = False) -> Finding:
-    found = preflight.tables(aws, CloudFormation(aws.client("cloudformation"), NAME), stack, adopt=adopt)
+    found = preflight.check_tables(
+        aws, CloudFormation(aws.client("cloudformation"), NAME), stack, adopt=adopt
+    )
     assert aws.was_asked_all()
     return found
 
 
 @pytest.mark.parametrize("adopt", [False, True])
-def test_no_table_is_in_the_way(aws: StubbedAws, adopt: bool) -> None:
+def test_tables_are_ok_when_none_exists(aws: StubbedAws, adopt: bool) -> None:
     has_tables(aws)
     assert tables(aws, adopt=adopt).state is State.OK
 
 
-def test_tables_of_the_stack_itself_are_not_in_the_way(aws: StubbedAws) -> None:
+def test_tables_of_the_stack_itself_are_ok(aws: StubbedAws) -> None:
     has_resources(aws, events="CREATE_COMPLETE", keys="UPDATE_COMPLETE")
     assert tables(aws, make_stack("UPDATE_COMPLETE")).state is State.OK
 
 
 @pytest.mark.parametrize("names", [(EVENTS,), (KEYS,), (EVENTS, KEYS)], ids=" ".join)
-def test_kept_tables_are_in_the_way_and_the_flag_is_named(aws: StubbedAws, names: tuple[str, ...]) -> None:
+def test_kept_tables_fail_and_name_the_adopt_flag(aws: StubbedAws, names: tuple[str, ...]) -> None:
     has_tables(aws, *names)
     for _ in names:
         owned_by(aws, None)
     failed(tables(aws), *names, "--adopt")
 
 
-def test_kept_tables_may_be_adopted(aws: StubbedAws) -> None:
+def test_kept_tables_are_ok_with_adopt(aws: StubbedAws) -> None:
     has_tables(aws, EVENTS, KEYS)
     owned_by(aws, None)
     owned_by(aws, None)
@@ -242,34 +244,34 @@ def test_kept_tables_may_be_adopted(aws: StubbedAws) -> None:
 
 
 @pytest.mark.parametrize("adopt", [False, True])
-def test_a_table_of_another_stack_is_never_adopted(aws: StubbedAws, adopt: bool) -> None:
+def test_table_of_another_stack_fails_even_with_adopt(aws: StubbedAws, adopt: bool) -> None:
     has_tables(aws, EVENTS)
     owned_by(aws, "my-own-stack")
     failed(tables(aws, adopt=adopt), EVENTS, "--stack-name my-own-stack", "another --stage")
 
 
 @pytest.mark.parametrize("adopt", [False, True])
-def test_a_table_beside_a_live_stack_cannot_be_adopted(aws: StubbedAws, adopt: bool) -> None:
+def test_table_outside_of_a_live_stack_fails_even_with_adopt(aws: StubbedAws, adopt: bool) -> None:
     has_resources(aws, keys="CREATE_COMPLETE")
     aws.answers("dynamodb", "describe_table", {"Table": {"TableName": EVENTS}}, {"TableName": EVENTS})
     owned_by(aws, None)
     failed(tables(aws, make_stack("UPDATE_COMPLETE"), adopt=adopt), EVENTS, "triggers destroy")
 
 
-def test_a_table_behind_a_plan_may_be_adopted(aws: StubbedAws) -> None:
+def test_table_outside_of_an_empty_stack_can_be_adopted(aws: StubbedAws) -> None:
     has_tables(aws, EVENTS)
     owned_by(aws, None)
     assert tables(aws, make_stack("REVIEW_IN_PROGRESS", stage=None), adopt=True).state is State.OK
 
 
-def test_a_table_that_the_failed_create_has_undone_is_not_the_stacks_own(aws: StubbedAws) -> None:
+def test_table_that_a_failed_create_deleted_is_not_in_the_stack(aws: StubbedAws) -> None:
     has_resources(aws, events="DELETE_COMPLETE", keys="DELETE_COMPLETE")
     has_tables(aws, EVENTS)
     owned_by(aws, None)
     failed(tables(aws, make_stack("ROLLBACK_COMPLETE")), EVENTS, "--adopt")
 
 
-def test_a_dynamodb_that_may_not_be_asked_is_an_error(aws: StubbedAws) -> None:
+def test_denied_table_lookup_is_an_error(aws: StubbedAws) -> None:
     aws.refuses("dynamodb", "describe_table", "AccessDeniedException", "not authorized")
     with pytest.raises(ClientError, match="not authorized"):
         tables(aws)
@@ -283,30 +285,30 @@ def has_log_groups(aws: StubbedAws, *names: str) -> None:
     aws.answers("logs", "describe_log_groups", {"logGroups": groups}, {"logGroupNamePrefix": LOG_GROUP})
 
 
-def test_no_log_group_is_in_the_way(aws: StubbedAws) -> None:
+def test_log_group_is_ok_when_none_exists(aws: StubbedAws) -> None:
     has_log_groups(aws)
-    assert preflight.log_group(aws, None).state is State.OK
+    assert preflight.check_log_group(aws, None).state is State.OK
 
 
-def test_a_log_group_with_a_longer_name_is_another_stages(aws: StubbedAws) -> None:
+def test_log_group_with_the_name_as_prefix_is_ignored(aws: StubbedAws) -> None:
     has_log_groups(aws, f"{LOG_GROUP}-2")
-    assert preflight.log_group(aws, None).state is State.OK
+    assert preflight.check_log_group(aws, None).state is State.OK
 
 
-def test_a_log_group_in_the_way_comes_with_the_command_that_deletes_it(aws: StubbedAws) -> None:
+def test_existing_log_group_fails_with_the_command_to_delete_it(aws: StubbedAws) -> None:
     has_log_groups(aws, LOG_GROUP, f"{LOG_GROUP}-2")
     command = f"aws logs delete-log-group --log-group-name {LOG_GROUP} --region {REGION}"
-    failed(preflight.log_group(aws, None), LOG_GROUP, command)
+    failed(preflight.check_log_group(aws, None), LOG_GROUP, command)
 
 
-def test_the_stacks_own_log_group_is_not_in_the_way(aws: StubbedAws) -> None:
-    assert preflight.log_group(aws, make_stack("UPDATE_COMPLETE")).state is State.OK
+def test_log_group_of_the_stack_itself_is_ok(aws: StubbedAws) -> None:
+    assert preflight.check_log_group(aws, make_stack("UPDATE_COMPLETE")).state is State.OK
 
 
 @pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"])
-def test_a_log_group_behind_a_stack_that_holds_nothing_is_in_the_way(aws: StubbedAws, status: str) -> None:
+def test_existing_log_group_fails_when_the_stack_has_no_resources(aws: StubbedAws, status: str) -> None:
     has_log_groups(aws, LOG_GROUP)
-    failed(preflight.log_group(aws, make_stack(status)), LOG_GROUP)
+    failed(preflight.check_log_group(aws, make_stack(status)), LOG_GROUP)
 
 
 # SAM's bucket
@@ -318,46 +320,52 @@ def has_sam_stack(aws: StubbedAws, status: str = "CREATE_COMPLETE", bucket: str 
     aws.answers("cloudformation", "describe_stacks", answer, {"StackName": SAM_STACK})
 
 
-def test_before_the_first_deployment_there_is_no_bucket(aws: StubbedAws) -> None:
+def test_missing_sam_stack_is_ok(aws: StubbedAws) -> None:
     aws.refuses("cloudformation", "describe_stacks", "ValidationError", f"{SAM_STACK} does not exist")
-    assert preflight.artifact_bucket(aws).state is State.OK
+    assert preflight.check_artifact_bucket(aws).state is State.OK
 
 
-def test_sams_bucket_is_there(aws: StubbedAws) -> None:
+def test_existing_bucket_is_ok(aws: StubbedAws) -> None:
     has_sam_stack(aws)
     aws.answers("s3", "head_bucket", {}, {"Bucket": "bucket"})
-    found = preflight.artifact_bucket(aws)
+    found = preflight.check_artifact_bucket(aws)
     assert found.state is State.OK
     assert "bucket" in found.message
 
 
-def test_a_bucket_that_is_gone_leads_to_deleting_sams_stack(aws: StubbedAws) -> None:
+def test_missing_bucket_leads_to_deleting_the_sam_stack(aws: StubbedAws) -> None:
     has_sam_stack(aws)
     aws.refuses("s3", "head_bucket", "404", "Not Found")
     command = f"aws cloudformation delete-stack --stack-name {SAM_STACK} --region {REGION}"
-    failed(preflight.artifact_bucket(aws), "bucket", "gone", command)
+    failed(preflight.check_artifact_bucket(aws), "bucket", "does not exist", command)
 
 
 @pytest.mark.parametrize("code", ["403", "AccessDenied"])
-def test_a_bucket_that_is_closed_is_not_taken_for_gone(aws: StubbedAws, code: str) -> None:
+def test_inaccessible_bucket_is_not_reported_as_missing(aws: StubbedAws, code: str) -> None:
     has_sam_stack(aws)
     aws.refuses("s3", "head_bucket", code, "Forbidden")
-    found = failed(preflight.artifact_bucket(aws), "closed to these credentials", "Ask for s3:*")
+    found = failed(preflight.check_artifact_bucket(aws), "no access to it", "Ask for s3:*")
     assert "delete-stack" not in found.fix
 
 
 @pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "CREATE_FAILED"])
-def test_a_stack_of_sam_that_never_got_its_bucket_is_a_finding(aws: StubbedAws, status: str) -> None:
+def test_sam_stack_without_a_bucket_fails(aws: StubbedAws, status: str) -> None:
     has_sam_stack(aws, status, bucket=None)
-    failed(preflight.artifact_bucket(aws), SAM_STACK)
+    failed(preflight.check_artifact_bucket(aws), SAM_STACK)
 
 
 @pytest.mark.parametrize("status", ["REVIEW_IN_PROGRESS", "CREATE_IN_PROGRESS", "DELETE_IN_PROGRESS"])
-def test_while_sam_makes_its_bucket_it_is_waited_for_first(aws: StubbedAws, status: str) -> None:
+def test_sam_stack_in_progress_suggests_waiting_first(aws: StubbedAws, status: str) -> None:
     has_sam_stack(aws, status, bucket=None)
     if status == "REVIEW_IN_PROGRESS":
         aws.answers("cloudformation", "list_change_sets", {"Summaries": []})
-    failed(preflight.artifact_bucket(aws), status, "Try again in a minute", "If it stays so", "delete-stack")
+    failed(
+        preflight.check_artifact_bucket(aws),
+        status,
+        "Try again in a minute",
+        "If the state does not change",
+        "delete-stack",
+    )
 
 
 # The role for access logs
@@ -368,28 +376,28 @@ def has_role(aws: StubbedAws, role: str | None) -> None:
 
 
 @pytest.mark.parametrize("needed", [False, True])
-def test_with_a_role_the_gateway_can_log(aws: StubbedAws, needed: bool) -> None:
+def test_logging_role_is_ok_when_set(aws: StubbedAws, needed: bool) -> None:
     has_role(aws, "arn:aws:iam::123456789012:role/logs")
-    found = preflight.logging_role(aws, needed=needed)
+    found = preflight.check_logging_role(aws, needed=needed)
     assert found.state is State.OK
     assert "role/logs" in found.message
 
 
-def test_without_a_role_access_logs_fail(aws: StubbedAws) -> None:
+def test_missing_logging_role_fails_when_access_logs_are_on(aws: StubbedAws) -> None:
     has_role(aws, None)
-    failed(preflight.logging_role(aws, needed=True), "update-account", "--parameter AccessLogs=false")
+    failed(preflight.check_logging_role(aws, needed=True), "update-account", "--parameter AccessLogs=false")
 
 
-def test_without_access_logs_no_role_is_needed(aws: StubbedAws) -> None:
+def test_missing_logging_role_is_ok_when_access_logs_are_off(aws: StubbedAws) -> None:
     has_role(aws, None)
-    assert preflight.logging_role(aws, needed=False).state is State.OK
+    assert preflight.check_logging_role(aws, needed=False).state is State.OK
 
 
 # All of them
 
 
 @pytest.mark.parametrize("access_logs", [False, True])
-def test_preflight_makes_each_check_once(aws: StubbedAws, access_logs: bool) -> None:
+def test_preflight_runs_each_check_once(aws: StubbedAws, access_logs: bool) -> None:
     has_tables(aws)
     has_log_groups(aws)
     has_sam_stack(aws)

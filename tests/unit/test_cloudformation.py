@@ -1,4 +1,4 @@
-"""One stack through a boto3 client, on answers as CloudFormation gives them."""
+"""The CloudFormation client, on responses recorded from CloudFormation."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -10,7 +10,8 @@ from botocore.stub import ANY
 
 from tests.support.stubbed_aws import AT, CHANGE_SET, NAME, STACK_ID, StubbedAws, described
 from triggers_api.errors import DeploymentError
-from triggers_api.ops.cloudformation.client import POLL_SECONDS, CloudFormation
+from triggers_api.ops.cloudformation.client import CloudFormation
+from triggers_api.ops.cloudformation.events import POLL_SECONDS
 from triggers_api.ops.cloudformation.models import ChangeSet
 
 WAITING = ChangeSet(CHANGE_SET, STACK_ID, ())
@@ -18,7 +19,7 @@ STACK_TYPE = "AWS::CloudFormation::Stack"
 
 
 class Recorded:
-    """The stack, on recorded answers; `naps` are the waits between two looks at it."""
+    """The stack, on recorded responses; `naps` are the pauses between polls."""
 
     def __init__(self) -> None:
         self.aws = StubbedAws()
@@ -33,7 +34,7 @@ class Recorded:
         self.aws.refuses("cloudformation", operation, code, message)
 
     def shows(self, events: Sequence[dict[str, Any]], *, token: str | None = None, then: str = "") -> None:
-        """Note down a page of events, newest first; `token` asks for it, `then` leads to the next."""
+        """Record a page of events, newest first. `token` requests it, and `then` requests the next one."""
         asked = {"StackName": STACK_ID} | ({"NextToken": token} if token else {})
         more = {"NextToken": then} if then else {}
         self.answers("describe_stack_events", {"StackEvents": list(events), **more}, **asked)
@@ -60,34 +61,32 @@ def event(
     }
 
 
-def test_there_is_no_stack(recorded: Recorded) -> None:
+def test_missing_stack_is_none(recorded: Recorded) -> None:
     recorded.refuses("describe_stacks", "ValidationError", f"Stack with id {NAME} does not exist")
     assert recorded.cloudformation.stack() is None
 
 
-def test_a_deleted_stack_is_none(recorded: Recorded) -> None:
+def test_deleted_stack_is_none(recorded: Recorded) -> None:
     recorded.answers("describe_stacks", described("DELETE_COMPLETE"))
     assert recorded.cloudformation.stack() is None
 
 
-def test_a_deleted_stack_can_be_described_by_its_id(recorded: Recorded) -> None:
+def test_deleted_stack_can_be_described_by_its_id(recorded: Recorded) -> None:
     recorded.answers("describe_stacks", described("DELETE_COMPLETE"), StackName=STACK_ID)
-    assert recorded.cloudformation.described(STACK_ID).status == "DELETE_COMPLETE"
+    assert recorded.cloudformation.describe(STACK_ID).status == "DELETE_COMPLETE"
 
 
 @pytest.mark.parametrize(
     ("code", "message"),
     [("AccessDenied", "User is not authorized"), ("ValidationError", "1 validation error detected")],
 )
-def test_what_is_no_answer_to_whether_there_is_a_stack_passes(
-    recorded: Recorded, code: str, message: str
-) -> None:
+def test_other_errors_of_the_stack_lookup_propagate(recorded: Recorded, code: str, message: str) -> None:
     recorded.refuses("describe_stacks", code, message)
     with pytest.raises(ClientError, match=message):
         recorded.cloudformation.stack()
 
 
-def test_a_stack_as_it_is_described(recorded: Recorded) -> None:
+def test_stack_is_parsed_from_its_description(recorded: Recorded) -> None:
     later = AT + timedelta(days=1)
     answer = described(
         "UPDATE_ROLLBACK_COMPLETE",
@@ -104,7 +103,7 @@ def test_a_stack_as_it_is_described(recorded: Recorded) -> None:
     assert (stack.outputs, stack.parameters) == ({"ApiId": "abc"}, {"Stage": "dev"})
 
 
-def test_a_stack_that_was_never_changed_was_changed_when_it_was_made(recorded: Recorded) -> None:
+def test_changed_at_of_a_new_stack_is_its_creation_time(recorded: Recorded) -> None:
     recorded.answers("describe_stacks", described("CREATE_COMPLETE"))
     stack = recorded.cloudformation.stack()
     assert stack is not None
@@ -123,12 +122,12 @@ def test_a_stack_that_was_never_changed_was_changed_when_it_was_made(recorded: R
         ("ROLLBACK_FAILED", False),
     ],
 )
-def test_a_stack_is_busy_while_an_operation_runs(recorded: Recorded, status: str, busy: bool) -> None:
+def test_stack_is_busy_while_an_operation_runs(recorded: Recorded, status: str, busy: bool) -> None:
     recorded.answers("describe_stacks", described(status))
-    assert recorded.cloudformation.described(NAME).is_busy is busy
+    assert recorded.cloudformation.describe(NAME).is_busy is busy
 
 
-def test_the_resources_of_all_pages(recorded: Recorded) -> None:
+def test_resources_reads_every_page(recorded: Recorded) -> None:
     def resource(number: int) -> dict[str, Any]:
         return {
             "LogicalResourceId": f"R{number}",
@@ -146,7 +145,7 @@ def test_the_resources_of_all_pages(recorded: Recorded) -> None:
     assert recorded.aws.was_asked_all()
 
 
-def test_a_table_that_belongs_to_a_stack(recorded: Recorded) -> None:
+def test_owner_of_a_table_is_its_stack(recorded: Recorded) -> None:
     resource = {
         "StackName": "another",
         "LogicalResourceId": "EventsTable",
@@ -155,20 +154,20 @@ def test_a_table_that_belongs_to_a_stack(recorded: Recorded) -> None:
         "ResourceStatus": "CREATE_COMPLETE",
     }
     recorded.answers("describe_stack_resources", {"StackResources": [resource]}, PhysicalResourceId="table")
-    assert recorded.cloudformation.owner_of("table") == "another"
+    assert recorded.cloudformation.find_owner("table") == "another"
 
 
-def test_a_table_that_belongs_to_none(recorded: Recorded) -> None:
+def test_owner_of_an_independent_table_is_none(recorded: Recorded) -> None:
     recorded.refuses("describe_stack_resources", "ValidationError", "Stack for table does not exist")
     recorded.answers("describe_stack_resources", {"StackResources": []})
-    assert recorded.cloudformation.owner_of("table") is None
-    assert recorded.cloudformation.owner_of("table") is None
+    assert recorded.cloudformation.find_owner("table") is None
+    assert recorded.cloudformation.find_owner("table") is None
 
 
-def test_a_table_whose_owner_may_not_be_asked_for_is_not_taken_for_free(recorded: Recorded) -> None:
+def test_denied_owner_lookup_is_an_error(recorded: Recorded) -> None:
     recorded.refuses("describe_stack_resources", "AccessDenied", "not authorized")
     with pytest.raises(ClientError, match="not authorized"):
-        recorded.cloudformation.owner_of("table")
+        recorded.cloudformation.find_owner("table")
 
 
 def change(action: str, logical_id: str, type_: str = "AWS::DynamoDB::Table", **more: str) -> dict[str, Any]:
@@ -176,7 +175,7 @@ def change(action: str, logical_id: str, type_: str = "AWS::DynamoDB::Table", **
     return {"Type": "Resource", "ResourceChange": changed}
 
 
-def test_a_change_set_is_read_to_its_last_page(recorded: Recorded) -> None:
+def test_change_set_reads_every_page(recorded: Recorded) -> None:
     first = {"StackId": STACK_ID, "Changes": [change("Add", "One")], "NextToken": "2"}
     recorded.answers("describe_change_set", first, ChangeSetName=CHANGE_SET)
     hook: dict[str, Any] = {"Type": "Resource"}
@@ -194,12 +193,12 @@ def test_a_change_set_is_read_to_its_last_page(recorded: Recorded) -> None:
     assert recorded.aws.was_asked_all()
 
 
-def test_a_change_set_of_nothing(recorded: Recorded) -> None:
+def test_change_set_without_changes_is_empty(recorded: Recorded) -> None:
     recorded.answers("describe_change_set", {"StackId": STACK_ID})
     assert recorded.cloudformation.change_set(CHANGE_SET).changes == ()
 
 
-def test_the_tables_that_a_change_set_takes_out_of_use(recorded: Recorded) -> None:
+def test_lost_tables_are_those_removed_or_replaced(recorded: Recorded) -> None:
     changes = [
         change("Remove", "Removed"),
         change("Modify", "Replaced", Replacement="True"),
@@ -210,7 +209,7 @@ def test_the_tables_that_a_change_set_takes_out_of_use(recorded: Recorded) -> No
         change("Remove", "LogGroup", "AWS::Logs::LogGroup"),
     ]
     recorded.answers("describe_change_set", {"StackId": STACK_ID, "Changes": changes})
-    found = recorded.cloudformation.change_set(CHANGE_SET).tables_lost
+    found = recorded.cloudformation.change_set(CHANGE_SET).lost_tables
     assert [one.logical_id for one in found] == ["Removed", "Replaced", "PerhapsReplaced"]
 
 
@@ -225,18 +224,18 @@ def executes(recorded: Recorded, *, disable_rollback: bool = False) -> None:
 
 
 @pytest.mark.parametrize("what", ["execute", "delete"])
-def test_the_call_is_made_at_once_and_what_happens_is_looked_at_later(recorded: Recorded, what: str) -> None:
+def test_operation_starts_before_its_events_are_read(recorded: Recorded, what: str) -> None:
     recorded.shows([])
     if what == "execute":
         executes(recorded)
         recorded.cloudformation.execute(WAITING, disable_rollback=False)
     else:
         recorded.answers("delete_stack", {}, StackName=STACK_ID)
-        recorded.cloudformation.delete(STACK_ID)
+        recorded.cloudformation.delete_stack(STACK_ID)
     assert recorded.aws.was_asked_all()
 
 
-def test_a_bad_network_is_waited_out(recorded: Recorded) -> None:
+def test_polling_survives_a_short_outage(recorded: Recorded) -> None:
     recorded.shows([])
     executes(recorded)
     for code in ("Throttling", "ServiceUnavailable", "ExpiredToken"):
@@ -247,13 +246,13 @@ def test_a_bad_network_is_waited_out(recorded: Recorded) -> None:
     assert recorded.naps == [2.0, 4.0, 8.0]
 
 
-def test_after_seven_times_a_stack_is_lost_sight_of(recorded: Recorded) -> None:
+def test_polling_gives_up_after_seven_failures(recorded: Recorded) -> None:
     recorded.shows([])
     executes(recorded)
     for _ in range(7):
         recorded.refuses("describe_stack_events", "ServiceUnavailable", "try later")
     events = recorded.cloudformation.execute(WAITING, disable_rollback=False)
-    with pytest.raises(DeploymentError, match="was lost sight of") as caught:
+    with pytest.raises(DeploymentError, match="Lost contact with CloudFormation") as caught:
         next(events)
     assert "try later" in caught.value.reason
     assert "triggers status" in caught.value.hint
@@ -261,7 +260,7 @@ def test_after_seven_times_a_stack_is_lost_sight_of(recorded: Recorded) -> None:
     assert recorded.aws.was_asked_all()
 
 
-def test_a_stack_that_somebody_else_deletes_has_no_more_events(recorded: Recorded) -> None:
+def test_events_end_when_another_user_deletes_the_stack(recorded: Recorded) -> None:
     recorded.shows([])
     executes(recorded)
     recorded.shows([])
@@ -272,7 +271,7 @@ def test_a_stack_that_somebody_else_deletes_has_no_more_events(recorded: Recorde
     assert recorded.aws.was_asked_all()
 
 
-def test_events_come_oldest_first_and_once_over_pages_and_looks(recorded: Recorded) -> None:
+def test_events_come_oldest_first_and_once_over_pages_and_polls(recorded: Recorded) -> None:
     before = event(1, "CREATE_COMPLETE")
     recorded.shows([before, event(0, "CREATE_IN_PROGRESS")])
     stack = recorded.cloudformation
@@ -313,9 +312,7 @@ def test_events_come_oldest_first_and_once_over_pages_and_looks(recorded: Record
     ],
     ids=" ".join,
 )
-def test_an_operation_is_followed_to_the_stacks_own_final_event(
-    recorded: Recorded, statuses: list[str]
-) -> None:
+def test_events_end_with_the_final_event_of_the_stack(recorded: Recorded, statuses: list[str]) -> None:
     before = event(0, "REVIEW_IN_PROGRESS")
     recorded.shows([before])
     executes(recorded)
@@ -328,7 +325,7 @@ def test_an_operation_is_followed_to_the_stacks_own_final_event(
     assert recorded.aws.was_asked_all()
 
 
-def test_nothing_is_given_after_the_final_event_nor_is_it_mistaken(recorded: Recorded) -> None:
+def test_only_the_stacks_own_event_is_final(recorded: Recorded) -> None:
     before = event(0, "CREATE_COMPLETE")
     nested = event(2, "UPDATE_COMPLETE", physical_id=f"{STACK_ID}-nested")
     failed = event(3, "UPDATE_FAILED", "EventsTable", reason="no")
@@ -339,11 +336,11 @@ def test_nothing_is_given_after_the_final_event_nor_is_it_mistaken(recorded: Rec
     recorded.shows([later, final, failed, nested, event(1, "UPDATE_IN_PROGRESS"), before])
     events = list(recorded.cloudformation.execute(WAITING, disable_rollback=False))
     assert [one.id for one in events] == ["event-1", "event-2", "event-3", "event-4"]
-    assert [one.of_the_stack for one in events] == [True, False, False, True]
+    assert [one.is_of_stack for one in events] == [True, False, False, True]
     assert events[2].reason == "no"
 
 
-def test_a_stack_without_a_past_is_followed_from_its_first_event(recorded: Recorded) -> None:
+def test_events_of_a_new_stack_start_with_its_first(recorded: Recorded) -> None:
     recorded.shows([])
     recorded.answers("execute_change_set", {})
     recorded.shows([event(2, "CREATE_COMPLETE"), event(1, "CREATE_IN_PROGRESS")])
@@ -351,13 +348,13 @@ def test_a_stack_without_a_past_is_followed_from_its_first_event(recorded: Recor
     assert [one.id for one in events] == ["event-1", "event-2"]
 
 
-def test_a_deletion_is_followed_by_the_stacks_id(recorded: Recorded) -> None:
+def test_deletion_events_are_read_by_stack_id(recorded: Recorded) -> None:
     before = event(1, "ROLLBACK_COMPLETE")
     recorded.shows([before])
     recorded.answers("delete_stack", {}, StackName=STACK_ID)
     kept = event(3, "DELETE_SKIPPED", "EventsTable")
     recorded.shows([event(4, "DELETE_COMPLETE"), kept, event(2, "DELETE_IN_PROGRESS"), before])
-    found = [one.status for one in recorded.cloudformation.delete(STACK_ID)]
+    found = [one.status for one in recorded.cloudformation.delete_stack(STACK_ID)]
     assert found == ["DELETE_IN_PROGRESS", "DELETE_SKIPPED", "DELETE_COMPLETE"]
 
 
@@ -368,7 +365,7 @@ def imported(recorded: Recorded) -> str:
     return arn
 
 
-def test_an_import_names_the_tables_by_their_logical_ids(recorded: Recorded) -> None:
+def test_import_maps_logical_ids_to_tables(recorded: Recorded) -> None:
     seen: dict[str, Any] = {}
     client = recorded.aws.client("cloudformation")
     client.meta.events.register(
@@ -389,7 +386,7 @@ def test_an_import_names_the_tables_by_their_logical_ids(recorded: Recorded) -> 
     ]
 
 
-def test_an_import_that_cannot_be_says_why_in_the_words_of_aws(recorded: Recorded) -> None:
+def test_rejected_import_reports_the_reason_of_aws(recorded: Recorded) -> None:
     why = "Resource triggers-api-events-dev already exists in stack another"
     recorded.answers("create_change_set", {"Id": CHANGE_SET, "StackId": STACK_ID})
     recorded.answers("describe_change_set", {"Status": "FAILED", "StatusReason": why})
@@ -400,7 +397,7 @@ def test_an_import_that_cannot_be_says_why_in_the_words_of_aws(recorded: Recorde
     assert "Nothing was changed" in caught.value.hint
 
 
-def test_an_import_that_fails_without_a_reason_has_one_all_the_same(recorded: Recorded) -> None:
+def test_rejected_import_without_a_reason_has_a_default_reason(recorded: Recorded) -> None:
     recorded.answers("create_change_set", {"Id": CHANGE_SET, "StackId": STACK_ID})
     recorded.answers("describe_change_set", {"Status": "FAILED"})
     with pytest.raises(DeploymentError) as caught:
@@ -408,24 +405,24 @@ def test_an_import_that_fails_without_a_reason_has_one_all_the_same(recorded: Re
     assert caught.value.reason
 
 
-def test_a_change_set_is_discarded(recorded: Recorded) -> None:
+def test_delete_change_set_deletes_it(recorded: Recorded) -> None:
     recorded.answers("delete_change_set", {}, ChangeSetName=CHANGE_SET)
-    recorded.cloudformation.discard(CHANGE_SET)
+    recorded.cloudformation.delete_change_set(CHANGE_SET)
     assert recorded.aws.was_asked_all()
 
 
-def test_a_change_set_that_is_gone_is_discarded_already(recorded: Recorded) -> None:
+def test_delete_change_set_accepts_a_missing_one(recorded: Recorded) -> None:
     recorded.refuses("delete_change_set", "ChangeSetNotFound", "ChangeSet does not exist")
-    recorded.cloudformation.discard(CHANGE_SET)
+    recorded.cloudformation.delete_change_set(CHANGE_SET)
 
 
-def test_a_change_set_that_cannot_be_discarded_is_an_error(recorded: Recorded) -> None:
+def test_delete_change_set_raises_other_errors(recorded: Recorded) -> None:
     recorded.refuses("delete_change_set", "AccessDenied", "not authorized")
     with pytest.raises(ClientError, match="not authorized"):
-        recorded.cloudformation.discard(CHANGE_SET)
+        recorded.cloudformation.delete_change_set(CHANGE_SET)
 
 
-def test_the_change_sets_of_all_pages_and_whether_each_lives(recorded: Recorded) -> None:
+def test_change_sets_reads_every_page_and_marks_live_ones(recorded: Recorded) -> None:
     def summary(name: str, status: str, execution: str) -> dict[str, str]:
         return {"ChangeSetId": name, "Status": status, "ExecutionStatus": execution}
 
@@ -443,7 +440,7 @@ def test_the_change_sets_of_all_pages_and_whether_each_lives(recorded: Recorded)
 
 
 @pytest.mark.parametrize("code", ["ChangeSetNotFound", "InvalidChangeSetStatus"])
-def test_a_change_set_that_somebody_else_has_ended_is_not_executed(recorded: Recorded, code: str) -> None:
+def test_execute_fails_when_another_user_ended_the_change_set(recorded: Recorded, code: str) -> None:
     recorded.shows([event(1, "UPDATE_COMPLETE")])
     recorded.refuses("execute_change_set", code, "ChangeSet cannot be executed in its current state")
     with pytest.raises(DeploymentError) as caught:
@@ -451,38 +448,38 @@ def test_a_change_set_that_somebody_else_has_ended_is_not_executed(recorded: Rec
     assert "deploy again" in caught.value.hint
 
 
-def test_a_change_set_that_is_gone_cannot_be_shown(recorded: Recorded) -> None:
+def test_missing_change_set_cannot_be_read(recorded: Recorded) -> None:
     recorded.refuses("describe_change_set", "ChangeSetNotFound", "ChangeSet does not exist")
-    with pytest.raises(DeploymentError, match="cannot be executed any more"):
+    with pytest.raises(DeploymentError, match="can no longer be executed"):
         recorded.cloudformation.change_set(CHANGE_SET)
 
 
-def test_one_that_is_being_executed_is_not_discarded(recorded: Recorded) -> None:
+def test_delete_change_set_leaves_one_that_is_being_executed(recorded: Recorded) -> None:
     recorded.refuses("delete_change_set", "InvalidChangeSetStatus", "EXECUTE_IN_PROGRESS")
     recorded.answers("describe_change_set", {"Status": "CREATE_COMPLETE"}, ChangeSetName=CHANGE_SET)
-    recorded.cloudformation.discard(CHANGE_SET)
+    recorded.cloudformation.delete_change_set(CHANGE_SET)
     assert recorded.naps == []
 
 
-def test_one_that_is_still_being_made_is_discarded_when_it_is_made(recorded: Recorded) -> None:
+def test_delete_change_set_waits_until_it_is_created(recorded: Recorded) -> None:
     recorded.refuses("delete_change_set", "InvalidChangeSetStatus", "CREATE_IN_PROGRESS")
     recorded.answers("describe_change_set", {"Status": "CREATE_IN_PROGRESS"}, ChangeSetName=CHANGE_SET)
     recorded.answers("delete_change_set", {}, ChangeSetName=CHANGE_SET)
-    recorded.cloudformation.discard(CHANGE_SET)
+    recorded.cloudformation.delete_change_set(CHANGE_SET)
     assert len(recorded.naps) == 1
     assert recorded.aws.was_asked_all()
 
 
-def test_one_that_is_never_made_is_named(recorded: Recorded) -> None:
+def test_delete_change_set_gives_up_on_one_that_is_never_created(recorded: Recorded) -> None:
     for _ in range(7):
         recorded.refuses("delete_change_set", "InvalidChangeSetStatus", "CREATE_IN_PROGRESS")
         recorded.answers("describe_change_set", {"Status": "CREATE_IN_PROGRESS"})
-    with pytest.raises(DeploymentError, match="is left") as caught:
-        recorded.cloudformation.discard(CHANGE_SET)
+    with pytest.raises(DeploymentError, match="Could not delete a change set") as caught:
+        recorded.cloudformation.delete_change_set(CHANGE_SET)
     assert CHANGE_SET in caught.value.hint
 
 
-def test_an_empty_stack_has_the_parameters_of_every_change_set_that_waits(recorded: Recorded) -> None:
+def test_empty_stack_has_the_parameters_of_every_live_change_set(recorded: Recorded) -> None:
     recorded.answers("describe_stacks", described("REVIEW_IN_PROGRESS"), StackName=NAME)
     names = ("one", "gone", "without")
     sets = [
@@ -495,24 +492,24 @@ def test_an_empty_stack_has_the_parameters_of_every_change_set_that_waits(record
     recorded.answers("describe_change_set", {"Status": "CREATE_COMPLETE"}, ChangeSetName="without")
     stack = recorded.cloudformation.stack()
     assert stack is not None
-    assert stack.waiting == ({"Stage": "another"}, {})
+    assert stack.pending_parameters == ({"Stage": "another"}, {})
     assert stack.parameters == {}
 
 
-def test_without_a_stack_there_are_no_change_sets(recorded: Recorded) -> None:
+def test_missing_stack_has_no_change_sets(recorded: Recorded) -> None:
     recorded.refuses("list_change_sets", "ValidationError", f"Stack [{NAME}] does not exist")
     assert recorded.cloudformation.change_sets() == {}
 
 
-def test_an_empty_stack_is_removed_by_its_id_and_waited_for(recorded: Recorded) -> None:
+def test_delete_empty_stack_uses_its_id_and_waits(recorded: Recorded) -> None:
     recorded.answers("delete_stack", {}, StackName=STACK_ID)
     recorded.answers("describe_stacks", described("DELETE_COMPLETE"), StackName=STACK_ID)
-    recorded.cloudformation.remove_empty(STACK_ID)
+    recorded.cloudformation.delete_empty_stack(STACK_ID)
     assert recorded.aws.was_asked_all()
 
 
 @pytest.mark.parametrize("of", ["StackName", "ChangeSetName", "OperationId"])
-def test_the_failures_that_only_the_newer_call_knows(recorded: Recorded, of: str) -> None:
+def test_failure_reasons_come_from_describe_events(recorded: Recorded, of: str) -> None:
     first = [
         {"Timestamp": AT + timedelta(seconds=3), "ResourceStatusReason": "no permission"},
         {"Timestamp": AT, "ValidationStatusReason": "the table exists"},
@@ -524,17 +521,17 @@ def test_the_failures_that_only_the_newer_call_knows(recorded: Recorded, of: str
     asked = {of: STACK_ID, "Filters": {"FailedEvents": True}}
     recorded.answers("describe_events", {"OperationEvents": first, "NextToken": "2"}, **asked)
     recorded.answers("describe_events", {"OperationEvents": last}, **asked, NextToken="2")
-    found = recorded.cloudformation.failures(**{of: STACK_ID})
+    found = recorded.cloudformation.failure_reasons(**{of: STACK_ID})
     assert found == ["the table exists", "a hook says no", "no permission"]
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "InvalidAction"])
-def test_without_the_newer_call_there_are_no_more_failures(recorded: Recorded, code: str) -> None:
+def test_failure_reasons_are_empty_without_describe_events(recorded: Recorded, code: str) -> None:
     recorded.refuses("describe_events", code, "no")
-    assert recorded.cloudformation.failures(StackName=STACK_ID) == []
+    assert recorded.cloudformation.failure_reasons(StackName=STACK_ID) == []
 
 
-def test_another_error_of_the_newer_call_passes(recorded: Recorded) -> None:
+def test_failure_reasons_propagates_other_errors(recorded: Recorded) -> None:
     recorded.refuses("describe_events", "Throttling", "Rate exceeded")
     with pytest.raises(ClientError, match="Rate exceeded"):
-        recorded.cloudformation.failures(StackName=STACK_ID)
+        recorded.cloudformation.failure_reasons(StackName=STACK_ID)

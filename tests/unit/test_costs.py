@@ -19,7 +19,7 @@ from tests.bench.cost_inputs import (
 from tests.bench.cost_model import DAYS_PER_MONTH, SECONDS_PER_MONTH, Kept, Service, Size
 from tests.bench.cost_tables import MEMORY_MB, dollars
 from tests.bench.costs import MARK, computed, defaults, main, with_costs
-from tests.recordings import GUIDE
+from tests.support.documents import COSTS
 
 FIGURES = PRICES.with_name("figures.json")
 GB = 1024**3
@@ -193,7 +193,7 @@ def test_an_amount_has_its_cents_or_two_digits(amount: float, text: str) -> None
 
 
 def test_the_tables_in_the_guide_are_those_of_the_committed_figures_and_prices() -> None:
-    guide = GUIDE.read_text(encoding="utf-8")
+    guide = COSTS.read_text(encoding="utf-8")
     texts = computed(FIGURES)
     assert all(guide.count(MARK.format(name)) == 1 for name in texts)
     assert with_costs(guide, texts) == guide, "python -m tests.bench.costs tests/bench/figures.json"
@@ -286,10 +286,10 @@ def test_prices_of_ones_own_change_the_tables(tmp_path: Path) -> None:
 def test_an_input_that_cannot_be_used_ends_with_1_and_leaves_the_guide(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = GUIDE.read_bytes()
+    before = COSTS.read_bytes()
     monkeypatch.setattr(sys, "argv", ["costs", str(FIGURES), "--prices", str(tmp_path / "none.toml")])
     assert main() == 1
     output = capsys.readouterr()
     assert output.out == ""
     assert output.err.startswith("none.toml: ")
-    assert GUIDE.read_bytes() == before
+    assert COSTS.read_bytes() == before

@@ -1,4 +1,4 @@
-"""Cursors: they lead to where they were made for, or nowhere."""
+"""Cursors: decoding returns the encoded position under the same filters, and refuses everything else."""
 
 import re
 import string
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from triggers_api.core import cursors
-from triggers_api.core.events import Position
+from triggers_api.core.paging import Position
 from triggers_api.errors import ValidationError
 
 POSITION = Position("2026-01-02T03:04:05.000006Z", "0198c5f0-0000-7000-8000-00000000000a")
@@ -27,12 +27,12 @@ def assert_refused(text: str, *, source: str | None = None, event_type: str | No
         cursors.decode(text, source=source, event_type=event_type)
     error = caught.value
     if len(text) > 8:
-        for said in (error.message, error.reason, error.hint, repr(dict(error.details))):
-            assert text not in said
+        for shown in (error.message, error.reason, error.hint, repr(dict(error.details))):
+            assert text not in shown
 
 
 @given(st.datetimes().map(str), st.uuids().map(str), filters, filters)
-def test_a_cursor_leads_to_where_it_was_made_for(
+def test_decoded_cursor_is_the_encoded_position(
     created_at: str, event_id: str, source: str | None, event_type: str | None
 ) -> None:
     position = Position(created_at, event_id)
@@ -41,12 +41,12 @@ def test_a_cursor_leads_to_where_it_was_made_for(
 
 
 @given(filters, filters)
-def test_a_cursor_needs_no_escaping_in_a_url(source: str | None, event_type: str | None) -> None:
+def test_cursor_needs_no_escaping_in_a_url(source: str | None, event_type: str | None) -> None:
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,2048}", cursor(source=source, event_type=event_type), re.ASCII)
 
 
 @given(filters, filters, filters, filters)
-def test_a_cursor_is_refused_under_any_other_filters(
+def test_cursor_is_refused_under_other_filters(
     source: str | None, event_type: str | None, other_source: str | None, other_type: str | None
 ) -> None:
     if (source, event_type) != (other_source, other_type):
@@ -69,13 +69,13 @@ def test_a_cursor_is_refused_under_any_other_filters(
         (("a\n", None), ("a", None)),
     ],
 )
-def test_filters_that_look_alike_are_told_apart(
+def test_similar_filters_are_distinguished(
     made: tuple[str | None, str | None], used: tuple[str | None, str | None]
 ) -> None:
     assert_refused(cursor(source=made[0], event_type=made[1]), source=used[0], event_type=used[1])
 
 
-def test_a_change_of_any_character_is_refused() -> None:
+def test_cursor_with_any_changed_character_is_refused() -> None:
     text = cursor(source="shop")
     for place, character in enumerate(text):
         for other in URL_SAFE + "=. %é\x00":
@@ -100,13 +100,13 @@ def test_a_change_of_any_character_is_refused() -> None:
         b"[" * 5000,
     ],
 )
-def test_a_cursor_that_somebody_made_up_is_refused(place: bytes) -> None:
+def test_forged_cursor_without_a_valid_position_is_refused(place: bytes) -> None:
     # The code is public, and its digest no secret.
     data = b"\x01" + cursors._digest(place, None, None) + place
     assert_refused(urlsafe_b64encode(data).rstrip(b"=").decode())
 
 
-def test_a_cursor_that_was_cut_or_continued_is_refused() -> None:
+def test_truncated_or_extended_cursor_is_refused() -> None:
     text = cursor()
     for length in range(len(text)):
         assert_refused(text[:length])
@@ -117,7 +117,7 @@ def test_a_cursor_that_was_cut_or_continued_is_refused() -> None:
         assert_refused(text[:8] + more + text[8:])
 
 
-def test_a_cursor_of_another_version_is_refused() -> None:
+def test_cursor_of_another_version_is_refused() -> None:
     data = urlsafe_b64decode(cursor() + "=")
     for version in (0, 2, 255):
         assert_refused(urlsafe_b64encode(bytes([version]) + data[1:]).rstrip(b"=").decode())
@@ -154,7 +154,7 @@ def test_garbage_is_refused(garbage: str) -> None:
 @given(
     st.text(st.characters()) | st.text(URL_SAFE) | st.binary().map(lambda b: urlsafe_b64encode(b).decode())
 )
-def test_any_text_is_refused_as_invalid_and_never_otherwise(text: str) -> None:
+def test_any_text_is_refused_with_a_validation_error(text: str) -> None:
     assert_refused(text)
 
 
@@ -163,7 +163,7 @@ def test_any_bytes_after_the_version_are_refused(data: bytes) -> None:
     assert_refused(urlsafe_b64encode(b"\x01" + data).rstrip(b"=").decode())
 
 
-def test_the_error_names_the_field_for_a_program() -> None:
+def test_error_details_name_the_field() -> None:
     with pytest.raises(ValidationError) as caught:
         cursors.decode("no-cursor-of-ours", source=None, event_type=None)
     assert [problem["field"] for problem in caught.value.details["errors"]] == ["cursor"]

@@ -1,4 +1,4 @@
-"""The deadline: none outside a request, and an error once it has passed."""
+"""The deadline: infinite outside a request, an error once it has passed."""
 
 import asyncio
 import contextvars
@@ -11,7 +11,7 @@ from triggers_api.errors import DeadlineExceededError, Kind, StoreUnavailableErr
 
 
 def within(seconds: float) -> float:
-    """Return what remains of a request that was just given so many seconds, in a context of its own."""
+    """Return what remains of a request that was just given these seconds, in a separate context."""
 
     def request() -> float:
         deadline.start(seconds)
@@ -20,15 +20,15 @@ def within(seconds: float) -> float:
     return contextvars.copy_context().run(request)
 
 
-def test_outside_a_request_time_is_endless() -> None:
+def test_remaining_is_infinite_outside_a_request() -> None:
     assert contextvars.Context().run(deadline.remaining) == inf
 
 
-def test_a_request_has_what_it_was_given() -> None:
+def test_remaining_is_what_the_request_was_given() -> None:
     assert 9 < within(10) <= 10
 
 
-def test_a_request_has_twelve_seconds_where_nothing_else_is_said() -> None:
+def test_request_has_twelve_seconds_by_default() -> None:
     def request() -> float:
         deadline.start()
         return deadline.remaining()
@@ -37,12 +37,12 @@ def test_a_request_has_twelve_seconds_where_nothing_else_is_said() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0, -1])
-def test_a_request_whose_time_is_up_is_told_so(seconds: float) -> None:
+def test_remaining_raises_when_no_time_is_left(seconds: float) -> None:
     with pytest.raises(DeadlineExceededError):
         within(seconds)
 
 
-def test_a_deadline_can_be_put_off_also_after_it_has_passed() -> None:
+def test_deadline_can_be_extended_after_it_has_passed() -> None:
     def request() -> float:
         deadline.start(-1)
         deadline.extend(10)
@@ -51,7 +51,7 @@ def test_a_deadline_can_be_put_off_also_after_it_has_passed() -> None:
     assert 8 < contextvars.copy_context().run(request) <= 9
 
 
-def test_putting_off_what_has_no_end_changes_nothing() -> None:
+def test_extending_changes_nothing_outside_a_request() -> None:
     def no_request() -> float:
         deadline.extend(10)
         return deadline.remaining()
@@ -59,17 +59,17 @@ def test_putting_off_what_has_no_end_changes_nothing() -> None:
     assert contextvars.Context().run(no_request) == inf
 
 
-def test_a_deadline_that_has_passed_means_that_the_store_is_unavailable() -> None:
+def test_exceeded_deadline_means_unavailable_store() -> None:
     assert issubclass(DeadlineExceededError, StoreUnavailableError)
     assert DeadlineExceededError.kind is Kind.UNAVAILABLE
 
 
-def test_one_request_does_not_see_the_deadline_of_another() -> None:
+def test_request_does_not_see_the_deadline_of_another_request() -> None:
     within(1)
     assert contextvars.copy_context().run(deadline.remaining) == inf
 
 
-def test_a_worker_thread_of_the_loop_has_the_requests_deadline() -> None:
+def test_worker_thread_of_the_event_loop_has_the_deadline_of_the_request() -> None:
     async def request() -> float:
         deadline.start(10)
         return await asyncio.to_thread(deadline.remaining)

@@ -1,4 +1,4 @@
-"""Events: how they are shown, how many fit on a page, and which stored record is none."""
+"""Events: their JSON form, how many fit on a page, and which stored records are corrupt."""
 
 import json
 from collections.abc import Callable
@@ -11,8 +11,9 @@ from pydantic import ValidationError as PydanticError
 
 from triggers_api.api.v1.models import EventMetadata
 from triggers_api.core import events
-from triggers_api.core.events import MAX_PAGE_BYTES, Event, Page, PageBuilder, Position, checked
+from triggers_api.core.events import Event, load_event
 from triggers_api.core.ids import EventIds, created_at
+from triggers_api.core.paging import MAX_PAGE_BYTES, Page, PageBuilder, Position
 from triggers_api.errors import CorruptRecordError
 
 CANARY = "c4n4ry"
@@ -41,7 +42,7 @@ def size_in_lambda(one: Event) -> int:
 
 
 def event_of_size(size: int) -> Event:
-    """Return an event that takes so many bytes in a proxy response, with hardly a third of them as UTF-8."""
+    """Return an event that takes this many bytes in a proxy response, but less than half of them as UTF-8."""
     accents, rest = divmod(size - size_in_lambda(event(payload='{"t":""}')), 6)
     made = event(payload=f'{{"t":"{"é" * accents}{"a" * rest}"}}')
     assert size_in_lambda(made) == size
@@ -49,7 +50,7 @@ def event_of_size(size: int) -> Event:
     return made
 
 
-def test_a_pending_event_is_shown_flat_and_without_a_time_of_acknowledgement() -> None:
+def test_json_of_pending_event_has_no_acknowledged_at() -> None:
     made = event(source='quo"te', event_type="été", payload='{"a":[1.50,1e2]}')
     assert json.loads(made.to_json()) == {
         "event_id": made.event_id,
@@ -63,81 +64,81 @@ def test_a_pending_event_is_shown_flat_and_without_a_time_of_acknowledgement() -
     assert '"payload":{"a":[1.50,1e2]}' in made.to_json()
 
 
-def test_an_acknowledged_event_says_when() -> None:
+def test_json_of_acknowledged_event_has_acknowledged_at() -> None:
     shown = json.loads(event(acknowledged_at=ACKNOWLEDGED_AT).to_json())
     assert (shown["status"], shown["acknowledged_at"]) == ("acknowledged", ACKNOWLEDGED_AT)
 
 
-def test_an_events_representation_shows_neither_payload_nor_metadata() -> None:
+def test_repr_shows_neither_payload_nor_metadata() -> None:
     made = event(payload=f'{{"secret":"{CANARY}"}}', metadata=f'{{"correlation_id":"{CANARY}"}}')
     assert CANARY not in repr(made)
     assert CANARY not in str(made)
     assert made.event_id in repr(made)
 
 
-def test_a_page_takes_as_many_events_as_its_limit() -> None:
+def test_page_takes_events_up_to_its_limit() -> None:
     page, events = PageBuilder(3), [event() for _ in range(4)]
-    assert [page.takes(one) for one in events] == [True, True, True, False]
-    assert page.full() == Page(tuple(events[:3]), Position(events[2].created_at, events[2].event_id))
+    assert [page.add(one) for one in events] == [True, True, True, False]
+    assert page.full_page() == Page(tuple(events[:3]), Position(events[2].created_at, events[2].event_id))
 
 
-def test_a_page_says_how_many_more_it_takes() -> None:
+def test_free_places_count_down_to_zero() -> None:
     page = PageBuilder(2)
-    missing = [page.missing]
+    missing = [page.free_places]
     for _ in range(3):
-        page.takes(event())
-        missing.append(page.missing)
+        page.add(event())
+        missing.append(page.free_places)
     assert missing == [2, 1, 0, 0]
 
 
-def test_a_page_that_stopped_ends_where_the_reader_stopped() -> None:
+def test_page_up_to_a_position_continues_there() -> None:
     page, one = PageBuilder(2), event()
-    page.takes(one)
+    page.add(one)
     elsewhere = Position(ACKNOWLEDGED_AT, new_id())
-    assert page.stopped(elsewhere) == Page((one,), elsewhere)
-    assert page.stopped(None) == Page((one,), None)
-    assert PageBuilder(2).stopped(None) == Page((), None)
+    assert page.page_up_to(elsewhere) == Page((one,), elsewhere)
+    assert page.page_up_to(None) == Page((one,), None)
+    assert PageBuilder(2).page_up_to(None) == Page((), None)
 
 
-def test_a_page_is_filled_to_the_last_byte_that_lambda_may_write() -> None:
+def test_page_is_filled_to_the_last_byte_of_a_lambda_response() -> None:
     half = MAX_PAGE_BYTES // 2
     page = PageBuilder(100)
-    assert page.takes(event_of_size(half))
-    assert not page.takes(event_of_size(MAX_PAGE_BYTES - half + 1))
-    assert page.takes(event_of_size(MAX_PAGE_BYTES - half))
-    assert not page.takes(event())
+    assert page.add(event_of_size(half))
+    assert not page.add(event_of_size(MAX_PAGE_BYTES - half + 1))
+    assert page.add(event_of_size(MAX_PAGE_BYTES - half))
+    assert not page.add(event())
 
 
-def test_what_a_page_did_not_take_is_not_on_it() -> None:
+def test_refused_event_is_not_on_the_page() -> None:
     page, first, second = PageBuilder(100), event_of_size(MAX_PAGE_BYTES - 1000), event_of_size(2000)
-    assert page.takes(first)
-    assert not page.takes(second)
-    assert page.full() == Page((first,), Position(first.created_at, first.event_id))
+    assert page.add(first)
+    assert not page.add(second)
+    assert page.full_page() == Page((first,), Position(first.created_at, first.event_id))
 
 
-def test_a_page_that_took_its_time_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("triggers_api.core.events.MAX_PAGE_SECONDS", -1)
+def test_page_is_full_after_its_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("triggers_api.core.paging.MAX_PAGE_SECONDS", -1)
     page = PageBuilder(100)
-    assert [page.takes(event()) for _ in range(2)] == [True, False]
+    assert [page.add(event()) for _ in range(2)] == [True, False]
 
 
-def test_an_event_that_is_larger_than_a_page_fits_alone() -> None:
+def test_event_larger_than_a_page_fits_alone() -> None:
     page, large = PageBuilder(100), event_of_size(MAX_PAGE_BYTES + 1_000_000)
-    assert page.takes(large)
-    assert not page.takes(event())
-    assert page.full().events == (large,)
+    assert page.add(large)
+    assert not page.add(event())
+    assert page.full_page().events == (large,)
 
 
 @pytest.mark.parametrize("acknowledged_at", [None, ACKNOWLEDGED_AT])
-def test_a_sound_record_is_an_event(acknowledged_at: str | None) -> None:
+def test_valid_record_is_loaded(acknowledged_at: str | None) -> None:
     made = event(acknowledged_at=acknowledged_at, source="", payload='{"\\u0000":[{"é":1e308}]}')
-    assert checked(lambda: made) is made
+    assert load_event(lambda: made) is made
 
 
 NOT_AN_OBJECT: dict[str, Any] = {
-    "nothing": "",
-    "no JSON": CANARY,
-    "cut": f'{{"a":"{CANARY}',
+    "empty": "",
+    "not JSON": CANARY,
+    "truncated": f'{{"a":"{CANARY}',
     "two values": f'{{}}{{"a":"{CANARY}"}}',
     "list": f'["{CANARY}"]',
     "text": f'"{CANARY}"',
@@ -147,53 +148,53 @@ NOT_AN_OBJECT: dict[str, Any] = {
     "surrogate": f'{{"a":"{CANARY}\ud800"}}',
     "line break": f'{{"a":"{CANARY}\n"}}',
     "byte order mark": "\ufeff{}",
-    "not a number of JSON": '{"a":NaN}',
+    "NaN": '{"a":NaN}',
     "bytes": b"{}",
     "None": None,
-    "number itself": 5,
-    "mapping itself": {},
+    "a number": 5,
+    "a mapping": {},
 }
 DAMAGE: dict[str, dict[str, Any]] = {
     **{f"payload: {what}": {"payload": value} for what, value in NOT_AN_OBJECT.items()},
     **{f"metadata: {what}": {"metadata": value} for what, value in NOT_AN_OBJECT.items()},
-    "another time": {"created_at": ACKNOWLEDGED_AT},
-    "no time": {"created_at": None},
-    "no id": {"event_id": None},
+    "created_at of another time": {"created_at": ACKNOWLEDGED_AT},
+    "created_at is None": {"created_at": None},
+    "id is None": {"event_id": None},
     "empty id": {"event_id": ""},
-    "id that is no UUID": {"event_id": CANARY},
-    "id of a number": {"event_id": 5},
+    "id is not a UUID": {"event_id": CANARY},
+    "id is a number": {"event_id": 5},
     "id of version 4": {"event_id": str(uuid4())},
-    "id of version 4 and no time": {"event_id": str(uuid4()), "created_at": None},
-    "no expiry": {"expires_at": None},
+    "id of version 4, created_at is None": {"event_id": str(uuid4()), "created_at": None},
+    "expiry is None": {"expires_at": None},
     "id past the year 9999": {"event_id": str(UUID(int=2**128 - 1 & ~(0b1000 << 76) & ~(1 << 62)))},
-    "no source": {"source": None},
-    "number as a source": {"source": 5},
-    "bytes as a source": {"source": CANARY.encode()},
+    "source is None": {"source": None},
+    "source is a number": {"source": 5},
+    "source is bytes": {"source": CANARY.encode()},
     "surrogate in the source": {"source": f"{CANARY}\ud800"},
-    "no type": {"event_type": None},
-    "list as a type": {"event_type": [CANARY]},
+    "type is None": {"event_type": None},
+    "type is a list": {"event_type": [CANARY]},
     "surrogate in the type": {"event_type": f"{CANARY}\udfff"},
-    "acknowledged at nothing": {"acknowledged_at": ""},
-    "acknowledged at no time": {"acknowledged_at": CANARY},
-    "acknowledged at a number": {"acknowledged_at": 1_800_000_000},
-    "acknowledged at bytes": {"acknowledged_at": ACKNOWLEDGED_AT.encode()},
-    "acknowledged and more": {"acknowledged_at": ACKNOWLEDGED_AT + '","a":"b'},
+    "acknowledged_at is empty": {"acknowledged_at": ""},
+    "acknowledged_at is not a time": {"acknowledged_at": CANARY},
+    "acknowledged_at is a number": {"acknowledged_at": 1_800_000_000},
+    "acknowledged_at is bytes": {"acknowledged_at": ACKNOWLEDGED_AT.encode()},
+    "acknowledged_at with more text": {"acknowledged_at": ACKNOWLEDGED_AT + '","a":"b'},
 }
 
 
 @pytest.mark.parametrize(
     "write", [str.upper, "{{{}}}".format, "urn:uuid:{}".format, lambda text: "\n" + text[1:]]
 )
-def test_an_id_in_another_form_is_damaged(write: Callable[[str], str]) -> None:
+def test_id_in_another_form_is_corrupt(write: Callable[[str], str]) -> None:
     made = event()
     with pytest.raises(CorruptRecordError):
-        checked(lambda: replace(made, event_id=write(made.event_id)))
+        load_event(lambda: replace(made, event_id=write(made.event_id)))
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
-def test_a_damaged_record_is_told_and_not_quoted(damage: dict[str, Any]) -> None:
+def test_damaged_record_is_corrupt_and_not_quoted(damage: dict[str, Any]) -> None:
     with pytest.raises(CorruptRecordError) as caught:
-        checked(lambda: event(**damage))
+        load_event(lambda: event(**damage))
     assert CANARY not in caught.value.message
     assert CANARY not in repr(caught.value)
 
@@ -210,19 +211,19 @@ def raises(error: Exception) -> Callable[[], Event]:
     [KeyError(CANARY), IndexError(CANARY), TypeError(CANARY), ValueError(CANARY), AttributeError(CANARY)],
     ids=lambda error: type(error).__name__,
 )
-def test_a_record_from_which_no_event_can_be_made_is_damaged(error: Exception) -> None:
+def test_record_that_cannot_be_decoded_is_corrupt(error: Exception) -> None:
     with pytest.raises(CorruptRecordError) as caught:
-        checked(raises(error))
+        load_event(raises(error))
     assert CANARY not in caught.value.message
     assert type(error).__name__ in caught.value.message
 
 
-def test_an_error_that_is_not_about_the_record_is_not_hidden() -> None:
+def test_unrelated_error_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
-        checked(raises(ZeroDivisionError()))
+        load_event(raises(ZeroDivisionError()))
 
 
-def test_a_stored_record_may_hold_the_metadata_that_an_ingest_may_and_no_other() -> None:
+def test_stored_metadata_allows_the_same_fields_as_an_ingest() -> None:
     fields = EventMetadata.model_fields
     assert set(fields) == events._METADATA_FIELDS
     assert get_args(fields["priority"].annotation) == events._PRIORITIES

@@ -26,53 +26,59 @@ LIST = "List them with: triggers keys list --all"
 @pytest.fixture(autouse=True)
 def forget_target() -> Iterator[None]:
     yield
-    flags.work_on(None)
+    flags.set_target(None)
 
 
 def working_on(folder: Path, *, variables: dict[str, str] | None = None, **given: str) -> None:
-    flags.work_on(config.resolve(**{"stage": None, **given}, variables=variables or {}, folder=folder))  # type: ignore[arg-type]  # texts only
+    flags.set_target(config.resolve(**{"stage": None, **given}, variables=variables or {}, folder=folder))  # type: ignore[arg-type]  # texts only
 
 
 def working_on_local(folder: Path) -> None:
-    flags.work_on(config.resolve(stage="local", data_dir=Path("/data"), variables={}, folder=folder))
+    flags.set_target(config.resolve(stage="local", data_dir=Path("/data"), variables={}, folder=folder))
 
 
 def test_commands_in_a_fix_get_the_stage_and_the_given_flags(tmp_path: Path) -> None:
     working_on(tmp_path, stage="dev", region="eu-west-1", profile="my own")
     assert (
-        flags.completed(LIST)
+        flags.complete_commands(LIST)
         == "List them with: triggers keys list --stage dev --region eu-west-1 --profile 'my own' --all"
     )
-    assert flags.completed("Run triggers destroy, then triggers deploy --adopt.").count("--stage dev") == 2
+    assert (
+        flags.complete_commands("Run triggers destroy, then triggers deploy --adopt.").count("--stage dev")
+        == 2
+    )
 
 
 def test_values_of_environment_and_file_are_not_repeated(tmp_path: Path) -> None:
     (tmp_path / "triggers.toml").write_text('[stages.dev]\nregion = "eu-west-1"\n')
     working_on(tmp_path, variables={"TRIGGERS_STAGE": "dev", "TRIGGERS_PROFILE": "mine"})
-    assert flags.completed("See triggers status.") == "See triggers status --stage dev."
+    assert flags.complete_commands("See triggers status.") == "See triggers status --stage dev."
 
 
 def test_stage_is_not_added_twice(tmp_path: Path) -> None:
     working_on(tmp_path, stage="dev")
-    assert flags.completed("Run triggers smoke --stage dev.") == "Run triggers smoke --stage dev."
+    assert flags.complete_commands("Run triggers smoke --stage dev.") == "Run triggers smoke --stage dev."
 
 
 def test_keys_commands_get_no_stack_name(tmp_path: Path) -> None:
     working_on(tmp_path, stage="dev", stack_name="mine")
-    assert flags.completed("triggers keys list") == "triggers keys list --stage dev"
-    assert flags.completed("triggers status") == "triggers status --stage dev --stack-name mine"
+    assert flags.complete_commands("triggers keys list") == "triggers keys list --stage dev"
+    assert flags.complete_commands("triggers status") == "triggers status --stage dev --stack-name mine"
 
 
 def test_local_stage_is_added_only_to_commands_that_accept_it(tmp_path: Path) -> None:
     working_on_local(tmp_path)
-    assert flags.completed(LIST) == "List them with: triggers keys list --stage local --data-dir /data --all"
-    assert flags.completed("See triggers status, or run triggers dev.") == (
+    assert (
+        flags.complete_commands(LIST)
+        == "List them with: triggers keys list --stage local --data-dir /data --all"
+    )
+    assert flags.complete_commands("See triggers status, or run triggers dev.") == (
         "See triggers status, or run triggers dev."
     )
 
 
 def test_fix_is_unchanged_when_no_target_is_set() -> None:
-    assert flags.completed(LIST) == LIST
+    assert flags.complete_commands(LIST) == LIST
 
 
 SEE, SEEN = "See triggers status.", "See triggers status --stage dev."
@@ -98,8 +104,8 @@ def test_fix_of_a_check_is_completed(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_fix_of_a_deployment_finding_is_completed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     working_on(tmp_path, stage="dev")
-    TextReporter(make_target()).tell(WARNING)
-    JsonReporter().tell(WARNING)
+    TextReporter(make_target()).report(WARNING)
+    JsonReporter().report(WARNING)
     told = capsys.readouterr()
     assert (SEEN in told.err, json.loads(told.out)["fix"]) == (True, SEEN)
 
@@ -133,7 +139,7 @@ def test_completed_commands_in_all_messages_have_valid_options(tmp_path: Path, l
         working_on(tmp_path, stage="dev", region="eu-west-1", profile="mine", stack_name="our-own")
     named = 0
     for text in texts():
-        for call in re.findall(r"(?<![\w-])(triggers [a-z][^,;:.`)\n]*)", flags.completed(text)):
+        for call in re.findall(r"(?<![\w-])(triggers [a-z][^,;:.`)\n]*)", flags.complete_commands(text)):
             words = next((one for one in COMMANDS if f"{call} ".startswith(f"{one} ")), None)
             if words is not None:
                 known = {option for one in COMMANDS[words].params for option in one.opts}

@@ -1,4 +1,4 @@
-"""Event ids: in order, one for each event, and the time in them is the event's."""
+"""Event ids: unique, in order, and their time is the creation time of the event."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -38,7 +38,7 @@ def assert_strictly_increasing(made: list[str]) -> None:
     assert all(earlier < later for earlier, later in pairwise(times))
 
 
-def test_ids_increase_while_the_clock_stands() -> None:
+def test_ids_increase_while_the_clock_stands_still() -> None:
     ids = EventIds(lambda: NOW)
     made = [ids.new() for _ in range(3000)]
     assert_strictly_increasing(made)
@@ -46,7 +46,7 @@ def test_ids_increase_while_the_clock_stands() -> None:
 
 
 @given(st.lists(st.integers(0, 10_000_000), min_size=2, max_size=30))
-def test_ids_increase_whatever_the_clock_does(readings: list[int]) -> None:
+def test_ids_increase_for_any_clock_readings(readings: list[int]) -> None:
     clock = iter(NOW + reading for reading in readings)
     ids = EventIds(lambda: next(clock))
     assert_strictly_increasing([ids.new() for _ in readings])
@@ -71,7 +71,7 @@ def test_ids_follow_the_clock_again_once_it_is_ahead() -> None:
     assert created_at(ids.new()) == format_time(clock.now)
 
 
-def test_threads_never_get_the_same_id_and_each_sees_them_increase() -> None:
+def test_ids_of_concurrent_threads_are_unique_and_increase() -> None:
     ids = EventIds(lambda: SlowReading(NOW))
     with ThreadPoolExecutor(8) as pool:
         batches = list(pool.map(lambda _: [ids.new() for _ in range(500)], range(8)))
@@ -81,7 +81,7 @@ def test_threads_never_get_the_same_id_and_each_sees_them_increase() -> None:
     assert len({created_at(event_id) for batch in batches for event_id in batch}) == 8 * 500
 
 
-def test_an_id_is_a_uuid_of_version_7_in_lower_case() -> None:
+def test_id_is_a_uuid_of_version_7_in_lower_case() -> None:
     ids = EventIds()
     for event_id in (ids.new() for _ in range(200)):
         assert UUID(event_id).version == 7
@@ -89,12 +89,12 @@ def test_an_id_is_a_uuid_of_version_7_in_lower_case() -> None:
         assert event_id == str(UUID(event_id))
 
 
-def test_two_processes_with_the_same_clock_make_different_ids() -> None:
+def test_processes_with_the_same_clock_generate_different_ids() -> None:
     assert len({EventIds(lambda: NOW).new() for _ in range(500)}) == 500
 
 
 @given(microseconds)
-def test_the_time_in_an_id_is_exactly_the_clocks(now: int) -> None:
+def test_time_in_an_id_is_exactly_that_of_the_clock(now: int) -> None:
     assert created_at(EventIds(lambda: max(now, 1)).new()) == format_time(max(now, 1))
 
 
@@ -105,46 +105,46 @@ def test_ids_sort_as_their_times(times: list[int]) -> None:
 
 
 @pytest.mark.parametrize("version", [version for version in range(16) if version != 7])
-def test_a_uuid_of_another_version_holds_no_time(version: int) -> None:
+def test_uuid_of_another_version_holds_no_time(version: int) -> None:
     assert created_at(uuid7(milliseconds=NOW // 1000, rand_a=0, version=version)) is None
 
 
 @pytest.mark.parametrize("variant", [0b00, 0b01, 0b11])
-def test_a_uuid_of_another_variant_holds_no_time(variant: int) -> None:
+def test_uuid_of_another_variant_holds_no_time(variant: int) -> None:
     assert created_at(uuid7(milliseconds=NOW // 1000, rand_a=0, variant=variant)) is None
 
 
-def test_common_uuids_and_the_two_special_ones_hold_no_time() -> None:
+def test_common_and_special_uuids_hold_no_time() -> None:
     special = [str(UUID(int=0)), str(UUID(int=2**128 - 1))]
     assert [created_at(text) for text in [str(uuid1()), str(uuid4()), *special]] == [None] * 4
 
 
-def test_of_the_4096_fractions_those_of_the_1000_microseconds_hold_a_time() -> None:
+def test_only_fractions_of_whole_microseconds_hold_a_time() -> None:
     found = [created_at(uuid7(milliseconds=1_800_000_000_000, rand_a=fraction)) for fraction in range(4096)]
     times = [time for time in found if time is not None]
     assert times == [format_time(1_800_000_000_000_000 + microsecond) for microsecond in range(1000)]
 
 
 @given(st.integers(0, 2**62 - 1))
-def test_the_random_part_does_not_change_the_time(rand_b: int) -> None:
+def test_random_part_does_not_change_the_time(rand_b: int) -> None:
     event_id = uuid7(milliseconds=1_800_000_000_000, rand_a=0, rand_b=rand_b)
     assert created_at(event_id) == "2027-01-15T08:00:00.000000Z"
 
 
-def test_a_date_past_the_year_9999_is_no_time() -> None:
+def test_date_past_the_year_9999_is_no_time() -> None:
     last = LAST_MICROSECOND // 1000
     assert created_at(uuid7(milliseconds=last, rand_a=0)) == "9999-12-31T23:59:59.999000Z"
     assert created_at(uuid7(milliseconds=last + 1, rand_a=0)) is None
     assert created_at(uuid7(milliseconds=2**48 - 1, rand_a=0)) is None
 
 
-def test_an_event_id_in_capitals_is_the_same_id() -> None:
+def test_event_id_in_capitals_is_the_same_id() -> None:
     event_id = EventIds().new()
     assert parse_event_id(event_id.upper()) == event_id
     assert parse_event_id(event_id) == event_id
 
 
-def test_a_uuid_of_any_version_is_well_formed() -> None:
+def test_uuid_of_any_version_is_an_event_id() -> None:
     for text in (str(uuid1()), str(uuid4()), str(UUID(int=0)), str(UUID(int=2**128 - 1))):
         assert parse_event_id(text) == text
 
@@ -167,11 +167,11 @@ def test_a_uuid_of_any_version_is_well_formed() -> None:
         "0x98c5f0-0000-7000-8000-00000000000a",
     ],
 )
-def test_any_other_form_is_not_an_event_id(text: str) -> None:
+def test_other_form_is_not_an_event_id(text: str) -> None:
     assert parse_event_id(text) is None
 
 
 @given(st.text(max_size=40) | st.from_regex(r"[0-9a-fA-F-]{36}", fullmatch=True) | st.uuids().map(str))
-def test_a_text_is_an_event_id_only_where_it_is_a_uuid(text: str) -> None:
+def test_only_a_uuid_is_an_event_id(text: str) -> None:
     parsed = parse_event_id(text)
     assert parsed is None or parsed == str(UUID(text)) == text.lower()

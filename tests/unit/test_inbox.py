@@ -8,9 +8,9 @@ import pytest
 from tests.support.clock import FakeClock
 from tests.unit.memory_store import MemoryEventStore
 from triggers_api.core.access import Principal
-from triggers_api.core.events import EventStore, IdempotencyClaim
+from triggers_api.core.idempotency import IDEMPOTENCY_SECONDS, IdempotencyClaim
 from triggers_api.core.ids import EventIds, created_at
-from triggers_api.core.inbox import IDEMPOTENCY_SECONDS, Inbox, InboxPage, Receipt, Submission
+from triggers_api.core.inbox import Inbox, InboxPage, Receipt, Submission
 from triggers_api.core.times import format_time
 from triggers_api.errors import (
     ConflictError,
@@ -32,8 +32,7 @@ def store() -> MemoryEventStore:
 
 @pytest.fixture
 def inbox(store: MemoryEventStore, clock: FakeClock) -> Inbox:
-    kept: EventStore = store
-    return Inbox(kept, ids=EventIds(clock), clock=clock, event_ttl_days=7)
+    return Inbox(store, ids=EventIds(clock), clock=clock, event_ttl_days=7)
 
 
 def submission(**changes: Any) -> Submission:

@@ -1,4 +1,4 @@
-"""Keys: their form, the typing errors that it tells, and what a record must be to open the door."""
+"""Keys: their format, the typos it detects, and the checks of a key record."""
 
 import hashlib
 import re
@@ -31,14 +31,14 @@ def checksum_part(key: str) -> range:
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod", "local", "eu-1", "7"])
-def test_a_generated_key_has_the_documented_form_and_is_well_formed(stage: str) -> None:
+def test_generated_key_has_the_documented_format(stage: str) -> None:
     for _ in range(20):
         key = generate(stage)
         assert re.fullmatch(rf"trg_{stage}_[A-Za-z0-9_-]{{43}}_[0-9A-Za-z]{{6}}", key, re.ASCII)
         assert is_well_formed(key)
 
 
-def test_a_generated_keys_checksum_is_the_crc32_of_the_rest_in_base62() -> None:
+def test_checksum_is_the_crc32_of_the_rest_in_base62() -> None:
     body, _, checksum = generate("prod").rpartition("_")
     number = 0
     for digit in checksum:
@@ -53,27 +53,27 @@ def test_generated_keys_differ() -> None:
         assert len({key[place] for key in keys}) > 4
 
 
-def test_every_wrong_character_in_the_random_part_is_told() -> None:
+def test_any_wrong_character_in_the_random_part_is_detected() -> None:
     for key in (generate("dev") for _ in range(5)):
         for place in random_part(key):
             for other in BASE64:
                 assert is_well_formed(changed(key, place, other)) == (other == key[place])
 
 
-def test_every_wrong_digit_in_the_checksum_is_told() -> None:
+def test_any_wrong_digit_in_the_checksum_is_detected() -> None:
     for key in (generate("dev") for _ in range(5)):
         for place in checksum_part(key):
             for other in BASE62:
                 assert is_well_formed(changed(key, place, other)) == (other == key[place])
 
 
-def test_another_stage_of_the_same_form_is_told() -> None:
+def test_changed_stage_is_detected() -> None:
     for key in (generate("dev") for _ in range(20)):
         for other in ("prod", "dew", "d", "dev-2"):
             assert not is_well_formed(key.replace("trg_dev_", f"trg_{other}_"))
 
 
-def test_two_neighbours_that_changed_places_are_told() -> None:
+def test_swapped_neighbours_are_detected() -> None:
     for key in (generate("dev") for _ in range(20)):
         for place in random_part(key)[:-1]:
             if key[place] != key[place + 1]:
@@ -81,73 +81,73 @@ def test_two_neighbours_that_changed_places_are_told() -> None:
                 assert not is_well_formed(swapped)
 
 
-def test_a_character_that_no_key_has_is_told_at_every_place() -> None:
+def test_forbidden_character_is_detected_anywhere() -> None:
     key = generate("dev")
     for place in range(len(key)):
         for other in " .:+/=é٣\n\x00":
             assert not is_well_formed(changed(key, place, other))
 
 
-def test_white_space_around_a_key_is_told() -> None:
+def test_white_space_around_a_key_is_detected() -> None:
     for key in (generate("dev"), "a-key-of-our-own"):
         for text in (f" {key}", f"{key} ", f"{key}\n", f"\t{key}", f'"{key}"'):
             assert not is_well_formed(text)
 
 
 @pytest.mark.parametrize(
-    ("length", "taken"), [(0, False), (15, False), (16, True), (128, True), (129, False)]
+    ("length", "accepted"), [(0, False), (15, False), (16, True), (128, True), (129, False)]
 )
-def test_an_own_key_has_16_to_128_characters(length: int, taken: bool) -> None:
-    assert is_well_formed("k" * length) is taken
+def test_chosen_key_has_16_to_128_characters(length: int, accepted: bool) -> None:
+    assert is_well_formed("k" * length) is accepted
 
 
-def test_an_own_key_is_made_of_the_url_safe_alphabet_only() -> None:
-    taken = {chr(code) for code in range(0x300) if is_well_formed("own-key-" + chr(code) * 8)}
-    assert taken == set(BASE64)
+def test_chosen_key_has_url_safe_characters_only() -> None:
+    accepted = {chr(code) for code in range(0x300) if is_well_formed("own-key-" + chr(code) * 8)}
+    assert accepted == set(BASE64)
 
 
-def test_the_local_key_is_well_formed() -> None:
+def test_local_key_is_well_formed() -> None:
     assert LOCAL_KEY == "test-api-key-12345"
     assert is_well_formed(LOCAL_KEY)
 
 
-def test_a_digest_is_not_a_key() -> None:
-    # Who has read the table must not be able to come in with what is in it.
+def test_digest_is_not_well_formed_as_a_key() -> None:
+    # Reading the table must not be enough to authenticate.
     assert not is_well_formed(digest_of(generate("dev")))
 
 
-def test_a_digest_is_the_sha256_of_the_key_and_says_so() -> None:
+def test_digest_is_the_labelled_sha256_of_the_key() -> None:
     key = generate("dev")
     assert digest_of(key) == f"sha256:{hashlib.sha256(key.encode()).hexdigest()}"
     assert digest_of(key) != digest_of(key + "a")
 
 
-def test_a_keys_id_comes_from_its_digest_and_not_from_its_characters() -> None:
+def test_key_id_is_the_start_of_the_digest() -> None:
     key = generate("dev")
     record = KeyRecord(digest_of(key), is_active=True, prefix=key[:12])
     assert record.id == hashlib.sha256(key.encode()).hexdigest()[:12]
 
 
-def test_a_key_without_an_expiry_is_admitted_at_any_time() -> None:
+def test_key_without_expiry_is_valid_at_any_time() -> None:
     record = KeyRecord(DIGEST, is_active=True)
-    assert record.admits("1970-01-01T00:00:00.000000Z")
-    assert record.admits("9999-12-31T23:59:59.999999Z")
+    assert record.is_valid_at("1970-01-01T00:00:00.000000Z")
+    assert record.is_valid_at("9999-12-31T23:59:59.999999Z")
 
 
-def test_a_key_is_admitted_until_just_before_its_expiry() -> None:
+def test_key_is_valid_until_just_before_its_expiry() -> None:
     record = KeyRecord(DIGEST, is_active=True, expires_at=format_time(NOW))
-    assert record.admits(format_time(NOW - 1))
-    assert not record.admits(format_time(NOW))
-    assert not record.admits(format_time(NOW + 1))
+    assert record.is_valid_at(format_time(NOW - 1))
+    assert not record.is_valid_at(format_time(NOW))
+    assert not record.is_valid_at(format_time(NOW + 1))
 
 
 @pytest.mark.parametrize("expires_at", [None, format_time(NOW + 1)])
-def test_an_inactive_key_is_never_admitted(expires_at: str | None) -> None:
-    assert not KeyRecord(DIGEST, is_active=False, expires_at=expires_at).admits(format_time(NOW))
+def test_inactive_key_is_never_valid(expires_at: str | None) -> None:
+    assert not KeyRecord(DIGEST, is_active=False, expires_at=expires_at).is_valid_at(format_time(NOW))
 
 
 @pytest.mark.parametrize("is_active", [None, 1, 0, "", "true", "false", b"\x01", [True]])
-def test_a_record_that_does_not_say_whether_it_is_active_is_damaged(is_active: Any) -> None:
+def test_record_without_a_boolean_is_active_is_corrupt(is_active: Any) -> None:
     with pytest.raises(CorruptRecordError, match="is_active"):
         KeyRecord(DIGEST, is_active=is_active)
 
@@ -166,25 +166,25 @@ def test_a_record_that_does_not_say_whether_it_is_active_is_damaged(is_active: A
         "\u0662027-01-15T08:00:00.000000Z",
     ],
 )
-def test_a_record_whose_expiry_is_not_a_time_is_damaged(expires_at: str) -> None:
+def test_record_with_an_expiry_in_another_format_is_corrupt(expires_at: str) -> None:
     with pytest.raises(CorruptRecordError, match="expires_at"):
         KeyRecord(DIGEST, is_active=True, expires_at=expires_at)
 
 
 @pytest.mark.parametrize("expires_at", [b"2027-01-02T03:04:05.000006Z", 5, "9999-99-99T99:99:99.999999Z"])
-def test_a_record_whose_expiry_only_looks_like_a_time_is_damaged(expires_at: Any) -> None:
+def test_record_with_an_impossible_expiry_is_corrupt(expires_at: Any) -> None:
     with pytest.raises(CorruptRecordError):
         KeyRecord(DIGEST, is_active=True, expires_at=expires_at)
 
 
 @pytest.mark.parametrize("source", ["", b"shop", 5, "\udcff"])
-def test_a_record_that_is_bound_to_no_possible_source_is_damaged(source: Any) -> None:
-    # An empty source must never be taken for "bound to none".
+def test_record_with_an_impossible_source_is_corrupt(source: Any) -> None:
+    # An empty source must never mean "bound to no source".
     with pytest.raises(CorruptRecordError):
         KeyRecord(DIGEST, is_active=True, source=source)
 
 
-def test_the_error_of_a_damaged_record_names_the_key_by_its_id_only() -> None:
+def test_error_of_a_corrupt_record_shows_the_key_id_only() -> None:
     with pytest.raises(CorruptRecordError) as caught:
         KeyRecord(DIGEST, is_active=True, expires_at="s3cret")
     assert DIGEST.removeprefix("sha256:")[:12] in caught.value.message

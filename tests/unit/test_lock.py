@@ -1,4 +1,4 @@
-"""What the function is built from: each requirement pinned, with hashes, in step with the project's own."""
+"""The function's lock file: every requirement is pinned with hashes, and agrees with the project."""
 
 import re
 import sys
@@ -15,7 +15,7 @@ LOCK = (DEPLOY / "requirements.txt").read_text(encoding="utf-8")
 NOT_IN_LAMBDA = {"_typeshed", "mypy_boto3_dynamodb", "platformdirs"}  # types, and the local file's folder
 OF_PYDANTIC = {"pydantic_core"}
 OF_FASTAPI = {"anyio", "starlette"}
-"""What the service imports beside what it asks for: FastAPI is made of these, and chooses their versions."""
+"""Packages that the service imports through FastAPI, which depends on them and selects their versions."""
 
 
 def requirements_in() -> list[str]:
@@ -24,13 +24,13 @@ def requirements_in() -> list[str]:
 
 
 def locked() -> list[str]:
-    """Return the requirements that the function is built from, each with its hashes on one line."""
+    """Return the locked requirements, each with its hashes on one line."""
     text = re.sub(r" *\\\n *", " ", LOCK)
     return [line for line in text.splitlines() if line and not line.lstrip().startswith("#")]
 
 
 def is_of_the_function(name: str) -> bool:
-    """Tell whether Lambda runs a module; the local server and the local file are not for it."""
+    """Return whether Lambda runs a module; it does not run the local server and the local store."""
     local = name == "api/dev_server.py" or name.startswith("store/sqlite")
     return name.startswith(("api/", "core/", "store/", "main.", "settings.", "errors.")) and not local
 
@@ -41,7 +41,7 @@ def pins() -> dict[str, Requirement]:
 
 
 def wanted_by() -> dict[str, set[str]]:
-    """Return what each locked requirement is there for, as uv wrote it below the pin."""
+    """Return the dependents of each locked requirement, from the comments that uv writes."""
     found = {}
     for name, comment in re.findall(
         r"^([a-z0-9-]+)==(?:.*\n)(?: {4}--hash.*\n)*((?: {4}#.*\n?)+)", LOCK, re.MULTILINE
@@ -50,7 +50,7 @@ def wanted_by() -> dict[str, set[str]]:
     return found
 
 
-def test_the_function_needs_what_the_project_declares() -> None:
+def test_function_requirements_are_project_dependencies() -> None:
     assert len(requirements_in()) >= 5
     assert set(requirements_in()) <= set(PROJECT["dependencies"])
 
@@ -61,18 +61,18 @@ def test_every_locked_requirement_is_one_version_with_its_hashes() -> None:
         assert re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.]*( ; [^;]+)?( --hash=sha256:[0-9a-f]{64})+", line)
 
 
-def test_the_lock_names_no_index() -> None:
+def test_lock_names_no_index() -> None:
     assert "://" not in LOCK
     assert "index" not in LOCK
 
 
-def test_the_lock_satisfies_what_the_function_needs() -> None:
+def test_lock_satisfies_the_function_requirements() -> None:
     for needed in map(Requirement, requirements_in()):
         (pin,) = pins()[needed.name].specifier
         assert needed.specifier.contains(pin.version)
 
 
-def test_every_pin_is_within_the_ranges_of_the_project() -> None:
+def test_every_pin_is_within_the_project_ranges() -> None:
     declared = {canonicalize_name(one.name): one for one in map(Requirement, PROJECT["dependencies"])}
     both = declared.keys() & pins().keys()
     assert both >= {"botocore", "fastapi", "mangum", "pydantic", "urllib3"}
@@ -81,7 +81,7 @@ def test_every_pin_is_within_the_ranges_of_the_project() -> None:
         assert declared[name].specifier.contains(pin.version), name
 
 
-def test_every_pin_is_there_for_what_the_function_needs() -> None:
+def test_every_pin_is_needed_by_the_function() -> None:
     wanted = wanted_by()
     needed = {Requirement(line).name for line in requirements_in()}
     assert wanted.keys() == pins().keys()
@@ -91,7 +91,7 @@ def test_every_pin_is_there_for_what_the_function_needs() -> None:
         assert by <= {*pins(), "deploy/requirements.in"}, name
 
 
-def test_all_that_the_function_imports_is_locked() -> None:
+def test_every_import_of_the_function_is_locked() -> None:
     of_the_function = [path for path in PACKAGE.rglob("*.py") if is_of_the_function(name_of(path))]
     imported = {name.partition(".")[0] for path in of_the_function for name in imports_of(tree_of(path))}
     others = imported - sys.stdlib_module_names - {"triggers_api"} - NOT_IN_LAMBDA

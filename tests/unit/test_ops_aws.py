@@ -1,4 +1,4 @@
-"""What AWS and botocore say, in words that say what to do."""
+"""The translation of AWS errors, and the boto3 session of a command."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -27,7 +27,8 @@ from triggers_api.errors import (
     TableMissingError,
     TriggersError,
 )
-from triggers_api.ops.aws import Aws, explained, locate, region_of
+from triggers_api.ops.aws import Aws, locate, region_of
+from triggers_api.ops.aws_errors import explain_aws_errors
 from triggers_api.ops.target import Setting, Target
 
 REGION = Setting("eu-west-1", "--region")
@@ -51,10 +52,10 @@ def refusal(code: str, message: str = "no") -> ClientError:
 
 
 def told(error: BotoCoreError | ClientError) -> TriggersError:
-    """Return how an error comes out; it is the same from the store, which wraps it."""
-    with pytest.raises(TriggersError) as bare, explained(target(), REGION):
+    """Return the translated error, which must be the same if the store has wrapped the original."""
+    with pytest.raises(TriggersError) as bare, explain_aws_errors(target(), REGION):
         raise error
-    with pytest.raises(TriggersError) as wrapped, explained(target(), REGION):
+    with pytest.raises(TriggersError) as wrapped, explain_aws_errors(target(), REGION):
         raise StoreUnavailableError("The store cannot be used right now.") from error
     assert type(bare.value) is type(wrapped.value)
     for one in (bare.value, wrapped.value):
@@ -88,7 +89,7 @@ def told(error: BotoCoreError | ClientError) -> TriggersError:
     ],
     ids=str,
 )
-def test_bad_credentials_exit_4_and_say_where_to_get_others(error: BotoCoreError | ClientError) -> None:
+def test_bad_credentials_exit_with_4_and_name_the_fix(error: BotoCoreError | ClientError) -> None:
     found = told(error)
     assert isinstance(found, CredentialsError)
     assert EXIT_CODE[found.kind] == 4
@@ -96,14 +97,14 @@ def test_bad_credentials_exit_4_and_say_where_to_get_others(error: BotoCoreError
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"])
-def test_a_missing_permission_exits_4_and_names_it(code: str) -> None:
+def test_missing_permission_exits_with_4_and_is_named(code: str) -> None:
     found = told(refusal(code, "User is not authorized to perform: dynamodb:PutItem"))
     assert isinstance(found, PermissionDeniedError)
     assert EXIT_CODE[found.kind] == 4
     assert "dynamodb:PutItem" in found.reason
 
 
-def test_a_missing_table_exits_1_and_is_named_with_its_stage_and_region() -> None:
+def test_missing_table_exits_with_1_and_names_stage_and_region() -> None:
     found = told(refusal("ResourceNotFoundException"))
     assert isinstance(found, TableMissingError)
     assert EXIT_CODE[found.kind] == 1
@@ -124,30 +125,30 @@ def test_a_missing_table_exits_1_and_is_named_with_its_stage_and_region() -> Non
     ],
     ids=str,
 )
-def test_an_aws_that_does_not_answer_or_not_well_exits_1(error: BotoCoreError | ClientError) -> None:
+def test_unavailable_aws_exits_with_1(error: BotoCoreError | ClientError) -> None:
     found = told(error)
     assert isinstance(found, AwsUnavailableError)
     assert EXIT_CODE[found.kind] == 1
 
 
-def test_what_is_no_fault_of_aws_passes_as_it_is() -> None:
+def test_errors_without_an_aws_cause_propagate() -> None:
     ours = StoreUnavailableError("The store is busy.")
-    with pytest.raises(StoreUnavailableError) as caught, explained(target(), REGION):
+    with pytest.raises(StoreUnavailableError) as caught, explain_aws_errors(target(), REGION):
         raise ours
     assert caught.value is ours
 
 
-def test_an_unknown_profile_has_no_region() -> None:
+def test_unknown_profile_is_an_error() -> None:
     with pytest.raises(CredentialsError, match="There is no AWS profile"):
         region_of(target(profile="nobody-s", region=None))
 
 
-def test_an_emulator_of_dynamodb_alone_is_asked_for_no_account() -> None:
+def test_locate_skips_sts_on_a_dynamodb_emulator() -> None:
     place = locate(target(endpoint="http://127.0.0.1:9"))
     assert (place.account, place.region) == ("of http://127.0.0.1:9", REGION)
 
 
-def test_no_credential_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_contain_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAC4N4RY")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cret-c4n4ry")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
@@ -170,7 +171,7 @@ def test_all_clients_share_one_session(monkeypatch: pytest.MonkeyPatch) -> None:
     assert made == [{"profile_name": None}]
 
 
-def test_credentials_are_read_anew_where_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_renew_reloads_the_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     def key_of(client: Any) -> str:
         return str(client._request_signer._credentials.access_key)
 
@@ -184,7 +185,7 @@ def test_credentials_are_read_anew_where_that_is_asked_for(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("code", ["ExpiredToken", "ExpiredTokenException"])
-def test_credentials_that_have_expired_are_told_from_wrong_ones(code: str) -> None:
+def test_expired_credentials_differ_from_invalid_ones(code: str) -> None:
     found = told(refusal(code))
     assert found.message == "The AWS credentials have expired."
     assert "aws sso login" in found.hint

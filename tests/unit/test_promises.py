@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.documents import PROMISES
 from tests.support.promises import INVARIANTS
 from tests.support.rehearsal import CHECKOUT
 
@@ -73,18 +74,24 @@ def test_that_passes():
     pass
 """
 
+WORKERS = pytest.mark.parametrize(
+    "workers", ["0", pytest.param("2", marks=pytest.mark.slow("starts three processes for each run"))]
+)
+
 
 def run(folder: Path, text: str, *options: str, narrowed: bool = True) -> tuple[int, str]:
     """Run tests, by their path, or (not narrowed) as all that there are in the folder."""
     test = folder / "test_some.py"
     test.write_text(text, encoding="utf-8")
     (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-p", "tests.support.promises", "-p", "no:cacheprovider"]
+    plugins = ("xdist", "tests.support.forms", "tests.support.promises", "no:cacheprovider")
+    command = [sys.executable, "-m", "pytest", *(part for name in plugins for part in ("-p", name))]
     path = [str(test)] if narrowed else []
     done = subprocess.run(
         [*command, "--rootdir", str(folder), "-c", str(folder / "pytest.ini"), *options, *path],
         cwd=CHECKOUT if narrowed else folder,
-        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        # Without the installed plugins, whose imports take four times as long as the run.
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         check=False,
@@ -97,7 +104,7 @@ def row(output: str, number: int) -> list[int]:
     return [int(count) for count in line.split()[-4:]]
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@WORKERS
 def test_the_table_counts_tests_cases_failures_and_what_was_skipped(tmp_path: Path, workers: str) -> None:
     code, output = run(tmp_path, TESTS, "--promises", "-n", workers)
     assert code == 1
@@ -113,7 +120,7 @@ def test_the_table_counts_tests_cases_failures_and_what_was_skipped(tmp_path: Pa
     assert row(output, 2) == [0, 0, 0, 0], "nothing ran, and the table says so"
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@WORKERS
 def test_a_promise_that_nothing_was_tried_of_is_not_kept(tmp_path: Path, workers: str) -> None:
     code, output = run(tmp_path, ALL_SKIPPED, "--promises", "-n", workers)
     assert code == pytest.ExitCode.TESTS_FAILED
@@ -134,8 +141,8 @@ def test_a_promise_that_nobody_made_is_refused(tmp_path: Path) -> None:
 def test_the_long_form_tries_more_examples(tmp_path: Path) -> None:
     text = (
         "import pytest\nfrom hypothesis import given, strategies as st\n"
-        "from tests.support.promises import examples\n"
-        "@pytest.mark.promise(6)\n@examples(5, long=50)\n@given(number=st.integers())\n"
+        "from tests.support.forms import examples\n"
+        "@pytest.mark.promise(6)\n@examples(quick=2, full=5, long=50)\n@given(number=st.integers())\n"
         "def test_it(number, tried):\n    tried(1)\n"
     )
     assert row(run(tmp_path, text, "--promises", "-n0")[1], 6) == [1, 5, 0, 0]
@@ -144,8 +151,8 @@ def test_the_long_form_tries_more_examples(tmp_path: Path) -> None:
 
 
 def test_the_guide_names_for_each_promise_tests_that_are_marked_with_it() -> None:
-    guide = (CHECKOUT / "DEPLOYMENT.md").read_text(encoding="utf-8")
-    section = guide.partition("## What is promised")[2].partition("\n## ")[0]
+    page = PROMISES.read_text(encoding="utf-8")
+    section = page.partition("## What is promised")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (\d+) \| (.+?) \| (.+) \|$", section, re.MULTILINE)
     assert [int(number) for number, _, _ in rows] == list(INVARIANTS)
     for number, _, tests in rows:

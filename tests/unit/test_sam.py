@@ -1,4 +1,4 @@
-"""The SAM CLI, driven: what it is asked, and what its words mean. A script stands in for it."""
+"""The SAM CLI: the options that are passed, and the interpretation of its output. A script replaces it."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ from triggers_api.errors import (
     TriggersError,
 )
 from triggers_api.ops.deploy import sam as sam_cli
-from triggers_api.ops.deploy.sam import Sam, find
+from triggers_api.ops.deploy.sam import Sam, find_sam
 
 PARAMETERS = {"Stage": "dev", "CorsAllowOrigin": "*", "AlarmEmail": ""}
 SECRET = "s3cret-c4n4ry"
@@ -90,7 +90,7 @@ def fake(tmp_path: Path) -> FakeSam:
 
 @pytest.fixture
 def sam(fake: FakeSam) -> Sam:
-    return find(fake.environment(AWS_SECRET_ACCESS_KEY=SECRET, SAM_CLI_TELEMETRY="1"), REGION)
+    return find_sam(fake.environment(AWS_SECRET_ACCESS_KEY=SECRET, SAM_CLI_TELEMETRY="1"), REGION)
 
 
 @pytest.fixture
@@ -102,11 +102,13 @@ def template(tmp_path: Path) -> Path:
 
 
 def change_set(sam: Sam, template: Path, *, profile: str | None = None) -> str | None:
-    return sam.change_set(template, stack_name=NAME, region=REGION, profile=profile, parameters=PARAMETERS)
+    return sam.create_change_set(
+        template, stack_name=NAME, region=REGION, profile=profile, parameters=PARAMETERS
+    )
 
 
 def refused(sam: Sam, template: Path) -> TriggersError:
-    """Return the error of a change set that could not be made; `--debug` shows all that SAM said."""
+    """Return the error of a change set that SAM could not create, and check its note for `--debug`."""
     with pytest.raises(TriggersError) as caught:
         change_set(sam, template)
     error = caught.value
@@ -117,10 +119,10 @@ def refused(sam: Sam, template: Path) -> TriggersError:
     return error
 
 
-# Asked
+# Options
 
 
-def test_a_build_is_asked_for_with_every_argument(fake: FakeSam, sam: Sam, template: Path) -> None:
+def test_build_passes_every_option(fake: FakeSam, sam: Sam, template: Path) -> None:
     into = template.parent / "built"
     built = sam.build(template, into, parameters=PARAMETERS, use_container=False)
     assert built == into / "template.yaml"
@@ -138,13 +140,13 @@ def test_a_build_is_asked_for_with_every_argument(fake: FakeSam, sam: Sam, templ
     ]
 
 
-def test_a_container_is_used_where_it_is_wished(fake: FakeSam, sam: Sam, template: Path) -> None:
+def test_build_can_use_a_container(fake: FakeSam, sam: Sam, template: Path) -> None:
     sam.build(template, template.parent / "built", parameters=PARAMETERS, use_container=True)
     (call,) = fake.asked("build")
     assert "--use-container" in call.arguments
 
 
-def test_a_change_set_is_asked_for_with_every_argument(fake: FakeSam, sam: Sam, template: Path) -> None:
+def test_create_change_set_passes_every_option(fake: FakeSam, sam: Sam, template: Path) -> None:
     fake.says("deploy", MADE)
     change_set(sam, template)
     (call,) = fake.asked("deploy")
@@ -169,14 +171,14 @@ def test_a_change_set_is_asked_for_with_every_argument(fake: FakeSam, sam: Sam, 
     ]
 
 
-def test_a_profile_is_handed_on(fake: FakeSam, sam: Sam, template: Path) -> None:
+def test_profile_is_passed_to_sam(fake: FakeSam, sam: Sam, template: Path) -> None:
     fake.says("deploy", MADE)
     change_set(sam, template, profile="mine")
     (call,) = fake.asked("deploy")
     assert call.option("--profile") == "mine"
 
 
-def test_a_stray_samconfig_changes_nothing(
+def test_stray_samconfig_is_ignored(
     fake: FakeSam, sam: Sam, template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "samconfig.toml").write_text("version = 0.1\n[default.deploy.parameters]\nstack_name = 'x'\n")
@@ -190,7 +192,7 @@ def test_a_stray_samconfig_changes_nothing(
         assert call.files[path] == "version = 0.1\n"
 
 
-def test_the_region_goes_to_sam_and_telemetry_does_not(fake: FakeSam, sam: Sam, template: Path) -> None:
+def test_sam_gets_the_region_and_sends_no_telemetry(fake: FakeSam, sam: Sam, template: Path) -> None:
     fake.says("deploy", MADE)
     change_set(sam, template)
     for command in ("--version", "deploy"):
@@ -200,27 +202,27 @@ def test_the_region_goes_to_sam_and_telemetry_does_not(fake: FakeSam, sam: Sam, 
         assert call.environment["AWS_SECRET_ACCESS_KEY"] == SECRET
 
 
-def test_a_secret_of_the_environment_is_in_no_repr(sam: Sam) -> None:
+def test_repr_hides_secrets_of_the_environment(sam: Sam) -> None:
     assert SECRET in sam.environment.values()
     assert SECRET not in f"{sam!r} {sam}"
 
 
-# Said
+# Output
 
 
-def test_the_change_set_is_found_in_what_sam_says(fake: FakeSam, sam: Sam, template: Path) -> None:
+def test_change_set_arn_is_read_from_the_output(fake: FakeSam, sam: Sam, template: Path) -> None:
     fake.says("deploy", MADE)
     assert change_set(sam, template) == CHANGE_SET
 
 
-def test_the_change_set_of_another_partition_is_found(fake: FakeSam, sam: Sam, template: Path) -> None:
+def test_change_set_arn_of_another_partition_is_read(fake: FakeSam, sam: Sam, template: Path) -> None:
     arn = CHANGE_SET.replace("arn:aws:", "arn:aws-us-gov:")
     fake.says("deploy", MADE.replace(CHANGE_SET, arn))
     assert change_set(sam, template) == arn
 
 
 @pytest.mark.parametrize(("stdout", "stderr"), [(EMPTY, ""), ("", EMPTY)], ids=["stdout", "stderr"])
-def test_nothing_to_change_is_no_change_set(
+def test_no_changes_is_no_change_set(
     fake: FakeSam, sam: Sam, template: Path, stdout: str, stderr: str
 ) -> None:
     fake.says("deploy", stdout, stderr)
@@ -228,7 +230,7 @@ def test_nothing_to_change_is_no_change_set(
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "403"])
-def test_a_permission_that_is_missing_ends_with_4_and_is_named(
+def test_missing_permission_exits_with_4_and_is_named(
     fake: FakeSam, sam: Sam, template: Path, code: str
 ) -> None:
     denied = DENIED.replace("(AccessDenied)", f"({code})")
@@ -240,7 +242,7 @@ def test_a_permission_that_is_missing_ends_with_4_and_is_named(
     assert "--profile" in error.hint
 
 
-def test_credentials_that_expired_end_with_4(fake: FakeSam, sam: Sam, template: Path) -> None:
+def test_expired_credentials_exit_with_4(fake: FakeSam, sam: Sam, template: Path) -> None:
     fake.says("deploy", "", EXPIRED, code=1)
     error = refused(sam, template)
     assert isinstance(error, CredentialsError)
@@ -253,7 +255,7 @@ def test_credentials_that_expired_end_with_4(fake: FakeSam, sam: Sam, template: 
     [(THROTTLED, "Rate exceeded"), (FAILED, "failed with: Invalid template"), ("Error: boo\n", "boo")],
     ids=["throttled", "transform", "short"],
 )
-def test_another_failure_ends_with_5_and_sams_reason(
+def test_other_failure_exits_with_5_and_the_reason_of_sam(
     fake: FakeSam, sam: Sam, template: Path, said: str, reason: str
 ) -> None:
     fake.says("deploy", "", said, code=1)
@@ -263,24 +265,20 @@ def test_another_failure_ends_with_5_and_sams_reason(
     assert reason in error.reason
 
 
-def test_a_bucket_that_is_gone_leads_to_deleting_sams_stack(fake: FakeSam, sam: Sam, template: Path) -> None:
+def test_missing_bucket_leads_to_deleting_the_sam_stack(fake: FakeSam, sam: Sam, template: Path) -> None:
     said = "Error: Unable to upload artifact: An error occurred (NoSuchBucket) when calling the PutObject"
     fake.says("deploy", "", f"{said} operation: The specified bucket does not exist\n", code=1)
     assert "aws-sam-cli-managed-default" in refused(sam, template).hint
 
 
-def test_a_sam_that_speaks_another_language_is_named_with_its_version(
-    fake: FakeSam, sam: Sam, template: Path
-) -> None:
+def test_unknown_output_of_sam_names_its_version(fake: FakeSam, sam: Sam, template: Path) -> None:
     fake.says("deploy", "Error-free. Done.\n")
     error = refused(sam, template)
     assert isinstance(error, DeploymentError)
     assert VERSION in error.hint
 
 
-def test_a_build_that_fails_says_why_before_anything_is_changed(
-    fake: FakeSam, sam: Sam, template: Path
-) -> None:
+def test_failed_build_reports_the_reason_of_sam(fake: FakeSam, sam: Sam, template: Path) -> None:
     fake.says(
         "build", "Build Failed\n", "Error: Docker is unreachable. Docker needs to be\nrunning.\n", code=1
     )
@@ -290,16 +288,16 @@ def test_a_build_that_fails_says_why_before_anything_is_changed(
     assert EXIT_CODE[caught.value.kind] == 5
 
 
-def test_a_build_that_leaves_nothing_is_not_taken_for_done(fake: FakeSam, sam: Sam, template: Path) -> None:
+def test_build_without_a_template_is_an_error(fake: FakeSam, sam: Sam, template: Path) -> None:
     fake.says("build", "Build Succeeded\n", builds=False)
     with pytest.raises(BuildError):
         sam.build(template, template.parent / "built", parameters=PARAMETERS, use_container=False)
 
 
-# Found
+# Finding SAM
 
 
-def test_the_sam_on_path_is_taken(fake: FakeSam, sam: Sam) -> None:
+def test_sam_on_path_is_used(fake: FakeSam, sam: Sam) -> None:
     assert sam.command == (str(fake.folder / "sam"),)
     assert sam.version == VERSION
 
@@ -307,29 +305,29 @@ def test_the_sam_on_path_is_taken(fake: FakeSam, sam: Sam) -> None:
 @pytest.mark.parametrize(
     ("said", "code"), [("", 1), ("ImportError: no module named six\n", 1), ("hello\n", 0)], ids=repr
 )
-def test_a_sam_that_does_not_run_is_named(fake: FakeSam, said: str, code: int) -> None:
+def test_sam_that_does_not_run_is_named(fake: FakeSam, said: str, code: int) -> None:
     fake.says("version", said, code=code)
     with pytest.raises(PreflightError) as caught:
-        find(fake.environment(), REGION)
+        find_sam(fake.environment(), REGION)
     assert str(fake.folder / "sam") in caught.value.message
     assert caught.value.reason
     assert f"pipx install {sam_cli.PACKAGE}" in caught.value.hint
     assert EXIT_CODE[caught.value.kind] == 3
 
 
-def test_a_sam_of_a_python_that_is_gone_is_no_traceback(fake: FakeSam) -> None:
+def test_sam_with_a_missing_interpreter_is_an_error(fake: FakeSam) -> None:
     program = fake.folder / "sam"
     program.write_text("#!/no/such/python\n")
     with pytest.raises(PreflightError) as caught:
-        find(fake.environment(), REGION)
+        find_sam(fake.environment(), REGION)
     assert "/sam" in caught.value.reason
 
 
-def test_without_sam_uv_is_asked_for_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What uv would fetch is kept from it: this is about what it is asked, and how its no is told."""
+def test_missing_sam_is_installed_by_uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """uv is offline here: the test covers the call and the reported failure, not the download."""
     variables = {"PATH": str(tmp_path), "HOME": str(tmp_path), "UV_OFFLINE": "1", "UV_NO_CONFIG": "1"}
     with pytest.raises(PreflightError) as caught:
-        find(variables | {"UV_CACHE_DIR": str(tmp_path / "cache")}, REGION)
+        find_sam(variables | {"UV_CACHE_DIR": str(tmp_path / "cache")}, REGION)
     assert "uv" in caught.value.message
     assert caught.value.reason
     assert "pipx install" in caught.value.hint
@@ -337,30 +335,31 @@ def test_without_sam_uv_is_asked_for_one(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.fixture
 def without_uv(tmp_path: Path) -> Mapping[str, str]:
-    """Return an environment in which neither Python nor PATH has a uv."""
+    """Return an environment without uv, in Python and on PATH."""
     folder = tmp_path / "packages" / "uv"
     folder.mkdir(parents=True)
     (folder / "__init__.py").write_text("def find_uv_bin():\n    raise FileNotFoundError('uv')\n")
-    root = Path(sam_cli.__file__).parents[2]
+    root = Path(sam_cli.__file__).parents[3]
     return {"PATH": str(tmp_path / "empty"), "PYTHONPATH": f"{folder.parent}:{root}"}
 
 
-def test_with_neither_sam_nor_uv_it_says_how_to_get_one(without_uv: Mapping[str, str]) -> None:
+def test_missing_sam_and_uv_names_the_install_command(without_uv: Mapping[str, str]) -> None:
     code = (
-        "import os\nfrom triggers_api.errors import PreflightError\nfrom triggers_api.ops.deploy.sam import find\n"
-        "try: find(os.environ, 'eu-west-1')\n"
+        "import os; from triggers_api.errors import PreflightError\n"
+        "from triggers_api.ops.deploy.sam import find_sam\n"
+        "try: find_sam(os.environ, 'eu-west-1')\n"
         "except PreflightError as e: print(e.message, e.reason, e.hint, sep=' | ')"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], env=dict(without_uv), capture_output=True, text=True, check=True
     )
     message, reason, hint = done.stdout.strip().split(" | ")
-    assert message == "There is no SAM CLI on this machine."
-    assert "neither beside this Python nor on PATH" in reason
+    assert message == "The SAM CLI is not installed."
+    assert "neither with this Python nor on PATH" in reason
     assert "pipx install aws-sam-cli" in hint
 
 
-# Interrupted
+# Interrupts
 
 
 def wait_for(path: Path) -> None:
@@ -370,7 +369,7 @@ def wait_for(path: Path) -> None:
         time.sleep(0.02)
 
 
-def test_ctrl_c_ends_sam_too_and_waits_for_it(tmp_path: Path) -> None:
+def test_interrupt_stops_the_program_and_waits(tmp_path: Path) -> None:
     child = tmp_path / "child"
     child.write_text(
         f"#!{sys.executable}\n"
@@ -386,7 +385,7 @@ def test_ctrl_c_ends_sam_too_and_waits_for_it(tmp_path: Path) -> None:
     )
     child.chmod(0o755)
     code = (
-        "import os, pathlib, sys; from triggers_api.ops.deploy.sam import run\n"
+        "import os, pathlib, sys; from triggers_api.ops.deploy.process import run\n"
         "try: run([sys.argv[1]], pathlib.Path(), os.environ)\n"
         "except KeyboardInterrupt: print('interrupted', pathlib.Path(sys.argv[2]).exists())\n"
     )

@@ -1,4 +1,4 @@
-"""The folder in which a deployment builds is gone afterwards, whatever ended the deployment."""
+"""The temporary folder of a build is removed, however the build ends."""
 
 import os
 import tempfile
@@ -21,7 +21,7 @@ def fill(folder: Path) -> None:
         (folder / name).touch()
 
 
-def test_it_is_empty_and_gone_afterwards(temporary: Path) -> None:
+def test_scratch_folder_is_empty_and_removed_on_exit(temporary: Path) -> None:
     with scratch_folder() as folder:
         assert folder.parent == temporary
         assert list(folder.iterdir()) == []
@@ -30,7 +30,7 @@ def test_it_is_empty_and_gone_afterwards(temporary: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit, OSError])
-def test_whatever_ends_its_use_removes_it(temporary: Path, ending: type[BaseException]) -> None:
+def test_scratch_folder_is_removed_after_any_exception(temporary: Path, ending: type[BaseException]) -> None:
     def use() -> None:
         with scratch_folder() as folder:
             fill(folder)
@@ -41,9 +41,7 @@ def test_whatever_ends_its_use_removes_it(temporary: Path, ending: type[BaseExce
     assert list(temporary.iterdir()) == []
 
 
-def test_a_ctrl_c_while_it_is_removed_leaves_no_part_of_it(
-    temporary: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_interrupt_during_removal_leaves_nothing(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     unlink, calls = os.unlink, []
 
     def interrupted(*arguments: Any, **options: Any) -> None:

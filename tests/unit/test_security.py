@@ -1,4 +1,4 @@
-"""SECURITY.md: each of OWASP's ten API risks (2023) has its row, and each row the tests that cover it."""
+"""SECURITY.md has a row for each of OWASP's ten API risks (2023), with the tests that cover it."""
 
 import re
 import tomllib
@@ -27,12 +27,12 @@ ROWS = {
 }
 
 
-def test_there_is_a_row_for_each_of_the_ten_in_their_order() -> None:
+def test_security_page_lists_the_ten_risks_in_order() -> None:
     assert [cells[0] for cells in ROWS.values()] == [f"{number} {name}" for number, name in RISKS.items()]
 
 
 @pytest.mark.parametrize("risk", RISKS)
-def test_a_row_says_what_it_means_what_is_done_and_which_tests_cover_it(risk: str) -> None:
+def test_risk_row_names_threat_measures_and_tests(risk: str) -> None:
     _, here, done, covered = ROWS[risk]
     assert len(here) > 20
     assert len(done) > 20
@@ -43,13 +43,13 @@ def test_a_row_says_what_it_means_what_is_done_and_which_tests_cover_it(risk: st
         assert re.search(r"^def test_", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE), name
 
 
-def test_the_operator_is_told_how_to_audit_what_is_locked() -> None:
+def test_security_page_shows_the_audit_command() -> None:
     (command,) = re.findall(r"^pip-audit .*$", PAGE, re.MULTILINE)
     assert command == "pip-audit -r deploy/requirements.txt"
     assert (ROOT / command.split()[-1]).is_file()
 
 
-def test_the_page_is_found_from_the_readme_and_goes_out_with_the_source() -> None:
+def test_security_page_is_linked_from_the_readme_and_part_of_the_sdist() -> None:
     assert "](SECURITY.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert "/SECURITY.md" in project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]

@@ -17,8 +17,8 @@ from tests.support.broken_api import KEY, Ask, Defect, Reply, hanging, late, rea
 from tests.support.smoke_in_process import make_run, run_smoke
 from triggers_api.cli import config
 from triggers_api.cli.commands.openapi import openapi
-from triggers_api.core.events import PendingQuery
 from triggers_api.core.keys import KeyRecord, digest_of, generate
+from triggers_api.core.paging import PendingQuery
 from triggers_api.errors import ConfigurationError
 from triggers_api.ops.findings import Finding, State
 from triggers_api.ops.smoke.check_runner import CHECKS

@@ -1,4 +1,4 @@
-"""Strict JSON: what is refused, in words that quote nothing, and what comes out as it went in."""
+"""Strict JSON: what is refused, in messages that quote nothing, and what is parsed unchanged."""
 
 from typing import Any
 
@@ -95,15 +95,15 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED.keys())
-def test_what_is_not_strict_json_is_refused_and_not_quoted(text: str) -> None:
+def test_text_that_is_not_strict_json_is_refused_and_not_quoted(text: str) -> None:
     with pytest.raises(InvalidJsonError) as caught:
         parse(text.encode())
     error = caught.value
     assert error.message == str(error)
-    for said in (error.message, error.reason, error.hint, repr(dict(error.details))):
-        assert CANARY not in said
-        assert "99999" not in said
-        assert "11111" not in said
+    for shown in (error.message, error.reason, error.hint, repr(dict(error.details))):
+        assert CANARY not in shown
+        assert "99999" not in shown
+        assert "11111" not in shown
 
 
 @pytest.mark.parametrize(
@@ -111,25 +111,25 @@ def test_what_is_not_strict_json_is_refused_and_not_quoted(text: str) -> None:
     [b'"\xff"', b'"\xc3"', b'"\xc0\xaf"', b'"\xed\xa0\x80"', b'"\xf4\x90\x80\x80"', '"x"'.encode("utf-16")],
     ids=["stray byte", "cut", "overlong", "surrogate", "past U+10FFFF", "UTF-16"],
 )
-def test_what_is_not_utf8_is_refused(data: bytes) -> None:
+def test_bytes_that_are_not_utf8_are_refused(data: bytes) -> None:
     with pytest.raises(InvalidJsonError, match="not UTF-8"):
         parse(data)
 
 
 @pytest.mark.parametrize("sign", ["", "-"])
-def test_an_integer_of_309_digits_inside_a_doubles_range_is_exact(sign: str) -> None:
+def test_integer_of_309_digits_within_the_range_of_a_double_is_exact(sign: str) -> None:
     text = f"{sign}{LARGEST_DOUBLE}"
     assert len(str(LARGEST_DOUBLE)) == 309
     assert parse(text.encode()) == int(text)
     assert dump(parse(text.encode())) == text
 
 
-def test_the_largest_and_the_smallest_double_are_accepted() -> None:
+def test_largest_and_smallest_double_are_accepted() -> None:
     assert parse(b"[1.7976931348623157e308,5e-324,-0.0]") == [1.7976931348623157e308, 5e-324, 0.0]
 
 
 @pytest.mark.parametrize("nest", [lists, objects, mixed])
-def test_a_hundred_levels_are_accepted(nest: Any) -> None:
+def test_hundred_levels_are_accepted(nest: Any) -> None:
     assert MAX_DEPTH == 100
     assert dump(parse(nest(100))).encode() == nest(100)
 
@@ -139,37 +139,37 @@ def test_a_hundred_levels_are_accepted(nest: Any) -> None:
     [lists(101), objects(101), mixed(102), *(nest(n) for n in (1000, 100_000) for nest in (lists, objects))],
     ids=["101 lists", "101 objects", "102 mixed", "1k lists", "1k objects", "100k lists", "100k objects"],
 )
-def test_more_levels_are_refused(data: bytes) -> None:
+def test_more_than_a_hundred_levels_are_refused(data: bytes) -> None:
     with pytest.raises(InvalidJsonError, match="at most 100 levels"):
         parse(data)
 
 
-def test_a_deep_place_beside_many_shallow_ones_is_found() -> None:
+def test_deep_value_beside_many_shallow_ones_is_refused() -> None:
     with pytest.raises(InvalidJsonError, match="nested too deeply"):
         parse(b"[" + b"[]," * 500 + lists(100) + b",{}]")
 
 
-def test_depth_is_counted_in_levels_and_not_in_brackets() -> None:
+def test_depth_counts_levels_and_not_brackets() -> None:
     wide = b"[" + b",".join([b'{"a":[]}'] * 1000) + b"]"
     assert len(parse(wide)) == 1000
     assert parse(b'"' + b"[{" * 1000 + b'"') == "[{" * 1000
 
 
-def test_a_hundred_thousand_open_brackets_are_refused() -> None:
+def test_hundred_thousand_open_brackets_are_refused() -> None:
     for data in (b"[" * 100_000, b'{"a":' * 100_000):
         with pytest.raises(InvalidJsonError):
             parse(data)
 
 
-def test_paired_surrogates_are_the_character_they_stand_for() -> None:
+def test_paired_surrogates_are_one_character() -> None:
     assert parse(b'{"\\ud83d\\ude00":"\\uD83D\\uDE00"}') == {"😀": "😀"}
 
 
-def test_an_escaped_backslash_before_something_like_a_surrogate_is_only_text() -> None:
+def test_escaped_backslash_before_a_surrogate_code_is_text() -> None:
     assert parse(b'"\\\\ud800"') == "\\ud800"
 
 
-def test_the_same_name_in_different_objects_is_no_duplicate() -> None:
+def test_same_name_in_different_objects_is_no_duplicate() -> None:
     assert parse(b'{"a":{"a":1},"b":{"a":2}}') == {"a": {"a": 1}, "b": {"a": 2}}
 
 
@@ -182,25 +182,25 @@ def test_dump_is_compact_and_does_not_escape_letters() -> None:
 
 
 @given(values)
-def test_any_value_comes_out_as_it_went_in(value: Any) -> None:
-    # The representation tells 1 from 1.0 and from true, and 0.0 from -0.0.
+def test_parsing_a_dump_returns_the_same_value(value: Any) -> None:
+    # The representation distinguishes 1, 1.0 and true, and 0.0 and -0.0.
     assert repr(parse(dump(value).encode())) == repr(value)
 
 
 @given(values)
-def test_the_canonical_text_is_independent_of_the_order_of_names(value: Any) -> None:
+def test_canonical_dump_ignores_the_order_of_names(value: Any) -> None:
     assert dump_canonical(value) == dump_canonical(reordered(value))
     assert parse(dump_canonical(value).encode()) == value
 
 
 @given(values, values)
-def test_values_that_differ_have_different_canonical_texts(one: Any, other: Any) -> None:
+def test_different_values_have_different_canonical_dumps(one: Any, other: Any) -> None:
     if one != other:
         assert dump_canonical(one) != dump_canonical(other)
 
 
 @given(st.binary() | json_like | values.map(lambda value: dump(value).encode()[:-1]))
-def test_any_bytes_are_a_value_that_can_be_sent_or_an_invalid_json_error(data: bytes) -> None:
+def test_parse_returns_a_value_that_can_be_dumped_or_raises(data: bytes) -> None:
     try:
         value = parse(data)
     except InvalidJsonError:

@@ -1,6 +1,6 @@
-"""The tables of `triggers dev --dynamodb-endpoint`; quick, on moto. The contract suite has AWS's engine."""
+"""The tables of `triggers dev --dynamodb-endpoint`, on moto. The contract tests use AWS's own engine."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
@@ -8,17 +8,19 @@ import pytest
 from moto import mock_aws
 
 from tests.support.dynamodb_local import free_port
+from tests.support.template import Stack
 from triggers_api.errors import LocalEnvironmentError
-from triggers_api.ops.dev_tables import create_missing_tables
+from triggers_api.ops.dev_tables import create_missing_tables, events_table, keys_table
+from triggers_api.store.dynamodb.schema import TTL_ATTRIBUTE
 
 REGION = "us-east-1"
 
 
 @pytest.fixture
 def endpoint_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Give AWS's own address, where moto answers: nothing leaves the process."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-nobody")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-nobody")
+    """Return AWS's own address, which moto answers: nothing leaves the process."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "unused")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "unused")
     with mock_aws():
         yield f"https://dynamodb.{REGION}.amazonaws.com"
 
@@ -31,7 +33,7 @@ def client(endpoint_url: str) -> Any:
     return boto3.client("dynamodb", endpoint_url=endpoint_url, region_name=REGION)
 
 
-def test_the_tables_are_those_of_the_requirements(endpoint_url: str) -> None:
+def test_created_tables_are_those_of_the_requirements(endpoint_url: str) -> None:
     create(endpoint_url)
     dynamodb = client(endpoint_url)
     events = dynamodb.describe_table(TableName="some-events")["Table"]
@@ -54,7 +56,21 @@ def test_the_tables_are_those_of_the_requirements(endpoint_url: str) -> None:
         assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
 
 
-def test_tables_that_are_there_are_left_alone(endpoint_url: str) -> None:
+@pytest.mark.parametrize(
+    ("resource", "define"), [("EventsTable", events_table), ("ApiKeysTable", keys_table)]
+)
+def test_created_tables_equal_those_of_the_template(
+    resource: str, define: Callable[[str], dict[str, Any]]
+) -> None:
+    stack = Stack()
+    in_template = stack.value(stack.resources[resource]["Properties"])
+    created = define(in_template["TableName"])
+    assert {name: in_template[name] for name in created} == created
+    if resource == "EventsTable":
+        assert in_template["TimeToLiveSpecification"]["AttributeName"] == TTL_ATTRIBUTE
+
+
+def test_existing_tables_are_kept(endpoint_url: str) -> None:
     create(endpoint_url)
     dynamodb = client(endpoint_url)
     dynamodb.put_item(TableName="some-keys", Item={"api_key": {"S": "kept"}})
@@ -62,7 +78,7 @@ def test_tables_that_are_there_are_left_alone(endpoint_url: str) -> None:
     assert dynamodb.scan(TableName="some-keys")["Count"] == 1
 
 
-def test_an_endpoint_where_nothing_listens_is_an_error_that_says_what_to_do() -> None:
+def test_unreachable_endpoint_is_an_error_with_a_hint() -> None:
     with pytest.raises(LocalEnvironmentError, match="cannot be used") as caught:
         create(f"http://127.0.0.1:{free_port()}")
     assert "--dynamodb-endpoint" in caught.value.hint

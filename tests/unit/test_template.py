@@ -1,4 +1,4 @@
-"""The stack's template against the requirements (section 2), word by word, and against the code it runs."""
+"""The template, compared to the requirements (section 2) and to the code that it deploys."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -43,7 +43,7 @@ GATEWAY_ERRORS = {
     "REQUEST_TOO_LARGE": (None, "PAYLOAD_TOO_LARGE", {"limit_bytes": MAX_BODY_BYTES}),
     "MISSING_AUTHENTICATION_TOKEN": (404, "NOT_FOUND", {}),
 }
-"""Each answer of the gateway itself: its status (None: the gateway's own), code and details."""
+"""The gateway's own errors: status (None keeps the gateway's), code and details."""
 
 SET_BUT_NOT_READ = {"STAGE": "requirement 2.3 asks for it; it tells an operator which stage a function is"}
 READ_BUT_NOT_SET = {
@@ -56,7 +56,7 @@ READ_BUT_NOT_SET = {
 
 
 class Recording(Mapping[str, str]):
-    """An environment that remembers which variables were asked for, one by one."""
+    """An environment that records the variables that are read."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
@@ -74,7 +74,7 @@ class Recording(Mapping[str, str]):
 
 
 def variables_of(stack: Stack) -> dict[str, str]:
-    """Return the environment of the function, with what Lambda adds."""
+    """Return the environment of the function, including the variables that Lambda adds."""
     own: dict[str, str] = stack.value(VARIABLES)
     return {**own, "AWS_REGION": "eu-central-1", "AWS_LAMBDA_FUNCTION_NAME": "some-function"}
 
@@ -94,18 +94,18 @@ def arn(name: str) -> dict[str, list[str]]:
 # --- The document
 
 
-def test_it_is_a_sam_template() -> None:
+def test_template_is_a_sam_template() -> None:
     assert TEMPLATE["AWSTemplateFormatVersion"] == "2010-09-09"
     assert TEMPLATE["Transform"] == "AWS::Serverless-2016-10-31"
 
 
-def test_it_has_no_yaml_aliases_which_cloudformation_refuses() -> None:
+def test_template_has_no_yaml_aliases() -> None:
     events = list(yaml.parse(PATH.read_text(encoding="utf-8")))
     assert len(events) > 500
     assert not [event for event in events if isinstance(event, yaml.AliasEvent)]
 
 
-def test_a_stack_of_the_defaults_is_an_api_a_function_a_role_a_log_group_and_two_tables() -> None:
+def test_default_stack_has_the_expected_resources() -> None:
     assert {name: one["Type"] for name, one in Stack().resources.items()} == {
         "TriggersApi": "AWS::Serverless::Api",
         "TriggersApiFunction": "AWS::Serverless::Function",
@@ -116,9 +116,9 @@ def test_a_stack_of_the_defaults_is_an_api_a_function_a_role_a_log_group_and_two
     }
 
 
-def test_the_product_reads_the_template_as_the_tests_do() -> None:
+def test_product_and_tests_read_the_same_template() -> None:
     product = Template.load()
-    handed = json.loads(product.handed_to_sam(code=Path("built"), cors_allow_origin="*"))
+    handed = json.loads(product.sam_template(code=Path("built"), cors_allow_origin="*"))
     for own in (handed["Resources"], read := dict(RESOURCES)):
         del own["TriggersApiFunction"], own["TriggersApi"]  # which the product completes
     assert handed == {**TEMPLATE, "Resources": read}
@@ -153,12 +153,12 @@ def test_every_parameter_is_described_and_used(name: str) -> None:
     assert f'{{"Ref": "{name}"}}' in used or f"${{{name}}}" in used
 
 
-def test_the_function_may_be_of_any_python_that_the_project_supports() -> None:
+def test_runtimes_are_the_supported_pythons() -> None:
     runtimes = TEMPLATE["Parameters"]["Runtime"]["AllowedValues"]
     assert runtimes == ["python3.11", "python3.12", "python3.13", "python3.14"]
 
 
-def test_the_outputs_name_what_was_made() -> None:
+def test_outputs_name_the_created_resources() -> None:
     assert {name: one["Value"] for name, one in TEMPLATE["Outputs"].items()} == {
         "ApiUrl": sub("https://${TriggersApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}/${Stage}"),
         "EventsTableName": ref("EventsTable"),
@@ -173,7 +173,7 @@ def test_the_outputs_name_what_was_made() -> None:
 # --- The tables
 
 
-def test_the_events_table_is_the_one_of_the_requirements() -> None:
+def test_events_table_matches_the_requirements() -> None:
     assert EVENTS["AttributeDefinitions"] == [
         {"AttributeName": "event_id", "AttributeType": "S"},
         {"AttributeName": "created_at", "AttributeType": "S"},
@@ -196,7 +196,7 @@ def test_the_events_table_is_the_one_of_the_requirements() -> None:
     assert EVENTS["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
 
 
-def test_the_keys_table_is_the_one_of_the_requirements() -> None:
+def test_keys_table_matches_the_requirements() -> None:
     assert KEYS["AttributeDefinitions"] == [{"AttributeName": "api_key", "AttributeType": "S"}]
     assert KEYS["KeySchema"] == [{"AttributeName": "api_key", "KeyType": "HASH"}]
     assert "GlobalSecondaryIndexes" not in KEYS
@@ -204,27 +204,27 @@ def test_the_keys_table_is_the_one_of_the_requirements() -> None:
 
 
 @pytest.mark.parametrize(("stage", "suffix"), [(None, "prod"), ("staging", "staging")])
-def test_the_tables_are_named_after_the_stage(stage: str | None, suffix: str) -> None:
+def test_tables_are_named_after_the_stage(stage: str | None, suffix: str) -> None:
     stack = Stack(Stage=stage) if stage else Stack()
     assert stack.value(EVENTS["TableName"]) == f"triggers-api-events-{suffix}"
     assert stack.value(KEYS["TableName"]) == f"triggers-api-keys-{suffix}"
 
 
 @pytest.mark.parametrize("table", ["EventsTable", "ApiKeysTable"])
-def test_a_table_is_billed_by_request_and_encrypted(table: str) -> None:
+def test_tables_are_billed_by_request_and_encrypted(table: str) -> None:
     properties = RESOURCES[table]["Properties"]
     assert properties["BillingMode"] == "PAY_PER_REQUEST"
     assert properties["SSESpecification"] == {"SSEEnabled": True}
 
 
 @pytest.mark.parametrize("table", ["EventsTable", "ApiKeysTable"])
-def test_a_table_outlives_its_stack_but_not_a_first_create_that_failed(table: str) -> None:
+def test_tables_are_retained_except_after_a_failed_create(table: str) -> None:
     assert RESOURCES[table]["DeletionPolicy"] == "RetainExceptOnCreate"
     assert RESOURCES[table]["UpdateReplacePolicy"] == "Retain"
 
 
 @pytest.mark.parametrize("table", ["EventsTable", "ApiKeysTable"])
-def test_a_tables_backups_and_its_protection_are_parameters(table: str) -> None:
+def test_backups_and_deletion_protection_are_parameters(table: str) -> None:
     properties = RESOURCES[table]["Properties"]
     assert properties["PointInTimeRecoverySpecification"] == {
         "PointInTimeRecoveryEnabled": ref("PointInTimeRecovery")
@@ -237,7 +237,7 @@ def test_a_tables_backups_and_its_protection_are_parameters(table: str) -> None:
     [(EVENTS, events_table("triggers-api-events-prod")), (KEYS, keys_table("triggers-api-keys-prod"))],
     ids=["events", "keys"],
 )
-def test_a_table_made_without_cloudformation_is_the_same(
+def test_table_created_without_cloudformation_is_the_same(
     properties: Mapping[str, Any], local: dict[str, Any]
 ) -> None:
     shared = {name: Stack().value(properties[name]) for name in properties if name in local}
@@ -247,7 +247,7 @@ def test_a_table_made_without_cloudformation_is_the_same(
 # --- The function
 
 
-def test_every_function_has_the_globals_of_the_requirements() -> None:
+def test_globals_match_the_requirements() -> None:
     assert Stack().value({name: GLOBALS[name] for name in GLOBALS if name != "Environment"}) == {
         "Runtime": "python3.11",
         "Timeout": 30,
@@ -256,16 +256,16 @@ def test_every_function_has_the_globals_of_the_requirements() -> None:
     }
 
 
-def test_the_function_is_the_services_handler_and_overrides_no_global() -> None:
+def test_function_uses_the_handler_and_overrides_no_global() -> None:
     assert FUNCTION["Handler"] == "triggers_api.main.handler"
     assert not FUNCTION.keys() & {"Runtime", "Timeout", "MemorySize", "Architectures", "Environment"}
 
 
-def test_the_function_is_built_by_the_makefile() -> None:
+def test_function_is_built_by_the_makefile() -> None:
     assert RESOURCES["TriggersApiFunction"]["Metadata"] == {"BuildMethod": "makefile", "ContextPath": "."}
 
 
-def test_the_function_answers_every_method_on_the_root_and_on_all_that_is_below() -> None:
+def test_function_serves_every_method_on_every_path() -> None:
     api = ref("TriggersApi")
     assert FUNCTION["Events"] == {
         "Root": {"Type": "Api", "Properties": {"RestApiId": api, "Path": "/", "Method": "ANY"}},
@@ -273,10 +273,10 @@ def test_the_function_answers_every_method_on_the_root_and_on_all_that_is_below(
     }
 
 
-# --- Its variables, and what the service reads
+# --- Its variables
 
 
-def test_the_variables_are_those_of_the_requirements_and_the_services_parameters() -> None:
+def test_variables_match_the_requirements_and_parameters() -> None:
     assert GLOBALS["Environment"] == {
         "Variables": {
             "STAGE": ref("Stage"),
@@ -290,18 +290,18 @@ def test_the_variables_are_those_of_the_requirements_and_the_services_parameters
     }
 
 
-def test_the_region_is_left_to_lambda() -> None:
+def test_template_does_not_set_the_region() -> None:
     assert "AWS_REGION" not in json.dumps(TEMPLATE)
 
 
-def test_what_the_template_sets_is_what_the_settings_read_and_the_other_way_round() -> None:
+def test_template_variables_are_those_that_settings_reads() -> None:
     environment = Recording(variables_of(Stack()))
     Settings.from_environment(environment)
     assert VARIABLES.keys() - environment.asked == SET_BUT_NOT_READ.keys()
     assert environment.asked - VARIABLES.keys() == READ_BUT_NOT_SET.keys()
 
 
-def test_the_variables_of_a_stack_start_the_service_as_its_parameters_say() -> None:
+def test_settings_start_from_the_stack_variables() -> None:
     stack = Stack(Stage="staging", EventTtlDays="30", LogLevel="DEBUG", CorsAllowOrigin="https://example.com")
     assert Settings.from_environment(variables_of(stack)) == Settings(
         table_events="triggers-api-events-staging",
@@ -318,7 +318,7 @@ def test_the_variables_of_a_stack_start_the_service_as_its_parameters_say() -> N
     )
 
 
-def test_the_parameters_bounds_are_those_of_the_settings() -> None:
+def test_parameter_bounds_are_those_of_the_settings() -> None:
     assert TEMPLATE["Parameters"]["LogLevel"]["AllowedValues"] == list(LOG_LEVELS)
     days = TEMPLATE["Parameters"]["EventTtlDays"]
     for bound in (days["MinValue"], days["MaxValue"]):
@@ -330,7 +330,7 @@ def test_the_parameters_bounds_are_those_of_the_settings() -> None:
 # --- The role
 
 
-def test_the_role_is_lambdas_alone() -> None:
+def test_role_can_be_assumed_by_lambda_only() -> None:
     assert FUNCTION["Role"] == arn("TriggersApiRole")
     assert RESOURCES["TriggersApiRole"]["Properties"]["AssumeRolePolicyDocument"] == {
         "Version": "2012-10-17",
@@ -344,7 +344,7 @@ def test_the_role_is_lambdas_alone() -> None:
     }
 
 
-def test_the_role_has_one_policy_and_nothing_attached() -> None:
+def test_role_has_one_policy_and_nothing_attached() -> None:
     role = RESOURCES["TriggersApiRole"]["Properties"]
     assert role.keys() == {"Description", "AssumeRolePolicyDocument", "Policies"}
     assert len(role["Policies"]) == 1
@@ -355,7 +355,7 @@ def test_the_role_has_one_policy_and_nothing_attached() -> None:
     assert not GLOBALS.keys() & {"Policies", "Role"}
 
 
-def test_the_role_may_do_exactly_this() -> None:
+def test_role_has_exactly_these_permissions() -> None:
     (policy,) = RESOURCES["TriggersApiRole"]["Properties"]["Policies"]
     statements = policy["PolicyDocument"]["Statement"]
     assert all(one.keys() == {"Sid", "Effect", "Action", "Resource"} for one in statements)
@@ -380,7 +380,7 @@ def test_the_role_may_do_exactly_this() -> None:
 # --- The log group
 
 
-def test_the_function_writes_to_the_stacks_own_log_group() -> None:
+def test_function_writes_to_the_stacks_own_log_group() -> None:
     assert FUNCTION["LoggingConfig"] == {"LogGroup": ref("TriggersApiLogGroup")}
     group = RESOURCES["TriggersApiLogGroup"]
     assert Stack(Stage="staging").value(group["Properties"]) == {
@@ -390,7 +390,7 @@ def test_the_function_writes_to_the_stacks_own_log_group() -> None:
     assert group["DeletionPolicy"] == group["UpdateReplacePolicy"] == "Delete"
 
 
-def test_access_logs_are_off_until_they_are_asked_for() -> None:
+def test_access_logs_are_off_by_default() -> None:
     assert "AccessLogGroup" not in Stack().resources
     assert "AccessLogGroup" in Stack(AccessLogs="true").resources
     condition, setting, otherwise = API["AccessLogSetting"]["Fn::If"]
@@ -399,7 +399,7 @@ def test_access_logs_are_off_until_they_are_asked_for() -> None:
     assert otherwise == ref("AWS::NoValue")
 
 
-def test_an_access_log_line_is_json_and_names_no_event() -> None:
+def test_access_log_line_is_json_without_the_path() -> None:
     line = API["AccessLogSetting"]["Fn::If"][1]["Format"]
     assert "\n" not in line
     assert json.loads(line)["gateway_request_id"] == "$context.requestId"
@@ -409,17 +409,17 @@ def test_an_access_log_line_is_json_and_names_no_event() -> None:
 # --- The API
 
 
-def test_the_api_has_the_stages_name_and_no_second_stage() -> None:
+def test_api_has_the_stages_name_and_no_second_stage() -> None:
     assert API["StageName"] == ref("Stage")
     assert API["OpenApiVersion"] == "3.0.1"
 
 
-def test_the_api_is_regional_and_leaves_authentication_to_the_service() -> None:
+def test_api_is_regional_and_leaves_authentication_to_the_service() -> None:
     assert API["EndpointConfiguration"] == {"Type": "REGIONAL"}
     assert "Auth" not in API
 
 
-def test_the_api_throttles_every_path_and_method() -> None:
+def test_api_throttles_every_path_and_method() -> None:
     assert API["MethodSettings"] == [
         {
             "ResourcePath": "/*",
@@ -430,7 +430,7 @@ def test_the_api_throttles_every_path_and_method() -> None:
     ]
 
 
-def test_the_preflight_is_that_of_the_requirements() -> None:
+def test_cors_preflight_matches_the_requirements() -> None:
     assert Stack().value(API["Cors"]) == {
         "AllowOrigin": "'*'",
         "AllowMethods": "'GET, POST, DELETE, OPTIONS'",
@@ -439,13 +439,13 @@ def test_the_preflight_is_that_of_the_requirements() -> None:
     }
 
 
-def test_the_preflight_of_the_gateway_is_that_of_the_service() -> None:
+def test_cors_preflight_of_gateway_and_service_agree() -> None:
     assert API["Cors"]["AllowMethods"] == f"'{CORS_METHODS}'"
     assert API["Cors"]["AllowHeaders"] == f"'{CORS_HEADERS}'"
     assert API["Cors"]["MaxAge"] == f"'{CORS_MAX_AGE_SECONDS}'"
 
 
-def test_one_parameter_narrows_the_origin_everywhere() -> None:
+def test_cors_origin_is_one_parameter() -> None:
     stack = Stack(CorsAllowOrigin="https://example.com")
     assert stack.value(API["Cors"]["AllowOrigin"]) == "'https://example.com'"
     assert stack.value(VARIABLES["CORS_ALLOW_ORIGIN"]) == "https://example.com"
@@ -454,12 +454,12 @@ def test_one_parameter_narrows_the_origin_everywhere() -> None:
         assert headers["Access-Control-Allow-Origin"] == "'https://example.com'"
 
 
-def test_the_gateways_own_errors_are_all_there() -> None:
+def test_every_gateway_error_is_defined() -> None:
     assert API["GatewayResponses"].keys() == GATEWAY_ERRORS.keys()
 
 
 @pytest.mark.parametrize("name", GATEWAY_ERRORS)
-def test_an_error_of_the_gateway_has_our_shape(name: str) -> None:
+def test_gateway_error_has_our_shape(name: str) -> None:
     status, code, details = GATEWAY_ERRORS[name]
     answer = API["GatewayResponses"][name]
     assert answer.get("StatusCode") == status
@@ -480,13 +480,13 @@ def test_an_error_of_the_gateway_has_our_shape(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(GATEWAY_ERRORS.keys() - {"DEFAULT_4XX"}))
-def test_an_error_of_the_gateway_has_a_documented_code(name: str) -> None:
+def test_gateway_error_has_a_documented_code(name: str) -> None:
     documented = DOCUMENT["components"]["schemas"]["ErrorBody"]["properties"]["code"]["x-extensible-enum"]
     assert GATEWAY_ERRORS[name][1] in documented
 
 
 @pytest.mark.parametrize("name", GATEWAY_ERRORS)
-def test_an_error_of_the_gateway_can_be_read_by_a_page_and_found_in_the_logs(name: str) -> None:
+def test_gateway_error_has_cors_headers_and_a_request_id(name: str) -> None:
     (kind,) = API["GatewayResponses"][name]["ResponseParameters"]
     headers = Stack().value(API["GatewayResponses"][name]["ResponseParameters"]["Headers"])
     assert kind == "Headers"
@@ -502,12 +502,12 @@ def test_an_error_of_the_gateway_can_be_read_by_a_page_and_found_in_the_logs(nam
 # --- Alarms and the dashboard
 
 
-def test_without_an_address_there_are_no_alarms_and_no_topic() -> None:
+def test_alarms_are_absent_without_an_address() -> None:
     types = {one["Type"] for one in Stack().resources.values()}
     assert not types & {"AWS::CloudWatch::Alarm", "AWS::SNS::Topic"}
 
 
-def test_with_an_address_the_alarms_are_sent_there() -> None:
+def test_alarms_are_sent_to_the_address() -> None:
     stack = Stack(AlarmEmail="operator@example.com")
     assert ALARMS.keys() | {"AlarmTopic"} == stack.resources.keys() - Stack().resources.keys()
     assert stack.value(RESOURCES["AlarmTopic"]["Properties"]["Subscription"]) == [
@@ -516,13 +516,13 @@ def test_with_an_address_the_alarms_are_sent_there() -> None:
 
 
 @pytest.mark.parametrize("alarm", ALARMS)
-def test_an_alarm_tells_the_topic_of_its_beginning_and_its_end(alarm: str) -> None:
+def test_alarm_notifies_when_it_starts_and_ends(alarm: str) -> None:
     assert ALARMS[alarm]["AlarmActions"] == ALARMS[alarm]["OKActions"] == [ref("AlarmTopic")]
     assert ALARMS[alarm]["TreatMissingData"] == "notBreaching"
     assert ALARMS[alarm].get("ActionsEnabled", True) is True
 
 
-def test_the_alarms_watch_the_function_the_api_and_the_tables() -> None:
+def test_alarms_watch_the_function_the_api_and_the_tables() -> None:
     single = {name: one for name, one in ALARMS.items() if "Metrics" not in one}
     assert {
         name: (one["Namespace"], one["MetricName"], one.get("Statistic") or one["ExtendedStatistic"])
@@ -542,7 +542,7 @@ def test_the_alarms_watch_the_function_the_api_and_the_tables() -> None:
     assert ALARMS.keys() - single.keys() == {"TableThrottlesAlarm"}
 
 
-def test_the_alarm_of_the_tables_adds_up_what_dynamodb_turned_away() -> None:
+def test_table_alarm_sums_all_throttled_requests() -> None:
     total, *parts = ALARMS["TableThrottlesAlarm"]["Metrics"]
     assert total["Expression"] == " + ".join(f"FILL({part['Id']}, 0)" for part in parts)
     assert all(part["ReturnData"] is False for part in parts)
@@ -554,7 +554,7 @@ def test_the_alarm_of_the_tables_adds_up_what_dynamodb_turned_away() -> None:
     assert ref("ApiKeysTable") in tables
 
 
-def test_the_dashboard_is_made_where_it_is_asked_for_and_is_json() -> None:
+def test_dashboard_is_optional_and_valid_json() -> None:
     assert "OperatorDashboard" not in Stack().resources
     body = Stack(Dashboard="true").resources["OperatorDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     assert {widget["type"] for widget in json.loads(body)["widgets"]} == {"metric"}

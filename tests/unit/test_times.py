@@ -1,4 +1,4 @@
-"""Times: one form, which sorts as time does."""
+"""Times: one format, which sorts as time does."""
 
 from datetime import UTC, datetime
 
@@ -24,11 +24,11 @@ microseconds = st.integers(0, LAST_MICROSECOND)
         (LAST_MICROSECOND, "9999-12-31T23:59:59.999999Z"),
     ],
 )
-def test_a_time_is_written_in_utc_with_six_digits_of_fraction(time: int, text: str) -> None:
+def test_time_is_written_in_utc_with_six_fractional_digits(time: int, text: str) -> None:
     assert format_time(time) == text
 
 
-def test_a_time_past_the_year_9999_cannot_be_written() -> None:
+def test_time_past_the_year_9999_cannot_be_written() -> None:
     with pytest.raises(OverflowError):
         format_time(LAST_MICROSECOND + 1)
 
@@ -40,14 +40,14 @@ def test_times_sort_as_their_texts(one: int, other: int) -> None:
 
 
 @given(microseconds)
-def test_a_written_time_is_read_by_others_as_the_same_time(time: int) -> None:
+def test_written_time_is_parsed_as_the_same_time_by_datetime(time: int) -> None:
     read = datetime.fromisoformat(format_time(time))
     assert read.tzinfo == UTC
     assert (read - datetime(1970, 1, 1, tzinfo=UTC)) // (datetime.resolution) == time
 
 
 @given(microseconds)
-def test_what_is_written_is_known_as_a_time(time: int) -> None:
+def test_written_time_is_recognised(time: int) -> None:
     assert is_time(format_time(time))
 
 
@@ -68,16 +68,16 @@ def test_what_is_written_is_known_as_a_time(time: int) -> None:
         "1800000000",
     ],
 )
-def test_no_other_form_is_a_time(text: str) -> None:
+def test_other_form_is_not_a_time(text: str) -> None:
     assert not is_time(text)
 
 
 @pytest.mark.parametrize(("time", "whole"), [(0, 0), (999_999, 0), (1_000_000, 1), (1_999_999, 1)])
-def test_seconds_are_whole_and_rounded_down(time: int, whole: int) -> None:
+def test_seconds_are_rounded_down(time: int, whole: int) -> None:
     assert seconds(time) == whole
 
 
-def test_the_systems_clock_gives_microseconds_of_now() -> None:
+def test_system_clock_returns_microseconds_since_1970() -> None:
     before = datetime.now(UTC).timestamp()
     now = system_clock() / 1_000_000
     assert before - 1 <= now <= datetime.now(UTC).timestamp() + 1

@@ -1,4 +1,4 @@
-"""What an artifact keeps of its dependencies: DynamoDB's model, all of it but its documentation."""
+"""The trimmed dependencies: DynamoDB's model is complete except for its documentation."""
 
 import gzip
 import json
@@ -10,7 +10,7 @@ import botocore
 import pytest
 from botocore.loaders import Loader
 
-from triggers_api.ops.build.trimming import trim, without_documentation
+from triggers_api.ops.build.trimming import remove_documentation, trim
 
 DATA = Path(botocore.__file__).parent / "data"
 MODEL, RULES = "service-2", "endpoint-rule-set-1"
@@ -18,7 +18,7 @@ MODEL, RULES = "service-2", "endpoint-rule-set-1"
 
 @pytest.fixture
 def trimmed(tmp_path: Path) -> Path:
-    """The data of an artifact after it was trimmed; before it had another service, too."""
+    """The botocore data of a trimmed artifact, which held another service before."""
     data = tmp_path / "botocore" / "data"
     data.mkdir(parents=True)
     for path in DATA.glob("*.json"):
@@ -36,7 +36,7 @@ def loader(data: Path) -> Loader:
 
 
 def texts(value: Any) -> list[str]:
-    """Return every text under the name of documentation."""
+    """Return every documentation text."""
     if isinstance(value, list):
         return [text for part in value for text in texts(part)]
     if not isinstance(value, dict):
@@ -46,20 +46,20 @@ def texts(value: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", [MODEL, RULES])
-def test_the_model_is_whole_but_for_its_documentation(trimmed: Path, kind: str) -> None:
+def test_model_is_complete_except_for_documentation(trimmed: Path, kind: str) -> None:
     whole = Loader().load_service_model("dynamodb", kind)
     kept = loader(trimmed).load_service_model("dynamodb", kind)
     assert texts(whole)
     assert texts(kept) == []
-    assert kept == without_documentation(whole)
+    assert kept == remove_documentation(whole)
 
 
-def test_a_member_that_is_called_documentation_stays() -> None:
+def test_member_named_documentation_is_kept() -> None:
     member = {"documentation": {"shape": "Text", "documentation": "What it is."}, "documentationUrl": "x"}
-    assert without_documentation([member]) == [{"documentation": {"shape": "Text"}, "documentationUrl": "x"}]
+    assert remove_documentation([member]) == [{"documentation": {"shape": "Text"}, "documentationUrl": "x"}]
 
 
-def test_no_other_service_is_left(trimmed: Path) -> None:
+def test_models_of_other_services_are_removed(trimmed: Path) -> None:
     assert loader(trimmed).list_available_services(MODEL) == ["dynamodb"]
 
 
@@ -71,11 +71,11 @@ def test_every_partition_keeps_the_endpoints_of_dynamodb(trimmed: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["_retry", "partitions", "sdk-default-configuration"])
-def test_what_every_client_reads_is_as_it_was(trimmed: Path, name: str) -> None:
+def test_common_files_are_unchanged(trimmed: Path, name: str) -> None:
     assert loader(trimmed).load_data(name) == Loader().load_data(name)
 
 
-def test_the_models_are_not_packed(trimmed: Path) -> None:
+def test_models_are_uncompressed(trimmed: Path) -> None:
     assert list(trimmed.rglob("*.gz")) == []
     packed = gzip.decompress(next(DATA.glob(f"dynamodb/*/{MODEL}.json.gz")).read_bytes())
     (model,) = trimmed.glob(f"dynamodb/*/{MODEL}.json")

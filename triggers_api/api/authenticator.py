@@ -11,7 +11,8 @@ import logging
 from collections import OrderedDict
 from threading import Lock
 
-from triggers_api.core.keys import LOCAL_KEY, KeyRecord, KeyStore, digest_of, is_well_formed
+from triggers_api.core.keys import LOCAL_KEY, KeyRecord, digest_of, is_well_formed
+from triggers_api.core.ports import KeyStore
 from triggers_api.core.times import Clock, format_time
 from triggers_api.errors import CorruptRecordError, StoreUnavailableError, UnauthorizedError
 
@@ -47,7 +48,7 @@ class Authenticator:
             if not is_well_formed(key):
                 raise invalid_key()
             return None
-        if not record.admits(format_time(now)):
+        if not record.is_valid_at(format_time(now)):
             raise invalid_key()
         return record
 
@@ -65,7 +66,7 @@ class Authenticator:
         except CorruptRecordError as error:
             logger.exception("key cannot be read", extra={"fields": {"reason": error.message}})
             raise StoreUnavailableError("The key cannot be checked right now.") from error
-        if record is None or not record.admits(format_time(now)):
+        if record is None or not record.is_valid_at(format_time(now)):
             with self._lock:
                 self._cache.pop(digest, None)
             raise invalid_key()

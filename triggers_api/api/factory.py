@@ -19,10 +19,9 @@ from triggers_api.api.errors import on_error, on_routing_error
 from triggers_api.api.openapi import build_document
 from triggers_api.api.service import Service
 from triggers_api.api.v1 import events, health, inbox
-from triggers_api.core.events import EventStore
 from triggers_api.core.ids import EventIds
 from triggers_api.core.inbox import Inbox
-from triggers_api.core.keys import KeyStore
+from triggers_api.core.ports import EventStore, KeyStore
 from triggers_api.core.times import Clock, system_clock
 from triggers_api.errors import TriggersError
 from triggers_api.settings import Settings

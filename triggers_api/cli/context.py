@@ -19,9 +19,9 @@ class CommandContext:
     """The values of a command's shared options. An option that the command does not have is False."""
 
     target: Target
-    as_json: bool = False
-    yes: bool = False
-    no_input: bool = False
+    as_json: bool
+    yes: bool
+    no_input: bool
 
 
 @dataclass(slots=True)
@@ -58,15 +58,15 @@ def aws_for(target: Target) -> "Aws":
 
 
 def announce_target(target: Target, action: str) -> "Aws":
-    """Print where a command works, and where each part of that comes from; return the AWS services there.
+    """Print the account, region, stage and stack of a command, each with its origin. Return its AWS services.
 
     Raises:
         OperatorError: AWS cannot be reached, or rejects the credentials.
     """
-    from triggers_api.ops.aws import explained
+    from triggers_api.ops.aws_errors import explain_aws_errors
 
     aws = aws_for(target)
-    with explained(target, aws.region):
+    with explain_aws_errors(target, aws.region):
         place = aws.caller()
     console.say(f"{action}: {_described(target, place)}")
     return aws

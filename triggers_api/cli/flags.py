@@ -19,12 +19,12 @@ _LOCAL_COMMANDS = ("keys", "smoke")
 _target: ContextVar[Target | None] = ContextVar("target", default=None)
 
 
-def work_on(target: Target | None) -> None:
+def set_target(target: Target | None) -> None:
     """Set the target of this process's command; None if it is not known."""
     _target.set(target)
 
 
-def flags_of(target: Target, command: str = "") -> str:
+def target_flags(target: Target, command: str = "") -> str:
     """Return the flags with which another command works on the same target.
 
     Values from the environment and from `triggers.toml` apply to that command anyway.
@@ -43,7 +43,7 @@ def flags_of(target: Target, command: str = "") -> str:
     return shlex.join(words)
 
 
-def completed(text: str) -> str:
+def complete_commands(text: str) -> str:
     """Return a text with the flags of the current target after each command in it."""
     target = _target.get()
     if target is None:
@@ -51,6 +51,6 @@ def completed(text: str) -> str:
 
     def complete(found: re.Match[str]) -> str:
         applies = not target.is_local or found[1].startswith(_LOCAL_COMMANDS)
-        return f"{found[0]} {flags_of(target, found[1])}" if applies else found[0]
+        return f"{found[0]} {target_flags(target, found[1])}" if applies else found[0]
 
     return re.sub(_COMMAND, complete, text)

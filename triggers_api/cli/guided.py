@@ -1,4 +1,7 @@
-"""`triggers deploy --guided`: the questions of `sam deploy --guided`; the answers go to `triggers.toml`."""
+"""`triggers deploy --guided`: ask for the settings of a stage, and save them in `triggers.toml`.
+
+The questions are those of `sam deploy --guided`.
+"""
 
 import shutil
 from dataclasses import replace
@@ -16,61 +19,70 @@ from triggers_api.errors import (
     DeclinedError,
     LocalEnvironmentError,
 )
-from triggers_api.ops.target import Target
+from triggers_api.ops.target import Setting, Target
 
 
 def ask_settings(target: Target, *, no_input: bool) -> tuple[Target, config.StageSettings]:
-    """Ask (requirements, section 5.2), keep the answers where that is wished, and return them.
+    """Ask for the settings of a stage (requirements, section 5.2), save them if wanted, and return them.
 
-    `ConfirmationNeededError` where there is nobody to ask. A wrong answer is asked for again.
+    An invalid answer is asked for again.
+
+    Raises:
+        ConfirmationNeededError: The command is not running interactively.
+        DeclinedError: The operator declined the function's role, or closed the input.
+        LocalEnvironmentError: `triggers.toml` cannot be written.
     """
     if no_input or not console.is_interactive():
         raise ConfirmationNeededError(
-            "--guided asks questions, and there is nobody to ask.",
+            "--guided asks questions, but the command is not running interactively.",
             reason="--no-input was given" if no_input else "the input is not a terminal",
-            hint="Give flags instead, or write triggers.toml.",
+            hint="Use flags instead, or write triggers.toml.",
         )
-    stage = target.stage.value
-    from triggers_api.ops.aws import region_of  # a profile may say it
+    from triggers_api.ops.aws import region_of  # imports boto3
 
-    region = region_of(target).value
+    stage = target.stage.value
     before = config.stage_settings(stage)
-    target = _asked("Stack name", "stack_name", target.stack_name.value, target)
-    target = _asked("AWS Region", "region", region, target)
-    confirm = _yes("Confirm changes before deploy", default=before.confirm_changes)
-    if not _yes("Allow the creation of the function's IAM role", default=True):
+    stack_name = _ask_setting("Stack name", "stack_name", target.stack_name.value)
+    region = _ask_setting("AWS Region", "region", region_of(target).value)
+    confirm_changes = _ask_yes_no("Confirm changes before deploy", default=before.confirm_changes)
+    if not _ask_yes_no("Allow the creation of the function's IAM role", default=True):
         raise DeclinedError(
             "Nothing was changed.",
-            reason="the stack cannot be without the role of its function",
-            hint="Let somebody deploy who may create roles.",
+            reason="the stack needs the function's role",
+            hint="Deploy with credentials that may create roles.",
         )
-    disable = _yes("Disable rollback", default=before.disable_rollback)
-    if _yes(f"Save arguments to {config.FILE}", default=True):
+    disable_rollback = _ask_yes_no("Disable rollback", default=before.disable_rollback)
+    if _ask_yes_no(f"Save arguments to {config.FILE}", default=True):
         answers: dict[str, str | bool] = {
-            "region": target.region.value if target.region else region,
-            "stack_name": target.stack_name.value,
-            "confirm_changes": confirm,
-            "disable_rollback": disable,
+            "region": region.value,
+            "stack_name": stack_name.value,
+            "confirm_changes": confirm_changes,
+            "disable_rollback": disable_rollback,
         }
         if target.profile is not None:
             answers["profile"] = target.profile.value
-        save(stage, answers)
+        save_settings(stage, answers)
         console.say(f"Saved to {config.FILE}, in [stages.{stage}].")
-    return target, replace(before, confirm_changes=confirm, disable_rollback=disable)
+    target = replace(target, stack_name=stack_name, region=region)
+    return target, replace(before, confirm_changes=confirm_changes, disable_rollback=disable_rollback)
 
 
-def save(stage: str, answers: dict[str, str | bool], *, folder: Path | None = None) -> None:
-    """Write the answers into a stage's table of `triggers.toml`; all else in the file stays as it is."""
+def save_settings(stage: str, settings: dict[str, str | bool], *, folder: Path | None = None) -> None:
+    """Write settings into a stage's table of `triggers.toml`, and leave the rest of the file unchanged.
+
+    Raises:
+        LocalEnvironmentError: The file cannot be written.
+    """
     path = (folder or Path()) / config.FILE
     try:
-        path = path.resolve()  # a link stays one
+        path = path.resolve()  # write through a symbolic link instead of replacing it
         unfinished = path.with_suffix(".toml.new")
         text = path.read_bytes().decode("utf-8-sig") if path.exists() else ""
         document = tomlkit.parse(text)
         stages = document.setdefault("stages", tomlkit.table(is_super_table=True))
-        inline = isinstance(stages, InlineTable)
-        table: Any = stages.setdefault(stage, tomlkit.inline_table() if inline else tomlkit.table())
-        for name, value in answers.items():
+        new_table = tomlkit.inline_table() if isinstance(stages, InlineTable) else tomlkit.table()
+        table: Any = stages.setdefault(stage, new_table)
+        for name, value in settings.items():
             table[name] = value
         unfinished.write_bytes(tomlkit.dumps(document).encode())
         if path.exists():
@@ -80,25 +92,22 @@ def save(stage: str, answers: dict[str, str | bool], *, folder: Path | None = No
         raise LocalEnvironmentError(
             f"{path} cannot be written.",
             reason=(error.strerror or str(error)).lower(),
-            hint="Mend that, or answer n to the last question.",
+            hint="Make it writable, or answer n to the last question.",
         ) from error
 
 
-def _asked(question: str, name: str, default: str, target: Target) -> Target:
-    """Ask until the answer is a value that the setting may have."""
+def _ask_setting(question: str, name: str, default: str) -> Setting:
+    """Ask until the answer is a valid value of the setting."""
     while True:
-        value = console.ask(f"{question} [{default}]") or default
         try:
-            answer = config.check_answer(name, value)
+            return config.check_answer(name, console.ask(f"{question} [{default}]") or default)
         except ConfigurationError as error:
             console.say(f"{error.message} {error.hint}")
-            continue
-        return replace(target, region=answer) if name == "region" else replace(target, stack_name=answer)
 
 
-def _yes(question: str, *, default: bool) -> bool:
+def _ask_yes_no(question: str, *, default: bool) -> bool:
     while True:
-        given = console.ask(f"{question} [{'Y/n' if default else 'y/N'}]").lower()
-        if given in {"", "y", "yes", "n", "no"}:
-            return default if not given else given.startswith("y")
+        answer = console.ask(f"{question} [{'Y/n' if default else 'y/N'}]").lower()
+        if answer in {"", "y", "yes", "n", "no"}:
+            return answer.startswith("y") if answer else default
         console.say("Answer y or n.")

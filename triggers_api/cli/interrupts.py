@@ -1,4 +1,4 @@
-"""Ctrl-C in a command that must put things in order before it ends."""
+"""Handle Ctrl-C in a command that cleans up before it exits."""
 
 import signal
 import sys
@@ -8,39 +8,41 @@ from contextlib import contextmanager
 from triggers_api.cli.exit_codes import INTERRUPTED
 from triggers_api.cli.output import console
 
-OF_A_DEPLOYMENT = "A change set may be left: see the stack in CloudFormation's console."
-OF_A_SMOKE_TEST = "Events of this run may be left: their sources begin with smoke-."
+DEPLOYMENT_LEFTOVERS = "A change set may be left: check the stack in the CloudFormation console."
+SMOKE_LEFTOVERS = "Events of this run may be left: their sources start with smoke-."
 
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def interrupts_told(what_may_be_left: str, *, stop: Callable[[], None] | None = None) -> Iterator[None]:
-    """Say at once that a Ctrl-C was heard: taking away what was made for the occasion needs a moment.
+def handle_interrupts(leftovers: str, *, stop: Callable[[], None] | None = None) -> Iterator[None]:
+    """Acknowledge the first Ctrl-C at once, because the cleanup that follows takes a moment.
 
-    A process that is told to end in another way, or whose terminal is gone, tidies up too. A second Ctrl-C is
-    a `SystemExit`, after which little is put in order, and the operator is told what may be left.
+    The first SIGINT, SIGTERM or SIGHUP raises `KeyboardInterrupt`, so that a killed process and one whose
+    terminal is gone clean up too. A second Ctrl-C raises `SystemExit`, which skips most of the cleanup.
 
-    With `stop`, the first Ctrl-C calls it instead of raising `KeyboardInterrupt`: an event loop must not be
-    interrupted at an arbitrary point.
+    Args:
+        leftovers: Printed at the second Ctrl-C: the resources that may be left behind.
+        stop: Called at the first signal instead of raising `KeyboardInterrupt`, which must not interrupt an
+            event loop at an arbitrary point.
     """
-    heard = [one for one in _ENDING if signal.getsignal(one) is not signal.SIG_IGN]  # nohup stays in force
+    handled = [one for one in _SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]  # nohup ignores SIGHUP
 
-    def tell(_number: int, _frame: object) -> None:
-        for one in heard:
-            signal.signal(one, end if one is signal.SIGINT else signal.SIG_IGN)
-        console.say("Interrupted; putting things in order. Ctrl-C once more ends it at once.")
+    def interrupt(_number: int, _frame: object) -> None:
+        for one in handled:
+            signal.signal(one, exit_now if one is signal.SIGINT else signal.SIG_IGN)
+        console.say("Interrupted. Cleaning up; press Ctrl-C again to exit immediately.")
         if stop is None:
             raise KeyboardInterrupt
         stop()
 
-    def end(_number: int, _frame: object) -> None:
-        console.say(f"Ended at once. {what_may_be_left}")
+    def exit_now(_number: int, _frame: object) -> None:
+        console.say(f"Exited without cleaning up. {leftovers}")
         sys.exit(INTERRUPTED)
 
-    before = {one: signal.signal(one, tell) for one in heard}
+    previous = {one: signal.signal(one, interrupt) for one in handled}
     try:
         yield
     finally:
-        for one, handler in before.items():
+        for one, handler in previous.items():
             signal.signal(one, handler)

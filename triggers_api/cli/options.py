@@ -1,6 +1,6 @@
 """The options that all commands on a stage share, with one wording and one meaning.
 
-`@stage_options` adds them to a command. The command receives one `CommandContext` instead of ten parameters:
+`@stage_options` adds them to a command. The command receives one `CommandContext`:
 
     @stage_options(no_input=True)
     def destroy(context: CommandContext, confirm: ConfirmOption = None) -> None: ...
@@ -8,9 +8,9 @@
 
 from collections.abc import Callable
 from functools import wraps
-from inspect import Parameter, signature
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated, Any, Concatenate
+from typing import Annotated, Any, Concatenate, get_args
 
 import typer
 
@@ -67,38 +67,52 @@ def stage_options(
         yes: The command has --yes.
         no_input: The command has --no-input.
     """
-    options: dict[str, Any] = {"stage": _STAGE_OR_LOCAL if local else _STAGE}
-    options |= {"region": _REGION, "profile": _PROFILE}
-    options |= {"stack_name": _STACK_NAME} if stack_name else {}
-    options |= {"data_dir": _DATA_DIR} if local else {}
-    switches: dict[str, Any] = {"as_json": _JSON}
-    switches |= {"yes": _YES} if yes else {}
-    switches |= {"no_input": _NO_INPUT} if no_input else {}
-    switches |= {"debug": _DEBUG}
+    options = {
+        "stage": _STAGE_OR_LOCAL if local else _STAGE,
+        "region": _REGION,
+        "profile": _PROFILE,
+        "stack_name": _STACK_NAME if stack_name else None,
+        "data_dir": _DATA_DIR if local else None,
+        "as_json": _JSON,
+        "yes": _YES if yes else None,
+        "no_input": _NO_INPUT if no_input else None,
+        "debug": _DEBUG,
+    }
+    shared = [_parameter(name, option) for name, option in options.items() if option is not None]
 
     def decorate(command: Callable[Concatenate[CommandContext, ...], None]) -> Callable[..., None]:
         @wraps(command)
         def run(ctx: typer.Context, **given: Any) -> None:
-            chosen = {name: given.pop(name) for name in options}
-            on = {name: given.pop(name) for name in switches}
-            errors: ErrorOptions = ctx.obj
-            # Before the target is resolved: that may fail, too.
-            errors.as_json, errors.debug = on["as_json"], on.pop("debug")
-            target = config.resolve(**chosen)
-            flags.work_on(target)
+            context = _resolve(ctx.obj, **{option.name: given.pop(option.name) for option in shared})
             if not local:
-                refuse_local(target)
-            command(CommandContext(target, **on), **given)
+                refuse_local(context.target)
+            command(context, **given)
 
         _, *own = signature(command).parameters.values()
-        shared = [
-            Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=annotation)
-            for group, default in ((options, None), (switches, False))
-            for name, annotation in group.items()
-        ]
-        context = Parameter("ctx", Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
-        # Typer reads the parameters of a command from its signature.
-        run.__signature__ = signature(run).replace(parameters=[context, *own, *shared])  # type: ignore[attr-defined] # functions have none until it is set
+        ctx = Parameter("ctx", Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+        # Typer reads the options of a command from its signature.
+        run.__signature__ = Signature([ctx, *own, *shared])  # type: ignore[attr-defined] # a function has none before
         return run
 
     return decorate
+
+
+def _parameter(name: str, option: Any) -> Parameter:
+    value_type, _ = get_args(option)
+    default = False if value_type is bool else None
+    return Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=option)
+
+
+def _resolve(
+    errors: ErrorOptions,
+    *,
+    as_json: bool,
+    debug: bool,
+    yes: bool = False,
+    no_input: bool = False,
+    **target_options: Any,
+) -> CommandContext:
+    errors.as_json, errors.debug = as_json, debug  # first: resolving the target may fail
+    target = config.resolve(**target_options)
+    flags.set_target(target)
+    return CommandContext(target, as_json, yes, no_input)

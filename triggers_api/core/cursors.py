@@ -1,8 +1,8 @@
-"""Cursors: where the next page begins, as an opaque text that is safe in a URL.
+"""Cursors: the position of the next page, as an opaque text that is safe in a URL.
 
-A cursor holds a version, a position and a digest of both and of the filters in force, the key's own source
-included. So a cursor that was damaged, or made with other filters, is told at once instead of quietly
-skipping events. It is no secret and no permission: what a key may see is decided at every request.
+A cursor holds a version, a position and a digest of both and of the filters in force, the source of the key
+included. A cursor that was damaged, or made with other filters, is refused instead of quietly skipping
+events. A cursor is neither a secret nor a permission: each request decides what its key may see.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import json
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 
-from triggers_api.core.events import Position
+from triggers_api.core.paging import Position
 from triggers_api.core.strict_json import dump
 from triggers_api.errors import ValidationError
 
@@ -23,30 +23,34 @@ _MAX_PARTITION_KEY_BYTES = 2048
 
 def encode(position: Position, *, source: str | None, event_type: str | None) -> str:
     """Return the cursor that continues after `position` under these filters."""
-    place = dump(list(position)).encode()
-    return b64encode(_VERSION + _digest(place, source, event_type) + place, _URL_SAFE).rstrip(b"=").decode()
+    text = dump(list(position)).encode()
+    return b64encode(_VERSION + _digest(text, source, event_type) + text, _URL_SAFE).rstrip(b"=").decode()
 
 
 def decode(cursor: str, *, source: str | None, event_type: str | None) -> Position:
-    """Return the position of a cursor made under these filters; else `ValidationError`."""
+    """Return the position of a cursor that was made under these filters.
+
+    Raises:
+        ValidationError: The cursor is malformed, or was made under other filters.
+    """
     try:
         data = b64decode(cursor + "=" * (-len(cursor) % 4), _URL_SAFE, validate=True)
-        position = _position(data[1 + _DIGEST_BYTES :])
+        position = _parse_position(data[1 + _DIGEST_BYTES :])
         if cursor != encode(position, source=source, event_type=event_type):
             raise ValueError("not ours")  # noqa: TRY301 - one exit for all that can be wrong
     except (Base64Error, ValueError, RecursionError):
         message = "The cursor is malformed, or was made with other filters or another key."
         raise ValidationError(
             message,
-            hint="Use next_cursor as it came, with the same filters, or leave it out to begin anew.",
+            hint="Send next_cursor unchanged and with the same filters, or omit it to start over.",
             details={"errors": [{"field": "cursor", "message": message}]},
         ) from None
     return position
 
 
-def _position(place: bytes) -> Position:
-    """Return the position that is written here; `ValueError` where no store could continue at it."""
-    parts = json.loads(place)
+def _parse_position(text: bytes) -> Position:
+    """Return a position that every store can continue at, or raise ValueError."""
+    parts = json.loads(text)
     if not isinstance(parts, list) or [type(part) for part in parts] != [str, str]:
         raise ValueError("not a position")
     position = Position(*parts)
@@ -56,5 +60,5 @@ def _position(place: bytes) -> Position:
     return position
 
 
-def _digest(place: bytes, source: str | None, event_type: str | None) -> bytes:
-    return hashlib.sha256(dump([source, event_type]).encode() + b"\n" + place).digest()[:_DIGEST_BYTES]
+def _digest(position: bytes, source: str | None, event_type: str | None) -> bytes:
+    return hashlib.sha256(dump([source, event_type]).encode() + b"\n" + position).digest()[:_DIGEST_BYTES]

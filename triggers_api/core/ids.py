@@ -1,10 +1,10 @@
-"""Event ids: UUIDv7 whose timestamp *is* the event's `created_at`; and what the id of a request may be.
+"""Event ids: UUIDv7 whose timestamp *is* the event's `created_at`. Also the form of a request id.
 
-The table's key is (`event_id`, `created_at`). Because the one can be computed from the other, every read,
-acknowledgement and delete addresses its item directly, in one call.
+The key of the table is (`event_id`, `created_at`). Because `created_at` can be computed from the id, every
+read, acknowledgement and delete addresses its item directly, in one call.
 
 RFC 9562, section 6.2, method 3: 48 bits of milliseconds, then the 12 bits of `rand_a` hold the fraction of
-the millisecond in units of 1/4096. A microsecond is more than four such units, so none is lost.
+the millisecond in units of 1/4096. A microsecond is more than four of these units, so none is lost.
 """
 
 import re
@@ -15,7 +15,7 @@ from uuid import UUID
 from triggers_api.core.times import Clock, format_time, system_clock
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
-"""What a client may call its request; to any other text the service prefers an id of its own."""
+"""The request ids that the service accepts from a client. It replaces any other by a generated one."""
 
 _CANONICAL = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _VARIANT = 0b10 << 62
@@ -24,7 +24,7 @@ _FIXED_BITS = 0xF << 76 | 0b11 << 62
 
 
 class EventIds:
-    """Makes the ids of this process's events, strictly increasing, also when the clock stands or steps back.
+    """Generates the event ids of this process, strictly increasing even if the clock stops or steps back.
 
     Safe for several threads.
     """
@@ -35,7 +35,7 @@ class EventIds:
         self._lock = threading.Lock()
 
     def new(self) -> str:
-        """Return a new id; its `created_at` is later than that of every id made before."""
+        """Return a new id. Its `created_at` is later than that of every earlier id."""
         with self._lock:
             self._last = max(self._clock(), self._last + 1)
             milliseconds, microseconds = divmod(self._last, 1000)
@@ -45,12 +45,12 @@ class EventIds:
 
 
 def parse_event_id(text: str) -> str | None:
-    """Return the id in lower case where `text` is a UUID of any version in its 36 characters, else None."""
+    """Return the id in lower case if `text` is a UUID of any version in its 36 characters, else None."""
     return text.lower() if _CANONICAL.fullmatch(text) else None
 
 
 def created_at(event_id: str) -> str | None:
-    """Return the creation time that a UUID holds; None where `EventIds` cannot have made it."""
+    """Return the creation time that a UUID holds, None if `EventIds` cannot have generated it."""
     number = UUID(event_id).int
     if number & _FIXED_BITS != _VERSION | _VARIANT:
         return None

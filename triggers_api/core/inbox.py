@@ -1,17 +1,19 @@
 """The rules of ingest, list, acknowledge and delete, the same over every store."""
 
-import hashlib
 import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
 from triggers_api.core import cursors, ids
 from triggers_api.core.access import Principal
-from triggers_api.core.events import Event, EventStore, IdempotencyClaim, PendingQuery, not_found
-from triggers_api.core.strict_json import dump, dump_canonical
+from triggers_api.core.events import Event, event_not_found
+from triggers_api.core.idempotency import IdempotencyClaim, fingerprint_request, make_claim
+from triggers_api.core.paging import PendingQuery
+from triggers_api.core.ports import EventStore, NewEvent
+from triggers_api.core.strict_json import dump
 from triggers_api.core.times import Clock, format_time, seconds
+from triggers_api.errors import TriggersError
 
-IDEMPOTENCY_SECONDS = 24 * 3600
 _DAY = 24 * 3600
 
 
@@ -73,9 +75,15 @@ class Inbox:
             metadata=dump(submission.metadata),
             expires_at=now + self._ttl,
         )
-        stored_id = self._store.add(event, _claim(principal, submission, event_id, now), now=now)
-        if stored_id != event_id:
-            return Receipt(stored_id, _created_at(stored_id), replayed=True)
+        entry = NewEvent(event, _claim(principal, submission, event_id, now))
+        (outcome,) = self._store.add([entry], now=now)
+        if isinstance(outcome, TriggersError):
+            try:
+                raise outcome
+            finally:
+                del outcome  # its traceback refers to this frame: a cycle would keep the request in memory
+        if outcome != event_id:
+            return Receipt(outcome, _created_at(outcome), replayed=True)
         return Receipt(event_id, created_at, replayed=False)
 
     def get(self, principal: Principal, event_id: str) -> Event:
@@ -86,7 +94,7 @@ class Inbox:
         """
         event = self._store.get(event_id, seconds(self._clock()))
         if event is None or not principal.owns(event.source):
-            raise not_found()
+            raise event_not_found()
         return event
 
     def page(
@@ -140,15 +148,12 @@ def _created_at(event_id: str) -> str:
 def _claim(principal: Principal, submission: Submission, event_id: str, now: int) -> IdempotencyClaim | None:
     if submission.idempotency_key is None:
         return None
-    metadata = {name: value for name, value in submission.metadata.items() if name != "idempotency_key"}
-    request = dump_canonical([submission.source, submission.event_type, submission.payload, metadata])
-    return IdempotencyClaim(
-        name=_sha256(f"{principal.key_digest}\n{submission.idempotency_key}"),
-        fingerprint=_sha256(request),
+    return make_claim(
+        key_digest=principal.key_digest,
+        idempotency_key=submission.idempotency_key,
+        fingerprint=fingerprint_request(
+            submission.source, submission.event_type, submission.payload, submission.metadata
+        ),
         event_id=event_id,
-        expires_at=now + IDEMPOTENCY_SECONDS,
+        now=now,
     )
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

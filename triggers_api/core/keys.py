@@ -1,41 +1,42 @@
-"""API keys: their form, what is stored of them, and what a store of keys must do.
+"""API keys: their format, the stored key record, and how a key is generated.
 
 Only the SHA-256 of a key is ever stored. A generated key is `trg_<stage>_<43 characters>_<checksum>`: 256
-random bits, and a CRC-32 in base 62 by which a typing error is told without a look-up and a secret scanner
-finds a leaked key. An operator's own key is taken when it is 16 to 128 characters of `[A-Za-z0-9_-]`.
+random bits, and a CRC-32 in base 62 that detects a typo without a look-up and lets a secret scanner recognise
+a leaked key. An operator may also choose a key, of 16 to 128 characters of `[A-Za-z0-9_-]`.
 """
 
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from triggers_api.core.times import is_time
 from triggers_api.errors import CorruptRecordError
 
 LOCAL_KEY = "test-api-key-12345"
-"""The well-known key of `AUTH_MODE=local` (requirements, section 1.4); it opens nothing on AWS."""
+"""The well-known key of `AUTH_MODE=local` (requirements, section 1.4). It is not valid on AWS."""
 
 DEFAULT_AUTH_CACHE_SECONDS = 30
-"""How long a warm process trusts a key that it has looked up, unless it is set otherwise."""
+"""How long a warm process trusts a key that it has looked up, unless configured otherwise."""
+
+GENERATED_PREFIX = "trg_"
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-# Patterns are texts here: most processes use few of them, and Python keeps those that it has compiled.
-_FORM = r"[A-Za-z0-9_-]{16,128}"
-_GENERATED = r"(trg_[a-z0-9-]+_[A-Za-z0-9_-]{43})_([0-9A-Za-z]{6})"
-_NAME = r"[^\ud800-\udfff]+"  # a text that has a UTF-8
-GENERATED_PREFIX = "trg_"
+_KEY = re.compile(r"[A-Za-z0-9_-]{16,128}")
+_GENERATED_KEY = re.compile(r"(trg_[a-z0-9-]+_[A-Za-z0-9_-]{43})_([0-9A-Za-z]{6})")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_NAME = re.compile(r"[^\ud800-\udfff]+")  # a text that can be encoded as UTF-8
 _RANDOM_CHARACTERS = 43
-_SHOWN_ONLY = {"created_at", "name", "prefix", "revoked_at"}
-_DIGEST = r"sha256:[0-9a-f]{64}"
+_SHOWN_CHARACTERS = 4
 _MIN_DIFFERENT = 8
 _ID_CHARACTERS = 12
+_DISPLAY_FIELDS = {"created_at", "name", "prefix", "revoked_at"}
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """What is stored of a key. A record needs `digest` and `is_active` only; times are texts in UTC."""
+    """The stored record of a key. Only `digest` and `is_active` are required; times are texts in UTC."""
 
     digest: str
     is_active: bool
@@ -47,124 +48,104 @@ class KeyRecord:
     prefix: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what would make entry a matter of doubt: `CorruptRecordError`, which never quotes it."""
+        """Check the fields that decide about access.
+
+        Raises:
+            CorruptRecordError: One of them is damaged. The message never quotes it.
+        """
         if not isinstance(self.digest, str) or not is_digest(self.digest):
-            raise CorruptRecordError("The record of a key is damaged: it is not stored under a digest.")
+            raise CorruptRecordError("A key record is damaged: it is not stored under a digest.")
         if not isinstance(self.is_active, bool):
             raise self._damaged("is_active is not a boolean")
-        if self.source is not None and not (
-            isinstance(self.source, str) and re.fullmatch(_NAME, self.source)
-        ):
+        if self.source is not None and not (isinstance(self.source, str) and _NAME.fullmatch(self.source)):
             raise self._damaged("source is not a name")
         if self.expires_at is not None and not (
             isinstance(self.expires_at, str) and is_time(self.expires_at)
         ):
             raise self._damaged("expires_at is not a time")
 
-    def _damaged(self, why: str) -> CorruptRecordError:
+    def _damaged(self, reason: str) -> CorruptRecordError:
         return CorruptRecordError(
-            f"The record of key {self.id} is damaged: {why}.",
-            hint=f"Revoke it with: triggers keys revoke {self.digest}",
+            f"Key record {self.id} is damaged: {reason}.",
+            hint=f"Revoke the key with: triggers keys revoke {self.digest}",
             details={"digest": self.digest},
         )
 
     @property
     def id(self) -> str:
-        """The short name of the key in lists and logs: from its digest, never from its own characters."""
+        """The short name of the key in lists and logs, from its digest and never from the key itself."""
         return self.digest.removeprefix("sha256:")[:_ID_CHARACTERS]
 
-    def admits(self, now: str) -> bool:
-        """Tell whether the key opens the door at the time `now`."""
+    def is_valid_at(self, now: str) -> bool:
+        """Return whether the key is active and has not expired by `now`."""
         return self.is_active and (self.expires_at is None or now < self.expires_at)
 
 
-def record_of(digest: Any, is_active: Any, texts: Mapping[str, Any]) -> KeyRecord:
-    """Return the record of what a store holds. Text that is only shown, and is none, is left out."""
-    shown = {name: text for name, text in texts.items() if name not in _SHOWN_ONLY or isinstance(text, str)}
-    return KeyRecord(digest, is_active, **shown)
+def load_key_record(digest: Any, is_active: Any, others: Mapping[str, Any]) -> KeyRecord:
+    """Build a key record from stored values. A damaged field that is only displayed is left out.
 
-
-class KeyStore(Protocol):
-    """Keeps keys. Every method is atomic and raises `StoreUnavailableError` where the store fails.
-
-    A record that cannot be read is a `CorruptRecordError`; a list gives it in the record's place.
+    Raises:
+        CorruptRecordError: A field that decides about access is damaged.
     """
-
-    def find(self, digest: str) -> KeyRecord | None:
-        """Return the record of a key, as it is now."""
-
-    def add(self, record: KeyRecord) -> bool:
-        """Keep a new key; False, and nothing changed, where that key has a record already."""
-
-    def list(self) -> Iterator[KeyRecord | CorruptRecordError]:
-        """Give every key, in no particular order, a page of the store at a time."""
-
-    def revoke(self, digest: str, *, at: str) -> KeyRecord | None:
-        """Make a key inactive for good; return its record, with the time of the first revocation.
-
-        A damaged record is revoked too, and its record shows what is sure.
-        """
-
-    def rotate(self, old: KeyRecord, new: KeyRecord, *, old_expires_at: str) -> bool:
-        """Keep a new key and let the old one expire, both or neither.
-
-        False, and nothing changed, where the old one is not as `old` says any more.
-        """
+    usable = {
+        name: value for name, value in others.items() if name not in _DISPLAY_FIELDS or isinstance(value, str)
+    }
+    return KeyRecord(digest, is_active, **usable)
 
 
 def flaw_of(key: str) -> str | None:
-    """Say why a text of the operator's own must not become a key; None where it may.
+    """Return why a text that an operator chose must not become a key, None if it may.
 
-    What is guessed in a few tries is no key: few different characters, or one short text over and over.
+    A key that is guessed in a few tries is refused: few different characters, or one short text repeated.
     """
     generated = key.startswith(GENERATED_PREFIX)
     flaws = (
-        (not re.fullmatch(_FORM, key), "a key is 16 to 128 characters of A-Z, a-z, 0-9, _ and -"),
-        (key.startswith("-"), "it begins with -, and would be taken for an option"),
+        (not _KEY.fullmatch(key), "a key is 16 to 128 characters of A-Z, a-z, 0-9, _ and -"),
+        (key.startswith("-"), "it starts with -, so a command line would read it as an option"),
         (
-            generated and not (re.fullmatch(_GENERATED, key) and is_well_formed(key)),
-            "it looks like a generated key with a typing error, or with a part missing",
+            generated and not (_GENERATED_KEY.fullmatch(key) and is_well_formed(key)),
+            "it looks like a generated key with a typo or a missing part",
         ),
         (len(set(key)) < _MIN_DIFFERENT, f"it has fewer than {_MIN_DIFFERENT} different characters"),
         (
             any(key[period:] == key[:-period] for period in range(1, len(key) - 3)),
-            "it is one text over and over",
+            "it repeats one short text",
         ),
-        (key == LOCAL_KEY, "everybody knows it: it is the test key of the documentation"),
+        (key == LOCAL_KEY, "it is the public test key of the documentation"),
     )
-    return next((flaw for is_so, flaw in flaws if is_so), None)
+    return next((flaw for applies, flaw in flaws if applies), None)
 
 
 def prefix_of(key: str) -> str:
-    """Return what may be shown of a key, for its owner to recognise: of what is secret, four characters."""
-    generated = re.fullmatch(_GENERATED, key)
+    """Return the start of a key, by which its owner recognises it. It shows four secret characters."""
+    generated = _GENERATED_KEY.fullmatch(key)
     public = len(generated[1]) - _RANDOM_CHARACTERS if generated else 0
-    return key[: public + 4]
+    return key[: public + _SHOWN_CHARACTERS]
 
 
 def digest_of(key: str) -> str:
-    """Return what is stored of a key: `sha256:` and 64 hexadecimal digits."""
-    import hashlib  # noqa: PLC0415 - it loads OpenSSL, which most commands do without
+    """Return the stored form of a key: `sha256:` and 64 hexadecimal digits."""
+    import hashlib  # noqa: PLC0415 - it loads OpenSSL, which most commands do not need
 
     return "sha256:" + hashlib.sha256(key.encode()).hexdigest()
 
 
 def is_digest(text: str) -> bool:
-    """Tell whether a text has the form that `digest_of` gives."""
-    return re.fullmatch(_DIGEST, text) is not None
+    """Return whether a text has the form that `digest_of` returns."""
+    return _DIGEST.fullmatch(text) is not None
 
 
 def is_well_formed(key: str) -> bool:
-    """Tell whether a text can be a key at all; a generated key's checksum must be right."""
-    if not re.fullmatch(_FORM, key):
+    """Return whether a text has the format of a key. The checksum of a generated key must be right."""
+    if not _KEY.fullmatch(key):
         return False
-    generated = re.fullmatch(_GENERATED, key)
+    generated = _GENERATED_KEY.fullmatch(key)
     return generated is None or _checksum(generated[1]) == generated[2]
 
 
 def generate(stage: str) -> str:
     """Return a new key of 256 random bits for a stage."""
-    import secrets  # noqa: PLC0415 - neither the Lambda nor most commands make keys
+    import secrets  # noqa: PLC0415 - neither the Lambda nor most commands generate keys
 
     body = f"{GENERATED_PREFIX}{stage}_{secrets.token_urlsafe(32)}"
     return f"{body}_{_checksum(body)}"

@@ -1,8 +1,8 @@
-"""JSON as the contract takes it: RFC 8259 and I-JSON, with nothing left to a parser's taste.
+"""Strict JSON, as the contract requires it: RFC 8259 and I-JSON.
 
-Python's parser takes more than JSON (NaN, Infinity), keeps the last of two equal names, turns 1e400 into
-infinity and lets lone surrogates through, which no UTF-8 answer can carry. Each of these would be a stored
-event that breaks a consumer, or the listing itself; so each is refused at the door.
+Python's parser accepts more than JSON (NaN, Infinity), keeps the last of two equal names, turns 1e400 into
+infinity and accepts lone surrogates, which no UTF-8 answer can carry. Each of these would be a stored event
+that breaks a consumer, or the listing itself, so the request is refused.
 """
 
 import json
@@ -13,38 +13,41 @@ from typing import Any, NoReturn
 from triggers_api.errors import InvalidJsonError
 
 MAX_DEPTH = 100
-"""Levels of arrays and objects in a body, the outermost counted."""
+"""Levels of arrays and objects in a body, including the outermost."""
 
-_MAX_SAFE_DIGITS = 308  # every integer of so many digits is within a double's range, 1.797e308
+_MAX_SAFE_DIGITS = 308  # every integer of 308 digits is within the range of a double, 1.797e308
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _parse_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise InvalidJsonError("The body is not strict JSON: a name occurs twice in one object.")
+        raise InvalidJsonError("The body is not strict JSON: one object has the same name twice.")
     return result
 
 
-def _number(text: str) -> float:
+def _parse_float(text: str) -> float:
     number = float(text)
     if isinf(number):
         raise InvalidJsonError("The body is not strict JSON: a number is outside the range of a double.")
     return number
 
 
-def _integer(text: str) -> int:
+def _parse_integer(text: str) -> int:
     if len(text) > _MAX_SAFE_DIGITS:
-        _number(text)
+        _parse_float(text)
     return int(text)
 
 
-def _constant(_: str) -> NoReturn:
-    raise InvalidJsonError("The body is not strict JSON: NaN and Infinity are not numbers of JSON.")
+def _refuse_constant(_: str) -> NoReturn:
+    raise InvalidJsonError("The body is not strict JSON: NaN and Infinity are not JSON numbers.")
 
 
 _decoder = json.JSONDecoder(
-    object_pairs_hook=_object, parse_float=_number, parse_int=_integer, parse_constant=_constant
+    object_pairs_hook=_parse_object,
+    parse_float=_parse_float,
+    parse_int=_parse_integer,
+    parse_constant=_refuse_constant,
 )
 _encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"))
 _canonical_encoder = json.JSONEncoder(
@@ -52,14 +55,18 @@ _canonical_encoder = json.JSONEncoder(
 )
 
 dump = _encoder.encode
-"""Write a value as compact JSON text, not `\\u`-escaped."""
+"""Return a value as compact JSON text, not `\\u`-escaped."""
 
 dump_canonical = _canonical_encoder.encode
-"""The same with sorted names: equal texts for requests that are JSON-equal, save 1 for 1.0."""
+"""The same with sorted names: requests that are JSON-equal have equal texts, except 1 and 1.0."""
 
 
 def parse(data: bytes) -> Any:
-    """Return the value of a strict JSON text; else `InvalidJsonError`, which quotes nothing of it."""
+    """Return the value of a strict JSON text.
+
+    Raises:
+        InvalidJsonError: The text is not strict JSON. The message quotes nothing of it.
+    """
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
@@ -67,11 +74,11 @@ def parse(data: bytes) -> Any:
     try:
         value = _decoder.decode(text)
     except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise InvalidJsonError(f"The body is not JSON: {error.msg} at {where}.") from None
+        place = f"line {error.lineno}, column {error.colno}"
+        raise InvalidJsonError(f"The body is not JSON: {error.msg} at {place}.") from None
     except RecursionError:
         raise _too_deep() from None
-    if text.count("[") + text.count("{") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
+    if text.count("[") + text.count("{") > MAX_DEPTH and _is_deeper_than(value, MAX_DEPTH):
         raise _too_deep()
     if _SURROGATE_ESCAPE.search(text):
         _refuse_lone_surrogates(value)
@@ -79,10 +86,10 @@ def parse(data: bytes) -> Any:
 
 
 def _too_deep() -> InvalidJsonError:
-    return InvalidJsonError(f"The body is nested too deeply: at most {MAX_DEPTH} levels are taken.")
+    return InvalidJsonError(f"The body is nested too deeply: at most {MAX_DEPTH} levels are allowed.")
 
 
-def _deeper_than(value: Any, limit: int) -> bool:
+def _is_deeper_than(value: Any, limit: int) -> bool:
     level = [value]
     for _ in range(limit):
         level = [
@@ -100,4 +107,4 @@ def _refuse_lone_surrogates(value: Any) -> None:
     try:
         dump(value).encode()
     except UnicodeEncodeError:
-        raise InvalidJsonError("The body is not strict JSON: a string holds a lone surrogate.") from None
+        raise InvalidJsonError("The body is not strict JSON: a string contains a lone surrogate.") from None

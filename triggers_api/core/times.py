@@ -1,7 +1,7 @@
-"""The one form in which times are written, and the clock that is injected everywhere.
+"""The one format of times, and the type of the clock that is injected everywhere.
 
-Times are UTC, `YYYY-MM-DDTHH:MM:SS.ffffffZ`: the text sorts as the time does, which the table's sort key
-and the comparison with an expiry rely on.
+Times are UTC, `YYYY-MM-DDTHH:MM:SS.ffffffZ`. The text sorts as the time does; the table's sort key and the
+comparison with an expiry rely on that.
 """
 
 import re
@@ -10,10 +10,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 Clock = Callable[[], int]
-"""Microseconds since 1970, UTC."""
+"""Returns microseconds since 1970, UTC."""
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive on purpose: all of this module is UTC, and it prints faster
-_FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
+_FORMAT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 
 
 def system_clock() -> int:
@@ -22,13 +22,13 @@ def system_clock() -> int:
 
 
 def format_time(microseconds: int) -> str:
-    """Write a time; `OverflowError` past the year 9999."""
+    """Write a time. Raise OverflowError past the year 9999."""
     return (_EPOCH + timedelta(microseconds=microseconds)).isoformat(timespec="microseconds") + "Z"
 
 
 def is_time(text: str) -> bool:
-    """Tell whether a text is a time as `format_time` writes it."""
-    if not _FORM.fullmatch(text):
+    """Return whether a text is a time as `format_time` writes it."""
+    if not _FORMAT.fullmatch(text):
         return False
     try:
         datetime.fromisoformat(text)
@@ -38,5 +38,5 @@ def is_time(text: str) -> bool:
 
 
 def seconds(microseconds: int) -> int:
-    """Whole seconds since 1970, as a table's TTL attribute counts."""
+    """Return whole seconds since 1970, as a table's TTL attribute counts."""
     return microseconds // 1_000_000

@@ -1,4 +1,4 @@
-"""The two tables as a stack would make them, for a DynamoDB without CloudFormation (DynamoDB Local)."""
+"""The two tables as a stack creates them, for a DynamoDB without CloudFormation (DynamoDB Local)."""
 
 from typing import Any
 
@@ -7,49 +7,50 @@ from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionEr
 
 from triggers_api.errors import LocalEnvironmentError
 from triggers_api.store.dynamodb.client import make_client
-
-_INDEX = {
-    "IndexName": "status-created_at-index",
-    "KeySchema": [
-        {"AttributeName": "status", "KeyType": "HASH"},
-        {"AttributeName": "created_at", "KeyType": "RANGE"},
-    ],
-    "Projection": {"ProjectionType": "ALL"},
-}
+from triggers_api.store.dynamodb.schema import (
+    EVENTS_KEY,
+    KEYS_KEY,
+    PENDING_INDEX,
+    PENDING_INDEX_KEY,
+    TTL_ATTRIBUTE,
+)
 
 
 def events_table(name: str) -> dict[str, Any]:
-    """Return the definition of an events' table (requirements, section 2.6)."""
+    """Return the definition of an events table (requirements, section 2.6)."""
+    index = {
+        "IndexName": PENDING_INDEX,
+        "KeySchema": _key_schema(*PENDING_INDEX_KEY),
+        "Projection": {"ProjectionType": "ALL"},
+    }
     return {
         "TableName": name,
         "BillingMode": "PAY_PER_REQUEST",
         "AttributeDefinitions": [
             {"AttributeName": attribute, "AttributeType": "S"}
-            for attribute in ("event_id", "created_at", "status")
+            for attribute in dict.fromkeys((*EVENTS_KEY, *PENDING_INDEX_KEY))
         ],
-        "KeySchema": [
-            {"AttributeName": "event_id", "KeyType": "HASH"},
-            {"AttributeName": "created_at", "KeyType": "RANGE"},
-        ],
-        "GlobalSecondaryIndexes": [_INDEX],
+        "KeySchema": _key_schema(*EVENTS_KEY),
+        "GlobalSecondaryIndexes": [index],
     }
 
 
 def keys_table(name: str) -> dict[str, Any]:
-    """Return the definition of a keys' table (requirements, section 2.7)."""
+    """Return the definition of a keys table (requirements, section 2.7)."""
     return {
         "TableName": name,
         "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": "api_key", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "api_key", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": KEYS_KEY, "AttributeType": "S"}],
+        "KeySchema": _key_schema(KEYS_KEY),
     }
 
 
 def create_missing_tables(*, endpoint_url: str, region: str, events: str, keys: str) -> None:
-    """Make the tables that are not there; one that is there stays as it is.
+    """Create the tables that do not exist, and leave existing ones as they are.
 
-    `LocalEnvironmentError` where the endpoint does not answer, or refuses, or where a table of that name has
-    another key or lacks the index.
+    Raises:
+        LocalEnvironmentError: The endpoint does not answer or refuses, or a table of that name has another
+            key or lacks the index.
     """
     client, _ = make_client(
         region=region,
@@ -57,11 +58,12 @@ def create_missing_tables(*, endpoint_url: str, region: str, events: str, keys: 
         config=Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2}),
     )
     try:
-        if _create(client, events_table(events)):
+        if _create_table(client, events_table(events)):
             client.update_time_to_live(
-                TableName=events, TimeToLiveSpecification={"AttributeName": "ttl", "Enabled": True}
+                TableName=events,
+                TimeToLiveSpecification={"AttributeName": TTL_ATTRIBUTE, "Enabled": True},
             )
-        _create(client, keys_table(keys))
+        _create_table(client, keys_table(keys))
     except (BotoCoreError, ClientError) as error:
         raise LocalEnvironmentError(
             f"DynamoDB at {endpoint_url} cannot be used.",
@@ -70,25 +72,35 @@ def create_missing_tables(*, endpoint_url: str, region: str, events: str, keys: 
         ) from error
 
 
-def _create(client: Any, definition: dict[str, Any]) -> bool:
-    """Make a table, and wait for it; False where there was one already, with the same keys and index."""
+def _create_table(client: Any, definition: dict[str, Any]) -> bool:
+    """Create a table and wait for it. Return False if it exists, with the same keys and index."""
     name = definition["TableName"]
     try:
         if "TableDescription" not in client.create_table(**definition):
-            raise EndpointConnectionError(endpoint_url=client.meta.endpoint_url, error="it is no DynamoDB")
+            raise EndpointConnectionError(endpoint_url=client.meta.endpoint_url, error="it is not DynamoDB")
         created = True
     except client.exceptions.ResourceInUseException:
         created = False
     client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 10})
     table = client.describe_table(TableName=name)["Table"]
-    indexes = {index["IndexName"]: index["KeySchema"] for index in table.get("GlobalSecondaryIndexes", [])}
-    wanted = {
-        index["IndexName"]: index["KeySchema"] for index in definition.get("GlobalSecondaryIndexes", [])
-    }
-    if table["KeySchema"] != definition["KeySchema"] or not wanted.items() <= indexes.items():
+    if (
+        table["KeySchema"] != definition["KeySchema"]
+        or not _indexes(definition).items() <= _indexes(table).items()
+    ):
         raise LocalEnvironmentError(
-            f"The table {name} is not one of this program.",
-            reason="its keys or its index are others",
-            hint="Delete it, or name others in DYNAMODB_TABLE_EVENTS and DYNAMODB_TABLE_KEYS.",
+            f"Table {name} was not created by triggers-api.",
+            reason="its keys or its index differ",
+            hint="Delete the table, or name others in DYNAMODB_TABLE_EVENTS and DYNAMODB_TABLE_KEYS.",
         )
     return created
+
+
+def _key_schema(*attributes: str) -> list[dict[str, str]]:
+    return [
+        {"AttributeName": attribute, "KeyType": kind}
+        for attribute, kind in zip(attributes, ("HASH", "RANGE"), strict=False)
+    ]
+
+
+def _indexes(table: dict[str, Any]) -> dict[str, Any]:
+    return {index["IndexName"]: index["KeySchema"] for index in table.get("GlobalSecondaryIndexes", [])}

@@ -1,13 +1,14 @@
-"""How a deployed stage is: its stack, its function and its tables, read from the account."""
+"""Read the state of a deployed stage from the account: its stack, its function and its tables."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from triggers_api.errors import OperatorError, StackMissingError
-from triggers_api.ops.aws import Aws, explained
+from triggers_api.ops.aws import Aws
+from triggers_api.ops.aws_errors import explain_aws_errors
 from triggers_api.ops.cloudformation.client import CloudFormation
 from triggers_api.ops.cloudformation.models import Stack
-from triggers_api.ops.cloudformation.outputs import resolved
+from triggers_api.ops.cloudformation.outputs import resolve_outputs
 from triggers_api.ops.cloudformation.ownership import belongs_to
 from triggers_api.ops.findings import Finding, State
 
@@ -16,7 +17,7 @@ MISSING = "missing"
 
 @dataclass(frozen=True, slots=True)
 class FunctionStatus:
-    """The function: its memory is in MB, its code's size in bytes, `modified_at` as Lambda says it."""
+    """The Lambda function. `memory` is in MB, `code_size` in bytes, `modified_at` as Lambda formats it."""
 
     name: str
     state: str
@@ -29,7 +30,7 @@ class FunctionStatus:
 
 @dataclass(frozen=True, slots=True)
 class TableStatus:
-    """A table. DynamoDB counts its items about every six hours."""
+    """A table. DynamoDB updates its counts about every six hours."""
 
     name: str
     state: str
@@ -39,7 +40,7 @@ class TableStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """All of it. Without a complete stack there may be no function, and no tables."""
+    """A stage. An incomplete stack may have no function and no tables."""
 
     stack: Stack
     outputs: Mapping[str, str]
@@ -47,81 +48,94 @@ class Status:
     tables: tuple[TableStatus, ...]
 
 
-def stack_of(aws: Aws) -> Stack:
-    """Return the stage's stack; `StackMissingError` where there is none, or where it is not this stage's."""
+def find_stack(aws: Aws) -> Stack:
+    """Return the stage's stack.
+
+    Raises:
+        StackMissingError: There is no such stack, or it belongs to another stage or program.
+    """
     name, stage = aws.target.stack_name.value, aws.target.stage.value
     stack = CloudFormation(aws.client("cloudformation"), name).stack()
     if stack is None:
         raise StackMissingError(
             f"There is no stack {name} in {aws.region}.",
-            reason=f"the stage {stage} is not deployed there, or the region or the account is another",
+            reason=f"stage {stage} is not deployed there, or the region or account is wrong",
             hint="Check --stage, --region, --profile and --stack-name, or run triggers deploy.",
         )
     if not belongs_to(stack, stage):
         raise StackMissingError(
-            f"The stack {name} is not the one of stage {stage}.",
-            reason="it is another program's, or another stage's",
+            f"Stack {name} does not belong to stage {stage}.",
+            reason="it belongs to another program or another stage",
             hint="Check --stage and --stack-name.",
         )
     return stack
 
 
-def outputs_of(aws: Aws) -> dict[str, str]:
-    """Return the stack's outputs, name to value; `StackMissingError` where there is no stack."""
-    return resolved(stack_of(aws).outputs, aws.target)
+def read_outputs(aws: Aws) -> dict[str, str]:
+    """Return the stack's outputs by name.
+
+    Raises:
+        StackMissingError: There is no such stack, or it belongs to another stage or program.
+    """
+    return resolve_outputs(find_stack(aws).outputs, aws.target)
 
 
-def status_of(aws: Aws) -> Status:
-    """Read all of it; `StackMissingError` where there is no stack."""
-    return _read(aws, stack_of(aws))
+def read_status(aws: Aws) -> Status:
+    """Return the state of the stage.
+
+    Raises:
+        StackMissingError: There is no such stack, or it belongs to another stage or program.
+    """
+    return _read_resources(aws, find_stack(aws))
 
 
-def code_size(aws: Aws, stack: Stack | None) -> int | None:
-    """Return the size of a stack's function's code, zipped, in bytes; None where nobody tells."""
+def deployed_code_size(aws: Aws, stack: Stack | None) -> int | None:
+    """Return the zipped size of the deployed function in bytes; None if it is not known."""
     if stack is None or "FunctionName" not in stack.outputs:
         return None
     try:
-        with explained(aws.target, aws.region):
-            found = _function(aws, stack.outputs["FunctionName"])
+        with explain_aws_errors(aws.target, aws.region):
+            function = _read_function(aws, stack.outputs["FunctionName"])
     except OperatorError:
         return None
-    return None if found is None else found.code_size
+    return None if function is None else function.code_size
 
 
-def missing(aws: Aws, stack: Stack) -> Iterator[Finding]:
-    """Say what of a stack somebody has deleted by hand: CloudFormation does not look, and makes none anew."""
+def check_resources(aws: Aws, stack: Stack) -> Iterator[Finding]:
+    """Warn about resources that were deleted by hand; CloudFormation neither notices nor recreates them."""
     try:
-        with explained(aws.target, aws.region):
-            found = _read(aws, stack)
+        with explain_aws_errors(aws.target, aws.region):
+            status = _read_resources(aws, stack)
     except OperatorError as error:
         yield Finding("resources", State.UNKNOWN, error.reason or error.message, error.hint)
         return
-    gone = [table.name for table in found.tables if table.state == MISSING]
-    if "FunctionName" in stack.outputs and found.function is None:
-        gone.insert(0, stack.outputs["FunctionName"])
-    if gone:
-        message = f"Deleted by hand, though part of the stack {stack.name}: {', '.join(gone)}."
+    deleted = [table.name for table in status.tables if table.state == MISSING]
+    if "FunctionName" in stack.outputs and status.function is None:
+        deleted.insert(0, stack.outputs["FunctionName"])
+    if deleted:
+        message = f"Resources of stack {stack.name} were deleted by hand: {', '.join(deleted)}."
         fix = (
-            "Run triggers destroy, which keeps the tables that are left, then triggers deploy --adopt: "
-            "the API gets a new address."
+            "Run triggers destroy, which keeps the remaining tables, then triggers deploy --adopt. "
+            "The API gets a new URL."
         )
         yield Finding("resources", State.WARNING, message, fix)
 
 
-def _read(aws: Aws, stack: Stack) -> Status:
+def _read_resources(aws: Aws, stack: Stack) -> Status:
+    outputs = stack.outputs
     return Status(
         stack=stack,
-        outputs=resolved(stack.outputs, aws.target),
-        function=_function(aws, stack.outputs["FunctionName"]) if "FunctionName" in stack.outputs else None,
+        outputs=resolve_outputs(outputs, aws.target),
+        function=_read_function(aws, outputs["FunctionName"]) if "FunctionName" in outputs else None,
         tables=tuple(
-            _table(aws, stack.outputs[name])
+            _read_table(aws, outputs[name])
             for name in ("EventsTableName", "ApiKeysTableName")
-            if name in stack.outputs
+            if name in outputs
         ),
     )
 
 
-def _function(aws: Aws, name: str) -> FunctionStatus | None:
+def _read_function(aws: Aws, name: str) -> FunctionStatus | None:
     functions = aws.client("lambda")
     try:
         found = functions.get_function_configuration(FunctionName=name)
@@ -138,7 +152,7 @@ def _function(aws: Aws, name: str) -> FunctionStatus | None:
     )
 
 
-def _table(aws: Aws, name: str) -> TableStatus:
+def _read_table(aws: Aws, name: str) -> TableStatus:
     dynamodb = aws.client("dynamodb")
     try:
         found = dynamodb.describe_table(TableName=name)["Table"]

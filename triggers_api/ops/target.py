@@ -1,4 +1,4 @@
-"""Which stage a command works on, and where it is; every part with the place where it was said."""
+"""Describe the stage that a command works on, and the origin of each of its settings."""
 
 import shlex
 from dataclasses import dataclass
@@ -7,31 +7,31 @@ from pathlib import Path
 from triggers_api.errors import ConfigurationError
 
 LOCAL = "local"
-"""The stage of the embedded store on this machine: no AWS."""
+"""The stage of the embedded store on this machine, without AWS."""
 
 DEFAULT_REGION = "us-east-1"
 
 YOUR_ANSWER = "your answer"
-"""The origin of what an operator typed when asked."""
+"""The origin of a value that the operator typed at a prompt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A value, and where it comes from: a flag, a variable, `triggers.toml`, a profile, or the default."""
+    """A value and its origin: a flag, a variable, `triggers.toml`, a profile or the default."""
 
     value: str
     origin: str
 
     def __str__(self) -> str:
-        """Say both, for a person."""
+        """Return both, for people."""
         return f"{self.value} ({self.origin})"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a command works on. `region` is None where only a profile can tell it.
+    """The stage that a command works on. `region` is None if only the profile may define it.
 
-    `endpoint_url` is an emulator's, which stands for all of AWS; `dynamodb_endpoint_url` for DynamoDB alone.
+    `endpoint_url` replaces all of AWS with an emulator; `dynamodb_endpoint_url` replaces DynamoDB alone.
     """
 
     stage: Setting
@@ -44,17 +44,17 @@ class Target:
 
     @property
     def is_local(self) -> bool:
-        """Tell whether it is this machine's own store."""
+        """Whether the stage is the store on this machine."""
         return self.stage.value == LOCAL
 
     @property
     def events_table(self) -> str:
-        """The stage's table of events (requirements, section 2.6)."""
+        """The stage's events table (requirements, section 2.6)."""
         return f"triggers-api-events-{self.stage.value}"
 
     @property
     def keys_table(self) -> str:
-        """The stage's table of keys (requirements, section 2.7)."""
+        """The stage's keys table (requirements, section 2.7)."""
         return f"triggers-api-keys-{self.stage.value}"
 
     @property
@@ -64,25 +64,34 @@ class Target:
 
     @property
     def sqlite_folder(self) -> Path:
-        """The folder of the local stage's data."""
+        """The data folder of the local stage.
+
+        Raises:
+            ConfigurationError: The path starts with an unknown user's home, such as `~nobody`.
+        """
         try:
             return Path(self.data_dir.value).expanduser()
         except RuntimeError as error:
             raise ConfigurationError(
-                f"{self.data_dir.origin}: the user of {self.data_dir.value!r} is not known here.",
-                hint="Correct it.",
+                f"{self.data_dir.origin}: unknown user in {self.data_dir.value!r}.", hint="Correct the path."
             ) from error
 
 
 def aws_command(target: Target, region: str, *words: str, endpoint_url: str | None = None) -> str:
-    """Return a command of AWS's own tool that works where the target is, whatever the shell's own place is.
+    """Return an `aws` command that works on the target, whatever the shell's own profile and region are.
 
-    The names of a stage are the same in every region and account: without a place, it may change another's.
-    `endpoint_url` is of the one service, where that is not AWS's.
+    Resource names of a stage are the same in every region and account. Without explicit flags the command
+    could change another stage's resources.
+
+    Args:
+        target: Supplies the profile, and the endpoint of an emulator.
+        region: The region to work in.
+        words: The service, the operation and its arguments.
+        endpoint_url: The endpoint of this one service, if it is not AWS's.
     """
-    more = ["--region", region]
+    flags = ["--region", region]
     if target.profile is not None:
-        more += ["--profile", target.profile.value]
+        flags += ["--profile", target.profile.value]
     if endpoint := endpoint_url or target.endpoint_url:
-        more += ["--endpoint-url", endpoint]
-    return shlex.join(["aws", *words[:2], *more, *words[2:]])
+        flags += ["--endpoint-url", endpoint]
+    return shlex.join(["aws", *words[:2], *flags, *words[2:]])

@@ -1,6 +1,6 @@
-"""One log line for each call to a store, at `DEBUG`: what was called, how long it took, what it cost.
+"""One log line for each store call, at `DEBUG`: the operation, its duration and its cost.
 
-Never what was sent or what came back: those are payloads.
+The line never holds what was sent or what came back, because those are payloads.
 """
 
 import logging
@@ -14,7 +14,7 @@ logger = logging.getLogger("triggers_api.store")
 
 @contextmanager
 def logged(operation: str) -> Iterator[dict[str, Any]]:
-    """Time a call and log it, also when it fails; what the caller puts into the mapping is logged with it."""
+    """Time a call and log it, also if it fails. Fields that the caller adds to the mapping are logged too."""
     if not logger.isEnabledFor(logging.DEBUG):
         yield {}
         return

@@ -1,7 +1,10 @@
 """The product's own handler, its stores answering at once: what is left is the service."""
 
-from triggers_api.core.events import Event, IdempotencyClaim
+from collections.abc import Sequence
+
 from triggers_api.core.keys import KeyRecord
+from triggers_api.core.ports import NewEvent
+from triggers_api.errors import TriggersError
 from triggers_api.main import handler
 from triggers_api.store.dynamodb.events import DynamoEventStore
 from triggers_api.store.dynamodb.keys import DynamoKeyStore
@@ -9,9 +12,9 @@ from triggers_api.store.dynamodb.keys import DynamoKeyStore
 __all__ = ["handler"]
 
 
-def add(self: DynamoEventStore, event: Event, claim: IdempotencyClaim | None, *, now: int) -> str:
+def add(self: DynamoEventStore, entries: Sequence[NewEvent], *, now: int) -> list[str | TriggersError]:
     """See `EventStore.add`."""
-    return event.event_id
+    return [entry.event.event_id for entry in entries]
 
 
 def find(self: DynamoKeyStore, digest: str) -> KeyRecord:

@@ -10,11 +10,11 @@ from triggers_api.api.v1.models import Health
 from triggers_api.core.times import format_time
 from triggers_api.version import VERSION
 
-router = strict_router("/v1/health", tag="health")
+router = strict_router("/v1", tag="health")
 
 
 @router.get(
-    "",
+    "/health",
     summary="Health check",
     response_model=Health,
     response_description="The service is running. No table was read.",

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from triggers_api.cli.context import CommandContext, announce_target
-from triggers_api.cli.flags import flags_of
+from triggers_api.cli.flags import target_flags
 from triggers_api.cli.options import stage_options
 from triggers_api.cli.output import console
 
@@ -24,15 +24,15 @@ def destroy(
 
     Example: triggers destroy --stage test --confirm triggers-api-test
     """
-    from triggers_api.cli.output.progress import reporter
-    from triggers_api.ops.aws import explained
+    from triggers_api.cli.output.progress import make_reporter
+    from triggers_api.ops.aws_errors import explain_aws_errors
     from triggers_api.ops.deploy import destroy
 
     target, name = context.target, context.target.stack_name.value
     if confirm is None:
         console.check_can_ask(no_input=context.no_input, fix=f"Add --confirm {name}.")
     aws = announce_target(target, "Destroy")
-    with explained(target, aws.region):
+    with explain_aws_errors(target, aws.region):
         inventory = destroy.take_inventory(aws)
     kept = [one.physical_id for one in inventory.kept]
     rows = [("delete", one.logical_id, one.type) for one in inventory.deleted]
@@ -50,11 +50,11 @@ def destroy(
         given=confirm,
         no_input=context.no_input,
     )
-    report = reporter(as_json=context.as_json, target=target)
+    report = make_reporter(as_json=context.as_json, target=target)
     with report, closing(destroy.destroy(aws, inventory)) as progress:
         try:
             for event in progress:
-                report.tell(event)
+                report.report(event)
         except KeyboardInterrupt:
             console.say(f"Interrupted. CloudFormation continues to delete {name}.")
             raise
@@ -64,6 +64,6 @@ def destroy(
     console.answer(f"The stack {name} is deleted.")
     if kept:
         console.say(f"Kept, with their data: {', '.join(kept)}.")
-        parameters = destroy.parameters_to_give_again(inventory.stack)
+        parameters = destroy.parameters_to_restore(inventory.stack)
         words = "".join(f" --parameter {shlex.quote(f'{key}={value}')}" for key, value in parameters.items())
-        console.say(f"To deploy a new stack with them: triggers deploy {flags_of(target)} --adopt{words}")
+        console.say(f"To deploy a new stack with them: triggers deploy {target_flags(target)} --adopt{words}")

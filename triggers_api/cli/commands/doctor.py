@@ -9,7 +9,7 @@ import typer
 
 from triggers_api.cli import config
 from triggers_api.cli.context import CommandContext
-from triggers_api.cli.flags import completed
+from triggers_api.cli.flags import complete_commands
 from triggers_api.cli.options import stage_options
 from triggers_api.cli.output import console
 from triggers_api.errors import PreflightError
@@ -30,7 +30,7 @@ def doctor(
     """
     from triggers_api.cli.exit_codes import EXIT_CODE
     from triggers_api.ops.cloudformation.template import Template
-    from triggers_api.ops.deploy.deployment import check_given
+    from triggers_api.ops.deploy.parameters import check_given
     from triggers_api.ops.doctor.readiness import check_readiness
     from triggers_api.ops.findings import State
 
@@ -43,7 +43,7 @@ def doctor(
     today = datetime.now(UTC).date()
     findings = []
     for finding in check_readiness(target, config.environment(), given=values, today=today):
-        finding = replace(finding, fix=completed(finding.fix))  # noqa: PLW2901 - the finding as it is shown
+        finding = replace(finding, fix=complete_commands(finding.fix))  # noqa: PLW2901 - the finding as it is shown
         findings.append(finding)
         if not context.as_json:
             console.answer(f"{finding.state:<8} {finding.check:<28} {console.printable(finding.message)}")

@@ -8,7 +8,7 @@ import typer
 def openapi() -> None:
     """Print the OpenAPI document of the service.
 
-    The service serves the same document at /openapi.json. Example: triggers openapi > openapi.json
+    The service serves it at /openapi.json. Example: triggers openapi > openapi.json
     """
     from triggers_api.api.factory import V1_ROUTES
     from triggers_api.api.openapi import build_document

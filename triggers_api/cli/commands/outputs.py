@@ -22,12 +22,12 @@ def outputs(
 
     Example: curl $(triggers outputs --name ApiUrl)/v1/health
     """
-    from triggers_api.ops.aws import explained
-    from triggers_api.ops.status import outputs_of
+    from triggers_api.ops.aws_errors import explain_aws_errors
+    from triggers_api.ops.status import read_outputs
 
     aws = aws_for(context.target)
-    with explained(aws.target, aws.region):
-        found = outputs_of(aws)
+    with explain_aws_errors(aws.target, aws.region):
+        found = read_outputs(aws)
     if name is not None and name not in found:
         raise ConfigurationError(
             f"--name: the stack has no output {name}.", hint=f"Use one of: {', '.join(found) or 'none yet'}."

@@ -7,7 +7,7 @@ import typer
 
 from triggers_api.cli import config
 from triggers_api.cli.context import CommandContext, announce_key_store
-from triggers_api.cli.flags import flags_of, work_on
+from triggers_api.cli.flags import set_target, target_flags
 from triggers_api.cli.options import stage_options
 from triggers_api.cli.output import console
 from triggers_api.errors import ConfigurationError
@@ -49,7 +49,7 @@ def smoke(
     target = context.target
     names_stage = target.stage.origin == "--stage"
     if url is not None and not names_stage:
-        work_on(None)  # the URL may be that of another stage
+        set_target(None)  # the URL may be that of another stage
     api_key = config.api_key(console.read_secret("Key") if key == "-" else key)
     if url is not None and api_key is None and not names_stage:
         raise ConfigurationError(
@@ -69,7 +69,7 @@ def smoke(
     findings = run_smoke_test(options, "Checking")
     # A URL alone does not tell whose log to read, and the local stage is not on AWS.
     has_log = not target.is_local and (url is None or names_stage)
-    flags = flags_of(target) if has_log else None
+    flags = target_flags(target) if has_log else None
     about = {"url": base, "run": f"smoke-{options.run}"}
     try:
         answer_findings(about, findings, as_json=context.as_json, flags=flags)

@@ -11,10 +11,10 @@ def status(context: CommandContext) -> None:
     Includes its outputs, its function and its tables. Example: triggers status --stage prod
     """
     from triggers_api.cli.output.status import print_status
-    from triggers_api.ops.aws import explained
-    from triggers_api.ops.status import status_of
+    from triggers_api.ops.aws_errors import explain_aws_errors
+    from triggers_api.ops.status import read_status
 
     aws = aws_for(context.target)
-    with explained(aws.target, aws.region):
-        found = status_of(aws)
+    with explain_aws_errors(aws.target, aws.region):
+        found = read_status(aws)
     print_status(found, as_json=context.as_json)

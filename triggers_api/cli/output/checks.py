@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from triggers_api.cli.exit_codes import EXIT_CODE
-from triggers_api.cli.flags import completed
-from triggers_api.cli.interrupts import OF_A_SMOKE_TEST, interrupts_told
+from triggers_api.cli.flags import complete_commands
+from triggers_api.cli.interrupts import SMOKE_LEFTOVERS, handle_interrupts
 from triggers_api.cli.output import console
 from triggers_api.errors import ChecksFailedError
 from triggers_api.ops.findings import Finding
@@ -40,7 +40,7 @@ class CheckProgress:
 
     def add(self, finding: Finding) -> None:
         """Add a finding, and complete the commands in its fix."""
-        finding = replace(finding, fix=completed(finding.fix))
+        finding = replace(finding, fix=complete_commands(finding.fix))
         self.findings.append(finding)
         if finding.was_run and not finding.passed:
             console.say(f"{finding.check} failed: {console.printable(finding.message)}")
@@ -58,14 +58,14 @@ def run_smoke_test(options: "SmokeOptions", title: str) -> list[Finding]:
 
     with CheckProgress(options.total, title) as progress:
         run = SmokeRun(options, report=progress.add, notify=notify)
-        with interrupts_told(OF_A_SMOKE_TEST, stop=run.stop):
+        with handle_interrupts(SMOKE_LEFTOVERS, stop=run.stop):
             run.execute()
     return progress.findings
 
 
 def notify(text: str) -> None:
     """Print what is not a finding: what a run waits for, or what it could not remove."""
-    console.say(completed(text))
+    console.say(complete_commands(text))
 
 
 def answer_findings(

@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TextIO
 
-from triggers_api.cli.flags import completed
+from triggers_api.cli.flags import complete_commands
 from triggers_api.errors import ConfirmationNeededError, DeclinedError, TriggersError
 
 NARROW = 60
@@ -226,7 +226,7 @@ def ask(question: str) -> str:
 
 def show_error(error: TriggersError, *, as_json: bool) -> None:
     """Write an error to stderr as up to three lines, or to stdout as a JSON object."""
-    hint = completed(error.hint)
+    hint = complete_commands(error.hint)
     if as_json:
         message = f"{error.message} ({error.reason})" if error.reason else error.message
         # On one line: the command may have printed other objects before.

@@ -1,17 +1,18 @@
-"""What `triggers deploy` and `triggers destroy` tell while they work: for a person, a pipe or a program.
+"""Show the progress of `triggers deploy` and `triggers destroy`.
 
-On a terminal the resources stand in one table that changes as CloudFormation works; in a pipe each change is
-a line; with `--json` each is a JSON object on stdout.
+On a terminal the resources are one table that changes while CloudFormation works. In a pipe each event is a
+line. With `--json` each event is a JSON object on stdout.
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import asdict
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from triggers_api.cli.flags import completed, flags_of
+from triggers_api.cli.flags import complete_commands, target_flags
 from triggers_api.cli.output import console
-from triggers_api.ops.cloudformation.models import ChangeSet, StackEvent
+from triggers_api.ops.cloudformation.models import Change, StackEvent
 from triggers_api.ops.deploy.progress import Built, Obstacle, Outcome, Progress, Proposal, Step
 from triggers_api.ops.findings import Finding, State
 from triggers_api.ops.target import Target
@@ -21,37 +22,29 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _WIDE = 120
-"""Columns of a terminal, from which on the table of resources has their types too."""
+"""Terminal columns from which the table of resources shows their types too."""
 _COLOURS = (("FAILED", "red"), ("ROLLBACK", "red"), ("DELETE", "yellow"), ("COMPLETE", "green"))
 
 
-class Reporter(Protocol):
-    """Somebody who is told of everything, in order."""
+class Reporter:
+    """Shows progress events in order. Use it as a context manager, so that a live table is closed."""
 
-    at_work: bool
-    """Whether CloudFormation is at work: then it goes on, whatever becomes of the command."""
-    has_changed: bool
-    """Whether anything was changed on AWS."""
+    def __init__(self) -> None:
+        self.cloudformation_is_running = False
+        """If True, CloudFormation continues even if this command is interrupted."""
+        self.has_changed_aws = False
 
-    def tell(self, event: Progress) -> None:
-        """Tell the operator what happened."""
+    def report(self, event: Progress) -> None:
+        """Show an event."""
+        if isinstance(event, Step):
+            self.cloudformation_is_running = event.name in {"apply", "clear"}
+        elif isinstance(event, StackEvent):
+            self.cloudformation_is_running = not event.is_final
+        self.has_changed_aws = self.has_changed_aws or self.cloudformation_is_running
+        self._show(event)
 
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-
-def reporter(*, as_json: bool, target: Target) -> Reporter:
-    """Return who tells the story, in the way that suits where it goes."""
-    return JsonReporter() if as_json else TextReporter(target)
-
-
-class JsonReporter:
-    """One JSON object a line, on stdout."""
-
-    at_work = has_changed = False
+    def _show(self, event: Progress) -> None:
+        raise NotImplementedError
 
     def __enter__(self) -> Self:
         return self
@@ -59,200 +52,127 @@ class JsonReporter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave nothing: each line was written as it came."""
-
-    def tell(self, event: Progress) -> None:
-        """Write what happened."""
-        self.at_work = _is_at_work(event, self.at_work)
-        self.has_changed = self.has_changed or self.at_work
-        console.answer_line(document_of(event))
+        pass
 
 
-class TextReporter:
+def make_reporter(*, as_json: bool, target: Target) -> Reporter:
+    """Return the reporter for the requested output."""
+    return JsonReporter() if as_json else TextReporter(target)
+
+
+class JsonReporter(Reporter):
+    """One JSON object a line, on stdout."""
+
+    def _show(self, event: Progress) -> None:
+        console.answer_line(to_document(event))
+
+
+class TextReporter(Reporter):
     """Lines and tables on stderr, and the outputs on stdout."""
 
-    at_work = has_changed = False
-
     def __init__(self, target: Target) -> None:
+        super().__init__()
         self._target = target
         self._resources: dict[str, StackEvent] = {}
         self._live: Live | None = None
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._end_table()
+        self._close_table()
 
-    def tell(self, event: Progress) -> None:
-        """Show what happened."""
-        self.at_work = _is_at_work(event, self.at_work)
-        self.has_changed = self.has_changed or self.at_work
+    def _show(self, event: Progress) -> None:
         if isinstance(event, StackEvent):
-            self._resource(event)
+            self._show_resource(event)
             return
-        self._end_table()
-        if isinstance(event, Step):
-            console.say(event.message)
-        elif isinstance(event, Finding):
-            # One that failed is the error that ends the command.
-            if event.state in {State.WARNING, State.UNKNOWN}:
-                console.say(f"{event.state}: {event.message} {completed(event.fix)}".rstrip())
-        elif isinstance(event, Built):
-            console.say(size_of(event))
-        elif isinstance(event, Obstacle):
-            console.say(event.message)
-        elif isinstance(event, Proposal):
-            self._proposal(event.change_set, event.parameters)
-            if event.adopts:
-                console.say("These tables come into the new stack as they are; then the rest of it is made.")
-        else:
-            self._outcome(event)
+        self._close_table()
+        match event:
+            case Step() | Obstacle():
+                console.say(event.message)
+            case Finding(state=State.WARNING | State.UNKNOWN):
+                # A failed finding is shown as the error that ends the command.
+                console.say(f"{event.state}: {event.message} {complete_commands(event.fix)}".rstrip())
+            case Built():
+                console.say(artifact_size(event))
+            case Proposal():
+                _show_proposal(event)
+            case Outcome():
+                self._show_outcome(event)
 
-    def _resource(self, event: StackEvent) -> None:
+    def _show_resource(self, event: StackEvent) -> None:
         width = console.terminal_width(sys.stderr)
-        if width < console.NARROW:  # a pipe, or no room for a table
+        if width < console.NARROW:  # a pipe, or a terminal too narrow for a table
             reason = f"  {console.printable(event.reason)}" if event.reason else ""
             console.say(f"{event.at:%H:%M:%S} UTC {event.status} {event.type} {event.logical_id}{reason}")
             return
-        self._resources[event.logical_id] = event
-        if self._live is None:
-            from rich.console import Console
-            from rich.live import Live
-
-            self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=False)
-            self._live.start()
+        from rich.console import Console
+        from rich.live import Live
         from rich.text import Text
 
+        self._resources[event.logical_id] = event
+        if self._live is None:
+            self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=False)
+            self._live.start()
         if event.reason and "FAILED" in event.status:
             self._live.console.print(Text(f"{event.logical_id}: {console.printable(event.reason)}"))
-        self._live.update(
-            resource_table(list(self._resources.values()), with_types=width >= _WIDE), refresh=True
-        )
+        table = resource_table(list(self._resources.values()), with_types=width >= _WIDE)
+        self._live.update(table, refresh=True)
 
-    def _end_table(self) -> None:
+    def _close_table(self) -> None:
         if self._live is not None:
             self._live.stop()
             self._live = None
             self._resources = {}
 
-    def _proposal(self, change_set: ChangeSet, parameters: Mapping[str, tuple[str, str]]) -> None:
-        rows = [(one.action, one.logical_id, one.type, one.replacement or "-") for one in change_set.changes]
-        console.answer_table(("ACTION", "LOGICAL ID", "TYPE", "REPLACEMENT"), rows, to_stderr=True)
-        for name, (before, after) in parameters.items():
-            console.say(console.printable(f"{name}: {before or '-'} -> {after or '-'}"))
-
-    def _outcome(self, outcome: Outcome) -> None:
+    def _show_outcome(self, outcome: Outcome) -> None:
         name = self._target.stack_name.value
         if outcome.changed:
-            console.say(f"The stack {name} is in {outcome.status}.")
+            console.say(f"Stack {name} is in {outcome.status}.")
         else:
-            console.say(f"There is nothing to change in the stack {name}.")
+            console.say(f"Stack {name} is up to date.")
         console.answer_table(("NAME", "VALUE"), list(outcome.outputs.items()))
         for line in next_steps(self._target, outcome):
             console.say(line)
 
 
-def size_of(artifact: Built) -> str:
-    """Return how large the artifact is, and against what is deployed; a MB is a million bytes."""
-    size = f"The artifact: {artifact.zipped_bytes / 1e6:.1f} MB zipped"
+def _show_proposal(proposal: Proposal) -> None:
+    changes = proposal.change_set.changes
+    rows = [(one.action, one.logical_id, one.type, one.replacement or "-") for one in changes]
+    console.answer_table(("ACTION", "LOGICAL ID", "TYPE", "REPLACEMENT"), rows, to_stderr=True)
+    for name, (before, after) in proposal.parameters.items():
+        console.say(console.printable(f"{name}: {before or '-'} -> {after or '-'}"))
+    if proposal.adopts:
+        console.say("The new stack imports these tables unchanged; its other resources are created next.")
+
+
+def artifact_size(artifact: Built) -> str:
+    """Return the artifact's size compared to the deployed one; a MB is a million bytes."""
+    size = f"Artifact: {artifact.zipped_bytes / 1e6:.1f} MB zipped"
     if artifact.deployed_bytes is None:
         return f"{size}."
     difference = round((artifact.zipped_bytes - artifact.deployed_bytes) / 1e6, 1)
     if not difference:
-        return f"{size}, as is what is deployed."
-    return f"{size}, {abs(difference)} MB {'more' if difference > 0 else 'less'} than what is deployed."
+        return f"{size}, as large as the deployed one."
+    return f"{size}, {abs(difference)} MB {'larger' if difference > 0 else 'smaller'} than the deployed one."
 
 
 def next_steps(target: Target, outcome: Outcome) -> list[str]:
-    """Return what to type after a first deployment; later ones need nothing."""
+    """Return the commands to run after a first deployment; a later one needs none."""
     if not outcome.first:
         return []
     lines = [
         "Next:",
-        f"  triggers keys create --name first {flags_of(target, 'keys')}",
+        f"  triggers keys create --name first {target_flags(target, 'keys')}",
         f"  curl {outcome.outputs.get('ApiUrl', '')}/v1/health",
     ]
     if target.stage.value == "prod":
-        lines.append("Let nobody delete the tables of production:")
-        lines.append(f"  triggers deploy {flags_of(target)} --parameter DeletionProtection=true")
+        lines.append("Protect the production tables against deletion:")
+        lines.append(f"  triggers deploy {target_flags(target)} --parameter DeletionProtection=true")
     return lines
 
 
-def document_of(event: Progress) -> dict[str, Any]:
-    """Return an event as a JSON object."""
-    return _DOCUMENTS[type(event)](event)
-
-
-def _of_change_set(event: Proposal) -> dict[str, Any]:
-    return {
-        "event": "change_set",
-        "adopts": event.adopts,
-        "changes": [
-            {
-                "action": one.action,
-                "logical_id": one.logical_id,
-                "type": one.type,
-                "replacement": one.replacement or None,
-            }
-            for one in event.change_set.changes
-        ],
-        "parameters": {
-            name: {"before": before, "after": after} for name, (before, after) in event.parameters.items()
-        },
-    }
-
-
-_DOCUMENTS: dict[type, Callable[[Any], dict[str, Any]]] = {
-    Step: lambda event: {"event": "step", "step": event.name, "message": event.message},
-    Finding: lambda event: {
-        "event": "finding",
-        "check": event.check,
-        "state": event.state,
-        "message": event.message,
-        "fix": completed(event.fix),
-    },
-    Built: lambda event: {
-        "event": "artifact",
-        "zipped_bytes": event.zipped_bytes,
-        "deployed_bytes": event.deployed_bytes,
-        "compiled_by": event.compiled_by,
-    },
-    Obstacle: lambda event: {
-        "event": "obstacle",
-        "status": event.stack.status,
-        "message": event.message,
-    },
-    Proposal: _of_change_set,
-    StackEvent: lambda event: {
-        "event": "resource",
-        "at": event.at.isoformat(),
-        "logical_id": event.logical_id,
-        "type": event.type,
-        "status": event.status,
-        "reason": event.reason,
-    },
-    Outcome: lambda event: {
-        "event": "outcome",
-        "changed": event.changed,
-        "status": event.status,
-        "outputs": dict(event.outputs),
-    },
-}
-
-
-def _is_at_work(event: Progress, before: bool) -> bool:
-    if isinstance(event, Step):
-        return event.name in {"apply", "clear"}
-    if isinstance(event, StackEvent):
-        return not event.is_final
-    return before
-
-
 def resource_table(events: list[StackEvent], *, with_types: bool) -> "Table":
-    """Return the resources with their latest states; what does not fit is folded, not cut."""
+    """Return a table of resources with their latest states. Long cells are folded, not cut."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -265,3 +185,48 @@ def resource_table(events: list[StackEvent], *, with_types: bool) -> "Table":
         cells = [Text(f"{event.at:%H:%M:%S}"), Text(event.status, style=colour), Text(event.logical_id)]
         table.add_row(*cells, *([Text(event.type)] if with_types else []))
     return table
+
+
+def to_document(event: Progress) -> Mapping[str, Any]:  # noqa: PLR0911 - one for each kind of event
+    """Return the JSON object of an event."""
+    match event:
+        case Step():
+            return {"event": "step", "step": event.name, "message": event.message}
+        case Finding():
+            fields = {"check": event.check, "state": event.state, "message": event.message}
+            return {"event": "finding", **fields, "fix": complete_commands(event.fix)}
+        case Built():
+            return {"event": "artifact", **asdict(event)}
+        case Obstacle():
+            return {"event": "obstacle", "status": event.stack.status, "message": event.message}
+        case Proposal():
+            return {
+                "event": "change_set",
+                "adopts": event.adopts,
+                "changes": [_change_document(change) for change in event.change_set.changes],
+                "parameters": {
+                    name: {"before": before, "after": after}
+                    for name, (before, after) in event.parameters.items()
+                },
+            }
+        case StackEvent():
+            return {
+                "event": "resource",
+                "at": event.at.isoformat(),
+                "logical_id": event.logical_id,
+                "type": event.type,
+                "status": event.status,
+                "reason": event.reason,
+            }
+        case Outcome():
+            outputs = dict(event.outputs)
+            return {"event": "outcome", "changed": event.changed, "status": event.status, "outputs": outputs}
+
+
+def _change_document(change: Change) -> dict[str, Any]:
+    return {
+        "action": change.action,
+        "logical_id": change.logical_id,
+        "type": change.type,
+        "replacement": change.replacement or None,
+    }

@@ -1,13 +1,15 @@
-"""The artifact: what Lambda unpacks, made without the target's Python and without Docker.
+"""Build the artifact that Lambda unpacks, without Docker and without the target's Python.
 
-It holds the service (not the CLI) and what that reads of its locked dependencies, compiled where this machine
-has the target's Python (`bytecode` and `trimming` say more). The same sources and the same such Python, or
-none, give the same bytes, whatever machine builds: dependencies are pinned by hash, wheels only, chosen by uv
-for the target's Python and processor; and what an installer writes about itself and its machine is taken out.
-So "nothing to change" is true when nothing changed.
+The artifact holds the service, not the CLI, and the parts of its locked dependencies that the service uses
+(see `trimming`). It is compiled if this machine has the target's Python (see `bytecode`).
 
-Only the standard library is imported: `sam build` runs this module through `deploy/Makefile`, in whatever
-Python there is.
+The build is reproducible. The same sources give the same bytes on every machine, provided that each machine
+has the same Python to compile with, or none. Dependencies are pinned by hash, and uv selects their wheels for
+the target's Python and processor. Everything that an installer records about itself is removed. Without this,
+a deployment could not report that nothing changed.
+
+Only the standard library is imported, because `sam build` runs this module through `deploy/Makefile` in
+whichever Python it finds.
 """
 
 import argparse
@@ -30,43 +32,46 @@ from triggers_api.ops.build.trimming import trim
 RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
 ARCHITECTURES = ("x86_64", "arm64")
 
-_PLATFORM = {"x86_64": "x86_64-manylinux2014", "arm64": "aarch64-manylinux2014"}
-_PARTS = ("api", "core", "store")
+_PLATFORMS = {"x86_64": "x86_64-manylinux2014", "arm64": "aarch64-manylinux2014"}
+_SERVICE_PACKAGES = ("api", "core", "store")
 _NOT_IN_LAMBDA = ("__main__.py",)
-_OF_THE_INSTALLER = ("INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "uv_cache.json")
-_TIME = 315_532_800
+_INSTALLER_FILES = ("INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "uv_cache.json")
+_FILE_TIME = 315_532_800
 """1980-01-01 UTC, the earliest time that a zip file can hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """What was built. `compiled_by` is the version of the Python that compiled it; None: it holds sources."""
+    """A built artifact. `compiled_by` is the version of the compiling Python; None if it holds sources."""
 
     runtime: str
     zipped_bytes: int
     compiled_by: str | None
 
     @property
-    def lacks(self) -> tuple[str, str] | None:
-        """What keeps it from a fast start, and how to mend that; None for nothing."""
+    def warning(self) -> tuple[str, str] | None:
+        """Why cold starts will be slow, and the fix; None if they will not."""
         if self.compiled_by:
             return None
         version = self.runtime.removeprefix("python")
         return (
-            f"No Python {version} here to compile for it: cold starts take longer.",
+            f"This machine has no Python {version} to compile the artifact with: cold starts take longer.",
             f"Install one, e.g. uv python install {version}.",
         )
 
 
 def build(folder: Path, *, runtime: str, architecture: str) -> Artifact:
-    """Fill a folder, which may exist and must be empty, with the artifact.
+    """Build the artifact into a folder that is empty or does not exist.
 
-    `BuildError` where it is not empty, where uv is missing, or where a dependency cannot be had.
+    Raises:
+        BuildError: The folder is not empty, uv is missing, or installing or compiling failed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise BuildError(
-            f"{folder} is not empty.", reason="an artifact holds nothing else", hint="Name another folder."
+            f"{folder} is not empty.",
+            reason="an artifact contains every file of its folder",
+            hint="Choose another folder.",
         )
     copy_service(folder / PACKAGE.name)
     _install_dependencies(folder, runtime=runtime, architecture=architecture)
@@ -74,17 +79,21 @@ def build(folder: Path, *, runtime: str, architecture: str) -> Artifact:
     interpreter = find_interpreter(runtime, find_uv())
     if interpreter:
         compile_sources(folder, interpreter)
-    _make_uniform(folder)
+    _normalize(folder)
     return Artifact(runtime, zipped_bytes(folder), interpreter.version if interpreter else None)
 
 
 def copy_service(folder: Path) -> None:
-    """Copy the sources of the service: all but the operator's side."""
-    shutil.copytree(PACKAGE, folder, ignore=_left_out)
+    """Copy the sources of the service, without the CLI."""
+    shutil.copytree(PACKAGE, folder, ignore=_ignored_names)
 
 
 def find_uv() -> str:
-    """Return uv's executable; `BuildError` where there is none."""
+    """Return the path of the uv executable.
+
+    Raises:
+        BuildError: uv is not installed.
+    """
     found = None
     if importlib.util.find_spec("uv") is not None:
         from uv import find_uv_bin  # a dependency of the package, but not of a checkout's python3
@@ -97,15 +106,25 @@ def find_uv() -> str:
         return found
     raise BuildError(
         "The artifact cannot be built without uv.",
-        reason="it is neither beside this Python nor on PATH",
+        reason="uv is installed neither with this Python nor on PATH",
         hint="Run python3 -m pip install uv.",
     )
 
 
-def _left_out(folder: str, names: list[str]) -> set[str]:
-    """Tell what of the package's folder is not the service."""
+def zipped_bytes(folder: Path) -> int:
+    """Return the size of the folder as a zip file, compressed the way SAM does it."""
+    with tempfile.TemporaryFile() as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in sorted(folder.rglob("*")):
+                archive.write(path, path.relative_to(folder))
+        return file.seek(0, os.SEEK_END)
+
+
+def _ignored_names(folder: str, names: list[str]) -> set[str]:
+    """Return the names in a folder of the package that are not part of the service."""
     if Path(folder) == PACKAGE:
-        return {name for name in names if not (name.endswith(".py") or name in _PARTS)} | set(_NOT_IN_LAMBDA)
+        service = {name for name in names if name.endswith(".py") or name in _SERVICE_PACKAGES}
+        return set(names) - service | set(_NOT_IN_LAMBDA)
     return {name for name in names if name == "__pycache__"}
 
 
@@ -113,61 +132,54 @@ def _install_dependencies(folder: Path, *, runtime: str, architecture: str) -> N
     command = [find_uv(), "pip", "install", "--quiet", "--no-progress", "--color", "never"]
     command += ["--target", str(folder.absolute()), "--python", sys.executable, "--no-python-downloads"]
     command += ["--python-version", runtime.removeprefix("python")]
-    command += ["--python-platform", _PLATFORM[architecture]]
+    command += ["--python-platform", _PLATFORMS[architecture]]
     command += ["--only-binary", ":all:", "--no-deps", "--require-hashes", "--no-compile-bytecode"]
-    # A copy, not a link: what is made uniform below would otherwise be changed in uv's cache.
+    # Copy instead of linking: _normalize would otherwise change the files in uv's cache.
     command += ["--link-mode", "copy", "--requirements", str(DEPLOY / "requirements.txt")]
-    # uv takes its settings from where it runs, too: a stray file there must not decide what is built.
+    # uv reads settings from its working directory. In an empty one no stray file can change the build.
     with scratch_folder() as empty:
-        done = subprocess.run(  # noqa: S603 - no shell, and nothing of a stranger in it
+        done = subprocess.run(  # noqa: S603 - no shell, and no untrusted argument
             command, cwd=empty, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
         )
     if done.returncode:
         raise BuildError(
-            f"The dependencies for {runtime} on {architecture} cannot be had.",
-            reason=" ".join(done.stderr.split()) or f"uv ended with {done.returncode}",
-            hint="Check the network and the settings of uv, and try again.",
+            f"Could not install the dependencies for {runtime} on {architecture}.",
+            reason=" ".join(done.stderr.split()) or f"uv exited with code {done.returncode}",
+            hint="Check the network and uv's settings, and try again.",
         )
 
 
-def _make_uniform(folder: Path) -> None:
-    """Take out what depends on the machine or the moment: scripts, records of the installer, times, modes."""
+def _normalize(folder: Path) -> None:
+    """Remove what depends on the machine or the time: scripts, installer records, file times and modes."""
     shutil.rmtree(folder / "bin", ignore_errors=True)
     (folder / ".lock").unlink(missing_ok=True)
     for path in list(folder.glob("*.dist-info/*")):
-        if path.name in _OF_THE_INSTALLER:
+        if path.name in _INSTALLER_FILES:
             path.unlink()
     for path in [folder, *folder.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
-        os.utime(path, (_TIME, _TIME))
-
-
-def zipped_bytes(folder: Path) -> int:
-    """Return the size of the folder as a zip file, packed as SAM packs it."""
-    with tempfile.TemporaryFile() as file:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
-            for path in sorted(folder.rglob("*")):
-                packed.write(path, path.relative_to(folder))
-        return file.seek(0, os.SEEK_END)
+        os.utime(path, (_FILE_TIME, _FILE_TIME))
 
 
 def main() -> None:
     """Build from the command line of `deploy/Makefile`."""
-    parser = argparse.ArgumentParser(prog="python -m triggers_api.ops.build.artifact", description=main.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m triggers_api.ops.build.artifact", description=main.__doc__
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--runtime", choices=RUNTIMES, default=RUNTIMES[0])
     parser.add_argument("--architecture", choices=ARCHITECTURES, default=ARCHITECTURES[0])
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     try:
-        artifact = build(given.folder, runtime=given.runtime, architecture=given.architecture)
+        artifact = build(arguments.folder, runtime=arguments.runtime, architecture=arguments.architecture)
     except TriggersError as error:
         sys.exit(f"error: {error.message}\n  why: {error.reason}\n  fix: {error.hint}")
     except OSError as error:
         sys.exit(
-            f"error: The artifact cannot be built here.\n  why: {error}\n  fix: Make room, and try again."
+            f"error: Could not write the artifact.\n  why: {error}\n  fix: Free disk space, and try again."
         )
-    if artifact.lacks:
-        sys.stderr.write("warning: {} {}\n".format(*artifact.lacks))
+    if artifact.warning:
+        sys.stderr.write("warning: {} {}\n".format(*artifact.warning))
 
 
 if __name__ == "__main__":

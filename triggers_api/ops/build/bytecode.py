@@ -1,13 +1,14 @@
-"""The artifact's bytecode: compiled for Lambda's Python where this machine has one of that version.
+"""Compile the artifact for Lambda's Python, if this machine has an interpreter of that version.
 
-Lambda's folder cannot be written to, so without it every cold start compiles every module again: more than
-half of its time. The form is the sourceless one (`module.pyc` in the place of `module.py`), which starts no
-slower and makes the artifact a fifth smaller than both. What a log line shows of an error, file and line, is
-in the bytecode; it names the sources where Lambda would have them.
+Lambda cannot write to the artifact's folder. Without bytecode every cold start compiles every module again,
+which is more than half of its time. The bytecode is sourceless (`module.pyc` in place of `module.py`): it
+starts as fast as sources with bytecode beside them, and the artifact is a fifth smaller. Tracebacks keep file
+names and line numbers, because the bytecode names the paths that the sources would have in Lambda.
 
-Any released interpreter of the same minor version will do, whatever its processor: before a release the form
-of bytecode still changes, and a function with another form and no sources could not even start. None is
-downloaded for it, as a deployment should not surprise. Another patch release may compile to other bytes.
+Any released interpreter of the same minor version works, whatever its processor. A pre-release does not: the
+bytecode format changes until the release, and a function with another format and no sources could not even
+start. No interpreter is downloaded, because a deployment should not surprise. Another patch release may
+produce different bytes.
 """
 
 import shutil
@@ -21,15 +22,15 @@ from triggers_api.errors import BuildError
 from triggers_api.ops.build.scratch import scratch_folder
 
 TASK_ROOT = "/var/task/"
-"""Where Lambda unpacks an artifact."""
+"""The folder that Lambda unpacks an artifact into."""
 
-_TELLS_ITSELF = """
+_IDENTIFY = """
 import platform, sys
 kind = sys.implementation.cache_tag, sys.version_info.releaselevel
 print(*kind, platform.python_version(), sys.executable, sep="\\n")
 """
-# Unchecked: beside a source it is valid whatever the source's time is, and no time of the build is in it.
-_COMPILES = """
+# An unchecked hash is valid beside a source of any age, and holds no time of the build.
+_COMPILE = """
 import os, py_compile, sys
 folder, root = sys.argv[1:]
 mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
@@ -39,46 +40,50 @@ for line in sys.stdin.read().split("\\n"):
     target = None if keep else source + "c"
     py_compile.compile(source, target, dfile=root + name, doraise=True, invalidation_mode=mode)
 """
-_READ_THEIR_SOURCE = ("anyio/__init__.py", "anyio/abc/__init__.py")
-"""Modules that find out by their own source what to import later, and import all at once without it (3 %)."""
-_ANSWER_SECONDS = 30
-_COMPILE_SECONDS = 300
-_ISOLATED = ("-I", "-S")  # nothing of this machine's settings, nor of its packages
+_KEPT_SOURCES = ("anyio/__init__.py", "anyio/abc/__init__.py")
+"""Modules that read their own source to import lazily. Without it they import everything, which costs 3 %."""
+_IDENTIFY_SECONDS = 30.0
+_COMPILE_SECONDS = 300.0
+_ISOLATED = ("-I", "-S")  # ignore this machine's Python settings and installed packages
 
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """A Python of this machine; `version` such as 3.13.0."""
+    """A Python on this machine, with a version such as 3.13.0."""
 
     executable: str
     version: str
 
 
 def find_interpreter(runtime: str, uv: str) -> Interpreter | None:
-    """Return a Python that compiles for a runtime such as python3.13; None where this machine has none.
+    """Return a Python that can compile for a runtime such as python3.13; None if there is none.
 
-    Looked for are the one that runs, the one on PATH, and those that uv knows.
+    The running interpreter is tried first, then the one on PATH, then those that uv manages.
     """
     for executable in _candidates(runtime, uv):
-        if found := _asked(executable, runtime):
-            return found
+        if interpreter := _identify(executable, runtime):
+            return interpreter
     return None
 
 
 def compile_sources(folder: Path, interpreter: Interpreter) -> None:
-    """Put bytecode in the place of every source; `BuildError` where one does not compile."""
+    """Replace every source in the folder by its bytecode.
+
+    Raises:
+        BuildError: A source does not compile, or the interpreter does not run.
+    """
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.py"))
-    lines = [f"{name}\t{'keep' if name in _READ_THEIR_SOURCE else ''}" for name in names]
-    command = [interpreter.executable, *_ISOLATED, "-c", _COMPILES, str(folder.absolute()), TASK_ROOT]
-    done = _run(command, given="\n".join(lines), seconds=_COMPILE_SECONDS)
+    lines = [f"{name}\t{'keep' if name in _KEPT_SOURCES else ''}" for name in names]
+    command = [interpreter.executable, *_ISOLATED, "-c", _COMPILE, str(folder.absolute()), TASK_ROOT]
+    done = _run(command, stdin="\n".join(lines), timeout=_COMPILE_SECONDS)
     if done is None or done.returncode:
         raise BuildError(
-            f"Python {interpreter.version} cannot compile the artifact.",
+            f"Python {interpreter.version} could not compile the artifact.",
             reason=" ".join(done.stderr.split()) if done else f"{interpreter.executable} does not run",
-            hint="Mend or remove that Python; without one the sources are deployed.",
+            hint="Repair or remove that Python; without it the sources are deployed.",
         )
     for name in names:
-        if name not in _READ_THEIR_SOURCE:
+        if name not in _KEPT_SOURCES:
             (folder / name).unlink()
 
 
@@ -87,43 +92,37 @@ def _candidates(runtime: str, uv: str) -> Iterator[str]:
     if on_path := shutil.which(runtime):
         yield on_path
     version = runtime.removeprefix("python")
-    found = _run([uv, "python", "find", "--quiet", "--no-project", "--no-python-downloads", version])
-    if found is not None and not found.returncode:
-        yield found.stdout.strip()
+    command = [uv, "python", "find", "--quiet", "--no-project", "--no-python-downloads", version]
+    done = _run(command, timeout=_IDENTIFY_SECONDS)
+    if done is not None and not done.returncode:
+        yield done.stdout.strip()
 
 
-def _asked(executable: str, runtime: str) -> Interpreter | None:
-    """Return the interpreter where it is of the runtime's version; what is on PATH may be anything."""
-    done = _run([executable, *_ISOLATED, "-c", _TELLS_ITSELF])
+def _identify(executable: str, runtime: str) -> Interpreter | None:
+    """Return the interpreter if it compiles for the runtime; a file on PATH may be anything."""
+    done = _run([executable, *_ISOLATED, "-c", _IDENTIFY], timeout=_IDENTIFY_SECONDS)
+    cache_tag = "cpython-" + runtime.removeprefix("python").replace(".", "")  # CPython's name: cpython-313
     match done.stdout.splitlines() if done and not done.returncode else []:
-        case [tag, "final", version, itself] if tag == _cache_tag(runtime):
-            return Interpreter(itself, version)
+        case [tag, "final", version, path] if tag == cache_tag:
+            return Interpreter(path, version)
     return None
 
 
-def _cache_tag(runtime: str) -> str:
-    """Return what CPython calls its bytecode: cpython-313."""
-    return "cpython-" + runtime.removeprefix("python").replace(".", "")
-
-
 def _run(
-    command: Sequence[str], given: str = "", seconds: float | None = None
+    command: Sequence[str], *, timeout: float, stdin: str = ""
 ) -> subprocess.CompletedProcess[str] | None:
-    """Run a program where no stray file of an operator's folder decides what it does.
-
-    None where it is no program, or does not end in time.
-    """
+    """Run a program in an empty folder, so that no stray file affects it. None if it fails to run in time."""
     with scratch_folder() as empty:
         try:
-            return subprocess.run(  # noqa: S603 - no shell, and nothing of a stranger in it
+            return subprocess.run(  # noqa: S603 - no shell, and no untrusted argument
                 command,
                 cwd=empty,
-                input=given,
+                input=stdin,
                 capture_output=True,
                 encoding="utf-8",
                 errors="replace",
                 check=False,
-                timeout=seconds or _ANSWER_SECONDS,
+                timeout=timeout,
             )
         except (OSError, subprocess.TimeoutExpired):
             return None

@@ -1,4 +1,4 @@
-"""A folder of our own for the while: what is built is in it, and what lies about elsewhere is not."""
+"""Provide a temporary folder that holds only what a build puts there."""
 
 import tempfile
 from collections.abc import Iterator
@@ -10,14 +10,17 @@ from triggers_api.errors import LocalEnvironmentError
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Give an empty folder that is gone afterwards; `LocalEnvironmentError` where none can be made.
+    """Yield an empty folder, and remove it on exit.
 
-    A Ctrl-C while it is removed does not leave a part of it; a second one may.
+    A Ctrl-C during the removal does not leave parts of the folder behind; a second one may.
+
+    Raises:
+        LocalEnvironmentError: The folder could not be created.
     """
     try:
         folder = tempfile.TemporaryDirectory(prefix="triggers-", ignore_cleanup_errors=True)
     except OSError as error:
-        raise no_room(error) from error
+        raise local_build_error(error) from error
     try:
         yield Path(folder.name)
     finally:
@@ -28,10 +31,10 @@ def scratch_folder() -> Iterator[Path]:
             raise
 
 
-def no_room(error: OSError) -> LocalEnvironmentError:
-    """Return the error for a machine on which nothing can be built."""
+def local_build_error(error: OSError) -> LocalEnvironmentError:
+    """Return the error for a machine whose temporary folder cannot hold a build."""
     return LocalEnvironmentError(
-        "Nothing can be built on this machine.",
+        "This machine cannot hold the build.",
         reason=str(error),
-        hint="Make room where temporary files are kept, or set TMPDIR to another folder.",
+        hint="Free space in the temporary folder, or set TMPDIR to another folder.",
     )

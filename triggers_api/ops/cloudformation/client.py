@@ -1,92 +1,109 @@
-"""One CloudFormation stack, through a boto3 client: read, changed by change sets, and followed to the end."""
+"""Read and change one CloudFormation stack through a boto3 client."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 from uuid import uuid4
 
-from botocore.exceptions import BotoCoreError, ClientError, WaiterError
+from botocore.exceptions import ClientError, WaiterError
 
 from triggers_api.errors import DeploymentError, PreflightError
+from triggers_api.ops.cloudformation.events import POLL_SECONDS, RETRY_PAUSES, EventStream
 from triggers_api.ops.cloudformation.models import (
+    TABLE,
     Change,
     ChangeSet,
     Resource,
     Stack,
     StackEvent,
-    parameters_of,
+    parse_parameters,
 )
 
-POLL_SECONDS = 2.0
-"""CloudFormation allows few calls a second, all programs of an account together."""
-
-TABLE = "AWS::DynamoDB::Table"
-_PAUSES = (2.0, 4.0, 8.0, 16.0, 30.0, 30.0)
-_GONE = {"ChangeSetNotFound", "ChangeSetNotFoundException"}
-_NOT_NOW = {"InvalidChangeSetStatus", "InvalidChangeSetStatusException"}
-_BEING_MADE = {"CREATE_PENDING", "CREATE_IN_PROGRESS"}
-_NOT_THERE = {"AccessDenied", "AccessDeniedException", "InvalidAction", "UnknownOperationException"}
-
-T = TypeVar("T")
+_WAITER = {"Delay": POLL_SECONDS, "MaxAttempts": 150}
+_CHANGE_SET_MISSING = {"ChangeSetNotFound", "ChangeSetNotFoundException"}
+_WRONG_STATUS = {"InvalidChangeSetStatus", "InvalidChangeSetStatusException"}
+_BEING_CREATED = {"CREATE_PENDING", "CREATE_IN_PROGRESS"}
+_CALL_UNAVAILABLE = {"AccessDenied", "AccessDeniedException", "InvalidAction", "UnknownOperationException"}
 
 
 class CloudFormation:
-    """The stack of one name, through a boto3 client."""
+    """The stack of one name. Every method may raise the errors of boto3; see `ops/aws_errors.py`."""
 
     def __init__(self, client: Any, name: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self._client, self.name, self._sleep = client, name, sleep
 
     def stack(self) -> Stack | None:
-        """Return the stack; None where there is none, or where it was deleted."""
+        """Return the stack; None if it does not exist or was deleted."""
         try:
-            found = self.described(self.name)
+            stack = self.describe(self.name)
         except ClientError as error:
             if _does_not_exist(error):
                 return None
             raise
-        if found.status == "REVIEW_IN_PROGRESS":
-            return replace(found, waiting=tuple(self._waiting()))
-        return None if found.status == "DELETE_COMPLETE" else found
+        if stack.is_empty:
+            return replace(stack, pending_parameters=tuple(self._pending_parameters()))
+        return None if stack.status == "DELETE_COMPLETE" else stack
 
-    def described(self, name_or_id: str) -> Stack:
-        """Return a stack, by its id a deleted one too."""
-        (found,) = self._client.describe_stacks(StackName=name_or_id)["Stacks"]
-        return Stack.parsed(found)
+    def describe(self, name_or_id: str) -> Stack:
+        """Return a stack. A deleted stack can be found by its id only."""
+        (item,) = self._client.describe_stacks(StackName=name_or_id)["Stacks"]
+        return Stack.parse(item)
 
     def resources(self) -> list[Resource]:
         """Return the stack's resources."""
         pages = self._client.get_paginator("list_stack_resources").paginate(StackName=self.name)
-        return [Resource.parsed(one) for page in pages for one in page["StackResourceSummaries"]]
+        return [Resource.parse(item) for page in pages for item in page["StackResourceSummaries"]]
 
-    def owner_of(self, physical_id: str) -> str | None:
-        """Return the name of the stack that a resource belongs to; None where it belongs to none."""
+    def find_owner(self, physical_id: str) -> str | None:
+        """Return the name of the stack that a resource belongs to; None if it belongs to none."""
         try:
-            found = self._client.describe_stack_resources(PhysicalResourceId=physical_id)["StackResources"]
+            items = self._client.describe_stack_resources(PhysicalResourceId=physical_id)["StackResources"]
         except ClientError as error:
             if _does_not_exist(error):
                 return None
             raise
-        return found[0]["StackName"] if found else None
+        return items[0]["StackName"] if items else None
 
     def change_set(self, arn: str) -> ChangeSet:
-        """Return what a change set would do; `DeploymentError` where somebody has deleted it."""
-        with _still_there():
-            pages = self._client.get_paginator("describe_change_set").paginate(ChangeSetName=arn)
-            found = list(pages)
+        """Return what a change set would change.
+
+        Raises:
+            DeploymentError: Another user deleted the change set.
+        """
+        with _require_change_set():
+            pages = list(self._client.get_paginator("describe_change_set").paginate(ChangeSetName=arn))
         changes = [
-            one["ResourceChange"]
-            for page in found
-            for one in page.get("Changes", [])
-            if "ResourceChange" in one
+            Change.parse(item["ResourceChange"])
+            for page in pages
+            for item in page.get("Changes", [])
+            if "ResourceChange" in item
         ]
-        return ChangeSet(arn, found[0]["StackId"], tuple(Change.parsed(one) for one in changes))
+        return ChangeSet(arn, pages[0]["StackId"], tuple(changes))
+
+    def change_sets(self) -> dict[str, bool]:
+        """Return the ARNs of the stack's change sets, each with whether it is live.
+
+        A live change set is being created, can be executed, or is being executed.
+        """
+        pages = self._client.get_paginator("list_change_sets").paginate(StackName=self.name)
+        try:
+            return {item["ChangeSetId"]: _is_live(item) for page in pages for item in page["Summaries"]}
+        except ClientError as error:
+            if _does_not_exist(error):
+                return {}
+            raise
 
     def create_import(self, template: str, parameters: Mapping[str, str], tables: Mapping[str, str]) -> str:
-        """Begin the change set that takes existing tables, by logical id and name, into a new stack."""
-        made = self._client.create_change_set(
+        """Start creating a change set that imports existing tables into a new stack, and return its ARN.
+
+        Args:
+            template: A template of these tables alone.
+            parameters: The stack parameters.
+            tables: The tables' names by logical id.
+        """
+        response = self._client.create_change_set(
             StackName=self.name,
             ChangeSetName=f"triggers-adopt-{int(time.time())}",
             ChangeSetType="IMPORT",
@@ -101,203 +118,167 @@ class CloudFormation:
                 for logical_id, name in tables.items()
             ],
         )
-        arn: str = made["Id"]
+        arn: str = response["Id"]
         return arn
 
     def wait_for_import(self, arn: str) -> None:
-        """Return when the change set is made; `DeploymentError` where CloudFormation refuses it."""
+        """Wait until the change set of an import is created.
+
+        Raises:
+            DeploymentError: CloudFormation rejected it.
+        """
         try:
-            waiter = self._client.get_waiter("change_set_create_complete")
-            waiter.wait(ChangeSetName=arn, WaiterConfig={"Delay": POLL_SECONDS, "MaxAttempts": 150})
+            self._client.get_waiter("change_set_create_complete").wait(
+                ChangeSetName=arn, WaiterConfig=_WAITER
+            )
         except WaiterError as error:
-            reason = error.last_response.get("StatusReason") or str(error)
             raise DeploymentError(
                 "The tables cannot be adopted.",
-                reason=reason,
+                reason=error.last_response.get("StatusReason") or str(error),
                 hint="Nothing was changed. Check that the tables belong to no other stack.",
             ) from error
 
-    def change_sets(self) -> dict[str, bool]:
-        """Return the ids of the stack's change sets, and whether each is being made, waits or is executed."""
-        pages = self._client.get_paginator("list_change_sets").paginate(StackName=self.name)
-        try:
-            return {one["ChangeSetId"]: _lives(one) for page in pages for one in page["Summaries"]}
-        except ClientError as error:
-            if _does_not_exist(error):
-                return {}
-            raise
+    def delete_change_set(self, arn: str) -> None:
+        """Delete a change set, unless it is already gone or is being executed.
 
-    def discard(self, arn: str) -> None:
-        """Delete a change set; one that is gone is as good, and one that is being executed stays.
+        CloudFormation refuses to delete a change set while it is being created, so this waits for it.
 
-        CloudFormation deletes none that it is still making: that is waited for.
+        Raises:
+            DeploymentError: CloudFormation was still creating it after a minute and a half.
         """
-        for seconds in (*_PAUSES, 0.0):
+        for pause in (*RETRY_PAUSES, 0.0):
             try:
                 self._client.delete_change_set(ChangeSetName=arn)
             except ClientError as error:
-                if _is_gone(error):
+                if _is_missing(error):
                     return
-                if error.response["Error"]["Code"] not in _NOT_NOW:
+                if error.response["Error"]["Code"] not in _WRONG_STATUS:
                     raise
-                if self._described_change_set(arn).get("Status") not in _BEING_MADE:
+                if self._describe_change_set(arn).get("Status") not in _BEING_CREATED:
                     return
-                self._sleep(seconds)
+                self._sleep(pause)
             else:
                 return
         raise DeploymentError(
-            f"A change set is left in the stack {self.name}.",
-            reason="CloudFormation is still making it",
+            f"Could not delete a change set of stack {self.name}.",
+            reason="CloudFormation is still creating it",
             hint=f"Delete it later: aws cloudformation delete-change-set --change-set-name {arn}",
         )
 
     def execute(self, change_set: ChangeSet, *, disable_rollback: bool) -> Iterator[StackEvent]:
-        """Execute a change set, and return what happens from then on until CloudFormation is done.
+        """Execute a change set, and return the events of the operation.
 
-        `DeploymentError` where somebody has deleted it meanwhile, or has changed the stack.
+        Raises:
+            DeploymentError: Another user deleted the change set or changed the stack, or, from the returned
+                iterator, CloudFormation became unreachable.
         """
-        last = self._last_event(change_set.stack_id)
-        # The token lets botocore repeat a call whose answer was lost.
-        token = uuid4().hex
-        with _still_there():
+        events = self._open_events(change_set.stack_id)
+        with _require_change_set():
             self._client.execute_change_set(
-                ChangeSetName=change_set.id, DisableRollback=disable_rollback, ClientRequestToken=token
+                ChangeSetName=change_set.id,
+                DisableRollback=disable_rollback,
+                ClientRequestToken=uuid4().hex,  # lets botocore retry the call after a lost response
             )
-        return self._follow(change_set.stack_id, last)
+        return events.follow()
 
-    def delete(self, stack_id: str) -> Iterator[StackEvent]:
-        """Delete the stack, and return what happens from then on until CloudFormation is done."""
-        last = self._last_event(stack_id)
+    def delete_stack(self, stack_id: str) -> Iterator[StackEvent]:
+        """Delete the stack, and return the events of the operation."""
+        events = self._open_events(stack_id)
         self._client.delete_stack(StackName=stack_id)
-        return self._follow(stack_id, last)
+        return events.follow()
 
-    def remove_empty(self, stack_id: str) -> None:
-        """Delete a stack that has never had a resource, and wait: there is nothing in it to follow."""
+    def delete_empty_stack(self, stack_id: str) -> None:
+        """Delete a stack that never had a resource, and wait: such a deletion has no events to follow."""
         self._client.delete_stack(StackName=stack_id)
-        waiter = self._client.get_waiter("stack_delete_complete")
-        waiter.wait(StackName=stack_id, WaiterConfig={"Delay": POLL_SECONDS, "MaxAttempts": 150})
+        self._client.get_waiter("stack_delete_complete").wait(StackName=stack_id, WaiterConfig=_WAITER)
 
     def check_unchanged(self, stack: Stack, change_sets: Mapping[str, bool]) -> None:
-        """Return where a stack is as it was seen, its change sets too; else `PreflightError`."""
-        if self.described(stack.id).status != stack.status or self.change_sets() != change_sets:
+        """Check that the stack and its change sets are still as they were read.
+
+        Raises:
+            PreflightError: They are not.
+        """
+        if self.describe(stack.id).status != stack.status or self.change_sets() != change_sets:
             raise PreflightError(
-                f"The stack {self.name} is not as it was a moment ago.",
-                reason="somebody else is at work on it",
+                f"Stack {self.name} changed in the meantime.",
+                reason="another user or process is working on it",
                 hint="See triggers status, and try again.",
             )
 
-    def failures(self, **of: str) -> list[str]:
-        """Return the reasons of failures, first things first, as the newer `DescribeEvents` knows them.
+    def failure_reasons(self, **scope: str) -> list[str]:
+        """Return the reasons of failures, oldest first, from the newer call `DescribeEvents`.
 
-        `of` names an `OperationId`, a `ChangeSetName` or a `StackName`. Empty where a policy, or an emulator,
-        does not know that call: the stack's own events have to do then.
+        It explains failed validations, which the stack's own events do not. The result is empty if a policy
+        denies the call or an emulator does not have it; the caller falls back to the stack's events.
+
+        Args:
+            scope: One of `OperationId`, `ChangeSetName` or `StackName`.
         """
         try:
             pages = self._client.get_paginator("describe_events").paginate(
-                Filters={"FailedEvents": True}, **of
+                Filters={"FailedEvents": True}, **scope
             )
-            events = [one for page in pages for one in page.get("OperationEvents", [])]
+            events = [item for page in pages for item in page.get("OperationEvents", [])]
         except ClientError as error:
-            if error.response["Error"]["Code"] not in _NOT_THERE:
+            if error.response["Error"]["Code"] not in _CALL_UNAVAILABLE:
                 raise
             return []
         reasons = [
-            one.get("ValidationStatusReason")
-            or one.get("HookStatusReason")
-            or one.get("ResourceStatusReason")
-            for one in sorted(events, key=lambda one: one["Timestamp"])
+            item.get("ValidationStatusReason")
+            or item.get("HookStatusReason")
+            or item.get("ResourceStatusReason")
+            for item in sorted(events, key=lambda item: item["Timestamp"])
         ]
         return [reason for reason in reasons if reason]
 
-    def _waiting(self) -> Iterator[dict[str, str]]:
-        """Give the parameters of each change set that waits; one that is just gone waits no more."""
-        for arn, lives in self.change_sets().items():
-            if lives and (found := self._described_change_set(arn)):
-                yield parameters_of(found)
+    def _open_events(self, stack_id: str) -> EventStream:
+        return EventStream(self._client, self.name, stack_id, sleep=self._sleep)
 
-    def _described_change_set(self, arn: str) -> Mapping[str, Any]:
-        """Return a change set as AWS describes it; nothing where there is none."""
+    def _pending_parameters(self) -> Iterator[dict[str, str]]:
+        """Yield the parameters of each live change set that still exists."""
+        for arn, live in self.change_sets().items():
+            if live and (item := self._describe_change_set(arn)):
+                yield parse_parameters(item)
+
+    def _describe_change_set(self, arn: str) -> Mapping[str, Any]:
+        """Return the first page of a change set's description; empty if it does not exist."""
         try:
-            found: Mapping[str, Any] = self._client.describe_change_set(ChangeSetName=arn)
+            item: Mapping[str, Any] = self._client.describe_change_set(ChangeSetName=arn)
         except ClientError as error:
-            if _is_gone(error):
+            if _is_missing(error):
                 return {}
             raise
-        return found
-
-    def _last_event(self, stack_id: str) -> str | None:
-        """Return the id of the newest event."""
-        events = self._client.describe_stack_events(StackName=stack_id)["StackEvents"]
-        return events[0]["EventId"] if events else None
-
-    def _follow(self, stack_id: str, last: str | None) -> Iterator[StackEvent]:
-        """Give the events after `last`, oldest first, until the stack's own final one.
-
-        A stack that somebody else has deleted meanwhile has no more events: there it ends too.
-        """
-        while True:
-            fresh = self._patiently(partial(self._events_after, stack_id, last))
-            for event in reversed(fresh):
-                last = event.id
-                yield event
-                if event.is_final:
-                    return
-            if not fresh and self._patiently(partial(self.described, stack_id)).status == "DELETE_COMPLETE":
-                return
-            self._sleep(POLL_SECONDS)
-
-    def _patiently(self, ask: Callable[[], T]) -> T:
-        """Ask again where the network or AWS fails for a while: CloudFormation goes on meanwhile."""
-        for seconds in _PAUSES:
-            try:
-                return ask()
-            except (ClientError, BotoCoreError):
-                self._sleep(seconds)
-        try:
-            return ask()
-        except (ClientError, BotoCoreError) as error:
-            raise DeploymentError(
-                f"The stack {self.name} was lost sight of.",
-                reason=str(error),
-                hint="CloudFormation goes on: see triggers status.",
-            ) from error
-
-    def _events_after(self, stack_id: str, last: str | None) -> list[StackEvent]:
-        found: list[StackEvent] = []
-        for page in self._client.get_paginator("describe_stack_events").paginate(StackName=stack_id):
-            for one in page["StackEvents"]:
-                if one["EventId"] == last:
-                    return found
-                found.append(StackEvent.parsed(one))
-        return found
+        return item
 
 
 @contextmanager
-def _still_there() -> Iterator[None]:
-    """Say it where a change set is gone, or may no longer be executed."""
+def _require_change_set() -> Iterator[None]:
+    """Raise `DeploymentError` if the change set is gone or can no longer be executed."""
     try:
         yield
     except ClientError as error:
-        if error.response["Error"]["Code"] not in _GONE | _NOT_NOW:
+        if error.response["Error"]["Code"] not in _CHANGE_SET_MISSING | _WRONG_STATUS:
             raise
         raise DeploymentError(
-            "The change set cannot be executed any more.",
+            "The change set can no longer be executed.",
             reason=error.response["Error"].get("Message", ""),
-            hint="Somebody else has worked on the stack meanwhile: deploy again.",
+            hint="Another user changed the stack in the meantime: deploy again.",
         ) from error
 
 
-def _lives(summary: Mapping[str, Any]) -> bool:
+def _is_live(summary: Mapping[str, Any]) -> bool:
     return (
-        summary["ExecutionStatus"] in {"AVAILABLE", "EXECUTE_IN_PROGRESS"} or summary["Status"] in _BEING_MADE
+        summary["ExecutionStatus"] in {"AVAILABLE", "EXECUTE_IN_PROGRESS"}
+        or summary["Status"] in _BEING_CREATED
     )
 
 
-def _is_gone(error: ClientError) -> bool:
-    """Tell whether a change set is not there, or its stack is not."""
-    return error.response["Error"]["Code"] in _GONE or _does_not_exist(error)
+def _is_missing(error: ClientError) -> bool:
+    """Return whether an error means that a change set, or its stack, does not exist."""
+    return error.response["Error"]["Code"] in _CHANGE_SET_MISSING or _does_not_exist(error)
 
 
 def _does_not_exist(error: ClientError) -> bool:
-    said = error.response["Error"]
-    return said["Code"] == "ValidationError" and "does not exist" in said.get("Message", "")
+    """Return whether an error means that a stack does not exist; CloudFormation has no code for it."""
+    details = error.response["Error"]
+    return details["Code"] == "ValidationError" and "does not exist" in details.get("Message", "")

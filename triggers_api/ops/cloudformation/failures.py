@@ -1,4 +1,8 @@
-"""Why a stack operation failed: the first cause, in AWS's words, with the remedy where we know one."""
+"""Explain why a stack operation failed: the root cause in AWS's words, and a fix for known causes.
+
+One failed resource makes CloudFormation cancel the others and roll back, so most of an operation's failure
+events are consequences of the first. The error names that first one.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -17,11 +21,11 @@ _REMEDIES = (
         r"log.?group.*already exists|already exists.*log.?group",
         "Delete the log group (aws logs delete-log-group), and deploy again.",
     ),
-    (r"table.*already exists|already exists.*table", "Deploy with --adopt to go on with the table's data."),
-    (r"already exists", "Delete what is in the way, or choose another --stage."),
+    (r"table.*already exists|already exists.*table", "Deploy with --adopt to keep the table's data."),
+    (r"already exists", "Delete the existing resource, or choose another --stage."),
     (
         r"not authorized to perform|AccessDenied|is not authorized",
-        "Ask for the permission that it names: triggers doctor lists what deploying needs.",
+        "Ask for the named permission; triggers doctor lists the permissions that deploying needs.",
     ),
     (
         r"CloudWatch Logs role ARN must be set",
@@ -29,17 +33,16 @@ _REMEDIES = (
     ),
     (
         r"no longer supported|runtime parameter",
-        "Choose another Python with --runtime; triggers doctor shows which are kept.",
+        "Choose another Python with --runtime; triggers doctor shows which versions AWS supports.",
     ),
     (
         r"quota|LimitExceeded|maximum number of|limit exceeded",
-        "Ask AWS for a higher quota (Service Quotas), or delete what is not used.",
+        "Ask AWS for a higher quota (Service Quotas), or delete unused resources.",
     ),
-    (r"NoSuchKey|specified key does not exist", "The artifact is gone from SAM's bucket: deploy again."),
-    (r"Rate exceeded|Throttling|TooManyRequests", "AWS was busy: deploy again in a minute."),
+    (r"NoSuchKey|specified key does not exist", "The artifact is missing from SAM's bucket: deploy again."),
+    (r"Rate exceeded|Throttling|TooManyRequests", "AWS throttled the request: deploy again in a minute."),
     (r"DeletionProtection|deletion protection", "Deploy with --parameter DeletionProtection=false first."),
 )
-
 
 _CONSOLES = {
     "aws": "console.aws.amazon.com",
@@ -48,63 +51,73 @@ _CONSOLES = {
 }
 
 
-def failure(
-    stack: Stack, events: Sequence[StackEvent], reasons: Sequence[str], target: Target, region: str
-) -> DeploymentError:
-    """Return the error that says why an operation on a stack failed, and what to do.
-
-    `events` are those of the operation, oldest first; `reasons` what `DescribeEvents` knows beyond them.
-    """
-    cause = _root(events)
-    said = [cause.reason] if cause else []
-    if cause is None or cause.of_the_stack:  # the stack's own words only point to others
-        said = [*reasons, *said]
-    reason = next((one for one in said if one), stack.reason or f"the stack ended in {stack.status}")
-    reason = " ".join(reason.split())
-    where = f"{cause.logical_id}: " if cause and not cause.of_the_stack else ""
-    remedy = remedy_for(reason)
-    return DeploymentError(
-        f"The stack {stack.name} ended in {stack.status}.",
-        reason=f"{where}{reason}",
-        hint=" ".join(part for part in (remedy, _look(stack, target, region)) if part),
-    )
-
-
-def remedy_for(reason: str) -> str:
-    """Return what helps against a cause, as far as we know."""
-    return next((fix for form, fix in _REMEDIES if re.search(form, reason, re.IGNORECASE)), "")
-
-
-def _root(events: Sequence[StackEvent]) -> StackEvent | None:
-    """Return the first failure that is not the echo of another; of a resource rather than of the stack."""
-    failed = [
-        event for event in events if event.status.endswith("_FAILED") and not _CANCELLED.search(event.reason)
-    ]
-    of_resources = [event for event in failed if not event.of_the_stack]
-    stopped = [event for event in events if event.of_the_stack and "ROLLBACK_IN_PROGRESS" in event.status]
-    return next(iter([*of_resources, *failed, *stopped]), None)
-
-
-def _look(stack: Stack, target: Target, region: str) -> str:
-    partition = stack.id.split(":")[1]
-    if target.endpoint_url or partition not in _CONSOLES:
-        return "triggers status shows the stack."
-    return (
-        f"Look at https://{region}.{_CONSOLES[partition]}/cloudformation/home?region={region}"
-        f"#/stacks/events?stackId={quote(stack.id, safe='')}"
-    )
-
-
-def followed(
-    cloudformation: CloudFormation, events: Iterator[StackEvent], stack: Stack, aws: Aws, wanted: set[str]
+def follow_operation(
+    cloudformation: CloudFormation, events: Iterator[StackEvent], stack: Stack, aws: Aws, expected: set[str]
 ) -> Iterator[StackEvent]:
-    """Yield the events of an operation; at its end `DeploymentError` where the stack is not as wanted."""
+    """Yield the events of an operation until it finishes.
+
+    Raises:
+        DeploymentError: The stack did not end in one of the `expected` states.
+    """
     seen = []
     for event in events:
         seen.append(event)
         yield event
-    after = cloudformation.described(stack.id)
-    if after.status not in wanted:
+    after = cloudformation.describe(stack.id)
+    if after.status not in expected:
         operation = next((event.operation_id for event in seen if event.operation_id), "")
-        of = {"OperationId": operation} if operation else {"StackName": stack.id}
-        raise failure(after, seen, cloudformation.failures(**of), aws.target, aws.region.value)
+        scope = {"OperationId": operation} if operation else {"StackName": stack.id}
+        reasons = cloudformation.failure_reasons(**scope)
+        raise stack_failure(after, seen, reasons, aws.target, aws.region.value)
+
+
+def stack_failure(
+    stack: Stack, events: Sequence[StackEvent], reasons: Sequence[str], target: Target, region: str
+) -> DeploymentError:
+    """Return the error that explains why an operation on a stack failed.
+
+    Args:
+        stack: The stack after the operation.
+        events: The events of the operation, oldest first.
+        reasons: Further reasons, known only to `DescribeEvents`.
+        target: Whether the stack is on AWS or on an emulator.
+        region: The region of the stack.
+    """
+    cause = _root_cause(events)
+    candidates = [cause.reason] if cause else []
+    if cause is None or cause.is_of_stack:  # the stack's own reason only lists the failed resources
+        candidates = [*reasons, *candidates]
+    reason = next((one for one in candidates if one), stack.reason or f"the stack ended in {stack.status}")
+    reason = " ".join(reason.split())
+    resource = f"{cause.logical_id}: " if cause and not cause.is_of_stack else ""
+    hints = (find_remedy(reason), _inspection_hint(stack, target, region))
+    return DeploymentError(
+        f"Stack {stack.name} ended in {stack.status}.",
+        reason=f"{resource}{reason}",
+        hint=" ".join(hint for hint in hints if hint),
+    )
+
+
+def find_remedy(reason: str) -> str:
+    """Return the fix for a known cause of failure, else an empty text."""
+    return next((fix for pattern, fix in _REMEDIES if re.search(pattern, reason, re.IGNORECASE)), "")
+
+
+def _root_cause(events: Sequence[StackEvent]) -> StackEvent | None:
+    """Return the first failure that is not a consequence of another; a resource's rather than the stack's."""
+    failed = [
+        event for event in events if event.status.endswith("_FAILED") and not _CANCELLED.search(event.reason)
+    ]
+    of_resources = [event for event in failed if not event.is_of_stack]
+    rollbacks = [event for event in events if event.is_of_stack and "ROLLBACK_IN_PROGRESS" in event.status]
+    return next(iter([*of_resources, *failed, *rollbacks]), None)
+
+
+def _inspection_hint(stack: Stack, target: Target, region: str) -> str:
+    partition = stack.id.split(":")[1]
+    if target.endpoint_url or partition not in _CONSOLES:
+        return "triggers status shows the stack."
+    return (
+        f"See https://{region}.{_CONSOLES[partition]}/cloudformation/home?region={region}"
+        f"#/stacks/events?stackId={quote(stack.id, safe='')}"
+    )

@@ -1,16 +1,25 @@
-"""What CloudFormation says of a stack: what it is, what a change set would do, what happens meanwhile."""
+"""Typed records of what CloudFormation reports: stacks, resources, change sets and events.
+
+Each `parse` takes one item of a boto3 response, so that only this module knows the response's field names.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
+TABLE = "AWS::DynamoDB::Table"
+FAILED_CREATE = {"ROLLBACK_COMPLETE", "CREATE_FAILED"}
+"""States after a failed first create. CloudFormation can only delete such a stack."""
+
 _STACK = "AWS::CloudFormation::Stack"
+_EMPTY = "REVIEW_IN_PROGRESS"
+"""The state of a stack that was created for a change set which was never executed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A stack as CloudFormation describes it."""
+    """A stack, from `DescribeStacks`."""
 
     id: str
     name: str
@@ -19,31 +28,46 @@ class Stack:
     changed_at: datetime
     outputs: Mapping[str, str]
     parameters: Mapping[str, str]
-    waiting: tuple[Mapping[str, str], ...] = ()
-    """In a stack that has nothing yet: the parameters of each change set that waits in it."""
+    pending_parameters: tuple[Mapping[str, str], ...] = ()
+    """In an empty stack, the parameters of each pending change set."""
 
     @classmethod
-    def parsed(cls, found: Mapping[str, Any]) -> Self:
-        """Return it from an item of `DescribeStacks`."""
+    def parse(cls, item: Mapping[str, Any]) -> Self:
+        """Return the record of an item of `DescribeStacks`."""
         return cls(
-            id=found["StackId"],
-            name=found["StackName"],
-            status=found["StackStatus"],
-            reason=found.get("StackStatusReason", ""),
-            changed_at=found.get("LastUpdatedTime") or found["CreationTime"],
-            outputs={one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])},
-            parameters=parameters_of(found),
+            id=item["StackId"],
+            name=item["StackName"],
+            status=item["StackStatus"],
+            reason=item.get("StackStatusReason", ""),
+            changed_at=item.get("LastUpdatedTime") or item["CreationTime"],
+            outputs={one["OutputKey"]: one["OutputValue"] for one in item.get("Outputs", [])},
+            parameters=parse_parameters(item),
         )
 
     @property
+    def is_empty(self) -> bool:
+        """Whether the stack has never had a resource: no change set of it was executed yet."""
+        return self.status == _EMPTY
+
+    @property
     def is_busy(self) -> bool:
-        """Tell whether an operation runs; one that waits for its change set does not."""
-        return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
+        """Whether an operation is running. An empty stack is idle in spite of its state's name."""
+        return self.status.endswith("_IN_PROGRESS") and not self.is_empty
+
+    @property
+    def create_failed(self) -> bool:
+        """Whether the first create failed."""
+        return self.status in FAILED_CREATE
+
+    @property
+    def status_since(self) -> str:
+        """The status, and the start of the operation that led to it."""
+        return f"{self.status} since {self.changed_at:%Y-%m-%d %H:%M} UTC"
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A resource of a stack."""
+    """A resource of a stack, from `ListStackResources`."""
 
     logical_id: str
     physical_id: str
@@ -51,19 +75,19 @@ class Resource:
     status: str
 
     @classmethod
-    def parsed(cls, found: Mapping[str, Any]) -> Self:
-        """Return it from an item of `ListStackResources`."""
+    def parse(cls, item: Mapping[str, Any]) -> Self:
+        """Return the record of an item of `ListStackResources`."""
         return cls(
-            found["LogicalResourceId"],
-            found.get("PhysicalResourceId", ""),
-            found["ResourceType"],
-            found["ResourceStatus"],
+            item["LogicalResourceId"],
+            item.get("PhysicalResourceId", ""),
+            item["ResourceType"],
+            item["ResourceStatus"],
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a change set does to one resource. `replacement` is `True`, `Conditional`, `False` or nothing."""
+    """A change to one resource. `replacement` is `True`, `Conditional`, `False` or empty."""
 
     action: str
     logical_id: str
@@ -72,39 +96,39 @@ class Change:
     physical_id: str
 
     @classmethod
-    def parsed(cls, found: Mapping[str, Any]) -> Self:
-        """Return it from a `ResourceChange` of `DescribeChangeSet`."""
+    def parse(cls, item: Mapping[str, Any]) -> Self:
+        """Return the record of a `ResourceChange` of `DescribeChangeSet`."""
         return cls(
-            found["Action"],
-            found["LogicalResourceId"],
-            found["ResourceType"],
-            found.get("Replacement", ""),
-            found.get("PhysicalResourceId", ""),
+            item["Action"],
+            item["LogicalResourceId"],
+            item["ResourceType"],
+            item.get("Replacement", ""),
+            item.get("PhysicalResourceId", ""),
         )
 
     @property
-    def loses(self) -> bool:
-        """Tell whether what is there now is taken out of use."""
+    def removes_resource(self) -> bool:
+        """Whether the current resource is removed, or may be replaced."""
         return self.action == "Remove" or self.replacement in {"True", "Conditional"}
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeSet:
-    """A change set that waits to be executed."""
+    """A change set that can be executed."""
 
     id: str
     stack_id: str
     changes: tuple[Change, ...]
 
     @property
-    def tables_lost(self) -> tuple[Change, ...]:
-        """The tables that it would replace, or take out of the stack."""
-        return tuple(one for one in self.changes if one.type == "AWS::DynamoDB::Table" and one.loses)
+    def lost_tables(self) -> tuple[Change, ...]:
+        """The tables that the change set removes from the stack or replaces."""
+        return tuple(one for one in self.changes if one.type == TABLE and one.removes_resource)
 
 
 @dataclass(frozen=True, slots=True)
 class StackEvent:
-    """Something that happened to a resource, or to the stack itself."""
+    """An event of a resource, or of the stack itself."""
 
     id: str
     at: datetime
@@ -112,30 +136,29 @@ class StackEvent:
     type: str
     status: str
     reason: str
-    of_the_stack: bool = False
+    is_of_stack: bool = False
     operation_id: str = ""
 
     @classmethod
-    def parsed(cls, found: Mapping[str, Any]) -> Self:
-        """Return it from an item of `DescribeStackEvents`."""
+    def parse(cls, item: Mapping[str, Any]) -> Self:
+        """Return the record of an item of `DescribeStackEvents`."""
         return cls(
-            id=found["EventId"],
-            at=found["Timestamp"],
-            logical_id=found["LogicalResourceId"],
-            type=found["ResourceType"],
-            status=found["ResourceStatus"],
-            reason=found.get("ResourceStatusReason", ""),
-            of_the_stack=found["ResourceType"] == _STACK
-            and found.get("PhysicalResourceId") == found["StackId"],
-            operation_id=found.get("OperationId", ""),
+            id=item["EventId"],
+            at=item["Timestamp"],
+            logical_id=item["LogicalResourceId"],
+            type=item["ResourceType"],
+            status=item["ResourceStatus"],
+            reason=item.get("ResourceStatusReason", ""),
+            is_of_stack=item["ResourceType"] == _STACK and item.get("PhysicalResourceId") == item["StackId"],
+            operation_id=item.get("OperationId", ""),
         )
 
     @property
     def is_final(self) -> bool:
-        """Tell whether it is the stack's own last event of an operation."""
-        return self.of_the_stack and not self.status.endswith("_IN_PROGRESS")
+        """Whether this is the stack's own last event of an operation."""
+        return self.is_of_stack and not self.status.endswith("_IN_PROGRESS")
 
 
-def parameters_of(found: Mapping[str, Any]) -> dict[str, str]:
-    """Return the parameters of a stack, or of a change set, as they are described."""
-    return {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
+def parse_parameters(item: Mapping[str, Any]) -> dict[str, str]:
+    """Return the parameters of a described stack or change set."""
+    return {one["ParameterKey"]: one["ParameterValue"] for one in item.get("Parameters", [])}

@@ -1,14 +1,14 @@
-"""The outputs of a stack, as whoever runs the command can use them."""
+"""Adjust a stack's outputs to the place that they are used from."""
 
 from collections.abc import Mapping
 
 from triggers_api.ops.target import Target
 
 
-def resolved(outputs: Mapping[str, str], target: Target) -> dict[str, str]:
-    """Return the outputs; behind an emulator `ApiUrl` is where the emulator serves the API.
+def resolve_outputs(outputs: Mapping[str, str], target: Target) -> dict[str, str]:
+    """Return the outputs; on an emulator, `ApiUrl` points to the emulator.
 
-    `{endpoint}/_aws/execute-api/{api-id}/{stage}` is the convention of LocalStack and of MiniStack.
+    LocalStack and MiniStack both serve an API at `{endpoint}/_aws/execute-api/{api-id}/{stage}`.
     """
     result = dict(outputs)
     if target.endpoint_url and "ApiId" in result:

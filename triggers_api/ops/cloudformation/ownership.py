@@ -1,17 +1,23 @@
-"""Decide whether a stack belongs to a stage, by the parameters that every stack of ours has."""
+"""Decide whether a stack belongs to a stage, by the parameters that every stack of this program has."""
 
 from collections.abc import Mapping
 
 from triggers_api.ops.cloudformation.models import Stack
-from triggers_api.ops.cloudformation.template import MARKS
+from triggers_api.ops.cloudformation.template import MARKER_PARAMETERS
 
 
 def belongs_to(stack: Stack, stage: str) -> bool:
-    """Tell whether a stack is a stage's; one with nothing in it, and nothing to come, is anybody's."""
+    """Return whether a stack belongs to the stage; an empty stack without change sets belongs to any."""
     return foreign_parameters(stack, stage) is None
 
 
 def foreign_parameters(stack: Stack, stage: str) -> Mapping[str, str] | None:
-    """Return the parameters that tell a stack is not the stage's: its own, or those that wait in it."""
-    those = stack.waiting if stack.status == "REVIEW_IN_PROGRESS" else (stack.parameters,)
-    return next((one for one in those if not (one.keys() >= MARKS and one["Stage"] == stage)), None)
+    """Return the parameters that prove the stack is not the stage's; None if it is.
+
+    An empty stack has no parameters yet. The parameters of its pending change sets are checked instead.
+    """
+    candidates = stack.pending_parameters if stack.is_empty else (stack.parameters,)
+    for parameters in candidates:
+        if not (parameters.keys() >= MARKER_PARAMETERS and parameters["Stage"] == stage):
+            return parameters
+    return None

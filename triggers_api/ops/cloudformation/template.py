@@ -1,8 +1,8 @@
-"""The stack's template: its parameters and their bounds, and the two copies that a deployment needs.
+"""Read the stack's template: its parameters and their bounds, and the two copies that a deployment needs.
 
-`deploy/template.yaml` is the one source of truth. What is handed to SAM is a copy of it in which the artifact
-is already built, and the origin for CORS is written out: SAM makes a new deployment of the API only where the
-API's body changes, and a parameter inside it does not change it.
+`deploy/template.yaml` is the source of truth. SAM gets a copy in which the code's folder is already built and
+the CORS origin is written out as text. The origin must be text because SAM creates a new deployment of the
+API only if the API's body changes, and a changed parameter does not change the body.
 """
 
 import copy
@@ -22,13 +22,13 @@ FUNCTION = "TriggersApiFunction"
 TABLES = ("EventsTable", "ApiKeysTable")
 """The tables' logical ids."""
 
-MARKS = {"Stage", "EventTtlDays", "CorsAllowOrigin"}
-"""Parameters that together tell a stack of this program from any other."""
+MARKER_PARAMETERS = {"Stage", "EventTtlDays", "CorsAllowOrigin"}
+"""Parameters that, taken together, only stacks of this program have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of the template, with what CloudFormation would check."""
+    """A template parameter, with the constraints that CloudFormation would check."""
 
     name: str
     description: str
@@ -38,82 +38,95 @@ class Parameter:
     constraint: str = ""
     bounds: tuple[int, int] | None = None
 
+    @classmethod
+    def parse(cls, name: str, item: Mapping[str, Any]) -> "Parameter":
+        """Return the record of a parameter in the template."""
+        allowed = tuple(str(value) for value in item.get("AllowedValues", ()))
+        return cls(
+            name=name,
+            description=item["Description"],
+            default=str(item["Default"]),
+            allowed=allowed,
+            pattern=item.get("AllowedPattern", ".*"),
+            constraint=item.get("ConstraintDescription", "a text"),
+            bounds=(item["MinValue"], item["MaxValue"]) if item["Type"] == "Number" and not allowed else None,
+        )
+
     def check(self, value: str, origin: str) -> None:
-        """Return where the value may be; else `ConfigurationError` says what is allowed."""
+        """Check a value before CloudFormation does.
+
+        Raises:
+            ConfigurationError: The value is not allowed. The error names `origin` and the allowed values.
+        """
         if self.bounds is not None:
             lowest, highest = self.bounds
-            good = bool(re.fullmatch(r"0|[1-9]\d{0,8}", value, re.ASCII)) and lowest <= int(value) <= highest
+            valid = bool(re.fullmatch(r"0|[1-9]\d{0,8}", value, re.ASCII)) and lowest <= int(value) <= highest
             expected = f"a whole number from {lowest} to {highest}"
         elif self.allowed:
-            good, expected = value in self.allowed, f"one of {', '.join(self.allowed)}"
+            valid, expected = value in self.allowed, f"one of {', '.join(self.allowed)}"
         else:
-            good, expected = bool(re.fullmatch(self.pattern, value, re.ASCII)), self.constraint
-        if not good:
+            valid, expected = bool(re.fullmatch(self.pattern, value, re.ASCII)), self.constraint
+        if not valid:
             raise ConfigurationError(
                 f"{origin}: {self.name} must be {expected}.",
-                reason=f"{value!r} is not",
-                hint=f"Give {expected}. What it is: {self.description}.",
+                reason=f"got {value!r}",
+                hint=f"Use {expected}. {self.name}: {self.description}.",
             )
 
 
 class Template:
-    """The template, read once; no method changes it."""
+    """The template. No method changes it."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._document = document
         self.parameters: Mapping[str, Parameter] = {
-            name: _parameter(name, table) for name, table in document["Parameters"].items()
+            name: Parameter.parse(name, item) for name, item in document["Parameters"].items()
         }
 
     @classmethod
     def load(cls, path: Path = DEPLOY / "template.yaml") -> "Template":
-        """Read the package's own template, or another of the same form."""
+        """Read the template of the package, or another file of the same form."""
         return cls(yaml.load(path.read_text(encoding="utf-8"), _Loader))  # noqa: S506 - a safe loader
 
-    def named(self, name: str, origin: str) -> Parameter:
-        """Return the parameter of that name; else `ConfigurationError` says which there are."""
+    def find_parameter(self, name: str, origin: str) -> Parameter:
+        """Return a parameter that an operator may set.
+
+        Raises:
+            ConfigurationError: There is none of this name. The error names `origin` and the parameters.
+        """
         if name == "Stage":
-            raise ConfigurationError(f"{origin}: Stage has a flag of its own.", hint="Give --stage.")
+            raise ConfigurationError(
+                f"{origin}: Stage is set with --stage, not as a parameter.", hint="Use --stage."
+            )
         if name not in self.parameters:
             raise ConfigurationError(
                 f"{origin}: the stack has no parameter {name}.",
-                hint=f"It has {', '.join(sorted(set(self.parameters) - {'Stage'}))}.",
+                hint=f"Use one of {', '.join(sorted(set(self.parameters) - {'Stage'}))}.",
             )
         return self.parameters[name]
 
-    def handed_to_sam(self, *, code: Path, cors_allow_origin: str, build_method: str | None = None) -> str:
-        """Return the copy that SAM gets, as JSON: the code's folder is ready, unless SAM is to build it."""
+    def sam_template(self, *, code: Path, cors_allow_origin: str, build_method: str | None = None) -> str:
+        """Return the copy for SAM, as JSON.
+
+        Args:
+            code: The folder of the function's code.
+            cors_allow_origin: The CORS origin to write out.
+            build_method: How SAM builds the code; None if the folder is already built.
+        """
         document = copy.deepcopy(dict(self._document))
         function = document["Resources"][FUNCTION]
         function["Properties"]["CodeUri"] = str(code)
         function["Metadata"] = {"BuildMethod": build_method} if build_method else {"SkipBuild": True}
         api = document["Resources"]["TriggersApi"]
-        api["Properties"] = _written_out(api["Properties"], "CorsAllowOrigin", cors_allow_origin)
+        api["Properties"] = _replace_parameter(api["Properties"], "CorsAllowOrigin", cors_allow_origin)
         return json.dumps(document, indent=1)
 
-    def properties_of(self, logical_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """Return the properties of resources, by logical id."""
-        return {name: self._document["Resources"][name]["Properties"] for name in logical_ids}
+    def import_template(self, tables: Mapping[str, Mapping[str, Any]]) -> str:
+        """Return the copy for an import, as JSON: an import may contain nothing but the imported tables.
 
-    def resolved(self, logical_id: str, parameters: Mapping[str, str]) -> dict[str, Any]:
-        """Return a resource's properties for a stack with these parameters; the others have their defaults.
-
-        A reference to a table or a log group is its name. The function has what `Globals` says, too. What
-        needs an ARN or a condition stays as it is written.
+        Args:
+            tables: The tables' properties by logical id.
         """
-        resources = self._document["Resources"]
-        properties: Any = resources[logical_id]["Properties"]
-        if logical_id == FUNCTION:
-            properties = {**self._document["Globals"]["Function"], **properties}
-        named = {name: _name_of(one) for name, one in resources.items() if _name_of(one)}
-        defaults = {name: one.default for name, one in self.parameters.items()}
-        for name, text in {**named, **defaults, **parameters}.items():
-            properties = _written_out(properties, name, text)
-        found: dict[str, Any] = _substituted(properties)
-        return found
-
-    def tables_only(self, tables: Mapping[str, Mapping[str, Any]]) -> str:
-        """Return the template cut to tables with these properties, as JSON: what an import may contain."""
         document = {
             name: self._document[name] for name in ("AWSTemplateFormatVersion", "Description", "Parameters")
         }
@@ -123,53 +136,61 @@ class Template:
         }
         return json.dumps(document, indent=1)
 
+    def properties(self, logical_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Return the properties of resources by logical id, as they are written."""
+        return {name: self._document["Resources"][name]["Properties"] for name in logical_ids}
 
-def _written_out(value: Any, parameter: str, text: str) -> Any:
-    """Return a part of the template in which a parameter's value stands in its place."""
+    def resolve_properties(self, logical_id: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+        """Return a resource's properties in a stack with these parameters; others have their defaults.
+
+        References to tables and log groups become their names. The function's properties include those of
+        `Globals`. Anything that needs an ARN or a condition stays as it is written.
+        """
+        resources = self._document["Resources"]
+        properties: Any = resources[logical_id]["Properties"]
+        if logical_id == FUNCTION:
+            properties = {**self._document["Globals"]["Function"], **properties}
+        names = {name: _resource_name(resource) for name, resource in resources.items()}
+        names = {name: text for name, text in names.items() if text}
+        defaults = {name: parameter.default for name, parameter in self.parameters.items()}
+        for name, text in {**names, **defaults, **parameters}.items():
+            properties = _replace_parameter(properties, name, text)
+        result: dict[str, Any] = _replace_sub(properties)
+        return result
+
+
+def _replace_parameter(value: Any, parameter: str, text: str) -> Any:
+    """Return a part of the template with every reference to a parameter replaced by text."""
     if isinstance(value, dict):
         if value == {"Ref": parameter}:
             return text
-        return {name: _written_out(one, parameter, text) for name, one in value.items()}
+        return {name: _replace_parameter(part, parameter, text) for name, part in value.items()}
     if isinstance(value, list):
-        return [_written_out(one, parameter, text) for one in value]
+        return [_replace_parameter(part, parameter, text) for part in value]
     return value.replace(f"${{{parameter}}}", text) if isinstance(value, str) else value
 
 
-def _name_of(resource: Mapping[str, Any]) -> str:
-    """Return the name that a resource is given, in which parameters may stand; nothing where it has none."""
-    properties = resource.get("Properties", {})
-    name = properties.get("TableName") or properties.get("LogGroupName") or {}
-    return str(name.get("Fn::Sub", "")) if isinstance(name, Mapping) else str(name)
-
-
-def _substituted(value: Any) -> Any:
-    """Return a part of the template in which the text of an `Fn::Sub` stands for it."""
+def _replace_sub(value: Any) -> Any:
+    """Return a part of the template with every `Fn::Sub` replaced by its text."""
     if isinstance(value, dict):
         if isinstance(text := value.get("Fn::Sub"), str):
             return text
-        return {name: _substituted(one) for name, one in value.items()}
-    return [_substituted(one) for one in value] if isinstance(value, list) else value
+        return {name: _replace_sub(part) for name, part in value.items()}
+    return [_replace_sub(part) for part in value] if isinstance(value, list) else value
 
 
-def _parameter(name: str, table: Mapping[str, Any]) -> Parameter:
-    allowed = tuple(str(one) for one in table.get("AllowedValues", ()))
-    is_range = table["Type"] == "Number" and not allowed
-    return Parameter(
-        name=name,
-        description=table["Description"],
-        default=str(table["Default"]),
-        allowed=allowed,
-        pattern=table.get("AllowedPattern", ".*"),
-        constraint=table.get("ConstraintDescription", "a text"),
-        bounds=(table["MinValue"], table["MaxValue"]) if is_range else None,
-    )
+def _resource_name(resource: Mapping[str, Any]) -> str:
+    """Return the name that the template gives a resource, with parameters in it; empty if it gives none."""
+    properties = resource.get("Properties", {})
+    name = properties.get("TableName") or properties.get("LogGroupName") or {}
+    return str(name.get("Fn::Sub", "")) if isinstance(name, Mapping) else str(name)
 
 
 class _Loader(yaml.SafeLoader):
     """YAML with CloudFormation's short forms: `!Ref X` is `{"Ref": X}`, `!Sub X` is `{"Fn::Sub": X}`."""
 
 
-def _short_form(loader: _Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
+def _expand_short_form(loader: _Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
     value: Any
     if isinstance(node, yaml.ScalarNode):
         value = loader.construct_scalar(node)
@@ -182,4 +203,4 @@ def _short_form(loader: _Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
     return {tag if tag in {"Ref", "Condition"} else f"Fn::{tag}": value}
 
 
-_Loader.add_multi_constructor("!", _short_form)
+_Loader.add_multi_constructor("!", _expand_short_form)

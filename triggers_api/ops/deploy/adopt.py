@@ -1,7 +1,8 @@
-"""Tables kept from an earlier stack: what they are, and how they come into a new one.
+"""Describe tables that an earlier stack kept, so that a new stack can import them.
 
-An import takes a table as it is and sets nothing. So the template of the import says what each table has now;
-the deployment that follows changes what the template wants otherwise, and CloudFormation sees that it must.
+An import takes a table as it is and changes no setting. The import's template therefore states the settings
+that each table has now. CloudFormation then sees the difference to the real template in the deployment that
+follows, and applies it.
 """
 
 from collections.abc import Mapping
@@ -10,29 +11,41 @@ from typing import Any
 from triggers_api.errors import PreflightError
 from triggers_api.ops.aws import Aws
 
+_SETTINGS = (
+    "DeletionProtectionEnabled",
+    "SSESpecification",
+    "TimeToLiveSpecification",
+    "PointInTimeRecoverySpecification",
+)
 
-def as_they_are(
-    aws: Aws, tables: Mapping[str, str], wanted: Mapping[str, Mapping[str, Any]]
+
+def describe_tables(
+    aws: Aws, tables: Mapping[str, str], template: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, dict[str, Any]]:
-    """Return the properties of tables, by logical id, with the settings that each has now.
+    """Return the template properties of tables with the settings that each table has now.
 
-    `PreflightError` where a table has other keys, or lacks the index: it is not one of this program.
+    Args:
+        aws: The account.
+        tables: The tables' names by logical id.
+        template: The tables' properties in the template, by logical id.
+
+    Raises:
+        PreflightError: A table differs in something that cannot be changed, such as its keys.
     """
     dynamodb = aws.client("dynamodb")
-    return {logical_id: _as_it_is(dynamodb, name, wanted[logical_id]) for logical_id, name in tables.items()}
+    return {name: _describe_table(dynamodb, table, template[name]) for name, table in tables.items()}
 
 
 def is_protected(aws: Aws, name: str) -> bool:
-    """Tell whether a table is protected against deletion."""
-    table = aws.client("dynamodb").describe_table(TableName=name)["Table"]
-    return table.get("DeletionProtectionEnabled") is True
+    """Return whether a table is protected against deletion."""
+    return _has_protection(aws.client("dynamodb").describe_table(TableName=name)["Table"])
 
 
-def _as_it_is(dynamodb: Any, name: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
+def _describe_table(dynamodb: Any, name: str, template: Mapping[str, Any]) -> dict[str, Any]:
     table = dynamodb.describe_table(TableName=name)["Table"]
-    _check_form(name, table, wanted)
-    properties = {key: value for key, value in wanted.items() if key not in _SETTINGS}
-    properties["DeletionProtectionEnabled"] = table.get("DeletionProtectionEnabled") is True
+    _check_adoptable(name, table, template)
+    properties = {key: value for key, value in template.items() if key not in _SETTINGS}
+    properties["DeletionProtectionEnabled"] = _has_protection(table)
     if table.get("SSEDescription", {}).get("Status") == "ENABLED":
         properties["SSESpecification"] = {"SSEEnabled": True}
     ttl = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
@@ -44,32 +57,29 @@ def _as_it_is(dynamodb: Any, name: str, wanted: Mapping[str, Any]) -> dict[str, 
     return properties
 
 
-_SETTINGS = (
-    "DeletionProtectionEnabled",
-    "SSESpecification",
-    "TimeToLiveSpecification",
-    "PointInTimeRecoverySpecification",
-)
+def _has_protection(table: Mapping[str, Any]) -> bool:
+    return table.get("DeletionProtectionEnabled") is True
 
 
-def _check_form(name: str, table: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Return where keys and indexes are those of the template, and the table is billed by request."""
-    if _form(table) != _form(wanted):
+def _check_adoptable(name: str, table: Mapping[str, Any], template: Mapping[str, Any]) -> None:
+    """Raise `PreflightError` unless keys, indexes and billing mode are those of the template."""
+    if _schema(table) != _schema(template):
         raise PreflightError(
-            f"The table {name} cannot be adopted: it is not one of this program.",
-            reason="its keys or its indexes are others",
-            hint="Choose another --stage, or delete the table if nobody needs it.",
+            f"Table {name} cannot be adopted: it was not created by this program.",
+            reason="its keys or its indexes differ from the template's",
+            hint="Choose another --stage, or delete the table if it is not needed.",
         )
-    if table.get("BillingModeSummary", {}).get("BillingMode") != wanted["BillingMode"]:
+    if table.get("BillingModeSummary", {}).get("BillingMode") != template["BillingMode"]:
+        mode = template["BillingMode"]
         raise PreflightError(
-            f"The table {name} cannot be adopted: it is billed by provisioned capacity.",
-            reason="the stack has it billed by request, and an import changes nothing",
-            hint=f"Run aws dynamodb update-table --table-name {name} --billing-mode {wanted['BillingMode']}.",
+            f"Table {name} cannot be adopted: it is billed by provisioned capacity.",
+            reason="the stack's tables are billed by request, and an import changes no setting",
+            hint=f"Run aws dynamodb update-table --table-name {name} --billing-mode {mode}.",
         )
 
 
-def _form(table: Mapping[str, Any]) -> Any:
-    """Return what of a table cannot be changed, of the template or as DynamoDB describes it."""
+def _schema(table: Mapping[str, Any]) -> Any:
+    """Return the unchangeable part of a table, from the template or from DynamoDB's description."""
     attributes = {one["AttributeName"]: one["AttributeType"] for one in table.get("AttributeDefinitions", [])}
     indexes = {
         one["IndexName"]: (one["KeySchema"], one["Projection"])

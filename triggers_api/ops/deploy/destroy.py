@@ -1,4 +1,4 @@
-"""`triggers destroy` without its terminal: what a deleted stack takes with it, and what stays."""
+"""Delete a stage's stack, after an inventory of the resources that are deleted and of those that stay."""
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
@@ -6,60 +6,63 @@ from dataclasses import dataclass
 from botocore.exceptions import BotoCoreError, ClientError
 
 from triggers_api.errors import PreflightError
-from triggers_api.ops.aws import Aws, explanation
+from triggers_api.ops.aws import Aws
+from triggers_api.ops.aws_errors import operator_error
 from triggers_api.ops.cloudformation.client import CloudFormation
-from triggers_api.ops.cloudformation.failures import followed
+from triggers_api.ops.cloudformation.failures import follow_operation
 from triggers_api.ops.cloudformation.models import Resource, Stack, StackEvent
 from triggers_api.ops.cloudformation.template import Template
-from triggers_api.ops.status import stack_of
+from triggers_api.ops.status import find_stack
 
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """A stack's resources: those that are deleted with it, and those that its template keeps."""
+    """A stack's resources: those deleted with the stack, and those that its template keeps."""
 
     stack: Stack
     deleted: tuple[Resource, ...]
     kept: tuple[Resource, ...]
     change_sets: Mapping[str, bool]
-    """Each with whether it waits: another's, or an interrupted plan's."""
+    """The ARN of each change set, with whether it is live; see `CloudFormation.change_sets`."""
 
 
 def take_inventory(aws: Aws) -> Inventory:
-    """Return what goes and what stays.
+    """Return what deleting the stack would delete and keep.
 
-    `StackMissingError` where there is no such stack, `PreflightError` where somebody is at work on it.
+    Raises:
+        StackMissingError: There is no such stack, or it belongs to another stage or program.
+        PreflightError: An operation is running on the stack.
     """
-    stack = stack_of(aws)
+    stack = find_stack(aws)
     if stack.is_busy:
         raise PreflightError(
-            f"The stack {stack.name} is busy: {stack.status} since {stack.changed_at:%Y-%m-%d %H:%M} UTC.",
-            reason="somebody else, or an earlier run, is at work",
-            hint="Follow it with triggers status; destroy it when that is done.",
+            f"Stack {stack.name} is busy: {stack.status_since}.",
+            reason="another user, or an earlier run, is working on it",
+            hint="Watch it with triggers status; destroy it when that is done.",
         )
-    cloudformation = aws.client("cloudformation")
-    retained: set[str] = set()
-    if stack.status != "REVIEW_IN_PROGRESS":
-        template = cloudformation.get_template(StackName=stack.id, TemplateStage="Processed")["TemplateBody"]
-        retained = {
+    client = aws.client("cloudformation")
+    kept: set[str] = set()
+    if not stack.is_empty:
+        template = client.get_template(StackName=stack.id, TemplateStage="Processed")["TemplateBody"]
+        kept = {
             name
             for name, resource in template["Resources"].items()
             if resource.get("DeletionPolicy", "Delete").startswith("Retain")
         }
-    ours = CloudFormation(cloudformation, stack.name)
-    resources = [one for one in ours.resources() if one.status != "DELETE_COMPLETE"]
+    cloudformation = CloudFormation(client, stack.name)
+    resources = [one for one in cloudformation.resources() if one.status != "DELETE_COMPLETE"]
     return Inventory(
         stack=stack,
-        deleted=tuple(one for one in resources if one.logical_id not in retained),
-        kept=tuple(one for one in resources if one.logical_id in retained),
-        change_sets=ours.change_sets(),
+        deleted=tuple(one for one in resources if one.logical_id not in kept),
+        kept=tuple(one for one in resources if one.logical_id in kept),
+        change_sets=cloudformation.change_sets(),
     )
 
 
-def parameters_to_give_again(stack: Stack) -> dict[str, str]:
-    """Return what a stack has that a new one would not: parameters that differ from the template's defaults.
+def parameters_to_restore(stack: Stack) -> dict[str, str]:
+    """Return the parameters to pass again when the stack is recreated: those that are not the defaults.
 
-    Not the tables' protection, which adopting keeps as it is.
+    The tables' deletion protection is left out, because adopting a table keeps it.
     """
     known = Template.load().parameters
     return {
@@ -70,14 +73,18 @@ def parameters_to_give_again(stack: Stack) -> dict[str, str]:
 
 
 def destroy(aws: Aws, inventory: Inventory) -> Generator[StackEvent, None, None]:
-    """Delete the stack and yield what happens; `DeploymentError` where something cannot be deleted.
+    """Delete the stack, and yield its events.
 
-    `PreflightError` where the stack is not as it was when the inventory was taken.
+    Raises:
+        PreflightError: The stack changed after the inventory was taken.
+        DeploymentError: A resource could not be deleted.
+        OperatorError: An AWS call failed.
     """
-    cloudformation = CloudFormation(aws.client("cloudformation"), inventory.stack.name)
     stack = inventory.stack
+    cloudformation = CloudFormation(aws.client("cloudformation"), stack.name)
     try:
         cloudformation.check_unchanged(stack, inventory.change_sets)
-        yield from followed(cloudformation, cloudformation.delete(stack.id), stack, aws, {"DELETE_COMPLETE"})
+        events = cloudformation.delete_stack(stack.id)
+        yield from follow_operation(cloudformation, events, stack, aws, {"DELETE_COMPLETE"})
     except (ClientError, BotoCoreError) as error:
-        raise explanation(error, aws.target, aws.region) from error
+        raise operator_error(error, aws.target, aws.region) from error

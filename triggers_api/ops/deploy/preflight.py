@@ -1,6 +1,7 @@
-"""What must be so before a stack can be deployed: each check says what it found, and how to mend it.
+"""Check the conditions that a deployment needs, each with a fix if it is not met.
 
-`triggers deploy` makes those that are quick and stops where one failed; `triggers doctor` makes them all.
+`triggers deploy` runs the quick checks (`preflight`) and stops at the first failure. `triggers doctor` runs
+all of them.
 """
 
 from collections.abc import Iterator
@@ -8,11 +9,12 @@ from datetime import date, timedelta
 
 from botocore.exceptions import ClientError
 
-from triggers_api.ops.aws import DENIED, Aws
+from triggers_api.ops.aws import Aws
+from triggers_api.ops.aws_errors import DENIED
 from triggers_api.ops.cloudformation.client import CloudFormation
 from triggers_api.ops.cloudformation.models import Stack
 from triggers_api.ops.cloudformation.ownership import foreign_parameters
-from triggers_api.ops.cloudformation.template import MARKS, TABLES
+from triggers_api.ops.cloudformation.template import MARKER_PARAMETERS, TABLES
 from triggers_api.ops.findings import Finding, State
 
 END_OF_LIFE = {
@@ -21,74 +23,169 @@ END_OF_LIFE = {
     "python3.13": date(2029, 6, 30),
     "python3.14": date(2029, 6, 30),
 }
-"""When AWS deprecates each runtime: its page "Lambda runtimes", read in 2026."""
+"""When AWS deprecates each runtime, from its page "Lambda runtimes" as of 2026."""
 
 SAM_STACK = "aws-sam-cli-managed-default"
+"""The stack that SAM creates in each region, for the bucket that it uploads artifacts to."""
+
 _SOON = timedelta(days=180)
 
-FAILED_CREATE = {"ROLLBACK_COMPLETE", "CREATE_FAILED"}
-"""States after a first create that failed: CloudFormation can only delete such a stack."""
-
-_CLEAR_AWAY = "Mend the cause, and run triggers destroy: it tries again."
-_ROLL_BACK = "Run aws cloudformation rollback-stack {where}, and deploy again."
+_DESTROY = "Fix the cause, and run triggers destroy to retry the deletion."
+_ROLL_BACK = "Run aws cloudformation rollback-stack {stack}, and deploy again."
 _STUCK = {
     "UPDATE_ROLLBACK_FAILED": (
-        "Mend the cause, run aws cloudformation continue-update-rollback {where}, deploy again."
+        "Fix the cause, run aws cloudformation continue-update-rollback {stack}, and deploy again."
     ),
-    "ROLLBACK_FAILED": _CLEAR_AWAY,
-    "DELETE_FAILED": _CLEAR_AWAY,
+    "ROLLBACK_FAILED": _DESTROY,
+    "DELETE_FAILED": _DESTROY,
     "UPDATE_FAILED": _ROLL_BACK,
     "IMPORT_ROLLBACK_FAILED": _ROLL_BACK,
 }
+"""The fix for each state that a stack cannot be deployed from."""
 
 
-def runtime(name: str, today: date) -> Finding:
-    """Check how long AWS still keeps a Python."""
+def preflight(aws: Aws, stack: Stack | None, *, adopt: bool, access_logs: bool) -> Iterator[Finding]:
+    """Run the quick checks of the account."""
+    yield check_stack(aws, stack)
+    yield from leftover_resources(aws, stack, adopt=adopt)
+    yield check_artifact_bucket(aws)
+    if access_logs:
+        yield check_logging_role(aws, needed=True)
+
+
+def leftover_resources(aws: Aws, stack: Stack | None, *, adopt: bool) -> Iterator[Finding]:
+    """Check for resources of an earlier stack that would make the creation of this one fail."""
+    cloudformation = CloudFormation(aws.client("cloudformation"), aws.target.stack_name.value)
+    yield check_tables(aws, cloudformation, stack, adopt=adopt)
+    yield check_log_group(aws, stack)
+
+
+def check_runtime(name: str, today: date) -> Finding:
+    """Check how long AWS supports a Python version."""
     newest = max(END_OF_LIFE, key=lambda one: int(one.rpartition(".")[2]))
     fix = f"Deploy with --runtime {newest}."
     end = END_OF_LIFE.get(name)
     if end is None:
         return Finding("runtime", State.FAILED, f"This version cannot build for {name}.", fix)
-    if today >= end:  # AWS goes on taking updates for a while, and says itself when it does no more
+    # Not a failure after the end: AWS accepts updates for some time longer, and then rejects them itself.
+    if today >= end:
         return Finding("runtime", State.WARNING, f"AWS has deprecated {name} since {end}.", fix)
     if end - today < _SOON:
         return Finding("runtime", State.WARNING, f"AWS deprecates {name} on {end}.", fix)
-    return Finding("runtime", State.OK, f"{name} is kept by AWS until {end}.")
+    return Finding("runtime", State.OK, f"AWS supports {name} until {end}.")
 
 
-def stack_state(aws: Aws, stack: Stack | None) -> Finding:
-    """Check that the stack is one of ours, of this stage, and in a state from which it can be deployed."""
+def check_stack(aws: Aws, stack: Stack | None) -> Finding:
+    """Check that the stack belongs to the stage, and is in a state that it can be deployed from."""
     name, stage = aws.target.stack_name.value, aws.target.stage.value
     if stack is None:
-        return Finding("stack", State.OK, f"There is no stack {name} yet; deploying makes it.")
+        return Finding("stack", State.OK, f"There is no stack {name} yet; deploying creates it.")
     if (foreign := foreign_parameters(stack, stage)) is not None:
-        ours = foreign.keys() >= MARKS
-        what = f"belongs to stage {foreign['Stage']}" if ours else "is not one of this program"
-        fix = "Give another --stack-name or --stage."
-        return Finding("stack", State.FAILED, f"The stack {name} {what}.", fix)
+        is_ours = foreign.keys() >= MARKER_PARAMETERS
+        message = f"belongs to stage {foreign['Stage']}" if is_ours else "was not created by this program"
+        fix = "Choose another --stack-name or --stage."
+        return Finding("stack", State.FAILED, f"Stack {name} {message}.", fix)
     if stack.is_busy:
-        since = f"{stack.changed_at:%Y-%m-%d %H:%M} UTC"
         return Finding(
             "stack",
             State.FAILED,
-            f"The stack {name} is busy: {stack.status} since {since}.",
-            "Somebody else, or an earlier run, is at work: see triggers status, and deploy when it is done.",
+            f"Stack {name} is busy: {stack.status_since}.",
+            "Another user, or an earlier run, is working on it: watch triggers status, then deploy.",
         )
     if stack.status in _STUCK:
-        reason = stack.reason or "something could not be undone"
-        fix = _STUCK[stack.status].format(where=f"--stack-name {name} --region {aws.region.value}")
-        return Finding("stack", State.FAILED, f"The stack {name} is in {stack.status}: {reason}", fix)
-    if stack.status in FAILED_CREATE:
-        message = f"The first create of the stack {name} failed ({stack.status})."
-        fix = "Deploy again: it offers to delete the rest and to start anew."
+        reason = stack.reason or "a change could not be rolled back"
+        fix = _STUCK[stack.status].format(stack=f"--stack-name {name} --region {aws.region.value}")
+        return Finding("stack", State.FAILED, f"Stack {name} is in {stack.status}: {reason}", fix)
+    if stack.create_failed:
+        message = f"The first create of stack {name} failed ({stack.status})."
+        fix = "Deploy again: it offers to delete the failed stack and create a new one."
         return Finding("stack", State.WARNING, message, fix)
-    return Finding("stack", State.OK, f"The stack {name} is in {stack.status}.")
+    return Finding("stack", State.OK, f"Stack {name} is in {stack.status}.")
 
 
-def retained_tables(aws: Aws, cloudformation: CloudFormation, stack: Stack | None) -> dict[str, str]:
-    """Return the stage's tables that exist outside of its stack, by logical id: a create fails on them."""
+def check_tables(aws: Aws, cloudformation: CloudFormation, stack: Stack | None, *, adopt: bool) -> Finding:
+    """Check that the stage's tables belong to the stack, do not exist yet, or are to be adopted."""
+    found = find_kept_tables(aws, cloudformation, stack)
+    if not found:
+        return Finding("tables", State.OK, "No table exists outside of the stack.")
+    tables = f"{'Table' if len(found) == 1 else 'Tables'} {' and '.join(found.values())}"
+    owners = {owner for name in found.values() if (owner := cloudformation.find_owner(name))}
+    if owners:
+        message = f"{tables}: part of stack {' and '.join(sorted(owners))}."
+        fix = f"Deploy that stack with --stack-name {min(owners)}, or choose another --stage."
+        return Finding("tables", State.FAILED, message, fix)
+    if stack is not None and not (stack.is_empty or stack.create_failed):
+        fix = "Run triggers destroy, which keeps the tables, then triggers deploy --adopt."
+        return Finding("tables", State.FAILED, f"{tables}: exists, but not in the stack.", fix)
+    if adopt:
+        return Finding("tables", State.OK, f"{tables}: to be adopted, with all their data.")
+    message = f"{tables}: kept from an earlier stack. A new stack cannot create them."
+    fix = "Deploy with --adopt to keep the data, or delete it with aws dynamodb delete-table."
+    return Finding("tables", State.FAILED, message, fix)
+
+
+def check_log_group(aws: Aws, stack: Stack | None) -> Finding:
+    """Check that a first create does not fail on an existing log group."""
+    name = aws.target.log_group
+    if stack is None or stack.is_empty or stack.status == "ROLLBACK_COMPLETE":
+        groups = aws.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+        if any(group["logGroupName"] == name for group in groups):
+            return Finding(
+                "log group",
+                State.FAILED,
+                f"Log group {name} already exists outside of the stack.",
+                f"Delete it: aws logs delete-log-group --log-group-name {name} --region {aws.region.value}",
+            )
+    return Finding("log group", State.OK, "No log group exists outside of the stack.")
+
+
+def check_artifact_bucket(aws: Aws) -> Finding:
+    """Check that SAM's stack and its bucket exist together, or not at all."""
+    stack = CloudFormation(aws.client("cloudformation"), SAM_STACK).stack()
+    if stack is None:
+        return Finding("artifact bucket", State.OK, "SAM creates its bucket in the first deployment.")
+    bucket = stack.outputs.get("SourceBucket", "")
+    delete_stack = (
+        f"Delete that stack: aws cloudformation delete-stack --stack-name {SAM_STACK} "
+        f"--region {aws.region.value}"
+    )
+    if not bucket and (stack.is_busy or stack.is_empty):
+        message = f"SAM's stack {SAM_STACK} is still being created: {stack.status}."
+        fix = f"Try again in a minute. If the state does not change, no one is creating it. {delete_stack}"
+        return Finding("artifact bucket", State.FAILED, message, fix)
+    if not bucket:
+        message = f"SAM's stack {SAM_STACK} is in {stack.status} and has no bucket."
+        return Finding("artifact bucket", State.FAILED, message, delete_stack)
+    try:
+        aws.client("s3").head_bucket(Bucket=bucket)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {*DENIED, "403"}:
+            message = f"SAM's bucket {bucket} exists, but these credentials have no access to it."
+            return Finding("artifact bucket", State.FAILED, message, "Ask for s3:* on it.")
+        message = f"SAM's stack {SAM_STACK} names the bucket {bucket}, which does not exist."
+        return Finding("artifact bucket", State.FAILED, message, delete_stack)
+    return Finding("artifact bucket", State.OK, f"SAM's bucket is {bucket}.")
+
+
+def check_logging_role(aws: Aws, *, needed: bool) -> Finding:
+    """Check whether API Gateway may write logs in this account, which only access logs need."""
+    role = aws.client("apigateway").get_account().get("cloudwatchRoleArn")
+    if role:
+        return Finding("access logs", State.OK, f"API Gateway writes logs as {role}.")
+    if not needed:
+        return Finding("access logs", State.OK, "Access logs are off; API Gateway has no role to write them.")
+    return Finding(
+        "access logs",
+        State.FAILED,
+        "Access logs are on, but API Gateway has no role to write them in this account and region.",
+        "Set the role (aws apigateway update-account), or deploy with --parameter AccessLogs=false.",
+    )
+
+
+def find_kept_tables(aws: Aws, cloudformation: CloudFormation, stack: Stack | None) -> dict[str, str]:
+    """Return the stage's tables that exist outside of its stack, by logical id."""
     in_stack: set[str] = set()
-    if stack is not None and stack.status != "REVIEW_IN_PROGRESS":
+    if stack is not None and not stack.is_empty:
         in_stack = {one.physical_id for one in cloudformation.resources() if one.status != "DELETE_COMPLETE"}
     dynamodb, found = aws.client("dynamodb"), {}
     names = (aws.target.events_table, aws.target.keys_table)
@@ -101,105 +198,3 @@ def retained_tables(aws: Aws, cloudformation: CloudFormation, stack: Stack | Non
             continue
         found[logical_id] = name
     return found
-
-
-def tables(aws: Aws, cloudformation: CloudFormation, stack: Stack | None, *, adopt: bool) -> Finding:
-    """Check that no table of another life is in the way, or that it may be adopted."""
-    found = retained_tables(aws, cloudformation, stack)
-    names = " and ".join(found.values())
-    count = "The table" if len(found) == 1 else "The tables"
-    if not found:
-        return Finding("tables", State.OK, "No table is in the way.")
-    owners = {owner for name in found.values() if (owner := cloudformation.owner_of(name))}
-    if owners:
-        return Finding(
-            "tables",
-            State.FAILED,
-            f"{count} {names}: part of the stack {' and '.join(sorted(owners))}.",
-            f"Deploy that one with --stack-name {min(owners)}, or choose another --stage.",
-        )
-    if stack is not None and stack.status not in {*FAILED_CREATE, "REVIEW_IN_PROGRESS"}:
-        fix = "Run triggers destroy, which keeps the tables, then triggers deploy --adopt."
-        return Finding("tables", State.FAILED, f"{count} {names}: there, but not in the stack.", fix)
-    if adopt:
-        return Finding("tables", State.OK, f"{count} {names}: to be adopted, with all the data.")
-    return Finding(
-        "tables",
-        State.FAILED,
-        f"{count} {names}: kept from an earlier stack, and in the way of a new one.",
-        "Deploy with --adopt to go on with the data, or delete it with aws dynamodb delete-table.",
-    )
-
-
-def log_group(aws: Aws, stack: Stack | None) -> Finding:
-    """Check that no log group of that name is in the way of a first create."""
-    name = aws.target.log_group
-    if stack is None or stack.status in {"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"}:
-        groups = aws.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
-        if any(group["logGroupName"] == name for group in groups):
-            return Finding(
-                "log group",
-                State.FAILED,
-                f"The log group {name} exists already, outside of the stack.",
-                f"Delete it: aws logs delete-log-group --log-group-name {name} --region {aws.region.value}",
-            )
-    return Finding("log group", State.OK, "No log group is in the way.")
-
-
-def artifact_bucket(aws: Aws) -> Finding:
-    """Check that SAM's own stack and its bucket agree: it uploads the artifact there."""
-    stack = CloudFormation(aws.client("cloudformation"), SAM_STACK).stack()
-    if stack is None:
-        return Finding("artifact bucket", State.OK, "SAM makes its bucket at the first deployment.")
-    bucket = stack.outputs.get("SourceBucket", "")
-    clear_away = (
-        f"Delete that stack: aws cloudformation delete-stack --stack-name {SAM_STACK} "
-        f"--region {aws.region.value}"
-    )
-    if not bucket and (stack.is_busy or stack.status == "REVIEW_IN_PROGRESS"):
-        message = f"SAM's stack {SAM_STACK} is being changed: {stack.status}."
-        fix = f"Try again in a minute. If it stays so, nobody is at work on it any more. {clear_away}"
-        return Finding("artifact bucket", State.FAILED, message, fix)
-    if not bucket:
-        message = f"SAM's stack {SAM_STACK} is in {stack.status}, and has no bucket."
-        return Finding("artifact bucket", State.FAILED, message, clear_away)
-    try:
-        aws.client("s3").head_bucket(Bucket=bucket)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in {*DENIED, "403"}:
-            message = f"SAM's bucket {bucket} is there, and closed to these credentials."
-            return Finding("artifact bucket", State.FAILED, message, "Ask for s3:* on it.")
-        message = f"SAM's stack {SAM_STACK} names the bucket {bucket}, which is gone."
-        return Finding("artifact bucket", State.FAILED, message, clear_away)
-    return Finding("artifact bucket", State.OK, f"SAM's bucket is {bucket}.")
-
-
-def logging_role(aws: Aws, *, needed: bool) -> Finding:
-    """Check whether API Gateway may write logs in this account: access logs need it, nothing else does."""
-    role = aws.client("apigateway").get_account().get("cloudwatchRoleArn")
-    if role:
-        return Finding("access logs", State.OK, f"API Gateway writes logs as {role}.")
-    if not needed:
-        return Finding("access logs", State.OK, "They are off, and API Gateway has no role for them.")
-    return Finding(
-        "access logs",
-        State.FAILED,
-        "They are on, and API Gateway has no role to write them in this account and region.",
-        "Set the role (aws apigateway update-account), or deploy with --parameter AccessLogs=false.",
-    )
-
-
-def in_the_way(aws: Aws, stack: Stack | None, *, adopt: bool) -> Iterator[Finding]:
-    """Check that nothing which outlived another stack is in the way of this one."""
-    cloudformation = CloudFormation(aws.client("cloudformation"), aws.target.stack_name.value)
-    yield tables(aws, cloudformation, stack, adopt=adopt)
-    yield log_group(aws, stack)
-
-
-def preflight(aws: Aws, stack: Stack | None, *, adopt: bool, access_logs: bool) -> Iterator[Finding]:
-    """Make the checks that ask AWS and are quick."""
-    yield stack_state(aws, stack)
-    yield from in_the_way(aws, stack, adopt=adopt)
-    yield artifact_bucket(aws)
-    if access_logs:
-        yield logging_role(aws, needed=True)

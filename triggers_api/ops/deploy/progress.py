@@ -1,4 +1,4 @@
-"""What a deployment has to tell, and what it puts to whoever runs it."""
+"""The events that a deployment yields: what it reports, and what it asks the caller to decide."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from triggers_api.ops.findings import Finding
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A part of the work begins. With `apply` and `clear` CloudFormation is at work already."""
+    """A stage starts. At `apply` and `clear` CloudFormation is already changing the stack."""
 
     name: str
     message: str
@@ -17,10 +17,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """The artifact is there, with its size as a zip file.
+    """The artifact was built.
 
-    `deployed_bytes` is the size of the one it comes after; None where there is none, or Lambda does not tell.
-    `compiled_by` is the version of the Python that compiled it; None where it holds sources.
+    `zipped_bytes` is its size, and `deployed_bytes` the size of the deployed one, if that is known.
+    `compiled_by` is the version of the Python that compiled it; None if it holds sources.
     """
 
     zipped_bytes: int
@@ -30,7 +30,7 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """A stack without use is in the way: going on deletes it."""
+    """A decision: an unusable stack has to be deleted first. Continuing deletes it."""
 
     stack: Stack
     message: str
@@ -38,9 +38,9 @@ class Obstacle:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A change set waits: going on executes it.
+    """A decision: a change set is ready. Continuing executes it.
 
-    `parameters` are those that change, each with its value before and after.
+    `parameters` holds the stack parameters that change, each with its value before and after.
     """
 
     change_set: ChangeSet
@@ -50,7 +50,7 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The end: whether anything was changed, and the stack's outputs."""
+    """The deployment succeeded. `changed` is False if the stack was already up to date."""
 
     changed: bool
     status: str

@@ -1,13 +1,11 @@
-"""The SAM CLI, driven: it uploads the artifact and makes the change set; another module executes it.
+"""Drive the SAM CLI: it uploads the artifact and creates the change set, which this program executes.
 
-Every argument is passed, and a configuration file of its own, so that a stray `samconfig.toml` changes
-nothing. SAM runs in its own environment: the one on PATH, else one that uv makes and keeps.
+Every option is passed, together with an empty configuration file, so that a stray `samconfig.toml` changes
+nothing. SAM runs in an environment of its own: the `sam` on PATH, else one that uv installs and caches.
 """
 
-import os
 import re
 import shutil
-import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,27 +15,28 @@ from triggers_api.errors import (
     BuildError,
     CredentialsError,
     DeploymentError,
+    OperatorError,
     PermissionDeniedError,
     PreflightError,
-    TriggersError,
 )
-from triggers_api.ops.aws import BAD_CREDENTIALS, DENIED
+from triggers_api.ops.aws_errors import BAD_CREDENTIALS, DENIED, GET_CREDENTIALS
 from triggers_api.ops.build.artifact import find_uv
 from triggers_api.ops.build.scratch import scratch_folder
+from triggers_api.ops.deploy.preflight import SAM_STACK
+from triggers_api.ops.deploy.process import run
 
 PACKAGE = "aws-sam-cli==1.170.0"
-"""What uv runs where there is no sam on PATH: the version that this package is tested with."""
+"""The version that this package is tested with. uv installs it if there is no sam on PATH."""
 
-_ARN = re.compile(r"arn:[\w-]+:cloudformation:\S+:changeSet/\S+")
-_REFUSED = re.compile(r"An error occurred \((\w+)\) when calling the (\w+) operation[^:]*: (.*)")
-_FAILED = re.compile(r"^Error: (.*)", re.MULTILINE | re.DOTALL)
-_EMPTY = "No changes to deploy"
-_PATIENCE_SECONDS = 30.0
+_CHANGE_SET_ARN = re.compile(r"arn:[\w-]+:cloudformation:\S+:changeSet/\S+")
+_AWS_ERROR = re.compile(r"An error occurred \((\w+)\) when calling the (\w+) operation[^:]*: (.*)")
+_SAM_ERROR = re.compile(r"^Error: (.*)", re.MULTILINE | re.DOTALL)
+_NO_CHANGES = "No changes to deploy"
 
 
 @dataclass(frozen=True, slots=True)
 class Sam:
-    """A SAM CLI: how it is called, its version, and the environment that it runs in."""
+    """A SAM CLI: its command, its version, and the environment that it runs in."""
 
     command: tuple[str, ...]
     version: str
@@ -46,23 +45,28 @@ class Sam:
     def build(
         self, template: Path, into: Path, *, parameters: Mapping[str, str], use_container: bool
     ) -> Path:
-        """Run `sam build` and return the template that it wrote; `BuildError` where it fails."""
+        """Run `sam build`, and return the template that it writes.
+
+        Raises:
+            BuildError: `sam build` failed, or wrote no template.
+        """
         arguments = [
             "build",
             f"--template-file={template}",
             f"--build-dir={into}",
-            f"--config-file={_own_config(template.parent)}",
+            f"--config-file={_write_empty_config(template.parent)}",
             "--no-cached",
             *(["--use-container"] if use_container else []),
-            *_overrides(parameters),
+            *_parameter_overrides(parameters),
         ]
         done = self._run(arguments, template.parent)
         built = into / "template.yaml"
         if done.returncode or not built.is_file():
-            raise _with_output(BuildError("sam build failed.", reason=_reason(done), hint=_hint(done)), done)
+            error = BuildError("sam build failed.", reason=_failure_reason(done), hint=_failure_hint(done))
+            raise _with_output(error, done)
         return built
 
-    def change_set(
+    def create_change_set(
         self,
         template: Path,
         *,
@@ -71,15 +75,20 @@ class Sam:
         profile: str | None,
         parameters: Mapping[str, str],
     ) -> str | None:
-        """Upload the artifact and make a change set that is not executed.
+        """Run `sam deploy`: upload the artifact, and create a change set without executing it.
 
-        Return its ARN, or None where there is nothing to change; `DeploymentError`, `CredentialsError` or
-        `PermissionDeniedError` where SAM or AWS refuses.
+        Returns:
+            The change set's ARN; None if there is nothing to change.
+
+        Raises:
+            CredentialsError: AWS rejected the credentials.
+            PermissionDeniedError: The credentials lack a permission.
+            DeploymentError: `sam deploy` failed for another reason.
         """
         arguments = [
             "deploy",
             f"--template-file={template}",
-            f"--config-file={_own_config(template.parent)}",
+            f"--config-file={_write_empty_config(template.parent)}",
             f"--stack-name={stack_name}",
             f"--s3-prefix={stack_name}",
             f"--region={region}",
@@ -91,31 +100,35 @@ class Sam:
             "--no-fail-on-empty-changeset",
             "--no-disable-rollback",
             "--no-progressbar",
-            *_overrides(parameters),
+            *_parameter_overrides(parameters),
         ]
         done = self._run(arguments, template.parent)
         if done.returncode:
-            raise _with_output(_refusal(done), done)
-        if found := _ARN.search(done.stdout):
+            raise _with_output(_deploy_error(done), done)
+        if found := _CHANGE_SET_ARN.search(done.stdout):
             return found.group()
-        if _EMPTY in done.stdout + done.stderr:
+        if _NO_CHANGES in done.stdout + done.stderr:
             return None
         raise _with_output(
             DeploymentError(
-                "sam deploy made no change set.",
+                "sam deploy created no change set.",
                 reason=_last_line(done),
-                hint=f"This program knows {PACKAGE}; the sam that ran is {self.version}.",
+                hint=f"This program is tested with {PACKAGE}; the sam that ran is {self.version}.",
             ),
             done,
         )
 
     def _run(self, arguments: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
-        # SAM leaves folders behind where it keeps temporary files: they go with ours.
+        # SAM leaves temporary folders behind; in ours they are deleted with it.
         return run((*self.command, *arguments), folder, {**self.environment, "TMPDIR": str(folder)})
 
 
-def find(environment: Mapping[str, str], region: str) -> Sam:
-    """Return the SAM CLI on PATH, else the one that uv makes; `PreflightError` where there is neither."""
+def find_sam(environment: Mapping[str, str], region: str) -> Sam:
+    """Return the SAM CLI on PATH, else the one that uv installs.
+
+    Raises:
+        PreflightError: There is none, or it does not run.
+    """
     variables = {**environment, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": region, "AWS_REGION": region}
     on_path = shutil.which("sam", path=environment.get("PATH"))
     hint = f"Install it: python3 -m pip install pipx && pipx install {PACKAGE}"
@@ -125,102 +138,60 @@ def find(environment: Mapping[str, str], region: str) -> Sam:
             done = run((*command, "--version"), folder, variables)
     except (BuildError, OSError) as error:
         reason = getattr(error, "reason", "") or str(error)
-        raise PreflightError("There is no SAM CLI on this machine.", reason=reason, hint=hint) from error
+        raise PreflightError("The SAM CLI is not installed.", reason=reason, hint=hint) from error
     version = re.search(r"\d+\.\d+\.\d+", done.stdout)
     if done.returncode or version is None:
-        what = f"{on_path} does not run." if on_path else "There is no SAM CLI, and uv cannot make one."
-        raise PreflightError(what, reason=_last_line(done), hint=hint)
+        not_installed = "The SAM CLI is not installed, and uv could not install it."
+        message = f"{on_path} does not run." if on_path else not_installed
+        raise PreflightError(message, reason=_last_line(done), hint=hint)
     return Sam(command, version.group(), variables)
 
 
-def run(
-    command: Sequence[str], folder: Path, environment: Mapping[str, str]
-) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end. Whatever ends this early stops it too, and waits: nothing is left running."""
-    with subprocess.Popen(  # noqa: S603 - no shell, and nothing of a stranger in it
-        command,
-        cwd=folder,
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        start_new_session=True,  # a Ctrl-C is passed on once, to all of it
-    ) as process:
-        try:
-            output, errors = process.communicate()
-        except SystemExit:  # told twice to end: at once
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
-        except BaseException:
-            _stop(process)
-            raise
-    return subprocess.CompletedProcess(command, process.returncode, output, errors)
-
-
-def _stop(process: subprocess.Popen[str]) -> None:
-    """Ask a group of processes to end, and wait; at the end of patience, or at a second Ctrl-C, end it."""
-    try:
-        os.killpg(process.pid, signal.SIGINT)
-        process.communicate(timeout=_PATIENCE_SECONDS)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass  # it has just ended
-    except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)
-        raise
-
-
-def _overrides(parameters: Mapping[str, str]) -> list[str]:
+def _parameter_overrides(parameters: Mapping[str, str]) -> list[str]:
     return ["--parameter-overrides", *(f'{name}="{value}"' for name, value in parameters.items())]
 
 
-def _own_config(folder: Path) -> Path:
+def _write_empty_config(folder: Path) -> Path:
     path = folder / "samconfig.toml"
     path.write_text("version = 0.1\n", encoding="utf-8")
     return path
 
 
-def _refusal(done: subprocess.CompletedProcess[str]) -> TriggersError:
-    refused = _REFUSED.search(done.stderr)
-    if refused and refused.group(1) in {*DENIED, "403"}:
+def _deploy_error(done: subprocess.CompletedProcess[str]) -> OperatorError:
+    found = _AWS_ERROR.search(done.stderr)
+    code, reason = (found.group(1), found.group(3).strip()) if found else ("", "")
+    if code in {*DENIED, "403"}:
         return PermissionDeniedError(
             "These AWS credentials lack a permission.",
-            reason=refused.group(3).strip(),
-            hint="Ask for it, or use another profile with --profile; triggers doctor names what is needed.",
+            reason=reason,
+            hint="Ask for the permission, or use another profile with --profile; "
+            "triggers doctor lists the permissions.",
         )
-    if refused and refused.group(1) in BAD_CREDENTIALS:
-        return CredentialsError(
-            "AWS does not take these credentials.",
-            reason=refused.group(3).strip(),
-            hint="Run aws configure or aws sso login, set AWS_PROFILE, or give --profile.",
-        )
-    return DeploymentError("sam deploy failed.", reason=_reason(done), hint=_hint(done))
+    if code in BAD_CREDENTIALS:
+        return CredentialsError("AWS rejected the credentials.", reason=reason, hint=GET_CREDENTIALS)
+    return DeploymentError("sam deploy failed.", reason=_failure_reason(done), hint=_failure_hint(done))
 
 
-def _reason(done: subprocess.CompletedProcess[str]) -> str:
-    """Return what SAM says went wrong, as one line."""
-    found = _FAILED.search(done.stderr)
+def _failure_reason(done: subprocess.CompletedProcess[str]) -> str:
+    """Return SAM's error message on one line."""
+    found = _SAM_ERROR.search(done.stderr)
     return " ".join(found.group(1).split()) if found else _last_line(done)
 
 
-def _hint(done: subprocess.CompletedProcess[str]) -> str:
+def _failure_hint(done: subprocess.CompletedProcess[str]) -> str:
     if "NoSuchBucket" in done.stderr:
         return (
-            "SAM's bucket is gone but its stack is not: delete the stack aws-sam-cli-managed-default, "
-            "and deploy again."
+            f"SAM's bucket was deleted but its stack was not: delete the stack {SAM_STACK}, and deploy again."
         )
-    return "Run triggers doctor; with --debug this command shows all that sam said."
+    return "Run triggers doctor, or run this command with --debug to see the whole output of sam."
 
 
 def _last_line(done: subprocess.CompletedProcess[str]) -> str:
     lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
-    return lines[-1].strip() if lines else f"it ended with {done.returncode}"
+    return lines[-1].strip() if lines else f"it exited with code {done.returncode}"
 
 
-def _with_output(error: TriggersError, done: subprocess.CompletedProcess[str]) -> TriggersError:
-    """Note down for `--debug` all that SAM said."""
+def _with_output(error: OperatorError, done: subprocess.CompletedProcess[str]) -> OperatorError:
+    """Attach SAM's output to an error; `--debug` shows it."""
     error.add_note(f"{done.stdout}\n{done.stderr}")
     return error

@@ -1,9 +1,13 @@
-"""What SAM uploads: a plan takes it back, so that it leaves nothing behind."""
+"""Remove what SAM uploads for a plan, so that a plan leaves nothing behind.
+
+SAM creates a change set only after it has uploaded the artifact, so a plan uploads too. An artifact is named
+by a hash of its content, so another deployment of the same sources uses the same object. Nothing is removed
+if such a deployment is running, or has finished in the meantime.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from triggers_api.errors import DeploymentError
 from triggers_api.ops.aws import Aws
@@ -14,74 +18,84 @@ from triggers_api.ops.deploy.preflight import SAM_STACK
 
 @dataclass(slots=True)
 class Uploads:
-    """What a plan has uploaded."""
+    """The uploads of a plan; `are_kept` is set when the block ends."""
 
     are_kept: bool = False
 
 
 @contextmanager
-def taken_back(aws: Aws, stack: CloudFormation) -> Iterator[Uploads]:
-    """Delete at the end what was uploaded meanwhile for a stack, and SAM's bucket if that is new too.
+def remove_uploads(aws: Aws, cloudformation: CloudFormation) -> Iterator[Uploads]:
+    """On exit, delete what was uploaded for a stack inside the block, and SAM's bucket if that is new too.
 
-    An artifact's name is that of its content: another deployment of the same sources uses the same object. So
-    nothing is deleted where one is under way, or has come to its end meanwhile.
+    A `SystemExit` (the second Ctrl-C) skips the cleanup.
+
+    Raises:
+        DeploymentError: S3 refused to delete an object.
     """
-    prefix = f"{stack.name}/"
-    sam = CloudFormation(aws.client("cloudformation"), SAM_STACK)
-    s3 = aws.client("s3")
-    before, live = sam.stack(), stack.stack()
-    bucket = before.outputs.get("SourceBucket") if before else None
-    kept = _versions(s3, bucket, prefix) if bucket else []
+    cleanup = _Cleanup(aws, cloudformation)
     uploads = Uploads()
     try:
         yield uploads
-    except SystemExit:  # told twice to end: at once
+    except SystemExit:
         raise
     except BaseException:
-        _take_back(aws, stack, live, kept, is_new=before is None)
+        cleanup.run()
         raise
-    uploads.are_kept = not _take_back(aws, stack, live, kept, is_new=before is None)
+    uploads.are_kept = not cleanup.run()
 
 
-def _take_back(
-    aws: Aws, stack: CloudFormation, live: Stack | None, kept: list[dict[str, str]], *, is_new: bool
-) -> bool:
-    """Delete what is not kept, and return True; False where another deployment may need it."""
-    sam = CloudFormation(aws.client("cloudformation"), SAM_STACK)
-    after = sam.stack()
-    bucket = after.outputs.get("SourceBucket") if after else None
-    if after is None or not bucket:
+class _Cleanup:
+    """Remembers the bucket and the stack as they were before the plan."""
+
+    def __init__(self, aws: Aws, cloudformation: CloudFormation) -> None:
+        self._s3 = aws.client("s3")
+        self._cloudformation = cloudformation
+        self._sam = CloudFormation(aws.client("cloudformation"), SAM_STACK)
+        self._prefix = f"{cloudformation.name}/"
+        sam_stack = self._sam.stack()
+        bucket = _bucket(sam_stack)
+        self._stack = cloudformation.stack()
+        self._bucket_is_new = sam_stack is None
+        self._earlier = self._versions(bucket, self._prefix) if bucket else []
+
+    def run(self) -> bool:
+        """Delete the new objects and return True; return False if another deployment may need them."""
+        sam_stack = self._sam.stack()
+        bucket = _bucket(sam_stack)
+        if sam_stack is None or not bucket:
+            return True
+        added = [one for one in self._versions(bucket, self._prefix) if one not in self._earlier]
+        if added and self._is_stack_in_use():
+            return False
+        if added:
+            response = self._s3.delete_objects(Bucket=bucket, Delete={"Objects": added, "Quiet": True})
+            if errors := response.get("Errors"):
+                raise DeploymentError(
+                    f"Could not delete the plan's uploads from bucket {bucket}.",
+                    reason=f"{errors[0]['Key']}: {errors[0].get('Message', errors[0].get('Code'))}",
+                    hint=f"Delete the objects under {self._prefix}, or leave them for the next deployment.",
+                )
+        if self._bucket_is_new and not self._versions(bucket, ""):
+            list(self._sam.delete_stack(sam_stack.id))
         return True
-    s3, prefix = aws.client("s3"), f"{stack.name}/"
-    added = [one for one in _versions(s3, bucket, prefix) if one not in kept]
-    if added and _is_used(stack, live):
-        return False
-    if added:
-        gone = s3.delete_objects(Bucket=bucket, Delete={"Objects": added, "Quiet": True})
-        if errors := gone.get("Errors"):
-            raise DeploymentError(
-                f"What the plan has uploaded could not be deleted from {bucket}.",
-                reason=f"{errors[0]['Key']}: {errors[0].get('Message', errors[0].get('Code'))}",
-                hint=f"Delete what is under {prefix} there, or leave it for the next deployment.",
-            )
-    if is_new and not _versions(s3, bucket, ""):
-        list(sam.delete(after.id))
-    return True
+
+    def _is_stack_in_use(self) -> bool:
+        """Return whether another deployment of the stack is pending, is running, or finished since."""
+        before, now = self._stack, self._cloudformation.stack()
+        if now is None:
+            return False
+        if before is None or (before.id, before.changed_at) != (now.id, now.changed_at):
+            return True
+        return now.is_busy or any(self._cloudformation.change_sets().values())
+
+    def _versions(self, bucket: str, prefix: str) -> list[dict[str, str]]:
+        pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
+        return [
+            {"Key": one["Key"], "VersionId": one["VersionId"]}
+            for page in pages
+            for one in page.get("Versions", [])
+        ]
 
 
-def _is_used(stack: CloudFormation, before: Stack | None) -> bool:
-    """Tell whether another deployment of the stack waits, runs, or has ended meanwhile."""
-    found = stack.stack()
-    if found is None:
-        return False
-    was = (before.id, before.changed_at) if before else None
-    return was != (found.id, found.changed_at) or found.is_busy or any(stack.change_sets().values())
-
-
-def _versions(s3: Any, bucket: str, prefix: str) -> list[dict[str, str]]:
-    pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
-    return [
-        {"Key": one["Key"], "VersionId": one["VersionId"]}
-        for page in pages
-        for one in page.get("Versions", [])
-    ]
+def _bucket(sam_stack: Stack | None) -> str:
+    return sam_stack.outputs.get("SourceBucket", "") if sam_stack else ""

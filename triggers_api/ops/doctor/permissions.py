@@ -10,7 +10,8 @@ from itertools import islice
 
 from botocore.exceptions import ClientError
 
-from triggers_api.ops.aws import DENIED, Aws
+from triggers_api.ops.aws import Aws
+from triggers_api.ops.aws_errors import DENIED
 from triggers_api.ops.findings import Finding, State
 
 ACTIONS = {

@@ -5,16 +5,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 
 from triggers_api.errors import BuildError, OperatorError, PermissionDeniedError, PreflightError
-from triggers_api.ops.aws import Aws, Place, explained, region_of
+from triggers_api.ops.aws import Aws, Place, region_of
+from triggers_api.ops.aws_errors import explain_aws_errors
 from triggers_api.ops.build.artifact import find_uv
 from triggers_api.ops.cloudformation.client import CloudFormation
 from triggers_api.ops.cloudformation.ownership import belongs_to
 from triggers_api.ops.cloudformation.template import Template
 from triggers_api.ops.deploy import preflight
-from triggers_api.ops.deploy.sam import find
+from triggers_api.ops.deploy.sam import find_sam
 from triggers_api.ops.doctor import permissions
 from triggers_api.ops.findings import Finding, State
-from triggers_api.ops.status import missing
+from triggers_api.ops.status import check_resources
 from triggers_api.ops.target import DEFAULT_REGION, Target
 
 
@@ -26,7 +27,7 @@ def check_readiness(
     try:
         region = region_of(target)
         aws = Aws(target, region)
-        with explained(target, region):
+        with explain_aws_errors(target, region):
             place = aws.caller()
     except OperatorError as error:
         yield _failed("credentials", error)
@@ -43,7 +44,7 @@ def check_tools(environment: Mapping[str, str]) -> Iterator[Finding]:
     except BuildError as error:
         yield _failed("uv", error)
     try:
-        sam = find(environment, DEFAULT_REGION)
+        sam = find_sam(environment, DEFAULT_REGION)
         yield Finding(
             "sam", State.OK, f"{sam.version}, {'run by uv' if len(sam.command) > 1 else sam.command[0]}"
         )
@@ -59,7 +60,7 @@ def check_account(aws: Aws, place: Place, *, given: Mapping[str, str], today: da
     name = aws.target.stack_name.value
     cloudformation = CloudFormation(aws.client("cloudformation"), name)
     try:
-        with explained(aws.target, aws.region):
+        with explain_aws_errors(aws.target, aws.region):
             stack = cloudformation.stack()
     except OperatorError as error:
         yield _failed("stack", error)
@@ -67,19 +68,19 @@ def check_account(aws: Aws, place: Place, *, given: Mapping[str, str], today: da
     defaults = {name: one.default for name, one in Template.load().parameters.items()}
     is_ours = stack is not None and belongs_to(stack, aws.target.stage.value)
     parameters = {**defaults, **(stack.parameters if stack is not None and is_ours else {}), **given}
-    yield preflight.runtime(parameters["Runtime"], today)
+    yield preflight.check_runtime(parameters["Runtime"], today)
     checks: dict[str, Callable[[], Iterable[Finding]]] = {
-        "stack": lambda: [preflight.stack_state(aws, stack)],
-        "resources": lambda: missing(aws, stack) if stack is not None and is_ours else [],
-        "tables": lambda: [preflight.tables(aws, cloudformation, stack, adopt=False)],
-        "log group": lambda: [preflight.log_group(aws, stack)],
-        "artifact bucket": lambda: [preflight.artifact_bucket(aws)],
-        "access logs": lambda: [preflight.logging_role(aws, needed=parameters["AccessLogs"] == "true")],
+        "stack": lambda: [preflight.check_stack(aws, stack)],
+        "resources": lambda: check_resources(aws, stack) if stack is not None and is_ours else [],
+        "tables": lambda: [preflight.check_tables(aws, cloudformation, stack, adopt=False)],
+        "log group": lambda: [preflight.check_log_group(aws, stack)],
+        "artifact bucket": lambda: [preflight.check_artifact_bucket(aws)],
+        "access logs": lambda: [preflight.check_logging_role(aws, needed=parameters["AccessLogs"] == "true")],
         "permissions": lambda: permissions.simulate(aws, place.caller),
     }
     for check, ask in checks.items():
         try:
-            with explained(aws.target, aws.region):
+            with explain_aws_errors(aws.target, aws.region):
                 findings = list(ask())
         except PermissionDeniedError as error:
             findings = [Finding(check, State.UNKNOWN, error.reason or error.message, error.hint)]

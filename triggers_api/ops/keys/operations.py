@@ -6,9 +6,10 @@ Only `create` and `rotate` return a key. Everything else works with its record, 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from triggers_api.core import keys
-from triggers_api.core.keys import KeyRecord, KeyStore
+from triggers_api.core.keys import KeyRecord
 from triggers_api.core.times import Clock, format_time, system_clock
 from triggers_api.errors import (
     ConfigurationError,
@@ -21,6 +22,9 @@ from triggers_api.errors import (
 from triggers_api.ops.keys.new_key import NewKey, check_new_key, new_key, time_after
 from triggers_api.ops.keys.references import find_digest, is_key_id, not_found, typing_error
 from triggers_api.ops.target import LOCAL
+
+if TYPE_CHECKING:
+    from triggers_api.core.ports import KeyStore  # its imports would slow down every keys command
 
 REFUSED_WITHIN_SECONDS = keys.DEFAULT_AUTH_CACHE_SECONDS
 """How long a warm process may still accept a revoked key, with the service's default setting."""
@@ -39,13 +43,13 @@ def key_state(record: KeyRecord, now: str) -> str:
     """Return `active`, `revoked` or `expired`."""
     if not record.is_active:
         return "revoked"
-    return "active" if record.admits(now) else "expired"
+    return "active" if record.is_valid_at(now) else "expired"
 
 
 class Keys:
     """The API keys of one stage."""
 
-    def __init__(self, store: KeyStore, *, stage: str, clock: Clock = system_clock) -> None:
+    def __init__(self, store: "KeyStore", *, stage: str, clock: Clock = system_clock) -> None:
         self._store = store
         self._stage = stage
         self._clock = clock
@@ -97,7 +101,7 @@ class Keys:
         for one in self._store.list():
             if isinstance(one, CorruptRecordError):
                 damaged.append(one)
-            elif (everything or one.admits(now)) and source in (None, one.source):
+            elif (everything or one.is_valid_at(now)) and source in (None, one.source):
                 records.append(one)
         return sorted(records, key=lambda record: (record.created_at or "", record.digest)), damaged
 
@@ -152,7 +156,7 @@ class Keys:
         """
         old = self._find(reference)
         now = self._clock()
-        if not old.admits(format_time(now)):
+        if not old.is_valid_at(format_time(now)):
             raise KeyStateError(
                 f"Key {old.id} is {key_state(old, format_time(now))} and cannot be rotated.",
                 reason="only a valid key can be replaced without an interruption",

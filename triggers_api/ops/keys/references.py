@@ -5,10 +5,14 @@ mistaken for each other. A name is not accepted: several keys can have the same 
 """
 
 import re
+from typing import TYPE_CHECKING
 
 from triggers_api.core import keys
-from triggers_api.core.keys import KeyRecord, KeyStore
+from triggers_api.core.keys import KeyRecord
 from triggers_api.errors import CorruptRecordError, KeyNotFoundError
+
+if TYPE_CHECKING:
+    from triggers_api.core.ports import KeyStore  # its imports would slow down every keys command
 
 _ID = r"[0-9a-f]{4,12}"
 _SHORT_ID = r"[0-9a-f]{1,3}"
@@ -34,7 +38,7 @@ def typing_error(reference: str) -> str | None:
     return keys.flaw_of(reference)
 
 
-def find_digest(store: KeyStore, reference: str) -> str:
+def find_digest(store: "KeyStore", reference: str) -> str:
     """Return the digest of the key that a reference stands for. Only an id is looked up in the store.
 
     Raises:
@@ -47,7 +51,7 @@ def find_digest(store: KeyStore, reference: str) -> str:
     return reference if keys.is_digest(reference) else keys.digest_of(reference)
 
 
-def _find_digest_by_id(store: KeyStore, key_id: str) -> str:
+def _find_digest_by_id(store: "KeyStore", key_id: str) -> str:
     """Return the digest of the one key with this id. Its record may be damaged: it can still be revoked."""
     digests = [
         digest for digest in map(_digest, store.list()) if digest.removeprefix("sha256:").startswith(key_id)

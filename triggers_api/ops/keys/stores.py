@@ -28,12 +28,13 @@ def open_keys(target: Target) -> Iterator[Keys]:
         finally:
             database.close()
         return
-    from triggers_api.ops.aws import explained, region_of
+    from triggers_api.ops.aws import region_of
+    from triggers_api.ops.aws_errors import explain_aws_errors
     from triggers_api.store.dynamodb.client import DynamoDB
     from triggers_api.store.dynamodb.keys import DynamoKeyStore
 
     region = region_of(target)
-    with explained(target, region):
+    with explain_aws_errors(target, region):
         dynamodb = DynamoDB(
             region=region.value,
             endpoint_url=target.dynamodb_endpoint_url,

@@ -17,7 +17,8 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as NoConnectionError
 
 from triggers_api.errors import LogGroupMissingError, TriggersError
-from triggers_api.ops.aws import EXPIRED, Aws, explanation
+from triggers_api.ops.aws import Aws
+from triggers_api.ops.aws_errors import EXPIRED, operator_error
 from triggers_api.ops.logs.window import Event, Window
 
 PATIENCE = 6
@@ -172,7 +173,7 @@ class LogGroup:
             yield Notice(f"{missing} Waiting for it.")
 
     def _explained(self, error: Exception) -> TriggersError:
-        return explanation(error, self._aws.target, self._aws.region)
+        return operator_error(error, self._aws.target, self._aws.region)
 
 
 def _code(error: Exception) -> str:

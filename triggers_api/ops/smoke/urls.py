@@ -51,13 +51,14 @@ def find_url(target: Target) -> str:
     """
     if target.is_local:
         return LOCAL_URL
-    from triggers_api.ops.aws import Aws, explained, region_of  # boto3 is slow to import
-    from triggers_api.ops.status import outputs_of
+    from triggers_api.ops.aws import Aws, region_of  # boto3 is slow to import
+    from triggers_api.ops.aws_errors import explain_aws_errors
+    from triggers_api.ops.status import read_outputs
 
     with hinting("Or give --url and --key: then AWS is not asked."):
         aws = Aws(target, region_of(target))
-        with explained(target, aws.region):
-            outputs = outputs_of(aws)
+        with explain_aws_errors(target, aws.region):
+            outputs = read_outputs(aws)
     if "ApiUrl" not in outputs:
         raise StackMissingError(
             f"The stack {target.stack_name.value} has no ApiUrl.",

@@ -10,9 +10,9 @@ from typing import Any
 
 from triggers_api.ops.verify.live_stack import LiveStack
 from triggers_api.ops.verify.probe import Expectation, Probe, Value
+from triggers_api.store.dynamodb.schema import PENDING_INDEX
 
 ON_EVENTS = ("PutItem", "GetItem", "UpdateItem", "DeleteItem", "Query")
-INDEX = "status-created_at-index"
 ON_LOGS = ("CreateLogStream", "PutLogEvents")
 
 
@@ -25,7 +25,7 @@ def permissions(live: LiveStack) -> frozenset[str]:
             *(
                 f"dynamodb:{action} on {live.arn('dynamodb', resource)}"
                 for action in ON_EVENTS
-                for resource in (events, f"{events}/index/{INDEX}")
+                for resource in (events, f"{events}/index/{PENDING_INDEX}")
             ),
             f"dynamodb:GetItem on {live.arn('dynamodb', keys)}",
             *(f"logs:{action} on {live.arn('logs', f'log-group:{log_group}:*')}" for action in ON_LOGS),

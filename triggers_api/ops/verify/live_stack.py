@@ -10,7 +10,7 @@ from typing import Any
 
 from triggers_api.errors import StackMissingError
 from triggers_api.ops.cloudformation.models import Stack
-from triggers_api.ops.cloudformation.outputs import resolved
+from triggers_api.ops.cloudformation.outputs import resolve_outputs
 from triggers_api.ops.cloudformation.template import Template
 from triggers_api.ops.target import Target, aws_command
 
@@ -32,7 +32,7 @@ class LiveStack:
     @property
     def outputs(self) -> Mapping[str, str]:
         """The stack's outputs; behind an emulator `ApiUrl` is the emulator's."""
-        return resolved(self.stack.outputs, self.target)
+        return resolve_outputs(self.stack.outputs, self.target)
 
     def output(self, name: str) -> str:
         """Return an output.
@@ -51,7 +51,7 @@ class LiveStack:
 
     def expected(self, logical_id: str) -> dict[str, Any]:
         """Return the properties that a resource should have."""
-        return self.template.resolved(logical_id, {**self.stack.parameters, "Stage": self.stage})
+        return self.template.resolve_properties(logical_id, {**self.stack.parameters, "Stage": self.stage})
 
     @property
     def stage(self) -> str:

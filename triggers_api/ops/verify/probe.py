@@ -11,7 +11,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from triggers_api.errors import LogGroupMissingError, TriggersError
-from triggers_api.ops.aws import Aws, explanation
+from triggers_api.ops.aws import Aws
+from triggers_api.ops.aws_errors import operator_error
 from triggers_api.ops.findings import Finding, State
 
 Value = str | frozenset[str]
@@ -95,7 +96,7 @@ def _explain(error: Exception, aws: Aws) -> tuple[str, str]:
     if isinstance(error, LogGroupMissingError) or code in _NOT_FOUND:
         return "it does not exist", _RECREATE
     if isinstance(error, ClientError | BotoCoreError | OSError):
-        error = explanation(error, aws.target, aws.region)
+        error = operator_error(error, aws.target, aws.region)
     if not isinstance(error, TriggersError):  # its text may be a part of the answer
         return f"could not check: unrecognised response ({type(error).__name__})", _REPORT
     reason = f"{error.message} ({error.reason})" if error.reason else error.message

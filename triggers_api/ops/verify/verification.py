@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from triggers_api.ops.aws import Aws
 from triggers_api.ops.cloudformation.template import Template
 from triggers_api.ops.findings import Finding
-from triggers_api.ops.status import stack_of
+from triggers_api.ops.status import find_stack
 from triggers_api.ops.verify import dynamodb_tables, execution_role, lambda_function, rest_api
 from triggers_api.ops.verify.background import call_in_background
 from triggers_api.ops.verify.canary import Canary
@@ -51,10 +51,10 @@ def verify(
         transport: Sends the one request in place of the network.
 
     Raises:
-        StackMissingError: There is no such stack. Errors of boto3 are for `explained`. With a stack nothing
-            is raised: what cannot be checked is a failed check.
+        StackMissingError: There is no such stack. Errors of boto3 are for `explain_aws_errors`. With a
+            stack nothing is raised: what cannot be checked is a failed check.
     """
-    stack = stack_of(aws)
+    stack = find_stack(aws)
     clients = {service: aws.client(service) for service in SERVICES}
     live = LiveStack(stack, Template.load(), aws.target, clients)
     chains = (

@@ -1,7 +1,7 @@
 """The one DynamoDB client of the process: its time-outs, retries, log lines and errors.
 
-Three attempts in all, of about a second to connect and two to read; see `dynamodb_transport` for what keeps
-them, and all else, within the request's deadline.
+A call has three attempts, of about a second to connect and two to read. `transport` keeps them, and
+everything else, within the request's deadline.
 """
 
 import logging
@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, UnknownServiceError
-from botocore.loaders import Loader
+from botocore.exceptions import BotoCoreError, ClientError
 
 from triggers_api.core import deadline
 from triggers_api.errors import ConfigurationError, StoreUnavailableError
@@ -25,7 +24,7 @@ ATTEMPTS = 3
 
 
 class ConditionFailedError(Exception):
-    """The item was not as the write's condition asks; `item` is what was there, empty for nothing."""
+    """A write was refused by its condition. `item` is the existing item, empty if there is none."""
 
     def __init__(self, item: dict[str, Any]) -> None:
         super().__init__("condition failed")
@@ -33,7 +32,7 @@ class ConditionFailedError(Exception):
 
 
 class TransactionCanceledError(Exception):
-    """A transaction was not made; `reasons` holds one for each of its actions, in order."""
+    """A transaction was refused. `reasons` has one entry for each of its actions, in order."""
 
     def __init__(self, reasons: list[dict[str, Any]]) -> None:
         super().__init__("transaction cancelled")
@@ -41,16 +40,20 @@ class TransactionCanceledError(Exception):
 
 
 class DynamoDB:
-    """DynamoDB's low-level client with this product's time-outs, log lines and errors."""
+    """DynamoDB's low-level client with this product's time-outs, log lines and errors.
+
+    Raises:
+        ConfigurationError: The AWS or network settings of the environment cannot be used.
+    """
 
     def __init__(self, *, region: str, endpoint_url: str | None = None, profile: str | None = None) -> None:
         config = Config(
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
             retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
-            # What is sent is made by our own code, and DynamoDB checks it too: 4 % of a call's CPU.
+            # Our own code builds the requests, and DynamoDB checks them too. Saves 4 % of a call's CPU.
             parameter_validation=False,
-            # One's own text is sent as it is; botocore's is put together anew, twice a call: 12 %.
+            # botocore sends this text unchanged. It rebuilds its own twice a call: 12 % of a call's CPU.
             user_agent=f"triggers-api/{VERSION} Botocore/{botocore.__version__}",
         )
         self._client, ca_bundle = make_client(
@@ -67,11 +70,19 @@ class DynamoDB:
         self._client.meta.events.register("before-send.dynamodb", transport.send)
 
     def call(self, method: str, *, expects: str | None = None, **arguments: Any) -> dict[str, Any]:
-        """Call a method of the client. `expects`: a member that its answer always has.
+        """Call a method of the client.
 
-        Raises `ConditionFailedError` or `TransactionCanceledError` where DynamoDB refuses a write, and
-        `StoreUnavailableError` where it cannot be reached, is throttled, does not let us in, or answers
-        without what is expected. What DynamoDB calls malformed is a bug of ours, and raised as it is.
+        Args:
+            method: The name of the method.
+            expects: A member that every answer of the method has.
+            arguments: The arguments of the method.
+
+        Raises:
+            ConditionFailedError: The condition of a write does not hold.
+            TransactionCanceledError: DynamoDB refused a transaction.
+            StoreUnavailableError: DynamoDB cannot be reached, throttles, denies access, or answers without
+                the expected member; or the request's time is up.
+            ClientError: DynamoDB calls the request malformed, which is a bug of ours.
         """
         with logged(method) as fields:
             if logger.isEnabledFor(logging.DEBUG):
@@ -84,51 +95,33 @@ class DynamoDB:
                 code = response["Error"]["Code"]
                 if code == "ValidationException":
                     raise
-                raise _translated(method, code, response) from error
+                raise _translate_error(method, code, response) from error
             except BotoCoreError as error:
-                # Types only: the texts may quote what the peer sent, or what we did.
+                # Types only: the messages may quote what the peer sent, or what we did.
                 reason = " from ".join(type(one).__name__ for one in (error, error.__cause__) if one)
-                logger.error("store failed", extra={"fields": {"operation": method, "reason": reason}})
+                _log_failure(method, reason)
                 raise StoreUnavailableError("The store cannot be reached right now.") from error
             if expects is not None and expects not in answer:
-                reason = f"an answer without {expects}"
-                logger.error("store failed", extra={"fields": {"operation": method, "reason": reason}})
+                _log_failure(method, f"an answer without {expects}")
                 raise StoreUnavailableError("The store cannot be used right now.")
-            fields["capacity_units"] = _capacity(answer.get("ConsumedCapacity"))
+            fields["capacity_units"] = _sum_capacity(answer.get("ConsumedCapacity"))
             return answer
-
-
-class _OneEndpoint(Loader):
-    """botocore's data, without the rules by which it derives a call's endpoint from its parameters.
-
-    Where a service has no such rules, botocore takes the endpoint of the region, once. It serves all that we
-    call, whatever account's it is, and the rules cost 8 to 12 % of a call's CPU. Other services, which a
-    profile's credentials may come from, keep theirs.
-    """
-
-    def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
-        """Load a file, or say that there is none, as botocore's own does."""
-        if (service_name, type_name) == ("dynamodb", "endpoint-rule-set-1"):
-            raise UnknownServiceError(service_name=service_name, known_service_names="")
-        return super().load_service_model(service_name, type_name, api_version)
 
 
 def make_client(
     *, region: str, endpoint_url: str | None, config: Config, profile: str | None = None
 ) -> tuple["DynamoDBClient", str | bool]:
-    """Return a client with the environment's credentials, and what it trusts (`AWS_CA_BUNDLE`, or True).
+    """Return a client with the environment's credentials, and its CA bundle (`AWS_CA_BUNDLE`, or True).
 
-    Without credentials an endpoint of one's own gets some that satisfy an emulator. `ConfigurationError`
-    where the environment names a profile that is not there, or half of the credentials.
+    If there are no credentials, an endpoint URL gets some that satisfy an emulator.
+
+    Raises:
+        ConfigurationError: The profile does not exist, or a part of the credentials is missing.
     """
     session = botocore.session.Session(profile=profile)
     try:
-        # Of these two kinds of endpoint only the rules know all names.
-        special = ("use_fips_endpoint", "use_dualstack_endpoint")
-        if not any(session.get_config_variable(name) for name in special):
-            session.register_component("data_loader", _OneEndpoint())
         if endpoint_url and session.get_credentials() is None:
-            # DynamoDB Local asks for a signature, and takes any.
+            # DynamoDB Local requires a signature, and accepts any.
             session.set_credentials("local", "local")
         client: Any = session.create_client("dynamodb", region, endpoint_url=endpoint_url, config=config)
         return client, session.get_config_variable("ca_bundle") or True
@@ -140,15 +133,19 @@ def make_client(
         ) from error
 
 
-def _translated(method: str, code: str, response: dict[str, Any]) -> Exception:
+def _translate_error(method: str, code: str, response: dict[str, Any]) -> Exception:
     if code == "ConditionalCheckFailedException":
         return ConditionFailedError(response.get("Item", {}))
     if code == "TransactionCanceledException":
         return TransactionCanceledError(response.get("CancellationReasons", []))
-    logger.error("store failed", extra={"fields": {"operation": method, "reason": code}})
+    _log_failure(method, code)
     return StoreUnavailableError("The store cannot be used right now.")
 
 
-def _capacity(consumed: Any) -> float:
+def _log_failure(method: str, reason: str) -> None:
+    logger.error("store failed", extra={"fields": {"operation": method, "reason": reason}})
+
+
+def _sum_capacity(consumed: Any) -> float:
     entries = consumed if isinstance(consumed, list) else [consumed or {}]
     return float(sum(entry.get("CapacityUnits", 0) for entry in entries))

@@ -1,51 +1,43 @@
 """Events on DynamoDB: `EventStore` for any number of writers and readers.
 
-No call reads before it writes. An id tells its item's key, so what must hold is a condition of the write
-itself, and the refusal brings back the item that stood in the way:
+No call reads before it writes. The key of an item follows from the event id, so what must hold is a condition
+of the write itself, and a refusal returns the existing item:
 
-    ack A ── UpdateItem if pending ──────────► acknowledged, nonce A     answer lost on the way
-    ack A, sent again by the SDK ──► refused: acknowledged, nonce A  ──► our own: 200
-    ack B ─────────────────────────► refused: acknowledged, nonce A  ──► another's: 409
-                                     refused: nothing there          ──► 404
+    ack A ── UpdateItem if pending ──────────► acknowledged, nonce A     the answer is lost
+    ack A, repeated by the SDK ────► refused: acknowledged, nonce A  ──► this call did it: 200
+    ack B ─────────────────────────► refused: acknowledged, nonce A  ──► another call did it: 409
+                                     refused: no item                ──► 404
 """
 
 import random
 import time
+from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 from triggers_api.core import deadline, ids
-from triggers_api.core.events import (
-    ACKNOWLEDGED,
-    PENDING,
-    Event,
-    IdempotencyClaim,
-    Page,
-    PageBuilder,
-    PendingQuery,
-    Position,
-    checked,
-    not_found,
-)
+from triggers_api.core.events import ACKNOWLEDGED, PENDING, Event, event_not_found
+from triggers_api.core.idempotency import IdempotencyClaim
+from triggers_api.core.paging import Page, PageBuilder, PendingQuery, Position
+from triggers_api.core.ports import NewEvent
 from triggers_api.errors import (
     ConflictError,
     CorruptRecordError,
     DeadlineExceededError,
     IdempotencyKeyReusedError,
     StoreUnavailableError,
+    TriggersError,
 )
 from triggers_api.store.calls import logger
 from triggers_api.store.dynamodb.client import ConditionFailedError, DynamoDB, TransactionCanceledError
-from triggers_api.store.dynamodb.items import event_of, item_of, key_of, readable_events
+from triggers_api.store.dynamodb.items import claim_item_of, item_of, key_of, load_item, readable_events
+from triggers_api.store.dynamodb.schema import PENDING_INDEX
 
-INDEX = "status-created_at-index"
 MAX_READS_PER_PAGE = 10
-"""Queries of up to 1 MB each that one page may cost, however few of the events match its filter."""
+"""Queries of up to 1 MB each that one page may cost, however few events match its filter."""
 
 _MAX_QUERY_LIMIT = 100_000  # far beyond the 1 MB that DynamoDB reads for one query
 _TRANSACTION_TRIES = 8
-_RECORD_SORT_KEY = "idempotency"
 
 
 class DynamoEventStore:
@@ -55,23 +47,16 @@ class DynamoEventStore:
         self._dynamodb = dynamodb
         self._table = table
 
-    def add(self, event: Event, claim: IdempotencyClaim | None, *, now: int) -> str:
-        """Put the event; with a claim, the event and the claim's record in one transaction."""
-        put: dict[str, Any] = {
-            "TableName": self._table,
-            "Item": item_of(event),
-            "ConditionExpression": "attribute_not_exists(event_id)",
-        }
-        if claim is not None:
-            return self._add_once(put, claim, now)
-        # The id is fresh and has 62 random bits: what stands in the way is this event, put by an attempt
-        # whose answer was lost.
-        with suppress(ConditionFailedError):
-            self._dynamodb.call("put_item", **put)
-        return event.event_id
+    def add(self, entries: Sequence[NewEvent], *, now: int) -> list[str | TriggersError]:
+        """Put the events one after the other, an event and its claim in one transaction.
+
+        Not `BatchWriteItem`: it has no conditions, so a repeat after a lost answer could make an acknowledged
+        event pending again.
+        """
+        return [self._add_entry(entry, now) for entry in entries]
 
     def get(self, event_id: str, now: int) -> Event | None:
-        """Read the item, consistently: a 201 that was answered is seen."""
+        """Read the item consistently, so that an event that was answered with a 201 is seen."""
         key = key_of(event_id)
         if key is None:
             return None
@@ -79,7 +64,7 @@ class DynamoEventStore:
         item = answer.get("Item")
         if item is None:
             return None
-        event = checked(partial(event_of, item))
+        event = load_item(item)
         return event if event.expires_at > now else None
 
     def pending(self, query: PendingQuery) -> Page:
@@ -87,30 +72,30 @@ class DynamoEventStore:
         page = PageBuilder(query.limit)
         after = query.after
         for read in range(MAX_READS_PER_PAGE):
-            # One more than the page takes tells in the same call whether there is a next page. DynamoDB
-            # counts and bills what it looks at, not what matches: where few match, each read looks at more.
-            limit = min((page.missing + 1) * 4**read, _MAX_QUERY_LIMIT)
+            # One event more than the page takes shows in the same call whether there is a next page. DynamoDB
+            # counts and bills the events that it reads, not those that match, so each further read is larger.
+            limit = min((page.free_places + 1) * 4**read, _MAX_QUERY_LIMIT)
             try:
                 answer = self._dynamodb.call("query", expects="Items", **self._query(query, after, limit))
             except DeadlineExceededError:
                 if read == 0:
                     raise
-                break  # what was looked at so far is an answer, and the cursor goes on from there
+                break  # the events so far are an answer, and the cursor continues after them
             for event in readable_events(answer["Items"]):
-                if not page.takes(event):
-                    return page.full()
+                if not page.add(event):
+                    return page.full_page()
             last = answer.get("LastEvaluatedKey")
             if last is None:
-                return page.stopped(None)
+                return page.page_up_to(None)
             after = Position(last["created_at"]["S"], last["event_id"]["S"])
-        return page.stopped(after)
+        return page.page_up_to(after)
 
     def acknowledge(self, event_id: str, *, at: str, nonce: str, now: int, source: str | None) -> None:
-        """Update the item where it is pending."""
+        """Update the item if it is pending."""
         key = key_of(event_id)
         if key is None:
-            raise not_found()
-        condition, names, values = _of(source)
+            raise event_not_found()
+        condition, names, values = _source_condition(source)
         try:
             self._dynamodb.call(
                 "update_item",
@@ -130,10 +115,10 @@ class DynamoEventStore:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ConditionFailedError as refusal:
-            _explain_refused_ack(refusal.item, nonce=nonce, now=now, source=source)
+            _check_refused_ack(refusal.item, nonce=nonce, now=now, source=source)
 
     def delete(self, event_id: str, *, source: str | None) -> None:
-        """Delete the item; a key's bound source is a condition of the delete itself."""
+        """Delete the item. The source that a key is bound to is a condition of the delete itself."""
         key = key_of(event_id)
         if key is None:
             return
@@ -144,35 +129,47 @@ class DynamoEventStore:
                 "ExpressionAttributeNames": {"#source": "source"},
                 "ExpressionAttributeValues": {":source": {"S": source}},
             }
-        # What fails the condition is not there, or another source's: nothing to delete for this key.
+        # The condition fails if there is no event, or one of another source: this key has nothing to delete.
         with suppress(ConditionFailedError):
             self._dynamodb.call("delete_item", TableName=self._table, Key=key, **condition)
 
-    def _add_once(self, put: dict[str, Any], claim: IdempotencyClaim, now: int) -> str:
-        record = {
+    def _add_entry(self, entry: NewEvent, now: int) -> str | TriggersError:
+        put: dict[str, Any] = {
             "TableName": self._table,
-            "Item": {
-                "event_id": {"S": f"idempotency#{claim.name}"},
-                "created_at": {"S": _RECORD_SORT_KEY},
-                "fingerprint": {"S": claim.fingerprint},
-                "first_event_id": {"S": claim.event_id},
-                "ttl": {"N": str(claim.expires_at)},
-            },
-            # An expired record may linger for days: DynamoDB deletes late.
+            "Item": item_of(entry.event),
+            "ConditionExpression": "attribute_not_exists(event_id)",
+        }
+        try:
+            if entry.claim is not None:
+                return self._put_with_claim(put, entry.claim, now)
+            # The id is fresh and has 62 random bits. If the item exists, it is this event, put by an attempt
+            # whose answer was lost.
+            with suppress(ConditionFailedError):
+                self._dynamodb.call("put_item", **put)
+        except TriggersError as error:
+            return error
+        return entry.event.event_id
+
+    def _put_with_claim(self, put: dict[str, Any], claim: IdempotencyClaim, now: int) -> str:
+        """Put an event and its claim, or return the event id of the earlier request that made the claim."""
+        put_claim = {
+            "TableName": self._table,
+            "Item": claim_item_of(claim),
+            # An expired claim may linger for days: DynamoDB deletes late.
             "ConditionExpression": "attribute_not_exists(event_id) OR #ttl <= :now",
             "ExpressionAttributeNames": {"#ttl": "ttl"},
             "ExpressionAttributeValues": {":now": {"N": str(now)}},
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         for attempt in range(_TRANSACTION_TRIES):
-            # Another request with this idempotency key is being written right now; it wins or fails soon.
-            time.sleep(random.uniform(0, min(0.02 * 2**attempt, deadline.remaining())) if attempt else 0)  # noqa: S311 - jitter
+            if attempt:  # another request with this idempotency key is being written: wait for its outcome
+                time.sleep(random.uniform(0, min(0.02 * 2**attempt, deadline.remaining())))  # noqa: S311 - jitter
             try:
-                self._dynamodb.call("transact_write_items", TransactItems=[{"Put": put}, {"Put": record}])
+                self._dynamodb.call("transact_write_items", TransactItems=[{"Put": put}, {"Put": put_claim}])
             except TransactionCanceledError as cancelled:
                 codes = {reason.get("Code") for reason in cancelled.reasons}
                 if "ConditionalCheckFailed" in codes:
-                    return _first_answer(cancelled.reasons[-1].get("Item", {}), claim)
+                    return _earlier_event_id(cancelled.reasons[-1].get("Item", {}), claim)
                 if "TransactionConflict" not in codes:
                     logger.error("store failed", extra={"fields": {"reason": ", ".join(map(str, codes))}})
                     break
@@ -181,7 +178,7 @@ class DynamoEventStore:
         raise StoreUnavailableError("The store cannot take this event right now.")
 
     def _query(self, query: PendingQuery, after: Position | None, limit: int) -> dict[str, Any]:
-        # Not ">": what has no number there is damaged, and must come here to be logged and left out.
+        # Not ">": an item without a number there is damaged, and must be read to be logged and left out.
         filters = ["NOT #ttl <= :now"]
         names = {"#status": "status", "#ttl": "ttl"}
         values = {":pending": {"S": PENDING}, ":now": {"N": str(query.now)}}
@@ -194,7 +191,7 @@ class DynamoEventStore:
             values[":event_type"] = {"S": query.event_type}
         arguments: dict[str, Any] = {
             "TableName": self._table,
-            "IndexName": INDEX,
+            "IndexName": PENDING_INDEX,
             "KeyConditionExpression": "#status = :pending",
             "FilterExpression": " AND ".join(filters),
             "ExpressionAttributeNames": names,
@@ -202,8 +199,8 @@ class DynamoEventStore:
             "Limit": limit,
         }
         if after is not None:
-            # The start key alone says all. DynamoDB Local, though, reads from the beginning to find it: with
-            # 100,000 pending, a page from the middle took 80 ms, and takes 6 with the range.
+            # The start key alone would do. But DynamoDB Local reads from the beginning to find it: with
+            # 100,000 pending events, a page from the middle took 80 ms, and takes 6 ms with the range.
             arguments["KeyConditionExpression"] += " AND created_at >= :after"
             values[":after"] = {"S": after.created_at}
             arguments["ExclusiveStartKey"] = {
@@ -214,29 +211,35 @@ class DynamoEventStore:
         return arguments
 
 
-def _of(source: str | None) -> tuple[str, dict[str, str], dict[str, Any]]:
+def _source_condition(source: str | None) -> tuple[str, dict[str, str], dict[str, Any]]:
     if source is None:
         return "", {}, {}
     return " AND #source = :source", {"#source": "source"}, {":source": {"S": source}}
 
 
-def _explain_refused_ack(item: dict[str, Any], *, nonce: str, now: int, source: str | None) -> None:
-    """Tell why an acknowledgement was refused; return where an earlier attempt of this very call made it."""
+def _check_refused_ack(item: dict[str, Any], *, nonce: str, now: int, source: str | None) -> None:
+    """Raise the reason why an acknowledgement was refused, unless an earlier attempt of this call made it."""
     if item.get("ack_nonce") == {"S": nonce}:
         return
-    event = checked(partial(event_of, item)) if item else None
+    event = load_item(item) if item else None
     if event is None or event.expires_at <= now or source not in (None, event.source):
-        raise not_found()
-    raise ConflictError("This event is acknowledged already.")
+        raise event_not_found()
+    raise ConflictError("This event is already acknowledged.")
 
 
-def _first_answer(record: dict[str, Any], claim: IdempotencyClaim) -> str:
+def _earlier_event_id(stored: dict[str, Any], claim: IdempotencyClaim) -> str:
+    """Return the event id of a stored claim.
+
+    Raises:
+        IdempotencyKeyReusedError: Another request made the stored claim.
+        CorruptRecordError: The stored claim is damaged.
+    """
     try:
-        fingerprint, event_id = record["fingerprint"]["S"], record["first_event_id"]["S"]
-        sound = ids.parse_event_id(event_id) == event_id and ids.created_at(event_id) is not None
+        fingerprint, event_id = stored["fingerprint"]["S"], stored["first_event_id"]["S"]
+        valid = ids.parse_event_id(event_id) == event_id and ids.created_at(event_id) is not None
     except (LookupError, TypeError) as error:
         raise CorruptRecordError("An idempotency record cannot be read.") from error
-    if not sound:
+    if not valid:
         raise CorruptRecordError("An idempotency record does not name an event.")
     if fingerprint != claim.fingerprint:
         raise IdempotencyKeyReusedError("This idempotency key was used before, for another request.")

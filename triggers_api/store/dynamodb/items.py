@@ -1,8 +1,8 @@
-"""Events as items of a table.
+"""The codec between DynamoDB items and events or idempotency claims.
 
-A payload is JSON text, compressed where the item is over 1 KiB, or will be once it is acknowledged, and where
-that is smaller: DynamoDB bills each started kilobyte, in the table and again in the index, and an item may
-have 400 KB.
+A payload is stored as JSON text. It is compressed if the item is over 1 KiB, or will be once it is
+acknowledged, and if that is smaller: DynamoDB bills each started kilobyte, in the table and again in the
+index, and limits an item to 400 KB.
 """
 
 import zlib
@@ -11,7 +11,8 @@ from functools import partial
 from typing import Any
 
 from triggers_api.core import deadline, ids
-from triggers_api.core.events import ACKNOWLEDGED, PENDING, Event, checked
+from triggers_api.core.events import ACKNOWLEDGED, PENDING, Event, load_event
+from triggers_api.core.idempotency import IdempotencyClaim
 from triggers_api.errors import CorruptRecordError
 from triggers_api.store.calls import logger
 
@@ -19,7 +20,13 @@ _BILLED_BYTES = 1024
 _ADDED_BY_AN_ACK = 72
 """Bytes: a longer status, and the names and values of `acknowledged_at` and `ack_nonce`."""
 
-_MAX_INFLATED_BYTES = 8 * 409_600  # a body's numbers may grow fourfold when written out: 1e15
+_MAX_INFLATED_BYTES = 8 * 409_600  # the numbers of a body may grow fourfold when written out: 1e15
+
+
+def key_of(event_id: str) -> dict[str, Any] | None:
+    """Return the key of an event's item, None for an id that we cannot have generated."""
+    created_at = ids.created_at(event_id)
+    return None if created_at is None else {"event_id": {"S": event_id}, "created_at": {"S": created_at}}
 
 
 def item_of(event: Event) -> dict[str, Any]:
@@ -34,14 +41,48 @@ def item_of(event: Event) -> dict[str, Any]:
         "status": {"S": PENDING},
         "ttl": {"N": str(event.expires_at)},
     }
-    if _size(item) + _ADDED_BY_AN_ACK > _BILLED_BYTES:
-        item["payload"] = _packed(event.payload)
+    if _billed_size(item) + _ADDED_BY_AN_ACK > _BILLED_BYTES:
+        item["payload"] = _compress(event.payload)
     return item
 
 
-def event_of(item: dict[str, Any]) -> Event:
-    """Return the event of an item. What it raises for a damaged one, `checked` turns into one error."""
-    # Pending and yet acknowledged, or the other way round, is an event that went back.
+def claim_item_of(claim: IdempotencyClaim) -> dict[str, Any]:
+    """Return the item of a new idempotency claim. It has no status, so no index shows it."""
+    return {
+        "event_id": {"S": f"idempotency#{claim.name}"},
+        "created_at": {"S": "idempotency"},
+        "fingerprint": {"S": claim.fingerprint},
+        "first_event_id": {"S": claim.event_id},
+        "ttl": {"N": str(claim.expires_at)},
+    }
+
+
+def load_item(item: dict[str, Any]) -> Event:
+    """Return the event of an item.
+
+    Raises:
+        CorruptRecordError: The item is damaged.
+    """
+    return load_event(partial(_event_of, item))
+
+
+def readable_events(items: list[dict[str, Any]]) -> Iterator[Event]:
+    """Yield the events of items. A damaged one is logged and left out.
+
+    Raises:
+        DeadlineExceededError: The request's time is up.
+    """
+    for item in items:
+        deadline.remaining()
+        try:
+            yield load_item(item)
+        except CorruptRecordError as error:
+            fields = {"event_id": item["event_id"]["S"], "reason": error.message}
+            logger.exception("event left out", extra={"fields": fields})
+
+
+def _event_of(item: dict[str, Any]) -> Event:
+    # An item that is pending and has a time of acknowledgement, or the reverse, has lost an acknowledgement.
     if item["status"]["S"] != (ACKNOWLEDGED if "acknowledged_at" in item else PENDING):
         raise ValueError("neither pending nor acknowledged")
     return Event(
@@ -49,36 +90,25 @@ def event_of(item: dict[str, Any]) -> Event:
         created_at=item["created_at"]["S"],
         source=item["source"]["S"],
         event_type=item["event_type"]["S"],
-        payload=_unpacked(item["payload"]),
+        payload=_decompress(item["payload"]),
         metadata=item["metadata"]["S"],
         expires_at=int(item["ttl"]["N"]),
         acknowledged_at=item["acknowledged_at"]["S"] if "acknowledged_at" in item else None,
     )
 
 
-def readable_events(items: list[dict[str, Any]]) -> Iterator[Event]:
-    """Give the events of items; one that cannot be read is logged and left out."""
-    for item in items:
-        deadline.remaining()
-        try:
-            yield checked(partial(event_of, item))
-        except CorruptRecordError as error:
-            fields = {"event_id": item["event_id"]["S"], "reason": error.message}
-            logger.exception("event left out", extra={"fields": fields})
-
-
-def _size(item: dict[str, Any]) -> int:
-    """Return the bytes of names and values, which are what is billed; of a number it is even less."""
+def _billed_size(item: dict[str, Any]) -> int:
+    """Return the bytes of names and values, which are billed. A number takes even less than its digits."""
     return sum(len(name) + len(text.encode()) for name, kind in item.items() for text in kind.values())
 
 
-def _packed(text: str) -> dict[str, Any]:
+def _compress(text: str) -> dict[str, Any]:
     data = text.encode()
     compressed = zlib.compress(data)
     return {"B": compressed} if len(compressed) < len(data) else {"S": text}
 
 
-def _unpacked(attribute: dict[str, Any]) -> str:
+def _decompress(attribute: dict[str, Any]) -> str:
     if "S" in attribute:
         return str(attribute["S"])
     inflater = zlib.decompressobj()
@@ -87,11 +117,5 @@ def _unpacked(attribute: dict[str, Any]) -> str:
     except zlib.error as error:
         raise ValueError("damaged") from error
     if not inflater.eof:
-        raise ValueError("cut, or larger than any payload")
+        raise ValueError("truncated, or larger than any payload")
     return data.decode()
-
-
-def key_of(event_id: str) -> dict[str, Any] | None:
-    """Return the key of the event's item; None for an id that no event of ours can have."""
-    created_at = ids.created_at(event_id)
-    return None if created_at is None else {"event_id": {"S": event_id}, "created_at": {"S": created_at}}

@@ -1,13 +1,14 @@
 """Keys on DynamoDB: `KeyStore` over the table that the operator's commands write."""
 
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
-from triggers_api.core.keys import KeyRecord, record_of
+from triggers_api.core.keys import KeyRecord, load_key_record
 from triggers_api.errors import CorruptRecordError, StoreUnavailableError
 from triggers_api.store.dynamodb.client import ConditionFailedError, DynamoDB, TransactionCanceledError
 
-_TEXTS = ("created_at", "source", "name", "expires_at", "revoked_at", "prefix")
+_TEXT_FIELDS = [field.name for field in fields(KeyRecord) if field.name not in {"digest", "is_active"}]
 
 
 class DynamoKeyStore:
@@ -18,16 +19,16 @@ class DynamoKeyStore:
         self._table = table
 
     def find(self, digest: str) -> KeyRecord | None:
-        """Read the item, consistently: a revocation that was answered is seen."""
+        """Read the item consistently, so that a revocation that was answered is seen."""
         answer = self._dynamodb.call(
             "get_item", TableName=self._table, Key={"api_key": {"S": digest}}, ConsistentRead=True
         )
         item = answer.get("Item")
-        return None if item is None else _record(item)
+        return None if item is None else _load_item(item)
 
     def add(self, record: KeyRecord) -> bool:
-        """Put the item where there is none, or this very one: an attempt whose answer was lost put it."""
-        item = _item(record)
+        """Put the item if there is none, or only this very item, put by an attempt whose answer was lost."""
+        item = _item_of(record)
         try:
             self._dynamodb.call(
                 "put_item",
@@ -41,7 +42,7 @@ class DynamoKeyStore:
         return True
 
     def list(self) -> Iterator[KeyRecord | CorruptRecordError]:
-        """Scan the table, up to 1 MB a call, consistently: a key that was just made is there."""
+        """Scan the table, up to 1 MB a call, consistently, so that a new key is included."""
         start: dict[str, Any] = {}
         while True:
             answer = self._dynamodb.call(
@@ -49,7 +50,7 @@ class DynamoKeyStore:
             )
             for item in answer["Items"]:
                 try:
-                    yield _record(item)
+                    yield _load_item(item)
                 except CorruptRecordError as error:
                     yield error
             if "LastEvaluatedKey" not in answer:
@@ -57,7 +58,7 @@ class DynamoKeyStore:
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def revoke(self, digest: str, *, at: str) -> KeyRecord | None:
-        """Update the item where there is one; a second time changes nothing."""
+        """Update the item if it exists. Doing it again changes nothing."""
         try:
             answer = self._dynamodb.call(
                 "update_item",
@@ -72,7 +73,7 @@ class DynamoKeyStore:
         except ConditionFailedError:
             return None
         try:
-            return _record(answer["Attributes"])
+            return _load_item(answer["Attributes"])
         except CorruptRecordError:
             return KeyRecord(digest, is_active=False, revoked_at=at)
 
@@ -82,7 +83,7 @@ class DynamoKeyStore:
         was = {} if old.expires_at is None else {":was": {"S": old.expires_at}}
         put = {
             "TableName": self._table,
-            "Item": _item(new),
+            "Item": _item_of(new),
             "ConditionExpression": "attribute_not_exists(api_key)",
         }
         update = {
@@ -106,8 +107,8 @@ class DynamoKeyStore:
         return True
 
 
-def _item(record: KeyRecord) -> dict[str, Any]:
-    texts = {name: getattr(record, name) for name in _TEXTS}
+def _item_of(record: KeyRecord) -> dict[str, Any]:
+    texts = {name: getattr(record, name) for name in _TEXT_FIELDS}
     return {
         "api_key": {"S": record.digest},
         "is_active": {"BOOL": record.is_active},
@@ -115,11 +116,11 @@ def _item(record: KeyRecord) -> dict[str, Any]:
     }
 
 
-def _record(item: dict[str, Any]) -> KeyRecord:
+def _load_item(item: dict[str, Any]) -> KeyRecord:
     def text(name: str) -> Any:
         attribute = item.get(name)
-        # What is there and no text is passed on as it is: the record decides whether that matters.
+        # An attribute that is no text is passed on as it is: the record decides whether that matters.
         return attribute.get("S", attribute) if attribute is not None else None
 
     is_active = item.get("is_active", {}).get("BOOL")
-    return record_of(text("api_key"), is_active, {name: text(name) for name in _TEXTS})
+    return load_key_record(text("api_key"), is_active, {name: text(name) for name in _TEXT_FIELDS})

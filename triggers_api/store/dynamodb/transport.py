@@ -1,10 +1,10 @@
-"""How a signed request reaches DynamoDB, and how its reply is read: within the request's deadline.
+"""Sends botocore's signed requests to DynamoDB and reads the replies, within the request's deadline.
 
-botocore's own time-outs are per read: a reply that drips never ends, and botocore knows nothing of the
-request that waits for it. So the signed request is sent here, from botocore's public `before-send` event,
-through urllib3 (which botocore uses too), and every read of the reply gets at most what is left of the
-request's time. Signing, retries and parsing stay botocore's. Unbounded is only the look-up of the endpoint's
-name.
+botocore's own time-outs are per read: a reply that drips never ends, and botocore does not know the request
+that waits for it. So botocore's public `before-send` event hands the signed request to this module, which
+sends it through urllib3 (as botocore does). Every read of the reply gets at most the time that the request
+has left. Signing, retries and parsing remain botocore's. Only the look-up of the endpoint's host name is
+unbounded.
 """
 
 import io
@@ -38,15 +38,20 @@ _MEDIA_TYPE = "application/x-amz-json-1.0"
 
 
 class _NotDynamoDBError(Exception):
-    """Whoever answers there, it is not DynamoDB; or this is not all that it said."""
+    """The response did not come from DynamoDB, or is truncated."""
 
 
 class Transport:
-    """Sends what botocore has signed, through the proxy that the environment prescribes, if any."""
+    """Sends requests that botocore has signed, through the proxy of the environment if there is one.
+
+    Raises:
+        OSError: The CA bundle cannot be read.
+        ValueError: The URL of the proxy cannot be used.
+    """
 
     def __init__(self, endpoint_url: str, ca_bundle: Any) -> None:
         proxy = get_environ_proxies(endpoint_url).get(urlsplit(endpoint_url).scheme)
-        # Without TLS on the way there is nobody to trust: to read the bundle takes 22 ms of CPU.
+        # Without TLS there is no certificate to check, and reading the bundle takes 22 ms of CPU.
         secured = any(url.startswith("https:") for url in (endpoint_url, proxy) if url)
         context = ssl.create_default_context(cafile=get_cert_path(ca_bundle)) if secured else None
         self._manager = (
@@ -55,16 +60,21 @@ class Transport:
             else urllib3.PoolManager(maxsize=_CONNECTIONS, ssl_context=context)
         )
         self._manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
-        # DynamoDB has one address for all calls: taking it apart for each of them costs 4 % of a call's CPU.
-        self._place = cache(self._find_place)
+        # All calls have the same URL: parsing it for each of them costs 4 % of a call's CPU.
+        self._route = cache(self._find_route)
 
     def send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
-        """Send one attempt. The errors come out as botocore's, which decides whether to try again."""
+        """Send one attempt.
+
+        Raises:
+            HTTPClientError: It failed. botocore decides whether to try again.
+            DeadlineExceededError: The request's time is up.
+        """
         left = deadline.remaining()
         body: Any = request.body
         headers: Any = request.headers
         try:
-            pool, target = self._place(request.url)
+            pool, target = self._route(request.url)
             reply = pool.urlopen(
                 request.method,
                 target,
@@ -73,41 +83,45 @@ class Transport:
                 timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, left), read=min(READ_SECONDS, left)),
                 retries=False,
                 redirect=False,
-                assert_same_host=False,  # the pool is that host's
+                assert_same_host=False,  # the pool belongs to the host
                 preload_content=False,
                 decode_content=False,
             )
-            # With it the service may ask botocore to sleep for longer than a request has.
+            # This header may make botocore sleep for longer than the request has.
             reply.headers.discard("x-amz-retry-after")
             found: Any = reply.headers
             response = AWSResponse(request.url, reply.status, found, reply)
-            _check(response)
+            _check_reply(response)
         except (urllib3.exceptions.HTTPError, OSError, _NotDynamoDBError) as error:
             raise HTTPClientError(error=error) from error
         return response
 
-    def _find_place(self, url: str) -> tuple[urllib3.HTTPConnectionPool, str]:
-        """Return the connections to a URL's host, and how to ask there for the URL (RFC 9112, 3.2)."""
+    def _find_route(self, url: str) -> tuple[urllib3.HTTPConnectionPool, str]:
+        """Return the connection pool of a URL's host, and the request target (RFC 9112, 3.2)."""
         pool = self._manager.connection_from_url(url)
         parts = urlsplit(url)
         through_proxy = pool.proxy is not None and parts.scheme == "http"
         return pool, url if through_proxy else parts.path or "/"
 
 
-def _check(response: AWSResponse) -> None:
-    """Read the reply whole, where its errors are translated, and see that DynamoDB sent it, and all of it.
+def _check_reply(response: AWSResponse) -> None:
+    """Read the whole reply, and check that DynamoDB sent it and that nothing is missing.
 
-    A success that botocore cannot parse (half a reply, the page of a web server on a wrong port), whose
-    members it does not know (another program's JSON), or whose checksum is wrong at the last attempt too, it
-    takes for an answer, and mostly for an empty one: a false 201, 404 or 401. So the checksum must be the
-    body's, which begins an object; where there is none the body must be one, whole. And there is a request id
-    of AWS's; not every emulator gives its refusals one, but then the media type is that of the protocol.
+    botocore takes some replies for an answer, mostly for an empty one: a success that it cannot parse (half a
+    reply, the page of a web server on a wrong port), one with unknown members (JSON of another program), one
+    whose checksum is wrong in the last attempt too. Each would become a false 201, 404 or 401. So the
+    checksum must match the body, and the body must start an object; without a checksum the body must be a
+    complete object. AWS also sends a request id. Some emulators leave it out of refusals, which then have the
+    media type of the protocol.
+
+    Raises:
+        _NotDynamoDBError: The reply fails a check.
     """
     body = response.content
     headers: Any = response.headers
     checksum = headers.get("x-amz-crc32")
     if checksum is None:
-        whole = _is_an_object(body)
+        whole = _is_object(body)
     else:
         whole = checksum == str(zlib.crc32(body)) and body.startswith(b"{")
     known = "x-amzn-requestid" in headers
@@ -116,19 +130,19 @@ def _check(response: AWSResponse) -> None:
     else:
         known = known and response.status_code == HTTPStatus.OK
     if not (whole and known):
-        raise _NotDynamoDBError("the reply is not DynamoDB's, or was damaged on its way")
+        raise _NotDynamoDBError("the reply did not come from DynamoDB, or is damaged")
 
 
-def _is_an_object(body: bytes) -> bool:
+def _is_object(body: bytes) -> bool:
     try:
-        # Decoded first, as botocore does: json.loads would take UTF-16 and a byte order mark, too.
+        # Decode first, as botocore does: json.loads also accepts UTF-16 and a byte order mark.
         return isinstance(json.loads(body.decode()), dict)
     except (ValueError, RecursionError):
         return False
 
 
 class _BoundedReader(io.RawIOBase):
-    """A socket's bytes, each read of which ends with the request's deadline at the latest."""
+    """The bytes of a socket. Each read ends with the request's deadline at the latest."""
 
     def __init__(self, sock: socket, raw: io.RawIOBase) -> None:
         self._socket = sock

@@ -1,29 +1,36 @@
 """Events on SQLite: `EventStore` for one machine.
 
-What DynamoDB does in the background is done here at each ingest, a few rows at a time: expired events and
-idempotency records are removed, so that the file does not grow for ever.
+DynamoDB removes expired items in the background. Here each ingest removes a few expired events and
+idempotency claims, so that the file does not grow without end.
 """
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import fields
 from functools import partial
+from operator import attrgetter
 
 from triggers_api.core import deadline
-from triggers_api.core.events import (
-    Event,
-    IdempotencyClaim,
-    Page,
-    PageBuilder,
-    PendingQuery,
-    checked,
-    not_found,
+from triggers_api.core.events import Event, event_not_found, load_event
+from triggers_api.core.idempotency import IdempotencyClaim
+from triggers_api.core.paging import Page, PageBuilder, PendingQuery
+from triggers_api.core.ports import NewEvent
+from triggers_api.errors import (
+    ConflictError,
+    CorruptRecordError,
+    IdempotencyKeyReusedError,
+    StoreUnavailableError,
+    TriggersError,
 )
-from triggers_api.errors import ConflictError, CorruptRecordError, IdempotencyKeyReusedError
 from triggers_api.store.calls import logger
-from triggers_api.store.sqlite.database import Database
+from triggers_api.store.sqlite.database import Database, store_failure
 
-_COLUMNS = "event_id, created_at, source, event_type, payload, metadata, expires_at, acknowledged_at"
-_SWEPT_PER_INGEST = 8
+_FIELDS = [field.name for field in fields(Event)]
+_COLUMNS = ", ".join(_FIELDS)
+_INSERT = f"INSERT INTO events ({_COLUMNS}) VALUES ({', '.join('?' * len(_FIELDS))})"  # noqa: S608 - constants
+_row_of = attrgetter(*_FIELDS)
+_REMOVED_PER_INGEST = 8
 
 
 class SqliteEventStore:
@@ -32,29 +39,25 @@ class SqliteEventStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, event: Event, claim: IdempotencyClaim | None, *, now: int) -> str:
-        """Insert the event and its claim in one transaction."""
-        with self._database.write("add") as connection:
-            earlier = None if claim is None else _earlier(connection, claim, now)
-            if earlier is None:
-                _insert(connection, event, claim)
-            _sweep(connection, now)
-        if claim is None or earlier is None:
-            return event.event_id
-        fingerprint, event_id = earlier
-        if fingerprint != claim.fingerprint:
-            raise IdempotencyKeyReusedError("This idempotency key was used before, for another request.")
-        return str(event_id)
+    def add(self, entries: Sequence[NewEvent], *, now: int) -> list[str | TriggersError]:
+        """Insert the events and their claims in one transaction, with a savepoint for each entry."""
+        try:
+            with self._database.write("add") as connection:
+                outcomes = [_add_entry(connection, entry, now) for entry in entries]
+                _remove_expired(connection, now)
+        except StoreUnavailableError as error:
+            return [error] * len(entries)  # the transaction failed: nothing was stored
+        return outcomes
 
     def get(self, event_id: str, now: int) -> Event | None:
         """Read one row."""
         query = f"SELECT {_COLUMNS} FROM events WHERE event_id = ? AND expires_at > ?"  # noqa: S608 - constants
         with self._database.read("get") as connection:
             row = connection.execute(query, (event_id, now)).fetchone()
-        return row and checked(partial(Event, *row))
+        return row and load_event(partial(Event, *row))
 
     def pending(self, query: PendingQuery) -> Page:
-        """Walk one index, which holds pending events only, in order."""
+        """Walk one index, which holds only pending events, in order."""
         page = PageBuilder(query.limit)
         statement, values = _pending_statement(query)
         with (
@@ -64,89 +67,110 @@ class SqliteEventStore:
             for row in rows:
                 deadline.remaining()
                 try:
-                    event = checked(partial(Event, *row))
+                    event = load_event(partial(Event, *row))
                 except CorruptRecordError as error:
                     logger.exception("event left out", extra={"fields": {"reason": error.message}})
                     continue
-                if not page.takes(event):
-                    return page.full()
-        return page.stopped(None)
+                if not page.add(event):
+                    return page.full_page()
+        return page.page_up_to(None)
 
     def acknowledge(self, event_id: str, *, at: str, nonce: str, now: int, source: str | None) -> None:  # noqa: ARG002 - no answer is lost between here and the file
-        """Update the row where it is pending; the same transaction tells why it could not be."""
-        mine, values = _of(source)
+        """Update the row if it is pending. The same transaction finds out why it was not."""
+        of_source, values = _source_condition(source)
         with self._database.write("acknowledge") as connection:
             updated = connection.execute(
                 "UPDATE events SET acknowledged_at = ?"  # noqa: S608 - constants
-                f" WHERE event_id = ? AND acknowledged_at IS NULL AND expires_at > ?{mine}",
+                f" WHERE event_id = ? AND acknowledged_at IS NULL AND expires_at > ?{of_source}",
                 (at, event_id, now, *values),
             ).rowcount
             exists = (
                 updated
                 or connection.execute(
-                    f"SELECT 1 FROM events WHERE event_id = ? AND expires_at > ?{mine}",  # noqa: S608 - constants
+                    f"SELECT 1 FROM events WHERE event_id = ? AND expires_at > ?{of_source}",  # noqa: S608 - constants
                     (event_id, now, *values),
                 ).fetchone()
             )
         if not exists:
-            raise not_found()
+            raise event_not_found()
         if not updated:
-            raise ConflictError("This event is acknowledged already.")
+            raise ConflictError("This event is already acknowledged.")
 
     def delete(self, event_id: str, *, source: str | None) -> None:
         """Delete the row."""
-        mine, values = _of(source)
+        of_source, values = _source_condition(source)
         with self._database.write("delete") as connection:
             connection.execute(
-                f"DELETE FROM events WHERE event_id = ?{mine}",  # noqa: S608 - constants
+                f"DELETE FROM events WHERE event_id = ?{of_source}",  # noqa: S608 - constants
                 (event_id, *values),
             )
 
 
-def _earlier(connection: sqlite3.Connection, claim: IdempotencyClaim, now: int) -> tuple[str, str] | None:
+def insert_event(connection: sqlite3.Connection, event: Event) -> None:
+    """Insert one row."""
+    connection.execute(_INSERT, _row_of(event))
+
+
+def _add_entry(connection: sqlite3.Connection, entry: NewEvent, now: int) -> str | TriggersError:
+    connection.execute("SAVEPOINT entry")
+    try:
+        return _add_or_replay(connection, entry, now)
+    except IdempotencyKeyReusedError as error:
+        return error
+    except sqlite3.Error as error:
+        if not connection.in_transaction:
+            raise  # a full disk or a passed deadline has rolled back all entries
+        connection.execute("ROLLBACK TO entry")
+        return store_failure("add", error)
+    finally:
+        if connection.in_transaction:
+            connection.execute("RELEASE entry")
+
+
+def _add_or_replay(connection: sqlite3.Connection, entry: NewEvent, now: int) -> str:
+    """Insert the event and its claim, or return the event id of the earlier request that made the claim."""
+    event, claim = entry.event, entry.claim
+    earlier = None if claim is None else _find_claim(connection, claim.name, now)
+    if claim is None or earlier is None:
+        insert_event(connection, event)
+        if claim is not None:
+            _insert_claim(connection, claim)
+        return event.event_id
+    fingerprint, event_id = earlier
+    if fingerprint != claim.fingerprint:
+        raise IdempotencyKeyReusedError("This idempotency key was used before, for another request.")
+    return str(event_id)
+
+
+def _find_claim(connection: sqlite3.Connection, name: str, now: int) -> tuple[str, str] | None:
     row: tuple[str, str] | None = connection.execute(
-        "SELECT fingerprint, event_id FROM idempotency WHERE name = ? AND expires_at > ?", (claim.name, now)
+        "SELECT fingerprint, event_id FROM idempotency WHERE name = ? AND expires_at > ?", (name, now)
     ).fetchone()
     return row
 
 
-def _insert(connection: sqlite3.Connection, event: Event, claim: IdempotencyClaim | None) -> None:
-    connection.execute(
-        f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constants
-        (
-            event.event_id,
-            event.created_at,
-            event.source,
-            event.event_type,
-            event.payload,
-            event.metadata,
-            event.expires_at,
-            event.acknowledged_at,
-        ),
+def _insert_claim(connection: sqlite3.Connection, claim: IdempotencyClaim) -> None:
+    connection.execute(  # replaces an expired claim
+        "INSERT OR REPLACE INTO idempotency (name, fingerprint, event_id, expires_at) VALUES (?, ?, ?, ?)",
+        (claim.name, claim.fingerprint, claim.event_id, claim.expires_at),
     )
-    if claim is not None:
-        connection.execute(
-            "INSERT OR REPLACE INTO idempotency (name, fingerprint, event_id, expires_at)"
-            " VALUES (?, ?, ?, ?)",
-            (claim.name, claim.fingerprint, claim.event_id, claim.expires_at),
-        )
 
 
-def _sweep(connection: sqlite3.Connection, now: int) -> None:
+def _remove_expired(connection: sqlite3.Connection, now: int) -> None:
     for table in ("events", "idempotency"):
         connection.execute(
             f"DELETE FROM {table} WHERE rowid IN"  # noqa: S608 - constants
-            f" (SELECT rowid FROM {table} WHERE expires_at <= ? LIMIT {_SWEPT_PER_INGEST})",
+            f" (SELECT rowid FROM {table} WHERE expires_at <= ? LIMIT {_REMOVED_PER_INGEST})",
             (now,),
         )
 
 
-def _of(source: str | None) -> tuple[str, tuple[str, ...]]:
+def _source_condition(source: str | None) -> tuple[str, tuple[str, ...]]:
     return ("", ()) if source is None else (" AND source = ?", (source,))
 
 
 def _pending_statement(query: PendingQuery) -> tuple[str, list[str | int]]:
-    """Return the statement for the one index that is in order for this filter."""
+    """Return the statement that walks the one index that is in order for this filter."""
     index = "events_pending"
     # The plus keeps SQLite from walking the index of expiries instead, and sorting.
     conditions = ["acknowledged_at IS NULL", "+expires_at > ?"]
@@ -162,6 +186,6 @@ def _pending_statement(query: PendingQuery) -> tuple[str, list[str | int]]:
     if query.after is not None:
         conditions.append("event_id > ?")
         parameters.append(query.after.event_id)
-    where = " AND ".join(conditions)
-    statement = f"SELECT {_COLUMNS} FROM events INDEXED BY {index} WHERE {where} ORDER BY event_id"  # noqa: S608 - constants
+    condition = " AND ".join(conditions)
+    statement = f"SELECT {_COLUMNS} FROM events INDEXED BY {index} WHERE {condition} ORDER BY event_id"  # noqa: S608 - constants
     return statement, parameters

@@ -1,19 +1,16 @@
 """Keys on SQLite: `KeyStore` for one machine."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
-from triggers_api.core.keys import KeyRecord, record_of
+from triggers_api.core.keys import KeyRecord, load_key_record
 from triggers_api.errors import CorruptRecordError
 from triggers_api.store.sqlite.database import Database
 
-_COLUMNS = "digest, is_active, created_at, source, name, expires_at, revoked_at, prefix"
-
-_INSERT = (
-    f"INSERT INTO keys ({_COLUMNS}) VALUES (:digest, :is_active, :created_at,"  # noqa: S608 - constants
-    " :source, :name, :expires_at, :revoked_at, :prefix)"
-)
+_FIELDS = [field.name for field in fields(KeyRecord)]
+_COLUMNS = ", ".join(_FIELDS)
+_INSERT = f"INSERT INTO keys ({_COLUMNS}) VALUES ({', '.join(f':{name}' for name in _FIELDS)})"  # noqa: S608 - constants
 _ROWS_PER_READ = 500
 
 
@@ -28,10 +25,10 @@ class SqliteKeyStore:
         query = f"SELECT {_COLUMNS} FROM keys WHERE digest = ?"  # noqa: S608 - constants
         with self._database.read("find key") as connection:
             row = connection.execute(query, (digest,)).fetchone()
-        return None if row is None else _record(row)
+        return None if row is None else _load_row(row)
 
     def add(self, record: KeyRecord) -> bool:
-        """Insert the row where there is none."""
+        """Insert the row if there is none."""
         with self._database.write("add key") as connection:
             inserted = connection.execute(f"{_INSERT} ON CONFLICT DO NOTHING", asdict(record)).rowcount
         return inserted == 1
@@ -45,7 +42,7 @@ class SqliteKeyStore:
                 rows = connection.execute(query, (last, _ROWS_PER_READ)).fetchall()
             for row in rows:
                 try:
-                    yield _record(row)
+                    yield _load_row(row)
                 except CorruptRecordError as error:
                     yield error
             if len(rows) < _ROWS_PER_READ:
@@ -53,7 +50,7 @@ class SqliteKeyStore:
             last = rows[-1][0]
 
     def revoke(self, digest: str, *, at: str) -> KeyRecord | None:
-        """Update the row; a second time changes nothing."""
+        """Update the row. Doing it again changes nothing."""
         with self._database.write("revoke key") as connection:
             updated = connection.execute(
                 "UPDATE keys SET is_active = 0, revoked_at = coalesce(revoked_at, ?) WHERE digest = ?",
@@ -76,7 +73,7 @@ class SqliteKeyStore:
         return updated == 1
 
 
-def _record(row: tuple[Any, ...]) -> KeyRecord:
-    digest, is_active, *texts = row
-    active = {0: False, 1: True}.get(is_active, is_active)
-    return record_of(digest, active, dict(zip(_COLUMNS.split(", ")[2:], texts, strict=True)))
+def _load_row(row: tuple[Any, ...]) -> KeyRecord:
+    values = dict(zip(_FIELDS, row, strict=True))
+    digest, is_active = values.pop("digest"), values.pop("is_active")
+    return load_key_record(digest, {0: False, 1: True}.get(is_active, is_active), values)
