@@ -306,7 +306,7 @@ DEFECTS: dict[str, tuple[Defect, set[str], str]] = {
     "an extra inline policy": (second_policy, {"role: inline policies"}, "extra: more"),
     "a role for everybody": (trusted_by_all, {"role: who may be it"}, "sts:AssumeRole by *"),
     "another retention": (lambda stage: kept_for(stage, 14), {"log group: retention"}, "14 days"),
-    "no retention": (lambda stage: kept_for(stage, None), {"log group: retention"}, "for ever"),
+    "no retention": (lambda stage: kept_for(stage, None), {"log group: retention"}, "never expires"),
     "TTL off": (without_ttl, {"events table: time to live"}, "off"),
     "no backups": (without_backups, {"keys table: point-in-time recovery"}, "off"),
     "the index missing": (without_index, {"events table: index"}, INDEX),

@@ -23,8 +23,8 @@ def handle_interrupts(leftovers: str, *, stop: Callable[[], None] | None = None)
 
     Args:
         leftovers: Printed at the second Ctrl-C: the resources that may be left behind.
-        stop: Called at the first Ctrl-C instead of raising `KeyboardInterrupt`: an event loop must not be
-            interrupted at an arbitrary point.
+        stop: Called at the first signal instead of raising `KeyboardInterrupt`, which must not interrupt an
+            event loop at an arbitrary point.
     """
     handled = [one for one in _SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]  # nohup ignores SIGHUP
 

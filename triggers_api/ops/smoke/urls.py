@@ -51,8 +51,8 @@ def find_url(target: Target) -> str:
     """
     if target.is_local:
         return LOCAL_URL
-    from triggers_api.ops.aws import Aws, region_of
-    from triggers_api.ops.aws_errors import explain_aws_errors  # boto3 is slow to import
+    from triggers_api.ops.aws import Aws, region_of  # boto3 is slow to import
+    from triggers_api.ops.aws_errors import explain_aws_errors
     from triggers_api.ops.status import read_outputs
 
     with hinting("Or give --url and --key: then AWS is not asked."):

@@ -51,8 +51,8 @@ def verify(
         transport: Sends the one request in place of the network.
 
     Raises:
-        StackMissingError: There is no such stack. Errors of boto3 are for `explained`. With a stack nothing
-            is raised: what cannot be checked is a failed check.
+        StackMissingError: There is no such stack. Errors of boto3 are for `explain_aws_errors`. With a
+            stack nothing is raised: what cannot be checked is a failed check.
     """
     stack = find_stack(aws)
     clients = {service: aws.client(service) for service in SERVICES}
