@@ -33,7 +33,7 @@ class Authenticator:
         self._lock = Lock()
 
     def cached(self, key: str) -> KeyRecord | None:
-        """Return the record of a key that needs no lookup; None if it needs one.
+        """Return the key's record if it needs no lookup, else None.
 
         Raises:
             UnauthorizedError: The key is malformed, or its cached record has expired.

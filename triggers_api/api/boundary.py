@@ -94,7 +94,7 @@ def _answer_to(error: Exception, request_id: str) -> Response:
     """Return the answer to any error, even if the error itself is malformed."""
     try:
         return answer_error(error, request_id)
-    except Exception as another:  # noqa: BLE001 - as above
+    except Exception as another:  # noqa: BLE001 - the last resort
         return answer_error(another, request_id)
 
 

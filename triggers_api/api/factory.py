@@ -101,18 +101,18 @@ class _App(FastAPI):
 def _build_stores(settings: Settings) -> Stores:
     """Return the stores of the backend that the settings name. The other backend is not imported."""
     if settings.table_events and settings.table_keys:
-        from triggers_api.store.dynamodb.client import DynamoDB  # noqa: PLC0415 - as said above
-        from triggers_api.store.dynamodb.events import DynamoEventStore  # noqa: PLC0415 - as said above
-        from triggers_api.store.dynamodb.keys import DynamoKeyStore  # noqa: PLC0415 - as said above
+        from triggers_api.store.dynamodb.client import DynamoDB  # noqa: PLC0415 - one backend
+        from triggers_api.store.dynamodb.events import DynamoEventStore  # noqa: PLC0415 - one backend
+        from triggers_api.store.dynamodb.keys import DynamoKeyStore  # noqa: PLC0415 - one backend
 
         dynamodb = DynamoDB(region=settings.region, endpoint_url=settings.dynamodb_endpoint_url)
         return Stores(
             DynamoEventStore(dynamodb, settings.table_events), DynamoKeyStore(dynamodb, settings.table_keys)
         )
 
-    from triggers_api.store.sqlite.database import Database  # noqa: PLC0415 - as said above
-    from triggers_api.store.sqlite.events import SqliteEventStore  # noqa: PLC0415 - as said above
-    from triggers_api.store.sqlite.keys import SqliteKeyStore  # noqa: PLC0415 - as said above
+    from triggers_api.store.sqlite.database import Database  # noqa: PLC0415 - one backend
+    from triggers_api.store.sqlite.events import SqliteEventStore  # noqa: PLC0415 - one backend
+    from triggers_api.store.sqlite.keys import SqliteKeyStore  # noqa: PLC0415 - one backend
 
     database = Database(settings.sqlite_folder)
     return Stores(SqliteEventStore(database), SqliteKeyStore(database))

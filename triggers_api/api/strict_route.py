@@ -54,7 +54,7 @@ class StrictRoute(APIRoute):
                 return await handler(strict)
             except RequestValidationError as error:
                 problem = validation_error(error.errors(), body_model)
-                # FastAPI's error holds the body and is held by a frame of its own traceback.
+                # FastAPI's error holds the body, and a frame of its traceback holds the error.
                 error.__traceback__ = None
             raise problem
 
@@ -90,7 +90,7 @@ class StrictRequest(Request):
         self._value = strict_json.parse(body)
 
     async def body(self) -> bytes:
-        """Tell FastAPI that there is a body; `json` returns its value."""
+        """Return a placeholder: FastAPI only checks that there is a body, and calls `json`."""
         return b"{}"
 
     async def json(self) -> Any:

@@ -36,7 +36,7 @@ _DISPLAY_FIELDS = {"created_at", "name", "prefix", "revoked_at"}
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """The stored record of a key. Only `digest` and `is_active` are required; times are texts in UTC."""
+    """A stored key record. Only `digest` and `is_active` are required; times are texts in UTC."""
 
     digest: str
     is_active: bool

@@ -67,7 +67,7 @@ class Target:
         """The data folder of the local stage.
 
         Raises:
-            ConfigurationError: The path starts with an unknown user's home, such as `~nobody`.
+            ConfigurationError: The path starts with an unknown user's home, such as `~ada`.
         """
         try:
             return Path(self.data_dir.value).expanduser()

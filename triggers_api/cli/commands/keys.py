@@ -170,7 +170,7 @@ def _keys_to_change(context: CommandContext, action: str) -> Iterator["Keys"]:
 
     is_production = context.target.stage.value == config.DEFAULT_STAGE
     if is_production:
-        # Fail before the first request to AWS if nobody can confirm.
+        # Fail before the first request to AWS if confirmation is not possible.
         console.check_can_confirm(yes=context.yes, no_input=context.no_input)
     announce_key_store(context.target, action)
     if is_production:

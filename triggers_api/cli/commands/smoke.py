@@ -67,7 +67,7 @@ def smoke(
         announce_key_store(target, "Create a key for this run")
     console.say(f"Checking {base}; the request ids begin with smoke-{options.run}.")
     findings = run_smoke_test(options, "Checking")
-    # A URL alone does not tell whose log to read, and the local stage is not on AWS.
+    # A URL alone does not identify the stage whose log to read, and the local stage is not on AWS.
     has_log = not target.is_local and (url is None or names_stage)
     flags = target_flags(target) if has_log else None
     about = {"url": base, "run": f"smoke-{options.run}"}

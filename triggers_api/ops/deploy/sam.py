@@ -1,7 +1,7 @@
 """Drive the SAM CLI: it uploads the artifact and creates the change set, which this program executes.
 
 Every option is passed, together with an empty configuration file, so that a stray `samconfig.toml` changes
-nothing. SAM runs in an environment of its own: the `sam` on PATH, else one that uv installs and caches.
+nothing. SAM runs in a separate environment: the `sam` on PATH, else one that uv installs and caches.
 """
 
 import re

@@ -25,7 +25,7 @@ async def _no_key(context: CheckContext) -> None:
 
 
 async def _wrong_key(context: CheckContext) -> None:
-    """Send a key of the right form that was never created: only a look-up can tell that it is invalid."""
+    """Send a key of the right form that was never created: only a lookup finds that it is invalid."""
     await _require_unauthorized(context, {"X-API-Key": generate("smoke")})
 
 
