@@ -204,7 +204,7 @@ def test_a_denied_operation_exits_with_6_and_names_the_permission(operator: Oper
     done = operator.verifies()
     assert done.code == 6
     assert "not authorized to perform: iam:GetRole" in done.stdout
-    assert "  fix: Ask for it, or use another profile with --profile." in done.stdout
+    assert "  fix: Ask for the permission, or use another profile with --profile." in done.stdout
 
 
 def test_on_a_terminal_an_error_has_no_traceback() -> None:

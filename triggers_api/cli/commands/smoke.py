@@ -36,7 +36,7 @@ def smoke(
         Path | None, typer.Option(metavar="FILE", help="Also write a JUnit report.", show_default=False)
     ] = None,
 ) -> None:
-    """Check every call of a live API, and remove the events that the checks created.
+    """Check every call of a live API, and delete the events it creates.
 
     Exits with 6 if a check fails. Example: triggers smoke --stage prod
     """
