@@ -17,7 +17,7 @@ import pytest
 from tests.conftest import Stores
 from tests.support.clock import FakeClock
 from tests.support.promises import Tried
-from triggers_api.api import auth
+from triggers_api.api import authenticator
 from triggers_api.api.authenticator import Authenticator
 from triggers_api.core import keys
 from triggers_api.core.keys import LOCAL_KEY, KeyRecord, digest_of, generate
@@ -25,7 +25,7 @@ from triggers_api.core.ports import KeyStore
 from triggers_api.errors import UnauthorizedError
 
 GOOD = "My-Own-Key_0123456789-zyxwvutsrqp"
-DECIDES = {auth.__file__, keys.__file__}
+DECIDES = {authenticator.__file__, keys.__file__}
 Line = tuple[str, int]
 
 
