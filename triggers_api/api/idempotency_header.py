@@ -1,7 +1,7 @@
 """The `Idempotency-Key` header: one key, quoted (a structured-field string, RFC 8941) or bare."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
 
@@ -10,14 +10,20 @@ from triggers_api.api.validation import invalid_field
 
 _QUOTED = re.compile(r'"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"', re.ASCII)  # RFC 8941, 3.3.3
 _BARE = re.compile(r"[\x21\x23-\x7e][\x20-\x7e]*", re.ASCII)
+_DOCUMENTED_PATTERN = r'^("([ !#-\[\]-~]|\\["\\]){1,256}"|[!#-~]([ -~]{0,254}[!-~])?)$'
+
+
+def _document_schema(schema: dict[str, Any]) -> None:
+    """Document the header as a string that may be absent. FastAPI would document it as a string or null."""
+    schema.clear()
+    schema |= {"type": "string", "pattern": _DOCUMENTED_PATTERN}
+
+
 _DOCUMENTED = Header(
     alias="Idempotency-Key",
     description="Printable ASCII, quoted or bare; the same as `metadata.idempotency_key`. The same key with "
     "the same request returns the first answer again for 24 hours; with another request, a 422.",
-    json_schema_extra={
-        "type": "string",
-        "pattern": r'^("([ !#-\[\]-~]|\\["\\]){1,256}"|[!#-~]([ -~]{0,254}[!-~])?)$',
-    },
+    json_schema_extra=_document_schema,
 )
 
 
