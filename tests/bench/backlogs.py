@@ -10,7 +10,7 @@ from triggers_api.core.events import Event
 from triggers_api.core.ids import EventIds, created_at
 from triggers_api.core.paging import Position
 from triggers_api.core.times import seconds, system_clock
-from triggers_api.store.dynamodb.items import item_of
+from triggers_api.store.dynamodb.items import event_item
 from triggers_api.store.sqlite.database import Database
 from triggers_api.store.sqlite.events import insert_event
 
@@ -41,7 +41,7 @@ def fill_dynamodb(url: str, table: str, number: int, tick: Callable[[float], Non
     events = list(pending_events(number))
 
     def write(some: list[Event]) -> None:
-        puts = [{"PutRequest": {"Item": item_of(event)}} for event in some]
+        puts = [{"PutRequest": {"Item": event_item(event)}} for event in some]
         left = dynamodb.batch_write_item(RequestItems={table: puts})["UnprocessedItems"]
         assert not left, "DynamoDB Local does not throttle"
 

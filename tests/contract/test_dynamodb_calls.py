@@ -12,7 +12,7 @@ from tests.support.faulty_proxy import FaultyProxy
 from triggers_api.core.paging import PendingQuery
 from triggers_api.core.ports import EventStore, NewEvent
 from triggers_api.store.dynamodb.events import MAX_READS_PER_PAGE
-from triggers_api.store.dynamodb.items import item_of
+from triggers_api.store.dynamodb.items import event_item
 
 
 def test_every_operation_is_one_call(proxied: EventStore, proxy: FaultyProxy) -> None:
@@ -93,7 +93,7 @@ def units_of(tables: Tables, payload: str) -> float:
     """Return the units that DynamoDB bills for the put of an event with a realistic source and type."""
     dynamodb: Any = boto3.client("dynamodb", endpoint_url=tables.endpoint_url, region_name=REGION)
     put = dynamodb.put_item(
-        TableName=tables.events, Item=item_of(event(payload=payload)), ReturnConsumedCapacity="INDEXES"
+        TableName=tables.events, Item=event_item(event(payload=payload)), ReturnConsumedCapacity="INDEXES"
     )
     return float(put["ConsumedCapacity"]["CapacityUnits"])
 

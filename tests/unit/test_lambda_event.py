@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mangum import Mangum
 
 from tests.support.event_loop import event_loop
-from triggers_api.api.lambda_event import guard, normalised
+from triggers_api.api.lambda_event import guard, normalise_event
 
 CANARY = "c4n4ry"
 NO_CONTEXT: Any = None
@@ -44,7 +44,7 @@ def arrived(event: Any) -> Recorder:
     """Return what reaches an app through Mangum."""
     app = Recorder()
     with event_loop():
-        answer = Mangum(app, lifespan="off")(normalised(event), NO_CONTEXT)
+        answer = Mangum(app, lifespan="off")(normalise_event(event), NO_CONTEXT)
     assert answer["statusCode"] == 204
     return app
 
@@ -269,7 +269,7 @@ def test_a_failure_is_logged_with_the_lambda_request_id(caplog: pytest.LogCaptur
 @pytest.mark.parametrize("name", ["\ud800", "é", "a b", "a:b", "a\r\nb", ""])
 def test_an_invalid_header_name_is_dropped(name: str) -> None:
     headers = {name: "x", "X-API-Key": "y"}
-    assert normalised({"headers": headers})["multiValueHeaders"] == {"x-api-key": ["y"]}
+    assert normalise_event({"headers": headers})["multiValueHeaders"] == {"x-api-key": ["y"]}
 
 
 def test_each_failure_has_a_request_id_of_its_own() -> None:

@@ -65,10 +65,10 @@ def build_service(
 def build_app(
     settings: Settings, *, service: Service | None = None, docs_assets: Path | None = None
 ) -> FastAPI:
-    """Return the app over `service`, or over the service of the settings.
+    """Return the app for `service`, or for a new service built from the settings.
 
     Args:
-        settings: What the service was started with.
+        settings: The settings of the service.
         service: An existing service, instead of a new one.
         docs_assets: A folder with Swagger UI, see `docs_router`.
 
@@ -92,7 +92,7 @@ def build_app(
 
 class _App(FastAPI):
     def openapi(self) -> dict[str, Any]:
-        """Return the OpenAPI document. It is built at its first request: a cold start has no time for it."""
+        """Return the OpenAPI document. It is built at its first request, to keep cold starts fast."""
         if self.openapi_schema is None:
             self.openapi_schema = build_document(V1_ROUTES)
         return self.openapi_schema

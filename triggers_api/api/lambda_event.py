@@ -1,10 +1,10 @@
-"""The edge of Lambda: REST-proxy events in, proxy responses out, and no exception ever.
+"""Lambda handler: converts API Gateway events for the app, and never raises.
 
 An exception that leaves the handler becomes the gateway's 502, without request id, CORS headers or reason.
-Mangum raises for input that a client can send (a Host header with two colons, lone surrogates, broken
-base64) and for fields that a console's test event lacks. So Mangum gets a new event in a form that cannot
-fail. Malformed parts are passed on *as malformed bytes*, so that the app refuses them in its own words,
-after authentication.
+Mangum raises for input that a client can send (a Host header with two colons, lone surrogates, broken base64)
+and for fields that a console's test event lacks. Mangum therefore gets a new event that it always accepts. A
+malformed body or query becomes bytes that are not UTF-8, so the app rejects it with its usual error, after
+authentication.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ Handler = Callable[[Any, Any], dict[str, Any]]
 _NOT_UTF8 = b"\xff"
 _SCHEDULERS = {"aws.events", "aws.scheduler"}
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]{1,256}", re.ASCII)  # a lower-case field name, RFC 9110, 5.6.2
-_MANGUM_PARSES = {
+_MANGUM_PARSED_HEADERS = {
     "host": re.compile(r"[!-9;-~]+(:\d{1,5})?", re.ASCII),
     "x-forwarded-port": re.compile(r"\d{1,5}", re.ASCII),
 }
@@ -50,10 +50,10 @@ def guard(handler: Handler, *, cors_allow_origin: str) -> Handler:
             if is_scheduled(event):
                 logger.info("scheduled event ignored")
                 return {}
-            request = normalised(event)
+            request = normalise_event(event)
             sent = request["multiValueHeaders"].get("x-request-id", [])
             return handler(request, context)
-        except Exception as error:  # last resort, as the module's docstring says
+        except Exception as error:  # an exception would become the gateway's 502
             request_id = accepted_request_id([text.encode() for text in sent])
             fields = {"error": type(error).__name__, "request_id": request_id}
             if lambda_request_id := getattr(context, "aws_request_id", None):  # Lambda's own lines have it
@@ -80,7 +80,7 @@ def is_scheduled(event: Any) -> bool:
     return isinstance(event, dict) and event.get("source") in _SCHEDULERS and "httpMethod" not in event
 
 
-def normalised(event: Any) -> dict[str, Any]:
+def normalise_event(event: Any) -> dict[str, Any]:
     """Return a REST-proxy event that Mangum accepts, for any input."""
     event = _mapping(event)
     return {
@@ -105,7 +105,10 @@ def _set_event_loop() -> None:
 
 
 def _path(event: dict[str, Any]) -> str:
-    """Return the path without the base path of a custom domain's mapping, which `path` includes."""
+    """Return the path without the base path of a custom domain.
+
+    API Gateway includes the base path in `path`, but not in the `proxy` parameter.
+    """
     path = _text(event.get("path")) or "/"
     proxy = _mapping(event.get("pathParameters")).get("proxy")
     if isinstance(proxy, str) and path.endswith(f"/{proxy}"):
@@ -116,19 +119,21 @@ def _path(event: dict[str, Any]) -> str:
 def _headers(event: dict[str, Any]) -> dict[str, list[str]]:
     """Return the headers of a request, one value each.
 
-    A value that HTTP could not carry becomes empty, and so does a repeated idempotency key, which Mangum
-    would join into one key: the app refuses both. If they were left out, the service would ignore what the
-    client asked. More headers than any gateway passes on are all dropped: without its key, the request is
-    refused.
+    Mangum cannot encode a lone surrogate, so a value with unprintable non-ASCII characters becomes empty. A
+    repeated idempotency key becomes empty, because Mangum would join the values into one valid key. Both stay
+    present, so that the app can reject an invalid API key or idempotency key instead of ignoring it.
+
+    Invalid names, and a `host` or `x-forwarded-port` that Mangum cannot parse, are dropped. Headers over
+    `_MAX_HEADER_BYTES` are all dropped, so a request that needs a key gets a 401.
     """
     headers: dict[str, list[str]] = {}
     size = 0
-    given = _lower_case(event.get("headers")) | _lower_case(event.get("multiValueHeaders"))
+    given = _headers_by_name(event.get("headers")) | _headers_by_name(event.get("multiValueHeaders"))
     for name, texts in given.items():
         value = ", ".join(texts)
         size += len(name) + len(value)
         usable = value.isprintable() or value.isascii()
-        if (form := _MANGUM_PARSES.get(name)) and not form.fullmatch(value):
+        if (form := _MANGUM_PARSED_HEADERS.get(name)) and not form.fullmatch(value):
             continue
         if len(texts) > 1 and name == "idempotency-key":
             usable = False
@@ -136,7 +141,7 @@ def _headers(event: dict[str, Any]) -> dict[str, list[str]]:
     return headers if size <= _MAX_HEADER_BYTES else {}
 
 
-def _lower_case(value: Any) -> dict[str, list[str]]:
+def _headers_by_name(value: Any) -> dict[str, list[str]]:
     headers: dict[str, list[str]] = {}
     for name, texts in _mapping(value).items():
         if isinstance(name, str) and _TOKEN.fullmatch(lowered := name.lower()):
@@ -146,7 +151,8 @@ def _lower_case(value: Any) -> dict[str, list[str]]:
 
 def _query(event: dict[str, Any]) -> dict[bytes, list[bytes]]:
     single, multi = event.get("queryStringParameters"), event.get("multiValueQueryStringParameters")
-    # Bytes, because a lone surrogate has no UTF-8: it becomes percent-encoded bytes that are not UTF-8.
+    # Bytes: Mangum cannot percent-encode a lone surrogate in a str. As bytes, it becomes invalid UTF-8, which
+    # the app rejects.
     return {
         _bytes(name): [_bytes(text) for text in texts]
         for name, texts in (_lists(multi) or _lists(single)).items()

@@ -1,4 +1,4 @@
-"""The route class of every endpoint of the contract: FastAPI's own, with a strict request.
+"""`StrictRoute`: FastAPI's route, but it authenticates first and parses the request strictly.
 
 FastAPI alone would read the body before it authenticates, so that a malformed body without a key is a 422
 instead of a 401. It accepts NaN, duplicate names and JSON of any size and depth. This route authenticates
@@ -33,7 +33,7 @@ _JSON_MEDIA_TYPE = re.compile(r"application/(?:[a-z0-9!#$&^_.+-]+\+)?json", re.A
 
 
 class StrictRoute(APIRoute):
-    """Authenticates before anything else of a request is read, and reads the rest strictly."""
+    """Authenticates before it reads the body or the query, then parses both strictly."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap FastAPI's handler (FastAPI documents this hook under "Custom Request and APIRoute class")."""
@@ -54,9 +54,9 @@ class StrictRoute(APIRoute):
                 return await handler(strict)
             except RequestValidationError as error:
                 problem = validation_error(error.errors(), body_model)
-                # FastAPI's error holds the body, and a frame of its traceback holds the error.
+                # Break the cycle of error, traceback and frame: it would keep the body in memory.
                 error.__traceback__ = None
-            raise problem
+            raise problem  # outside of the except block: FastAPI's error must not be its context
 
         return handle
 
@@ -68,7 +68,7 @@ def strict_router(prefix: str, *, tag: str) -> APIRouter:
         tags=[tag],
         route_class=StrictRoute,
         generate_unique_id_function=lambda route: route.name,
-        strict_content_type=False,  # a request without one counts as JSON; the strict request checks the rest
+        strict_content_type=False,  # a missing one counts as JSON; `read_json` checks the others
     )
 
 
@@ -140,7 +140,7 @@ class StrictRequest(Request):
             size += len(chunk)
             if size <= MAX_BODY_BYTES:
                 chunks.append(chunk)
-        deadline.extend(time.monotonic() - started)
+        deadline.extend(time.monotonic() - started)  # the client's upload time does not count
         if size > MAX_BODY_BYTES:
             raise PayloadTooLargeError(
                 f"The request body is larger than {MAX_BODY_BYTES} bytes.",
@@ -151,7 +151,7 @@ class StrictRequest(Request):
 
 
 class _StrictQueryParams(QueryParams):
-    """Query parameters of which a single-valued one may not be given twice."""
+    """Query parameters that refuse a repeated single-valued parameter."""
 
     def get(self, key: Any, default: Any = None) -> Any:
         """Return the only value of a parameter.
@@ -161,7 +161,7 @@ class _StrictQueryParams(QueryParams):
         """
         values = self.getlist(key)
         if len(values) > 1:
-            raise ValidationError("The query is not valid: a parameter is given twice.")
+            raise ValidationError(f"The query is not valid: {key} is given more than once.")
         return values[0] if values else default
 
 

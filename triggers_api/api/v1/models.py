@@ -1,10 +1,8 @@
-"""Requests and answers of version 1: the one source of validation and of the OpenAPI document.
+"""Request and response models of version 1.
 
-Requests refuse unknown fields. Answers allow them in the document, and codes and statuses are open strings
-with their known values listed, so that a later version can add some without breaking a generated client.
-
-Most answers are joined from stored JSON text, so their models only document them. The tests hold every answer
-against its model.
+Request models validate, and refuse unknown fields. Response models only document: the endpoints write JSON
+text themselves, and the tests check every response against its model. Response schemas allow unknown fields,
+and codes and statuses are open strings, so a later version can add values without breaking generated clients.
 """
 
 import re
@@ -58,17 +56,17 @@ def _event_id(text: str) -> str:
     """Return the id in lower case, which is how events are stored."""
     event_id = parse_event_id(text)
     if event_id is None:
-        raise PydanticCustomError("event_id", "must be a UUID in its form of 36 characters")
+        raise PydanticCustomError("event_id", "must be a UUID with hyphens (36 characters)")
     return event_id
 
 
 def _absent() -> None:
-    """Return the default of an optional field. A factory is not documented as `default: null`."""
+    """Return None, the default of an optional field. A plain `default=None` would be documented as null."""
     return
 
 
 def _not_null(schema: dict[str, Any]) -> None:
-    """Document an optional field as absent or a value: it is never null."""
+    """Remove null from the schema of a field: the field may be absent, but is never null."""
     (value,) = (one for one in schema.pop("anyOf") if one.get("type") != "null")
     schema.update(value)
 
@@ -115,9 +113,9 @@ class EventMetadata(BaseModel):
 class IngestRequest(BaseModel):
     """The body of an ingest."""
 
-    # `main` defers the building of models. FastAPI builds a request's model a second time and filters a
-    # warning of Pydantic only while it defines the route: deferred, the warning would appear at the first
-    # request.
+    # Build this model at import, although `main` sets `defer_build`. FastAPI rebuilds request models and
+    # suppresses a Pydantic warning only while it defines the route; a deferred build would emit it at the
+    # first request.
     model_config = ConfigDict(
         defer_build=False,
         extra="forbid",
@@ -164,7 +162,7 @@ class InboxQuery(BaseModel):
 
     limit: Annotated[
         int,
-        Field(ge=1, le=MAX_LIMIT, description="How many events the page holds at most."),
+        Field(ge=1, le=MAX_LIMIT, description="Maximum number of events on the page."),
         BeforeValidator(_decimal_digits),
     ] = DEFAULT_LIMIT
     cursor: Annotated[str, Field(min_length=1, max_length=8192)] | None = Field(

@@ -33,17 +33,17 @@ if TYPE_CHECKING:
     from triggers_api.ops.deploy.progress import Outcome, Progress
 
 _SETTLING_SECONDS = 60.0
-"""How long AWS may need to make a new API, and the role of a new function, known everywhere."""
+"""How long AWS may take to propagate a new API and the role of a new function."""
 
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """The decisions that the operator made on the command line. The others are asked for."""
+    """The decisions that the operator made on the command line. `deploy` asks for all others."""
 
     all_decisions: bool
     all_changes: bool
-    table_loss: str | None
-    """The name of the stack, if it may lose a table."""
+    confirmed_stack: str | None
+    """The value of --confirm: the name of the stack, which may lose a table."""
     no_input: bool
 
 
@@ -86,7 +86,7 @@ def deploy(
     ] = None,
     no_smoke: Annotated[bool, typer.Option("--no-smoke", help="Skip the smoke test.")] = False,
 ) -> None:
-    """Build the service, show the changes to AWS, apply them and wait.
+    """Build the service, show what would change in AWS, ask, apply it and smoke-test.
 
     With --json, one JSON object a line. Example: triggers deploy --stage prod --parameter LogLevel=DEBUG
     """
@@ -121,7 +121,12 @@ def deploy(
         use_container=use_container,
         disable_rollback=settings.disable_rollback,
     )
-    consent = Consent(yes, yes or not settings.confirm_changes, confirm, no_input)
+    consent = Consent(
+        all_decisions=yes,
+        all_changes=yes or not settings.confirm_changes,
+        confirmed_stack=confirm,
+        no_input=no_input,
+    )
     run_deploy(DeployRequest(options, consent, smoke_test=not (plan or no_smoke), as_json=context.as_json))
 
 
@@ -136,7 +141,7 @@ def run_deploy(request: DeployRequest) -> None:
     """
     outcome = _deploy_stack(request)
     if request.options.plan:
-        console.say("This was a plan. Nothing was changed.")
+        console.say("This was a plan. The stack was not changed.")
     if outcome is not None and request.smoke_test:
         _smoke_test(
             request.options.target,
@@ -147,7 +152,10 @@ def run_deploy(request: DeployRequest) -> None:
 
 
 def _deploy_stack(request: DeployRequest) -> "Outcome | None":
-    """Report the deployment and ask for its decisions. Return None for a plan that has changes."""
+    """Report the deployment and ask for its decisions.
+
+    The outcome is None if a plan found changes, because nothing was deployed.
+    """
     from triggers_api.cli.output.progress import make_reporter
     from triggers_api.ops.deploy.deployment import deploy as start_deployment
     from triggers_api.ops.deploy.progress import Outcome
@@ -197,7 +205,7 @@ def _require_consent(event: "Progress", target: Target, consent: Consent) -> Non
             console.confirm_by_name(
                 f"This change removes or replaces table {lost}. The service loses access to its data.",
                 target.stack_name.value,
-                given=consent.table_loss,
+                given=consent.confirmed_stack,
                 no_input=consent.no_input,
             )
         else:

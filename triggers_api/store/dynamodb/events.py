@@ -1,7 +1,7 @@
 """Events on DynamoDB: `EventStore` for any number of writers and readers.
 
-No call reads before it writes. The key of an item follows from the event id, so what must hold is a condition
-of the write itself, and a refusal returns the existing item:
+The primary key is computed from the event id. Preconditions are therefore condition expressions of the write,
+with no read first. If DynamoDB refuses a write, it returns the existing item:
 
     ack A ── UpdateItem if pending ──────────► acknowledged, nonce A     the answer is lost
     ack A, repeated by the SDK ────► refused: acknowledged, nonce A  ──► this call did it: 200
@@ -30,7 +30,7 @@ from triggers_api.errors import (
 )
 from triggers_api.store.calls import logger
 from triggers_api.store.dynamodb.client import ConditionFailedError, DynamoDB, TransactionCanceledError
-from triggers_api.store.dynamodb.items import claim_item_of, item_of, key_of, load_item, readable_events
+from triggers_api.store.dynamodb.items import claim_item, event_item, load_item, primary_key, readable_events
 from triggers_api.store.dynamodb.schema import PENDING_INDEX
 
 MAX_READS_PER_PAGE = 10
@@ -56,8 +56,8 @@ class DynamoEventStore:
         return [self._add_entry(entry, now) for entry in entries]
 
     def get(self, event_id: str, now: int) -> Event | None:
-        """Read the item consistently, so that an event that was answered with a 201 is seen."""
-        key = key_of(event_id)
+        """Use a consistent read, so that an event is visible as soon as its POST returned 201."""
+        key = primary_key(event_id)
         if key is None:
             return None
         answer = self._dynamodb.call("get_item", TableName=self._table, Key=key, ConsistentRead=True)
@@ -72,8 +72,9 @@ class DynamoEventStore:
         page = PageBuilder(query.limit)
         after = query.after
         for read in range(MAX_READS_PER_PAGE):
-            # One event more than the page takes shows in the same call whether there is a next page. DynamoDB
-            # counts and bills the events that it reads, not those that match, so each further read is larger.
+            # Ask for one event more than the page needs: it shows whether there is a next page. `Limit` counts
+            # the events read, not those that match the filter, so each query asks for four times as many as
+            # the one before.
             limit = min((page.free_places + 1) * 4**read, _MAX_QUERY_LIMIT)
             try:
                 answer = self._dynamodb.call("query", expects="Items", **self._query(query, after, limit))
@@ -92,7 +93,7 @@ class DynamoEventStore:
 
     def acknowledge(self, event_id: str, *, at: str, nonce: str, now: int, source: str | None) -> None:
         """Update the item if it is pending."""
-        key = key_of(event_id)
+        key = primary_key(event_id)
         if key is None:
             raise event_not_found()
         condition, names, values = _source_condition(source)
@@ -118,8 +119,8 @@ class DynamoEventStore:
             _check_refused_ack(refusal.item, nonce=nonce, now=now, source=source)
 
     def delete(self, event_id: str, *, source: str | None) -> None:
-        """Delete the item. The source that a key is bound to is a condition of the delete itself."""
-        key = key_of(event_id)
+        """Delete the item. The source that an API key is bound to is a condition of the delete itself."""
+        key = primary_key(event_id)
         if key is None:
             return
         condition: dict[str, Any] = {}
@@ -129,14 +130,14 @@ class DynamoEventStore:
                 "ExpressionAttributeNames": {"#source": "source"},
                 "ExpressionAttributeValues": {":source": {"S": source}},
             }
-        # The condition fails if there is no event, or one of another source: this key has nothing to delete.
+        # The condition fails if the event does not exist or has another source: there is nothing to delete.
         with suppress(ConditionFailedError):
             self._dynamodb.call("delete_item", TableName=self._table, Key=key, **condition)
 
     def _add_entry(self, entry: NewEvent, now: int) -> str | TriggersError:
         put: dict[str, Any] = {
             "TableName": self._table,
-            "Item": item_of(entry.event),
+            "Item": event_item(entry.event),
             "ConditionExpression": "attribute_not_exists(event_id)",
         }
         try:
@@ -154,7 +155,7 @@ class DynamoEventStore:
         """Put an event and its claim, or return the event id of the earlier request that made the claim."""
         put_claim = {
             "TableName": self._table,
-            "Item": claim_item_of(claim),
+            "Item": claim_item(claim),
             # An expired claim may linger for days: DynamoDB deletes late.
             "ConditionExpression": "attribute_not_exists(event_id) OR #ttl <= :now",
             "ExpressionAttributeNames": {"#ttl": "ttl"},
@@ -178,7 +179,8 @@ class DynamoEventStore:
         raise StoreUnavailableError("The store cannot take this event right now.")
 
     def _query(self, query: PendingQuery, after: Position | None, limit: int) -> dict[str, Any]:
-        # Not ">": an item without a number there is damaged, and must be read to be logged and left out.
+        # This also matches an item whose ttl is missing or not a number: `readable_events` logs such an item
+        # and skips it. `#ttl > :now` would hide it.
         filters = ["NOT #ttl <= :now"]
         names = {"#status": "status", "#ttl": "ttl"}
         values = {":pending": {"S": PENDING}, ":now": {"N": str(query.now)}}
@@ -218,7 +220,12 @@ def _source_condition(source: str | None) -> tuple[str, dict[str, str], dict[str
 
 
 def _check_refused_ack(item: dict[str, Any], *, nonce: str, now: int, source: str | None) -> None:
-    """Raise the reason why an acknowledgement was refused, unless an earlier attempt of this call made it."""
+    """Return if an earlier attempt of this call acknowledged the event, else raise why it was refused.
+
+    Raises:
+        NotFoundError: There is no such event for this caller.
+        ConflictError: Another call acknowledged the event.
+    """
     if item.get("ack_nonce") == {"S": nonce}:
         return
     event = load_item(item) if item else None
@@ -231,7 +238,7 @@ def _earlier_event_id(stored: dict[str, Any], claim: IdempotencyClaim) -> str:
     """Return the event id of a stored claim.
 
     Raises:
-        IdempotencyKeyReusedError: Another request made the stored claim.
+        IdempotencyKeyReusedError: A different request used this idempotency key.
         CorruptRecordError: The stored claim is damaged.
     """
     try:

@@ -23,13 +23,13 @@ _ADDED_BY_AN_ACK = 72
 _MAX_INFLATED_BYTES = 8 * 409_600  # the numbers of a body may grow fourfold when written out: 1e15
 
 
-def key_of(event_id: str) -> dict[str, Any] | None:
+def primary_key(event_id: str) -> dict[str, Any] | None:
     """Return the key of an event's item, None for an id that we cannot have generated."""
     created_at = ids.created_at(event_id)
     return None if created_at is None else {"event_id": {"S": event_id}, "created_at": {"S": created_at}}
 
 
-def item_of(event: Event) -> dict[str, Any]:
+def event_item(event: Event) -> dict[str, Any]:
     """Return the item of a new event."""
     item = {
         "event_id": {"S": event.event_id},
@@ -46,7 +46,7 @@ def item_of(event: Event) -> dict[str, Any]:
     return item
 
 
-def claim_item_of(claim: IdempotencyClaim) -> dict[str, Any]:
+def claim_item(claim: IdempotencyClaim) -> dict[str, Any]:
     """Return the item of a new idempotency claim. It has no status, so no index shows it."""
     return {
         "event_id": {"S": f"idempotency#{claim.name}"},
