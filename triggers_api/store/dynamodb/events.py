@@ -72,9 +72,9 @@ class DynamoEventStore:
         page = PageBuilder(query.limit)
         after = query.after
         for read in range(MAX_READS_PER_PAGE):
-            # Ask for one event more than the page needs: it shows whether there is a next page. `Limit` counts
-            # the events read, not those that match the filter, so each query asks for four times as many as
-            # the one before.
+            # Ask for one event more than the page needs: it shows whether there is a next page. `Limit` is
+            # the number of events read, not of those that match the filter, so each query asks for four
+            # times as many as the one before.
             limit = min((page.free_places + 1) * 4**read, _MAX_QUERY_LIMIT)
             try:
                 answer = self._dynamodb.call("query", expects="Items", **self._query(query, after, limit))
