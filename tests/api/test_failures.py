@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from starlette.exceptions import HTTPException
 
 from tests.api.driver import Answer, Api, Door, with_events
 from tests.conftest import Stores
@@ -225,3 +226,17 @@ def test_a_malformed_error_is_answered_as_a_bug_in_the_error_shape(
     api = Api(with_events(sqlite_stores, events), clock, door="lambda")
     events.failure = MethodNotAllowedError("without the methods that are allowed")
     assert api.get(EVENT).refusal == (500, "INTERNAL_ERROR")
+
+
+@pytest.mark.parametrize("status", [400, 418])
+def test_an_http_exception_of_an_endpoint_is_a_logged_bug(
+    sqlite_stores: Stores, clock: FakeClock, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    class Events:
+        def get(self, *_: Any) -> None:
+            raise HTTPException(status)
+
+    api = Api(with_events(sqlite_stores, Events()), clock, door="asgi")
+    with caplog.at_level("ERROR", logger="triggers_api"):
+        assert api.get(EVENT).refusal == (500, "INTERNAL_ERROR")
+    assert [record.message for record in caplog.records] == ["bug"]

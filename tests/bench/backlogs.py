@@ -60,7 +60,7 @@ def pending_events(number: int) -> Iterator[Event]:
         event_id = ids.new()
         at = created_at(event_id)
         assert at is not None
-        yield Event(event_id, at, "shop", "order.paid", _PAYLOAD, _METADATA, expires_at)
+        yield Event(event_id, at, "shop", "order.paid", _PAYLOAD, _METADATA, expires_at, None)
 
 
 def middle_of(events: list[Event]) -> Position:

@@ -28,7 +28,7 @@ def event(
     event_id = new_id()
     created = created_at(event_id)
     assert created is not None
-    return Event(event_id, created, source, event_type, payload, '{"priority":"normal"}', expires_at)
+    return Event(event_id, created, source, event_type, payload, '{"priority":"normal"}', expires_at, None)
 
 
 def claim(of: Event, *, name: str = "key", fingerprint: str = "request") -> IdempotencyClaim:

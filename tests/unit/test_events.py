@@ -1,5 +1,6 @@
 """Events: their JSON form, how many fit on a page, and which stored records are corrupt."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import ValidationError as PydanticError
 
+from triggers_api.api.v1 import models
 from triggers_api.api.v1.models import EventMetadata
 from triggers_api.core import events
 from triggers_api.core.events import Event, load_event
@@ -32,6 +34,7 @@ def event(**changes: Any) -> Event:
         "payload": "{}",
         "metadata": '{"priority":"normal"}',
         "expires_at": 1_900_000_000,
+        "acknowledged_at": None,
     }
     return Event(**{**fields, **changes})
 
@@ -232,3 +235,10 @@ def test_stored_metadata_allows_the_same_fields_as_an_ingest() -> None:
         assert getattr(EventMetadata.model_validate({name: longest}), name) == longest
         with pytest.raises(PydanticError):
             EventMetadata.model_validate({name: f"{longest}x"})
+
+
+def test_an_event_shows_every_field_of_its_record_and_of_the_documented_answer() -> None:
+    shown = json.loads(event(acknowledged_at="2026-01-02T03:04:05.000006Z").to_json())
+    hidden = {"expires_at"}
+    assert set(shown) == {one.name for one in dataclasses.fields(Event)} - hidden | {"status"}
+    assert set(shown) == set(models.Event.model_fields)

@@ -12,8 +12,8 @@ from tests.support import template
 from tests.support.contract import DOCUMENT
 from tests.support.template import PATH, Stack
 from triggers_api.api.boundary import CORS_HEADERS, CORS_MAX_AGE_SECONDS, CORS_METHODS
-from triggers_api.api.strict_route import MAX_BODY_BYTES
 from triggers_api.api.v1.models import ErrorBody
+from triggers_api.core.strict_json import MAX_BODY_BYTES
 from triggers_api.ops.cloudformation.template import Template
 from triggers_api.ops.dev_tables import events_table, keys_table
 from triggers_api.settings import LOG_LEVELS, Settings

@@ -51,14 +51,14 @@ async def on_error(_: Request, error: Exception) -> Response:
 async def on_routing_error(request: Request, error: Exception) -> Response:
     """Answer Starlette's own 404 and 405, which its router raises."""
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for these only
-    problem: TriggersError
-    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+    problem: Exception = error  # any other `HTTPException` is a bug: the endpoints raise our own errors
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        problem = NotFoundError("There is no such path.")
+    elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = _allowed_methods(request)
         problem = MethodNotAllowedError(
             f"This path allows {', '.join(allowed)}.", details={"allowed": allowed}
         )
-    else:
-        problem = NotFoundError("There is no such path.")
     return answer_error(problem, request_context().request_id)
 
 

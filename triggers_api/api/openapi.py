@@ -20,12 +20,12 @@ _DESCRIPTIONS = {
     404: "There is no such event, or it belongs to another source.",
     409: "The event is already acknowledged.",
     413: "The body is too large; `details.limit_bytes` is the limit.",
-    422: "The event id is not a UUID, or the idempotency key was used for another request.",
     429: "Too many requests: answered by the gateway, in the same shape.",
     500: "A bug in the service. The request id finds it in the logs.",
     503: "The store is throttled or unreachable. A write may have happened or not: "
     "repeat it with its idempotency key.",
 }
+_INVALID_ID = "The event id is not a UUID."
 _RETRY_AFTER = {
     "Retry-After": {
         "description": "Seconds to wait.",
@@ -51,7 +51,9 @@ REPLAYED: dict[str, Any] = {
 }
 
 
-def errors(*statuses: int, public: bool = False) -> dict[int | str, dict[str, Any]]:
+def errors(
+    *statuses: int, unprocessable: str = _INVALID_ID, public: bool = False
+) -> dict[int | str, dict[str, Any]]:
     """Return the documented errors of an endpoint: `statuses`, and those that every call may answer.
 
     They refer to the schema of `Error` instead of naming the model: FastAPI would build a field for each of
@@ -59,13 +61,15 @@ def errors(*statuses: int, public: bool = False) -> dict[int | str, dict[str, An
 
     Args:
         statuses: The statuses of this endpoint alone.
+        unprocessable: The meaning of its 422, if it has one.
         public: The endpoint needs neither a key nor a store.
     """
-    common = (429, 500) if public else (401, 429, 500, 503)
+    common = (429, 500) if public else (401, 403, 429, 500, 503)
+    descriptions = {**_DESCRIPTIONS, 422: unprocessable}
     return {
         status: {
             "content": {"application/json": {"schema": {"$ref": _REF.format(model=Error.__name__)}}},
-            "description": _DESCRIPTIONS[status],
+            "description": descriptions[status],
             **({"headers": _RETRY_AFTER} if status == 503 else {}),  # noqa: PLR2004 - HTTP
         }
         for status in sorted({*statuses, *common})

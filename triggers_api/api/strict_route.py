@@ -22,10 +22,8 @@ from starlette.requests import ClientDisconnect
 from triggers_api.api.auth import authenticate
 from triggers_api.api.validation import invalid_field, validation_error
 from triggers_api.core import deadline, strict_json
+from triggers_api.core.strict_json import MAX_BODY_BYTES
 from triggers_api.errors import PayloadTooLargeError, ValidationError
-
-MAX_BODY_BYTES = 409_600
-"""400 KiB. A body of this size always fits into a DynamoDB item once it is compressed."""
 
 _MAX_DRAINED_BYTES = 10 * 1024 * 1024  # API Gateway's own limit
 _MAX_QUERY_FIELDS = 100

@@ -26,8 +26,9 @@ _MAX_METADATA_TEXT = 256
 class Event:
     """A stored event. `expires_at` is in seconds since 1970; the other times are texts in UTC.
 
-    A new field is added here, to each store's codec, and to the model of the answer. SQLite's codec follows
-    these fields by itself and needs a migration; the type checker reports the codec of DynamoDB.
+    A new field is added here and to `to_json`, to each store's codec, and to the model of the answer. No field
+    has a default, so the type checker reports the codec of DynamoDB and the ingest. SQLite's codec follows these
+    fields and needs a migration. Tests report a field that a codec does not write or an answer does not show.
     """
 
     event_id: str
@@ -37,7 +38,7 @@ class Event:
     payload: str = field(repr=False)
     metadata: str = field(repr=False)
     expires_at: int
-    acknowledged_at: str | None = None
+    acknowledged_at: str | None
 
     def to_json(self) -> str:
         """Return the event as the API shows it. Payload and metadata are JSON already."""

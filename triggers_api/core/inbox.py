@@ -74,6 +74,7 @@ class Inbox:
             payload=dump(submission.payload),
             metadata=dump(submission.metadata),
             expires_at=now + self._ttl,
+            acknowledged_at=None,
         )
         entry = NewEvent(event, _claim(principal, submission, event_id, now))
         (outcome,) = self._store.add([entry], now=now)

@@ -73,8 +73,8 @@ class KeyRecord:
 
     @property
     def id(self) -> str:
-        """The short name of the key in lists and logs, from its digest and never from the key itself."""
-        return self.digest.removeprefix("sha256:")[:_ID_CHARACTERS]
+        """The short name of the key in lists and logs."""
+        return id_of(self.digest)
 
     def is_valid_at(self, now: str) -> bool:
         """Return whether the key is active and has not expired by `now`."""
@@ -128,6 +128,11 @@ def digest_of(key: str) -> str:
     import hashlib  # noqa: PLC0415 - it loads OpenSSL, which most commands do not need
 
     return "sha256:" + hashlib.sha256(key.encode()).hexdigest()
+
+
+def id_of(digest: str) -> str:
+    """Return the short name of a key, which comes from its digest and never from the key itself."""
+    return digest.removeprefix("sha256:")[:_ID_CHARACTERS]
 
 
 def is_digest(text: str) -> bool:

@@ -12,6 +12,9 @@ from typing import Any, NoReturn
 
 from triggers_api.errors import InvalidJsonError
 
+MAX_BODY_BYTES = 409_600
+"""400 KiB. A body of this size always fits into a DynamoDB item once it is compressed."""
+
 MAX_DEPTH = 100
 """Levels of arrays and objects in a body, including the outermost."""
 

@@ -36,14 +36,17 @@ router = strict_router("/v1/events", tag="events")
     status_code=201,
     response_model=StoredEvent,
     response_description="The event is stored durably.",
-    responses={201: REPLAYED, **errors(400, 403, 413, 422)},
+    responses={
+        201: REPLAYED,
+        **errors(400, 413, 422, unprocessable="The idempotency key was used for another request."),
+    },
 )
 async def ingest_event(
     principal: IngestPrincipal, service: ServiceDep, header_key: IdempotencyKey, event: IngestRequest
 ) -> Response:
     """Store an event. Answers 201 once it is durable.
 
-    The body is strict JSON of at most 409600 bytes and 100 levels.
+    The body is strict JSON, at most 100 levels deep. `details.limit_bytes` of a 413 is the limit of its size.
     """
     context = request_context()
     context.source = event.source

@@ -20,7 +20,7 @@ router = strict_router("/v1/inbox", tag="inbox")
     summary="List pending events",
     response_model=Inbox,
     response_description="A page of pending events, oldest first.",
-    responses=errors(400, 403),
+    responses=errors(400),
 )
 async def list_inbox(
     principal: ConsumePrincipal, service: ServiceDep, query: Annotated[InboxQuery, Query()]

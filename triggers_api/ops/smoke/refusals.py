@@ -4,10 +4,8 @@ import json
 from uuid import uuid4
 
 from triggers_api.core.keys import generate
+from triggers_api.core.strict_json import MAX_BODY_BYTES
 from triggers_api.ops.smoke.check_context import EVENT_TYPE, Check, CheckContext
-
-BODY_LIMIT_BYTES = 409_600
-"""400 KiB, by the contract."""
 
 _INGEST = "POST /v1/events"
 _OTHER_CALLS_WITH_KEY = (
@@ -49,7 +47,7 @@ async def _bad_request(context: CheckContext) -> None:
 
 async def _too_large(context: CheckContext) -> None:
     event = {"source": context.source, "event_type": EVENT_TYPE, "payload": {"text": ""}}
-    filler = "x" * (BODY_LIMIT_BYTES + 1 - len(json.dumps(event)))
+    filler = "x" * (MAX_BODY_BYTES + 1 - len(json.dumps(event)))
     event["payload"] = {"text": filler}
     (await context.ingest(body=json.dumps(event).encode())).require_status(413)
 
@@ -63,5 +61,5 @@ CHECKS = (
         _bad_request,
         (_INGEST,),
     ),
-    Check("too large", f"413 for a body of {BODY_LIMIT_BYTES + 1:,} bytes", _too_large, (_INGEST,)),
+    Check("too large", f"413 for a body of {MAX_BODY_BYTES + 1:,} bytes", _too_large, (_INGEST,)),
 )

@@ -11,6 +11,7 @@ removal.
 import asyncio
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import httpx
@@ -110,6 +111,7 @@ class SmokeRun:
         self._transport, self._loop_factory = transport, loop_factory
         self._checks: asyncio.Task[None] | None = None
         self._is_stopping = False
+        self._is_interrupted = False
         self._is_exiting = False
 
     def execute(self) -> None:
@@ -136,7 +138,7 @@ class SmokeRun:
         A signal handler should call this instead of raising `KeyboardInterrupt`, which in the midst of the
         event loop could lose a callback, and with it the clean-up.
         """
-        self._is_stopping = True
+        self._is_stopping = self._is_interrupted = True
         if self._checks is not None and not self._checks.done():
             self._checks.get_loop().call_soon_threadsafe(self._checks.cancel)
 
@@ -145,13 +147,20 @@ class SmokeRun:
         try:
             store_key(key, target, self._options.run)
             self._check(client, key)
-        except _NOT_STORED:
+        except _NOT_STORED as error:
+            self._prefer_interrupt(error)
             raise
-        except BaseException:
+        except BaseException as error:
             self._is_stopping = True
             self._report_end(revoke_key(key, target))
+            self._prefer_interrupt(error)
             raise
         self._report_end(revoke_key(key, target))
+
+    def _prefer_interrupt(self, error: BaseException) -> None:
+        """Raise `KeyboardInterrupt` for an error of an interrupted run: the operator asked it to stop."""
+        if self._is_interrupted and isinstance(error, Exception):
+            raise KeyboardInterrupt from error
 
     def _check(self, client: httpx.AsyncClient, key: str) -> None:
         with asyncio.Runner(loop_factory=self._loop_factory) as runner:
@@ -187,6 +196,8 @@ class SmokeRun:
                 if not self._is_exiting:
                     self._report_end(await runner.clean_up())
                 notifications.cancel()
+                with suppress(asyncio.CancelledError):
+                    await notifications  # else an error of `notify` would be lost
 
     def _report_end(self, finding: Finding) -> None:
         """Report the clean-up or the revocation. Of a run that stops early, only a failure is of interest."""

@@ -2,7 +2,7 @@
 
 import time
 
-from triggers_api.core.keys import digest_of
+from triggers_api.core.keys import digest_of, id_of
 from triggers_api.errors import KeyNotFoundError, TriggersError
 from triggers_api.ops.findings import Finding, State
 from triggers_api.ops.keys.stores import open_keys
@@ -36,7 +36,7 @@ def revoke_key(key: str, target: Target) -> Finding:
         pass
     except TriggersError as error:
         message = f"{error.message} {error.reason}".strip()
-        key_id = digest_of(key).removeprefix("sha256:")[:12]
+        key_id = id_of(digest_of(key))
         fix = (
             f"The key expires within {LIFETIME_SECONDS // 60} minutes. "
             f"To revoke it now: triggers keys revoke {key_id}"

@@ -13,6 +13,7 @@ from typing import Any
 from triggers_api.core import deadline, ids
 from triggers_api.core.events import ACKNOWLEDGED, PENDING, Event, load_event
 from triggers_api.core.idempotency import IdempotencyClaim
+from triggers_api.core.strict_json import MAX_BODY_BYTES
 from triggers_api.errors import CorruptRecordError
 from triggers_api.store.calls import logger
 
@@ -20,7 +21,7 @@ _BILLED_BYTES = 1024
 _ADDED_BY_AN_ACK = 72
 """Bytes: a longer status, and the names and values of `acknowledged_at` and `ack_nonce`."""
 
-_MAX_INFLATED_BYTES = 8 * 409_600  # the numbers of a body may grow fourfold when written out: 1e15
+_MAX_INFLATED_BYTES = 8 * MAX_BODY_BYTES  # the numbers of a body may grow fourfold when written out: 1e15
 
 
 def primary_key(event_id: str) -> dict[str, Any] | None:

@@ -146,7 +146,8 @@ class Database:
             )
             try:
                 if not self._ready:
-                    migrate(connection, self._migrations)
+                    if migrate(connection, self._migrations) == 0:
+                        self.path.chmod(0o600)  # an empty file that another program created
                     switch_to_wal(connection)
                     self._file = _file_identity(self.path)
                     self._ready = True

@@ -59,8 +59,8 @@ class NewerSchemaError(sqlite3.DatabaseError):
     """A newer version of this program has migrated the file."""
 
 
-def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:
-    """Apply the migrations that the file has not had, all of them or none.
+def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> int:
+    """Apply the migrations that the file has not had, all of them or none. Return its version before.
 
     Raises:
         NewerSchemaError: The file has had more migrations than there are.
@@ -79,6 +79,7 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration] = MI
                     connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {len(migrations)}")
+    return version
 
 
 def _schema_version(connection: sqlite3.Connection) -> int:
