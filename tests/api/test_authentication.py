@@ -18,13 +18,7 @@ from triggers_api.core.times import format_time
 from triggers_api.errors import CorruptRecordError, StoreUnavailableError
 
 NOWHERE = "01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34"
-ROUTES = [
-    ("POST", "/v1/events"),
-    ("GET", f"/v1/events/{NOWHERE}"),
-    ("GET", "/v1/inbox"),
-    ("POST", f"/v1/events/{NOWHERE}/ack"),
-    ("DELETE", f"/v1/events/{NOWHERE}"),
-]
+ROUTES = [(method, path.replace("{event_id}", NOWHERE)) for method, path in ENDPOINTS if path != "/v1/health"]
 
 
 class Keys:
@@ -119,11 +113,6 @@ def test_every_invalid_key_gets_the_identical_answer(api: Api, clock: FakeClock)
     assert expected.headers["www-authenticate"]
     assert answers == dict.fromkeys(answers, expected)
     assert api.inbox().status == 200
-
-
-def test_every_route_but_health_requires_a_key() -> None:
-    served = {(method, path.replace("{event_id}", NOWHERE)) for method, path in ENDPOINTS}
-    assert served == {*ROUTES, ("GET", "/v1/health")}
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)

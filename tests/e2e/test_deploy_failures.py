@@ -187,7 +187,7 @@ def test_stack_of_another_program_is_left_alone(rehearsal: Rehearsal) -> None:
     create_stack(rehearsal, "theirs", ANOTHERS)
     before = traces(rehearsal.emulator)
     error = refused(rehearsal, 3, "--stage", "theirs", "--yes")
-    assert "triggers-api-theirs is not one of this program" in error["message"]
+    assert "triggers-api-theirs was not created by this program" in error["message"]
     assert "--stack-name" in error["hint"]
     assert traces(rehearsal.emulator) == before
 
@@ -205,7 +205,7 @@ def test_empty_stack_with_a_change_set_of_another_program_is_left_alone(
     )
     before = traces(rehearsal.emulator)
     error = refused(rehearsal, 3, "--stage", "waiting", "--yes")
-    assert "not one of this program" in error["message"]
+    assert "not created by this program" in error["message"]
     done = rehearsal.run("destroy", "--stage", "waiting", "--confirm", stack_name("waiting"), "--json")
     assert (done.returncode, error_of(done)["code"]) == (1, "STACK_MISSING")
     assert traces(rehearsal.emulator) == before
@@ -367,13 +367,16 @@ def test_deploy_continues_when_the_reader_of_stderr_leaves(rehearsal: Rehearsal)
 
 def test_ctrl_c_during_the_deployment_does_not_stop_cloudformation(rehearsal: Rehearsal) -> None:
     errors = interrupted_in(rehearsal, "going", "DescribeStackEvents", "none", "hang")
-    assert "CloudFormation goes on with triggers-api-going. See triggers status --stage going" in errors
+    assert (
+        "CloudFormation continues to work on stack triggers-api-going. See triggers status --stage going"
+        in errors
+    )
     assert_is_made(rehearsal, "going")
 
 
 def test_ctrl_c_right_after_the_execution_reports_that_it_continues(rehearsal: Rehearsal) -> None:
     errors = interrupted_in(rehearsal, "asked", "ExecuteChangeSet", "hold reply")
-    assert "CloudFormation goes on with triggers-api-asked." in errors
+    assert "CloudFormation continues to work on stack triggers-api-asked." in errors
     assert_is_made(rehearsal, "asked")
 
 

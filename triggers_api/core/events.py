@@ -26,9 +26,9 @@ _MAX_METADATA_TEXT = 256
 class Event:
     """A stored event. `expires_at` is in seconds since 1970; the other times are texts in UTC.
 
-    A new field is added here and to `to_json`, to each store's codec, and to the model of the answer. No field
-    has a default, so the type checker reports the codec of DynamoDB and the ingest. SQLite's codec follows these
-    fields and needs a migration. Tests report a field that a codec does not write or an answer does not show.
+    A new field is added here and to `to_json`, to each store's codec, and to the model of the answer. A field
+    has no default, so the type checker reports the codec of DynamoDB and the ingest. SQLite's codec follows
+    these fields and needs a migration. Tests report a codec or an answer that lacks a field.
     """
 
     event_id: str
