@@ -11,6 +11,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from triggers_api.version import VERSION_LINE
+
 _GROUPS = ("keys", "logs")
 _COMMANDS = (
     "dev",
@@ -64,9 +66,7 @@ def _load(name: str) -> Any:
 
 def _print_version(value: bool) -> None:
     if value:
-        from triggers_api.cli.main import print_version
-
-        print_version()
+        typer.echo(VERSION_LINE)
         raise typer.Exit
 
 

@@ -20,12 +20,12 @@ from triggers_api.ops.target import LOCAL, YOUR_ANSWER, Setting, Target
 FILE = "triggers.toml"
 DEFAULT_STAGE = "prod"
 
-_STAGE = r"[a-z0-9](?:[a-z0-9-]{0,18}[a-z0-9])?"
-_REGION = r"[a-z]{2,}(-[a-z]+)+-\d+"
-_ANY_REGION = r"[A-Za-z0-9-]+"
-_URL = r"https?://[^\s/?#:@][^\s?#@]*"
+_STAGE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,18}[a-z0-9])?", re.ASCII)
+_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+", re.ASCII)
+_ANY_REGION = re.compile(r"[A-Za-z0-9-]+", re.ASCII)
+_URL = re.compile(r"https?://[^\s/?#:@][^\s?#@]*", re.ASCII)
 _ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "DYNAMODB_ENDPOINT_URL")
-_STACK_NAME = r"[A-Za-z][A-Za-z0-9-]{0,127}"
+_STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}", re.ASCII)
 _STAGE_SETTINGS = {
     "region": str,
     "profile": str,
@@ -182,8 +182,8 @@ def _from_file(table: Mapping[str, Any], name: str) -> Setting | None:
     return Setting(table[name], FILE) if name in table else None
 
 
-def _require(setting: Setting, form: str, expected: str) -> None:
-    if not re.fullmatch(form, setting.value, re.ASCII):
+def _require(setting: Setting, form: re.Pattern[str], expected: str) -> None:
+    if not form.fullmatch(setting.value):
         raise ConfigurationError(
             f"{setting.origin}: {setting.value!r} is not {expected}.", hint="Correct it."
         )

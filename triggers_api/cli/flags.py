@@ -9,7 +9,7 @@ from contextvars import ContextVar
 
 from triggers_api.ops.target import YOUR_ANSWER, Target
 
-_COMMAND = (
+_COMMAND = re.compile(
     r"(?<![\w-])triggers (keys (?:create|list|show|revoke|rotate)|logs tail|smoke|"
     r"deploy|destroy|doctor|outputs|status|verify)\b(?! --stage)"
 )
@@ -53,4 +53,4 @@ def complete_commands(text: str) -> str:
         applies = not target.is_local or found[1].startswith(_LOCAL_COMMANDS)
         return f"{found[0]} {target_flags(target, found[1])}" if applies else found[0]
 
-    return re.sub(_COMMAND, complete, text)
+    return _COMMAND.sub(complete, text)

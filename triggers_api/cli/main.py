@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from triggers_api.cli.exit_codes import EXIT_CODE, INTERRUPTED
 from triggers_api.errors import ConfigurationError, LocalEnvironmentError, TriggersError
-from triggers_api.version import VERSION
+from triggers_api.version import VERSION_LINE
 
 _MIN_KEY_LENGTH = 16
 
@@ -21,16 +21,11 @@ def main() -> None:
     """Run the command that `sys.argv` names, and end the process with its exit code."""
     try:
         if sys.argv[1:] == ["--version"]:
-            print_version()
+            sys.stdout.write(f"{VERSION_LINE}\n")
         else:
             _run()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-
-
-def print_version() -> None:
-    """Print the version to stdout."""
-    sys.stdout.write(f"triggers {VERSION}\n")
 
 
 def _run() -> NoReturn:

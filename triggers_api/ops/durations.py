@@ -4,7 +4,7 @@ import re
 
 from triggers_api.errors import ConfigurationError
 
-_FORM = r"(\d{1,6})([smhdw])"
+_FORM = re.compile(r"(\d{1,6})([smhdw])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -14,7 +14,7 @@ def parse_duration(text: str) -> int:
     Raises:
         ConfigurationError: The text is not a number with one of the units s, m, h, d and w.
     """
-    match = re.fullmatch(_FORM, text, re.ASCII)
+    match = _FORM.fullmatch(text)
     if match is None:
         raise ConfigurationError(
             f"{text!r} is not a duration.", hint="Write a number and s, m, h, d or w: 45s, 24h, 90d."

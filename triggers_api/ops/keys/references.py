@@ -14,14 +14,14 @@ from triggers_api.errors import CorruptRecordError, KeyNotFoundError
 if TYPE_CHECKING:
     from triggers_api.core.ports import KeyStore  # its imports would slow down every keys command
 
-_ID = r"[0-9a-f]{4,12}"
-_SHORT_ID = r"[0-9a-f]{1,3}"
+_ID = re.compile(r"[0-9a-f]{4,12}")
+_SHORT_ID = re.compile(r"[0-9a-f]{1,3}")
 _LIST_KEYS = "List them with: triggers keys list --all"
 
 
 def is_key_id(text: str) -> bool:
     """Return whether a text is a key's id, or the start of one."""
-    return re.fullmatch(_ID, text, re.ASCII) is not None
+    return _ID.fullmatch(text) is not None
 
 
 def typing_error(reference: str) -> str | None:
@@ -31,7 +31,7 @@ def typing_error(reference: str) -> str | None:
     """
     if is_key_id(reference) or keys.is_digest(reference):
         return None
-    if re.fullmatch(_SHORT_ID, reference, re.ASCII):
+    if _SHORT_ID.fullmatch(reference):
         return "an id needs at least 4 characters"
     if keys.is_well_formed(reference) and not reference.startswith(keys.GENERATED_PREFIX):
         return None
