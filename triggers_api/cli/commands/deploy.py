@@ -86,7 +86,7 @@ def deploy(
     ] = None,
     no_smoke: Annotated[bool, typer.Option("--no-smoke", help="Skip the smoke test.")] = False,
 ) -> None:
-    """Build the service, show what would change in AWS, ask, apply it and smoke-test.
+    """Build the service, show the changes, apply them and test the API.
 
     With --json, one JSON object a line. Example: triggers deploy --stage prod --parameter LogLevel=DEBUG
     """
