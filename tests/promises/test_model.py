@@ -53,7 +53,7 @@ def test_every_answer_on_sqlite_matches_the_model(tmp_path: Path, tried: Tried) 
         def api_over(self, stores: Stores, clock: FakeClock) -> Api:
             return Api(stores, clock, door="asgi")
 
-    run(OnSqlite, tried, quick=8, full=60, long=400)
+    run(OnSqlite, tried, quick=8, full=30, long=400)
 
 
 def test_every_answer_on_dynamodb_matches_the_model(fresh_tables: Tables, tried: Tried) -> None:
@@ -72,4 +72,4 @@ def test_every_answer_on_dynamodb_matches_the_model(fresh_tables: Tables, tried:
         def api_over(self, stores: Stores, clock: FakeClock) -> Api:
             return Api(stores, clock, door="lambda")
 
-    run(OnDynamoDB, tried, quick=4, full=50, long=300)
+    run(OnDynamoDB, tried, quick=4, full=25, long=300)

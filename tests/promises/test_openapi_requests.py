@@ -25,8 +25,8 @@ from tests.support.promises import Reported, Tried
 
 PHASES = {"examples", "coverage", "fuzzing", "stateful"}
 EVERY_CALL = {f"{method.upper()} {path}" for path, item in DOCUMENT["paths"].items() for method in item}
-FULL, LONG = {"fuzzing": 300, "stateful": 80}, {"fuzzing": 1200, "stateful": 500}
-LEAST, LONG_LEAST = 2000, 4000
+FULL, LONG = {"fuzzing": 150, "stateful": 40}, {"fuzzing": 1200, "stateful": 500}
+LEAST, LONG_LEAST = 1200, 4000
 """The least number of requests. Without it, a schema that allows few requests would go unnoticed."""
 
 SEED = 20_241_127

@@ -74,8 +74,10 @@ def build(folder: Path, *, runtime: str, architecture: str) -> Artifact:
             hint="Choose another folder.",
         )
     copy_service(folder / PACKAGE.name)
-    _install_dependencies(folder, runtime=runtime, architecture=architecture)
-    trim(folder)
+    with scratch_folder() as dependencies:
+        _install_dependencies(dependencies, runtime=runtime, architecture=architecture)
+        trim(dependencies)
+        shutil.copytree(dependencies, folder, dirs_exist_ok=True)
     interpreter = find_interpreter(runtime, find_uv())
     if interpreter:
         compile_sources(folder, interpreter)
@@ -129,13 +131,14 @@ def _ignored_names(folder: str, names: list[str]) -> set[str]:
 
 
 def _install_dependencies(folder: Path, *, runtime: str, architecture: str) -> None:
+    """Install into a folder. Its files may be links into uv's cache: do not change them in place."""
     command = [find_uv(), "pip", "install", "--quiet", "--no-progress", "--color", "never"]
     command += ["--target", str(folder.absolute()), "--python", sys.executable, "--no-python-downloads"]
     command += ["--python-version", runtime.removeprefix("python")]
     command += ["--python-platform", _PLATFORMS[architecture]]
     command += ["--only-binary", ":all:", "--no-deps", "--require-hashes", "--no-compile-bytecode"]
-    # Copy instead of linking: _normalize would otherwise change the files in uv's cache.
-    command += ["--link-mode", "copy", "--requirements", str(DEPLOY / "requirements.txt")]
+    # Links into uv's cache save seconds: most files are trimmed, and only the rest is copied.
+    command += ["--link-mode", "hardlink", "--requirements", str(DEPLOY / "requirements.txt")]
     # uv reads settings from its working directory. In an empty one no stray file can change the build.
     with scratch_folder() as empty:
         done = subprocess.run(  # noqa: S603 - no shell, and no untrusted argument
