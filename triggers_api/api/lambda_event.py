@@ -128,7 +128,7 @@ def _headers(event: dict[str, Any]) -> dict[str, list[str]]:
     """
     headers: dict[str, list[str]] = {}
     size = 0
-    given = _headers_by_name(event.get("headers")) | _headers_by_name(event.get("multiValueHeaders"))
+    given = _headers_by_name(event.get("multiValueHeaders")) or _headers_by_name(event.get("headers"))
     for name, texts in given.items():
         value = ", ".join(texts)
         size += len(name) + len(value)
