@@ -397,7 +397,7 @@ def test_doctor_without_aws_checks_this_machine_and_exits_with_3(
 def test_doctor_text_output_has_the_same_findings_and_fixes(nowhere: dict[str, str], tmp_path: Path) -> None:
     variables = {**nowhere, "UV_CACHE_DIR": str(tmp_path / "cache")}
     done = run("doctor", variables=variables)
-    assert (done.returncode, done.stderr) == (3, "A deployment cannot work yet: 2 failed.\n")
+    assert (done.returncode, done.stderr) == (3, "Not ready to deploy: 2 failed.\n")
     assert "Traceback" not in done.stdout
     lines = done.stdout.splitlines()
     at = next(n for n, line in enumerate(lines) if line.split()[:2] == ["failed", "credentials"])

@@ -53,7 +53,7 @@ def test_doctor_prints_a_line_for_each_finding(rehearsal: Rehearsal) -> None:
     done = rehearsal.run("doctor", "--stage", "test")
     assert done.returncode == 0, said(done)
     assert "There is no stack triggers-api-test yet" in done.stdout
-    assert done.stderr == "A deployment can work.\n"
+    assert done.stderr == "Ready to deploy.\n"
 
 
 def test_doctor_names_missing_permissions(rehearsal: Rehearsal) -> None:

@@ -57,6 +57,6 @@ def doctor(
         ]
         console.answer_json({"can_deploy": can_deploy, "findings": shown})
     failed = sum(one.state is State.FAILED for one in findings)
-    console.say(f"A deployment cannot work yet: {failed} failed." if failed else "A deployment can work.")
+    console.say(f"Not ready to deploy: {failed} failed." if failed else "Ready to deploy.")
     if not can_deploy:
         sys.exit(EXIT_CODE[PreflightError.kind])
