@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from inspect import signature
 from typing import Any, get_args
 from uuid import UUID, uuid4
 
@@ -14,6 +15,7 @@ from triggers_api.api.v1 import models
 from triggers_api.api.v1.models import EventMetadata
 from triggers_api.core import events
 from triggers_api.core.events import Event, load_event
+from triggers_api.core.idempotency import fingerprint_request
 from triggers_api.core.ids import EventIds, created_at
 from triggers_api.core.paging import MAX_PAGE_BYTES, Page, PageBuilder, Position
 from triggers_api.errors import CorruptRecordError
@@ -242,3 +244,17 @@ def test_an_event_shows_every_field_of_its_record_and_of_the_documented_answer()
     hidden = {"expires_at"}
     assert set(shown) == {one.name for one in dataclasses.fields(Event)} - hidden | {"status"}
     assert set(shown) == set(models.Event.model_fields)
+
+
+OF_THE_SERVICE = {"event_id", "created_at", "expires_at", "acknowledged_at", "status"}
+"""The fields that no producer sends."""
+
+
+def test_producer_can_send_every_field_of_an_event_that_the_service_does_not_set() -> None:
+    assert set(models.IngestRequest.model_fields) == set(models.Event.model_fields) - OF_THE_SERVICE
+
+
+def test_fingerprint_takes_every_field_that_a_producer_sends() -> None:
+    # Without it, another request with the same idempotency key would count as a repeat.
+    sent = {one.name for one in dataclasses.fields(Event)} - OF_THE_SERVICE
+    assert set(signature(fingerprint_request).parameters) == sent

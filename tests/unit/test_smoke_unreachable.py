@@ -20,6 +20,7 @@ from tests.conftest import Stores
 from tests.support.broken_api import KEY, OnlyHealthWorks, Reply, dripping, fixed, hanging, real_api, serving
 from tests.support.smoke_in_process import run_smoke
 from triggers_api.ops.findings import Finding, State
+from triggers_api.ops.smoke.check_runner import CHECKS
 from triggers_api.ops.smoke.smoke_run import SmokeOptions, SmokeRun
 
 HTML = {"content-type": "text/html; charset=utf-8"}
@@ -32,7 +33,7 @@ def assert_unreachable(findings: list[Finding]) -> Finding:
     clean_up = others.pop()
     assert (health.check, health.state) == ("health", State.FAILED)
     assert (clean_up.check, clean_up.state) == ("clean up", State.OK)
-    assert len(others) == 24
+    assert len(others) == len(CHECKS)
     assert {(one.state, one.message) for one in others} == {(State.UNKNOWN, f"not run: {health.message}")}
     assert health.fix
     return health
