@@ -8,6 +8,7 @@ contract.
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from triggers_api.core.times import format_time
@@ -38,9 +39,10 @@ class Sent:
 
     @property
     def text(self) -> str:
-        """The same for requests that are JSON-equal."""
-        metadata = {"priority": "normal", **self.metadata}
-        return json.dumps([self.source, self.event_type, self.payload, metadata], sort_keys=True)
+        """The same for requests of equal values. The correlation id does not count."""
+        priority = self.metadata.get("priority", "normal")
+        text = json.dumps([self.source, self.event_type, self.payload, priority], sort_keys=True)
+        return repr(json.loads(text, parse_int=Fraction, parse_float=Fraction))
 
 
 @dataclass

@@ -8,7 +8,7 @@ them by their models.
 
 import re
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Container, Coroutine
 from typing import Any, get_type_hints
 from urllib.parse import parse_qsl
 
@@ -22,7 +22,7 @@ from starlette.requests import ClientDisconnect
 from triggers_api.api.auth import authenticate
 from triggers_api.api.validation import invalid_field, validation_error
 from triggers_api.core import deadline, strict_json
-from triggers_api.core.strict_json import MAX_BODY_BYTES
+from triggers_api.core.strict_json import MAX_BODY_BYTES, JsonObject
 from triggers_api.errors import PayloadTooLargeError, ValidationError
 
 _MAX_DRAINED_BYTES = 10 * 1024 * 1024  # API Gateway's own limit
@@ -38,6 +38,7 @@ class StrictRoute(APIRoute):
         handler = super().get_route_handler()
         scopes = _required_scopes(self.endpoint)
         body_model: Any = self.body_field.field_info.annotation if self.body_field else None
+        verbatim = _verbatim_fields(body_model)
         has_query = bool(self.dependant.query_params)
 
         async def handle(request: Request) -> Response:
@@ -45,7 +46,7 @@ class StrictRoute(APIRoute):
             if scopes is not None:
                 await authenticate(strict, scopes)
             if body_model is not None:
-                await strict.read_json()
+                await strict.read_json(verbatim)
             if has_query:
                 strict.parse_query()
             try:
@@ -76,8 +77,8 @@ class StrictRequest(Request):
     _value: Any = None
     _query: QueryParams | None = None
 
-    async def read_json(self) -> None:
-        """Read and parse the body.
+    async def read_json(self, verbatim: Container[str]) -> None:
+        """Read and parse the body. Members named in `verbatim` are kept as text: see `strict_json.parse`.
 
         Raises:
             PayloadTooLargeError: The body is larger than `MAX_BODY_BYTES`.
@@ -85,7 +86,7 @@ class StrictRequest(Request):
         """
         body = await self._read_body()
         _check_content_type(self.headers.getlist("content-type"))
-        self._value = strict_json.parse(body)
+        self._value = strict_json.parse(body, verbatim=verbatim)
 
     async def body(self) -> bytes:
         """Return a placeholder: FastAPI only checks that there is a body, and calls `json`."""
@@ -173,6 +174,12 @@ def _required_scopes(endpoint: Callable[..., Any]) -> SecurityScopes | None:
             if isinstance(marker, params.Security) and marker.dependency is authenticate:
                 return SecurityScopes(list(marker.scopes or ()))
     return None
+
+
+def _verbatim_fields(body_model: Any) -> Collection[str]:
+    """Return the names of the fields of a body that are kept as text."""
+    fields = body_model.model_fields if body_model else {}
+    return [name for name, field in fields.items() if field.annotation is JsonObject]
 
 
 def _check_content_type(values: list[str]) -> None:

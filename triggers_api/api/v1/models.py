@@ -9,12 +9,21 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from triggers_api.api.validation import invalid_field
 from triggers_api.core.ids import REQUEST_ID, parse_event_id
 from triggers_api.core.inbox import Submission
+from triggers_api.core.strict_json import JsonObject
 from triggers_api.version import VERSION
 
 DEFAULT_LIMIT = 50
@@ -99,12 +108,12 @@ Status = Annotated[
 
 
 class EventMetadata(BaseModel):
-    """Optional data about an event, beside its payload."""
+    """Optional data about an event, beside its payload. A field that is null counts as absent."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     correlation_id: Annotated[str, Field(max_length=256)] | None = None
-    priority: Literal["low", "normal", "high"] = "normal"
+    priority: Literal["low", "normal", "high"] | None = None
     idempotency_key: Annotated[
         Annotated[str, Field(min_length=1, max_length=MAX_IDEMPOTENCY_KEY)] | None, Field(repr=False)
     ] = None
@@ -139,7 +148,11 @@ class IngestRequest(BaseModel):
 
     source: Name
     event_type: Name
-    payload: Annotated[dict[str, Any], Field(repr=False)]
+    payload: Annotated[
+        InstanceOf[JsonObject],
+        WithJsonSchema({"type": "object", "additionalProperties": True}),
+        Field(repr=False),
+    ]
     metadata: EventMetadata | None = None
 
     def submission(self, header_key: str | None) -> Submission:
@@ -149,10 +162,11 @@ class IngestRequest(BaseModel):
             ValidationError: Header and metadata carry different idempotency keys.
         """
         metadata = (self.metadata or EventMetadata()).model_dump(exclude_none=True)
+        metadata.setdefault("priority", "normal")
         body_key = metadata.get("idempotency_key")
         if header_key is not None and body_key not in (None, header_key):
             raise invalid_field("Idempotency-Key", "differs from metadata.idempotency_key; send one of them")
-        return Submission(self.source, self.event_type, self.payload, metadata, header_key or body_key)
+        return Submission(self.source, self.event_type, self.payload.text, metadata, header_key or body_key)
 
 
 class InboxQuery(BaseModel):

@@ -13,7 +13,7 @@ from operator import attrgetter
 
 from triggers_api.core import deadline
 from triggers_api.core.events import Event, event_not_found, load_event
-from triggers_api.core.idempotency import IdempotencyClaim
+from triggers_api.core.idempotency import IdempotencyClaim, is_repeat
 from triggers_api.core.paging import Page, PageBuilder, PendingQuery
 from triggers_api.core.ports import NewEvent
 from triggers_api.errors import (
@@ -137,7 +137,7 @@ def _add_or_replay(connection: sqlite3.Connection, entry: NewEvent, now: int) ->
             _insert_claim(connection, claim)
         return event.event_id
     fingerprint, event_id = earlier
-    if fingerprint != claim.fingerprint:
+    if not is_repeat(event, claim, stored_fingerprint=fingerprint):
         raise IdempotencyKeyReusedError("This idempotency key was used before, for another request.")
     return str(event_id)
 
