@@ -77,10 +77,10 @@ def test_the_statuses_are_those_of_the_contract() -> None:
     expected = {
         "health": {"200", "429", "500"},
         "ingest_event": {"201", "400", "413", "422", *everywhere},
-        "get_event": {"200", "404", "422", *everywhere},
+        "get_event": {"200", "400", "404", "422", *everywhere},
         "list_inbox": {"200", "400", *everywhere},
-        "acknowledge_event": {"200", "404", "409", "422", *everywhere},
-        "delete_event": {"200", "422", *everywhere},
+        "acknowledge_event": {"200", "400", "404", "409", "422", *everywhere},
+        "delete_event": {"200", "400", "422", *everywhere},
     }
     assert {operation["operationId"]: set(operation["responses"]) for *_, operation in OPERATIONS} == expected
 

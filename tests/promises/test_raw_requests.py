@@ -46,7 +46,8 @@ HEADERS: dict[str, Case] = {
 }
 TARGETS: dict[str, Case] = {
     "5,000 parameters": (get(b"/v1/inbox?" + b"&".join(b"a%d=1" % n for n in range(5000))), [400]),
-    "100 parameters": (get(b"/v1/inbox?" + b"&".join(b"a%d=1" % n for n in range(100))), [200]),
+    "100 parameters": (get(b"/v1/inbox?" + b"&".join(b"a%d=1" % n for n in range(100))), [400]),
+    "100 parameters of a monitor": (get(b"/v1/health?" + b"&".join(b"a%d=1" % n for n in range(100))), [200]),
     "one parameter 5,000 times": (get(b"/v1/inbox?" + b"&".join([b"limit=1"] * 5000)), [400]),
     "a query of 300 KB": (get(b"/v1/inbox?source=" + b"a" * 300_000), [400]),
     "encoded dots": (get(b"/v1/%2e%2e/v1/inbox"), [404]),

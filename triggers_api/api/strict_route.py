@@ -3,7 +3,8 @@
 FastAPI alone would read the body before it authenticates, so that a malformed body without a key is a 422
 instead of a 401. It accepts NaN, duplicate names and JSON of any size and depth. This route authenticates
 first, then reads the body and the query strictly, and then hands both to FastAPI's handler, which validates
-them by their models.
+them by their models. FastAPI also ignores query parameters that it does not know: a filter with a typo would
+list the events of everybody.
 """
 
 import re
@@ -13,6 +14,7 @@ from typing import Any, get_type_hints
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request, Response, params
+from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.security import SecurityScopes
@@ -20,7 +22,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect
 
 from triggers_api.api.auth import authenticate
-from triggers_api.api.validation import invalid_field, validation_error
+from triggers_api.api.validation import invalid_field, unknown_parameters, validation_error
 from triggers_api.core import deadline, strict_json
 from triggers_api.core.strict_json import MAX_BODY_BYTES, JsonObject
 from triggers_api.errors import PayloadTooLargeError, ValidationError
@@ -39,7 +41,7 @@ class StrictRoute(APIRoute):
         scopes = _required_scopes(self.endpoint)
         body_model: Any = self.body_field.field_info.annotation if self.body_field else None
         verbatim = _verbatim_fields(body_model)
-        has_query = bool(self.dependant.query_params)
+        parameters = _query_parameters(self.dependant)
 
         async def handle(request: Request) -> Response:
             strict = StrictRequest(request.scope, request.receive)
@@ -47,8 +49,8 @@ class StrictRoute(APIRoute):
                 await authenticate(strict, scopes)
             if body_model is not None:
                 await strict.read_json(verbatim)
-            if has_query:
-                strict.parse_query()
+            if scopes is not None:  # monitors add parameters of their own to the health check
+                strict.parse_query(parameters)
             try:
                 return await handler(strict)
             except RequestValidationError as error:
@@ -96,11 +98,11 @@ class StrictRequest(Request):
         """Return the value that `read_json` parsed."""
         return self._value
 
-    def parse_query(self) -> None:
+    def parse_query(self, known: Collection[str]) -> None:
         """Parse the query string.
 
         Raises:
-            ValidationError: The query is not percent-encoded UTF-8, or has too many fields.
+            ValidationError: The query is not percent-encoded UTF-8, or has too many fields or an unknown one.
         """
         try:
             pairs = parse_qsl(
@@ -114,6 +116,8 @@ class StrictRequest(Request):
                 "The query is not valid: "
                 f"it must be percent-encoded UTF-8 of at most {_MAX_QUERY_FIELDS} fields."
             ) from None
+        if unknown := [name for name in dict(pairs) if name not in known]:
+            raise unknown_parameters(unknown, known)
         self._query = _StrictQueryParams(pairs)
 
     @property
@@ -180,6 +184,12 @@ def _verbatim_fields(body_model: Any) -> Collection[str]:
     """Return the names of the fields of a body that are kept as text."""
     fields = body_model.model_fields if body_model else {}
     return [name for name, field in fields.items() if field.annotation is JsonObject]
+
+
+def _query_parameters(dependant: Dependant) -> list[str]:
+    """Return the names of the query parameters. An endpoint declares them in one model, or has none."""
+    models: list[Any] = [field.field_info.annotation for field in dependant.query_params]
+    return [name for model in models for name in model.model_fields]
 
 
 def _check_content_type(values: list[str]) -> None:

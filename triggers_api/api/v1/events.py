@@ -69,7 +69,7 @@ async def ingest_event(
     summary="Get an event",
     response_model=SingleEvent,
     response_description="The event.",
-    responses=errors(404, 422),
+    responses=errors(400, 404, 422),
 )
 async def get_event(principal: ConsumePrincipal, service: ServiceDep, event_id: EventIdPath) -> Response:
     """Return an event, pending or acknowledged, until it is deleted or expires."""
@@ -85,7 +85,7 @@ async def get_event(principal: ConsumePrincipal, service: ServiceDep, event_id: 
     summary="Acknowledge an event",
     response_model=AcknowledgedEvent,
     response_description="The event is acknowledged and no longer in the inbox.",
-    responses=errors(404, 409, 422),
+    responses=errors(400, 404, 409, 422),
 )
 async def acknowledge_event(
     principal: ConsumePrincipal, service: ServiceDep, event_id: EventIdPath
@@ -103,7 +103,7 @@ async def acknowledge_event(
     summary="Delete an event",
     response_model=DeletedEvent,
     response_description="The event does not exist, whether it was deleted now or earlier.",
-    responses=errors(422),
+    responses=errors(400, 422),
 )
 async def delete_event(principal: ConsumePrincipal, service: ServiceDep, event_id: EventIdPath) -> Response:
     """Delete an event. Deleting an event that does not exist is no error."""
