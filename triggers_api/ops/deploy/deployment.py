@@ -25,8 +25,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from triggers_api.errors import PreflightError
 from triggers_api.ops.aws import Aws
 from triggers_api.ops.aws_errors import operator_error
-from triggers_api.ops.build.artifact import find_uv
 from triggers_api.ops.build.scratch import scratch_folder
+from triggers_api.ops.build.uv import find_uv
 from triggers_api.ops.cloudformation.client import CloudFormation
 from triggers_api.ops.cloudformation.models import Stack
 from triggers_api.ops.cloudformation.template import Template
@@ -106,6 +106,7 @@ class _Deployment:
                 template=self._template,
                 parameters=parameters,
                 stack=stack,
+                environment=self._options.environment,
                 use_container=self._options.use_container,
             )
             if kept:

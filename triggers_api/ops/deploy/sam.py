@@ -20,7 +20,7 @@ from triggers_api.errors import (
     PreflightError,
 )
 from triggers_api.ops.aws_errors import BAD_CREDENTIALS, DENIED, GET_CREDENTIALS
-from triggers_api.ops.build.artifact import find_uv
+from triggers_api.ops.build.uv import find_uv
 from triggers_api.ops.build.scratch import scratch_folder
 from triggers_api.ops.deploy.preflight import SAM_STACK
 from triggers_api.ops.deploy.process import run

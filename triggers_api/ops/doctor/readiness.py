@@ -7,7 +7,7 @@ from datetime import date
 from triggers_api.errors import BuildError, OperatorError, PermissionDeniedError, PreflightError
 from triggers_api.ops.aws import Aws, Place, region_of
 from triggers_api.ops.aws_errors import explain_aws_errors
-from triggers_api.ops.build.artifact import find_uv
+from triggers_api.ops.build.uv import find_uv
 from triggers_api.ops.cloudformation.client import CloudFormation
 from triggers_api.ops.cloudformation.ownership import belongs_to
 from triggers_api.ops.cloudformation.template import Template
