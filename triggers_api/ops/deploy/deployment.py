@@ -82,7 +82,7 @@ class _Deployment:
     def run(self, today: date) -> Iterator[Progress]:
         yield Step("preflight", "Running the preflight checks.")
         find_uv()
-        tool = find_sam(self._options.environment, self._aws.region.value)
+        tool = find_sam(self._options.environment)
         stack = self._cloudformation.stack()
         given = self._options.given
         parameters = settle_parameters(given, stack, self._template, stage=self._options.target.stage.value)

@@ -47,7 +47,7 @@ def build_package(
         yield Built(artifact.zipped_bytes, deployed_code_size(aws, stack), artifact.compiled_by)
         if artifact.warning:
             yield Finding("bytecode", State.WARNING, *artifact.warning)
-    return tool.build(source, folder / "built", parameters=parameters, use_container=use_container)
+    return tool.build(aws, source, folder / "built", parameters=parameters, use_container=use_container)
 
 
 def _write_sources(
