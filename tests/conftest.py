@@ -14,6 +14,7 @@ from tests.support import dynamodb_local
 from tests.support.clock import FakeClock
 from tests.support.tables import empty
 from triggers_api.core.ports import EventStore, KeyStore
+from triggers_api.ops.credentials import forget_sessions
 from triggers_api.ops.dev_tables import create_missing_tables
 from triggers_api.store.dynamodb.client import DynamoDB
 from triggers_api.store.dynamodb.events import DynamoEventStore
@@ -126,3 +127,9 @@ def _no_account() -> Iterator[None]:
         patch.setenv("AWS_CONFIG_FILE", os.devnull)
         patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _new_sessions() -> None:
+    """Forget the AWS sessions of earlier tests, which had other variables."""
+    forget_sessions()

@@ -2,6 +2,7 @@
 
 import errno
 import sys
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import date
 from pathlib import Path
@@ -52,7 +53,7 @@ def account(sam: FakeSam) -> FakeAccount:
 def options(account: FakeAccount, **chosen: Any) -> DeployOptions:
     """Return options that let the fake SAM build, because uv would need the network."""
     given = {name: Setting(value, "--parameter") for name, value in chosen.pop("given", {}).items()}
-    environment = account.sam.environment(AWS_SECRET_ACCESS_KEY=SECRET)
+    environment = account.sam.environment(AWS_SECRET_ACCESS_KEY=SECRET, **chosen.pop("variables", {}))
     return DeployOptions(account.target, given, environment, **{"use_container": True, **chosen})
 
 
@@ -412,13 +413,11 @@ def test_denied_check_exits_with_4(account: FakeAccount, sam: FakeSam) -> None:
     assert not sam.was_asked("build")
 
 
-def test_build_error_changes_nothing(
-    account: FakeAccount, sam: FakeSam, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("UV_OFFLINE", "1")
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
-    error = fail(account, BuildError, use_container=False)
+def test_build_error_changes_nothing(account: FakeAccount, sam: FakeSam, tmp_path: Path) -> None:
+    offline = {"UV_OFFLINE": "1", "UV_CACHE_DIR": str(tmp_path / "cache")}
+    error = fail(account, BuildError, use_container=False, variables=offline)
     assert "python3.11 on x86_64" in error.message
+    assert "UV_OFFLINE" in error.hint
     assert not sam.was_asked("build")
     assert account.done == []
 
@@ -428,7 +427,7 @@ def built(
 ) -> list[Progress]:
     """Deploy with a builder that needs no network, and return the events about the artifact."""
 
-    def builder(folder: Path, *, runtime: str, architecture: str) -> Artifact:
+    def builder(folder: Path, *, runtime: str, architecture: str, environment: Mapping[str, str]) -> Artifact:
         folder.mkdir()
         return Artifact(runtime, 5_600_000, compiled_by)
 

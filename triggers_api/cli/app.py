@@ -1,8 +1,8 @@
 """The command `triggers` and its sub-commands.
 
 The module of a command is imported when the command is used, and Typer reads the parameters of that command
-only, which saves 6 % of the time of a short command. For the same reason a command imports boto3, FastAPI and
-the like in its function: a help page must not wait for them.
+only, which saves 6 % of the time of a short command. For the same reason a command imports botocore, FastAPI
+and the like in its function: a help page must not wait for them.
 """
 
 from importlib import import_module

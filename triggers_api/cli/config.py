@@ -3,7 +3,7 @@
     flag  >  TRIGGERS_* variable  >  triggers.toml in the working directory, per stage  >  default
 
 For the region, `AWS_REGION` and `AWS_DEFAULT_REGION` come after `triggers.toml`, then the region of the
-profile, then us-east-1. boto3 ignores `AWS_REGION`, so the region is resolved here once and passed on.
+profile, then us-east-1. botocore ignores `AWS_REGION`, so the region is resolved here once and passed on.
 """
 
 import os
@@ -135,6 +135,18 @@ def api_key(flag: str | None, *, variables: Mapping[str, str] | None = None) -> 
             hint="Give the key as `triggers keys create` printed it.",
         )
     return given
+
+
+def aws_config_file(*, variables: Mapping[str, str] | None = None) -> Path:
+    """Return the file in which AWS's SDK looks for profiles."""
+    variables = environment() if variables is None else variables
+    return Path(variables.get("AWS_CONFIG_FILE") or "~/.aws/config")
+
+
+def ca_bundles(*, variables: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Return the files of certificate authorities that AWS's SDK trusts. The smoke test trusts them too."""
+    variables = environment() if variables is None else variables
+    return tuple(value for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE") if (value := variables.get(name)))
 
 
 def stage_settings(stage: str, *, folder: Path | None = None) -> StageSettings:

@@ -6,6 +6,7 @@ The shared options (`cli/options.py`) resolve the target and hand it to the comm
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from triggers_api.cli import config
 from triggers_api.cli.output import console
 from triggers_api.errors import ConfigurationError
 from triggers_api.ops.target import Target
@@ -55,6 +56,22 @@ def aws_for(target: Target) -> "Aws":
     from triggers_api.ops.aws import Aws, region_of
 
     return Aws(target, region_of(target))
+
+
+def ca_bundles(target: Target, *, uses_aws: bool) -> tuple[str, ...]:
+    """Return the certificate authorities that requests to AWS trust: of the environment, and of the profile.
+
+    Args:
+        target: The target, whose profile may have a `ca_bundle`.
+        uses_aws: The command works with AWS, and thus has loaded botocore. Else the profile is not read.
+    """
+    found = config.ca_bundles()
+    if uses_aws and not target.is_local:
+        from triggers_api.ops.aws_profiles import find_setting
+
+        if setting := find_setting(target, "ca_bundle"):
+            found = (*found, setting[1])
+    return found
 
 
 def announce_target(target: Target, action: str) -> "Aws":

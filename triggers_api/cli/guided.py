@@ -38,7 +38,7 @@ def ask_settings(target: Target, *, no_input: bool) -> tuple[Target, config.Stag
             reason="--no-input was given" if no_input else "the input is not a terminal",
             hint="Use flags instead, or write triggers.toml.",
         )
-    from triggers_api.ops.aws import region_of  # imports boto3
+    from triggers_api.ops.aws import region_of  # imports botocore
 
     stage = target.stage.value
     before = config.stage_settings(stage)

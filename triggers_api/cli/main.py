@@ -34,9 +34,12 @@ def _run() -> NoReturn:
 
     import typer
 
+    from triggers_api.cli import config
     from triggers_api.cli.app import make_app
     from triggers_api.cli.context import ErrorOptions
+    from triggers_api.ops.credentials import skip_crt
 
+    skip_crt(config.aws_config_file())
     # The service's log is for its operator. A command prints what matters itself.
     logging.getLogger().addHandler(logging.NullHandler())
     # Typer's own copy of Click's UsageError, which has no public name.

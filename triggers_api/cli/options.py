@@ -16,6 +16,8 @@ import typer
 
 from triggers_api.cli import config, flags
 from triggers_api.cli.context import CommandContext, ErrorOptions, refuse_local
+from triggers_api.cli.output import console
+from triggers_api.ops.credentials import set_code_prompt
 
 _STAGE = Annotated[
     str | None,
@@ -115,4 +117,5 @@ def _resolve(
     errors.as_json, errors.debug = as_json, debug  # first: resolving the target may fail
     target = config.resolve(**target_options)
     flags.set_target(target)
+    set_code_prompt(console.ask if console.is_interactive() and not no_input else None)
     return CommandContext(target, as_json, yes, no_input)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from triggers_api.cli import config
-from triggers_api.cli.context import CommandContext, announce_target
+from triggers_api.cli.context import CommandContext, announce_target, ca_bundles
 from triggers_api.cli.flags import set_target, target_flags
 from triggers_api.cli.interrupts import DEPLOYMENT_LEFTOVERS, handle_interrupts
 from triggers_api.cli.options import stage_options
@@ -234,7 +234,13 @@ def _smoke_test(target: Target, url: str, *, changed: bool, as_json: bool) -> No
 
     key = config.api_key(None)
     settling = _SETTLING_SECONDS if changed else 0
-    options = SmokeOptions(url, None if key is None else key.value, target, settling=settling)
+    options = SmokeOptions(
+        url,
+        None if key is None else key.value,
+        target,
+        ca_bundles=ca_bundles(target, uses_aws=True),
+        settling=settling,
+    )
     try:
         console.say(f"Smoke test of {url}, with {'TRIGGERS_API_KEY' if key else 'a temporary key'}.")
         findings = run_smoke_test(options, "Smoke test")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from triggers_api.cli import config
-from triggers_api.cli.context import CommandContext, announce_key_store
+from triggers_api.cli.context import CommandContext, announce_key_store, ca_bundles
 from triggers_api.cli.flags import set_target, target_flags
 from triggers_api.cli.options import stage_options
 from triggers_api.cli.output import console
@@ -62,7 +62,13 @@ def smoke(
     base = urls.find_url(target) if url is None else urls.base_url(url)
     if urls.is_in_clear(base):
         console.say("warning: http:// sends the key unencrypted: anyone on the network path can read it.")
-    options = SmokeOptions(base, None if api_key is None else api_key.value, target, timeout)
+    options = SmokeOptions(
+        base,
+        None if api_key is None else api_key.value,
+        target,
+        timeout,
+        ca_bundles=ca_bundles(target, uses_aws=url is None or api_key is None),
+    )
     if api_key is None:
         announce_key_store(target, "Create a key for this run")
     console.say(f"Checking {base}; the request ids begin with smoke-{options.run}.")

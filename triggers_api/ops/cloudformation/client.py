@@ -1,4 +1,4 @@
-"""Read and change one CloudFormation stack through a boto3 client."""
+"""Read and change one CloudFormation stack through a botocore client."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -29,7 +29,7 @@ _CALL_UNAVAILABLE = {"AccessDenied", "AccessDeniedException", "InvalidAction", "
 
 
 class CloudFormation:
-    """The stack of one name. Every method may raise the errors of boto3; see `ops/aws_errors.py`."""
+    """The stack of one name. Every method may raise the errors of botocore; see `ops/aws_errors.py`."""
 
     def __init__(self, client: Any, name: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self._client, self.name, self._sleep = client, name, sleep

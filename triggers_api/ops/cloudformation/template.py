@@ -159,6 +159,14 @@ class Template:
         return result
 
 
+def parse_template(body: str | Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a template as `GetTemplate` gives it: parsed if it is JSON, else its text in YAML."""
+    if not isinstance(body, str):
+        return body
+    document = yaml.load(body, _Loader)  # noqa: S506 - a safe loader
+    return document if isinstance(document, Mapping) else {}
+
+
 def _replace_parameter(value: Any, parameter: str, text: str) -> Any:
     """Return a part of the template with every reference to a parameter replaced by text."""
     if isinstance(value, dict):

@@ -67,15 +67,8 @@ class StackChanges:
             OperatorError: SAM failed, CloudFormation rejected the change set, or the change failed.
         """
         yield Step("change set", "Uploading the artifact and creating the change set.")
-        profile = self._aws.target.profile
         with pending_change_set(self._cloudformation) as pending:
-            arn = tool.create_change_set(
-                built,
-                stack_name=self._name,
-                region=self._aws.region.value,
-                profile=None if profile is None else profile.value,
-                parameters=parameters,
-            )
+            arn = tool.create_change_set(self._aws, built, parameters=parameters)
             if arn is None:
                 yield from self._report_unchanged()
             else:

@@ -25,8 +25,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from triggers_api.errors import PreflightError
 from triggers_api.ops.aws import Aws
 from triggers_api.ops.aws_errors import operator_error
-from triggers_api.ops.build.artifact import find_uv
 from triggers_api.ops.build.scratch import scratch_folder
+from triggers_api.ops.build.uv import find_uv
 from triggers_api.ops.cloudformation.client import CloudFormation
 from triggers_api.ops.cloudformation.models import Stack
 from triggers_api.ops.cloudformation.template import Template
@@ -82,7 +82,7 @@ class _Deployment:
     def run(self, today: date) -> Iterator[Progress]:
         yield Step("preflight", "Running the preflight checks.")
         find_uv()
-        tool = find_sam(self._options.environment, self._aws.region.value)
+        tool = find_sam(self._options.environment)
         stack = self._cloudformation.stack()
         given = self._options.given
         parameters = settle_parameters(given, stack, self._template, stage=self._options.target.stage.value)
@@ -106,6 +106,7 @@ class _Deployment:
                 template=self._template,
                 parameters=parameters,
                 stack=stack,
+                environment=self._options.environment,
                 use_container=self._options.use_container,
             )
             if kept:

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from botocore.exceptions import ClientError
 
 from triggers_api.ops.aws import Aws
-from triggers_api.ops.aws_errors import DENIED
+from triggers_api.ops.aws_refusals import DENIED
 from triggers_api.ops.cloudformation.client import CloudFormation
 from triggers_api.ops.cloudformation.models import Stack
 from triggers_api.ops.cloudformation.ownership import foreign_parameters
@@ -31,17 +31,19 @@ SAM_STACK = "aws-sam-cli-managed-default"
 _SOON = timedelta(days=180)
 
 _DESTROY = "Fix the cause, and run triggers destroy to retry the deletion."
-_ROLL_BACK = "Run aws cloudformation rollback-stack {stack}, and deploy again."
-_STUCK = {
+STUCK = {
     "UPDATE_ROLLBACK_FAILED": (
         "Fix the cause, run aws cloudformation continue-update-rollback {stack}, and deploy again."
     ),
+    "UPDATE_FAILED": "Run aws cloudformation rollback-stack {stack}, and deploy again.",
     "ROLLBACK_FAILED": _DESTROY,
     "DELETE_FAILED": _DESTROY,
-    "UPDATE_FAILED": _ROLL_BACK,
-    "IMPORT_ROLLBACK_FAILED": _ROLL_BACK,
+    # AWS documents no call that continues the rollback of an import.
+    "IMPORT_ROLLBACK_FAILED": (
+        "Fix the cause, run triggers destroy, which keeps the tables, then triggers deploy --adopt."
+    ),
 }
-"""The fix for each state that a stack cannot be deployed from."""
+"""The fix for each state that a stack cannot be deployed from, with the calls that AWS documents for it."""
 
 
 def preflight(aws: Aws, stack: Stack | None, *, adopt: bool, access_logs: bool) -> Iterator[Finding]:
@@ -92,9 +94,9 @@ def check_stack(aws: Aws, stack: Stack | None) -> Finding:
             f"Stack {name} is busy: {stack.status_since}.",
             "Another user, or an earlier run, is working on it: watch triggers status, then deploy.",
         )
-    if stack.status in _STUCK:
+    if stack.status in STUCK:
         reason = stack.reason or "a change could not be rolled back"
-        fix = _STUCK[stack.status].format(stack=f"--stack-name {name} --region {aws.region.value}")
+        fix = STUCK[stack.status].format(stack=f"--stack-name {name} --region {aws.region.value}")
         return Finding("stack", State.FAILED, f"Stack {name} is in {stack.status}: {reason}", fix)
     if stack.create_failed:
         message = f"The first create of stack {name} failed ({stack.status})."
@@ -159,7 +161,7 @@ def check_artifact_bucket(aws: Aws) -> Finding:
     try:
         aws.client("s3").head_bucket(Bucket=bucket)
     except ClientError as error:
-        if error.response["Error"]["Code"] in {*DENIED, "403"}:
+        if error.response["Error"]["Code"] in DENIED:
             message = f"SAM's bucket {bucket} exists, but these credentials have no access to it."
             return Finding("artifact bucket", State.FAILED, message, "Ask for s3:* on it.")
         message = f"SAM's stack {SAM_STACK} names the bucket {bucket}, which does not exist."

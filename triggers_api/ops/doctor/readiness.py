@@ -7,7 +7,7 @@ from datetime import date
 from triggers_api.errors import BuildError, OperatorError, PermissionDeniedError, PreflightError
 from triggers_api.ops.aws import Aws, Place, region_of
 from triggers_api.ops.aws_errors import explain_aws_errors
-from triggers_api.ops.build.artifact import find_uv
+from triggers_api.ops.build.uv import find_uv
 from triggers_api.ops.cloudformation.client import CloudFormation
 from triggers_api.ops.cloudformation.ownership import belongs_to
 from triggers_api.ops.cloudformation.template import Template
@@ -16,7 +16,7 @@ from triggers_api.ops.deploy.sam import find_sam
 from triggers_api.ops.doctor import permissions
 from triggers_api.ops.findings import Finding, State
 from triggers_api.ops.status import check_resources
-from triggers_api.ops.target import DEFAULT_REGION, Target
+from triggers_api.ops.target import Target
 
 
 def check_readiness(
@@ -44,11 +44,11 @@ def check_tools(environment: Mapping[str, str]) -> Iterator[Finding]:
     except BuildError as error:
         yield _failed("uv", error)
     try:
-        sam = find_sam(environment, DEFAULT_REGION)
+        sam = find_sam(environment)
         yield Finding(
             "sam", State.OK, f"{sam.version}, {'run by uv' if len(sam.command) > 1 else sam.command[0]}"
         )
-    except PreflightError as error:
+    except (BuildError, PreflightError) as error:
         yield _failed("sam", error)
     for name, use in (("aws", "only some fixes use it"), ("docker", "only --use-container needs it")):
         found = shutil.which(name, path=environment.get("PATH"))

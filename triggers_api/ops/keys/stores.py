@@ -30,6 +30,7 @@ def open_keys(target: Target) -> Iterator[Keys]:
         return
     from triggers_api.ops.aws import region_of
     from triggers_api.ops.aws_errors import explain_aws_errors
+    from triggers_api.ops.credentials import open_session
     from triggers_api.store.dynamodb.client import DynamoDB
     from triggers_api.store.dynamodb.keys import DynamoKeyStore
 
@@ -38,7 +39,7 @@ def open_keys(target: Target) -> Iterator[Keys]:
         dynamodb = DynamoDB(
             region=region.value,
             endpoint_url=target.dynamodb_endpoint_url,
-            profile=None if target.profile is None else target.profile.value,
+            session=open_session(target, region),
         )
         yield Keys(DynamoKeyStore(dynamodb, target.keys_table), stage=target.stage.value)
 

@@ -42,8 +42,8 @@ def explain_no_response(error: Exception, request: str, request_id: str) -> Chec
         reason = getattr(tls, "verify_message", "") or tls.reason or "no reason"
         saw = f"TLS failed: {reason}"
         fix = (
-            "Check the certificate, its host and this machine's clock; set SSL_CERT_FILE to use a private "
-            "certificate authority. A server without TLS needs http://."
+            "Check the certificate, its host and this machine's clock; set AWS_CA_BUNDLE or SSL_CERT_FILE to "
+            "use a private certificate authority. A server without TLS needs http://."
         )
     elif isinstance(error, httpx.ProxyError):
         saw = "the proxy refused the connection"

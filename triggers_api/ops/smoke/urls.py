@@ -51,7 +51,7 @@ def find_url(target: Target) -> str:
     """
     if target.is_local:
         return LOCAL_URL
-    from triggers_api.ops.aws import Aws, region_of  # boto3 is slow to import
+    from triggers_api.ops.aws import Aws, region_of  # botocore is slow to import
     from triggers_api.ops.aws_errors import explain_aws_errors
     from triggers_api.ops.status import read_outputs
 

@@ -51,7 +51,7 @@ def verify(
         transport: Sends the one request in place of the network.
 
     Raises:
-        StackMissingError: There is no such stack. Errors of boto3 are for `explain_aws_errors`. With a
+        StackMissingError: There is no such stack. Errors of botocore are for `explain_aws_errors`. With a
             stack nothing is raised: what cannot be checked is a failed check.
     """
     stack = find_stack(aws)
