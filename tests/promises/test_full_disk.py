@@ -76,6 +76,7 @@ def test_full_disk_is_503_until_there_is_room(disk: Path, clock: FakeClock, trie
     assert len(api.pending(source="large")) == rounds
     database.close()
     database.check()
+    database.close()
     tried(rounds)
 
 
@@ -90,6 +91,7 @@ def test_service_started_on_a_full_disk_works_when_there_is_room(disk: Path, clo
     assert [event["event_id"] for event in api.inbox(LOCAL_KEY).json["events"]] == [added]
     database.close()
     database.check()
+    database.close()
 
 
 @pytest.mark.promise(1, 4, 12)
