@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from triggers_api.core.ports import KeyStore  # its imports would slow down every keys command
 
 REFUSED_WITHIN_SECONDS = keys.DEFAULT_AUTH_CACHE_SECONDS
-"""How long a warm process may still accept a revoked key, with the service's default setting."""
+"""How long a running process may still accept a key that was revoked or whose expiry was changed, with the
+service's default setting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,10 @@ class Keys:
             return self._without_record(reference, "unknown: no key with this value was created here")
         state = key_state(record, self.now)
         times = {"active": "", "revoked": f" at {record.revoked_at}", "expired": f" at {record.expires_at}"}
-        return KeyStatus(record, f"{state}{times[state]}", is_valid=state == "active")
+        verdict = f"{state}{times[state]}"
+        if (record.revoked_at or "") > format_time(self._clock() - REFUSED_WITHIN_SECONDS * 1_000_000):
+            verdict += f"; running processes refuse it within {REFUSED_WITHIN_SECONDS} seconds from then"
+        return KeyStatus(record, verdict, is_valid=state == "active")
 
     def revoke(self, reference: str) -> KeyRecord:
         """Permanently revoke a key, and return its record. Revoking it again has no effect.
