@@ -121,6 +121,8 @@ def print_key_status(status: KeyStatus, lookup_command: str | None, *, as_json: 
     if status.record is not None:
         fields = {**_record_document(status.record, status.verdict), "let_in": status.is_valid}
         fields["record"] = lookup_command
+    if status.may_be_cached:
+        console.say(f"The key was just revoked. Every running process refuses it {_BOUND}")
     if as_json:
         console.answer_json(fields)
         return

@@ -28,6 +28,7 @@ _LOG_HEADER_BYTES = 32
 _LOG_SALTS = slice(16, 24)
 _FRAME_HEADER_BYTES = 24
 _LARGEST_PAGE = 65_536
+_O_BINARY = getattr(os, "O_BINARY", 0)  # Windows
 
 
 class FilesChangedError(sqlite3.OperationalError):
@@ -49,16 +50,15 @@ class OpenFiles:
         self._paths = data, log, index = path, Path(f"{path}-wal"), Path(f"{path}-shm")
         self._identities = [_identity(file.stat()) for file in self._paths]
         self._data = data
-        self._log = log.open("rb", buffering=0)
-        self._index = index.open("rb", buffering=0)
+        self._log, self._index = (os.open(file, os.O_RDONLY | _O_BINARY) for file in (log, index))
 
     def close(self) -> None:
         """Close the files, after all connections were closed.
 
         SQLite's locks on the index belong to the process (POSIX): closing the index releases all of them.
         """
-        self._log.close()
-        self._index.close()
+        os.close(self._log)
+        os.close(self._index)
 
     def check(self) -> None:
         """Check that the files still have their names. It takes a few microseconds.
@@ -89,20 +89,23 @@ class OpenFiles:
         Raises:
             FilesChangedError: The log or the data was truncated, or the log was overwritten.
         """
-        self._index.seek(0)
-        version, page, frames, pages, salts, copied = _INDEX.unpack(self._index.read(_INDEX.size))
+        version, page, frames, pages, salts, copied = _INDEX.unpack(_head(self._index, _INDEX.size))
         if version != _INDEX_VERSION:
             return
         page = _LARGEST_PAGE if page == 1 else page
         if frames:
-            self._log.seek(0)
-            header = self._log.read(_LOG_HEADER_BYTES)
-            length = self._log.seek(0, os.SEEK_END)
-            if header[_LOG_SALTS] != salts or length < len(header) + frames * (_FRAME_HEADER_BYTES + page):
+            length = os.fstat(self._log).st_size
+            expected = _LOG_HEADER_BYTES + frames * (_FRAME_HEADER_BYTES + page)
+            if length < expected or _head(self._log, _LOG_HEADER_BYTES)[_LOG_SALTS] != salts:
                 raise FilesChangedError("the write-ahead log was truncated or overwritten while in use")
         # A page that the data lacks is in a frame that was not copied yet. An empty file would lose its log.
         if self._data.stat().st_size < max(1, pages - (frames - copied)) * page:
             raise FilesChangedError("the data was truncated while in use")
+
+
+def _head(file: int, size: int) -> bytes:
+    os.lseek(file, 0, os.SEEK_SET)
+    return os.read(file, size)
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:
