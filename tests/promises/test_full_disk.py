@@ -81,12 +81,16 @@ def test_full_disk_is_503_until_there_is_room(disk: Path, clock: FakeClock, trie
 
 
 @pytest.mark.promise(1, 4)
-def test_service_started_on_a_full_disk_works_when_there_is_room(disk: Path, clock: FakeClock) -> None:
+def test_service_started_on_a_full_disk_works_when_there_is_room(
+    disk: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
     stores, database = stores_in(disk / "data")
     api = Api(stores, clock, door="asgi", accept_local_key=True, own_key=False)
     with small_disk.full(disk):
         for _ in range(2):
             assert {answer.status for answer in (api.ingest(key=LOCAL_KEY), api.inbox(LOCAL_KEY))} == {503}
+    reasons = {record.fields["reason"] for record in caplog.records if record.message == "store failed"}  # type: ignore[attr-defined]  # of every line of ours
+    assert reasons == {"the disk is full"}
     added = api.add(key=LOCAL_KEY)
     assert [event["event_id"] for event in api.inbox(LOCAL_KEY).json["events"]] == [added]
     database.close()
