@@ -86,7 +86,12 @@ class Api:
             cors_allow_origin=cors_allow_origin,
             in_lambda=door == "lambda",
         )
-        service = build_service(settings, stores=ServiceStores(stores.events, stores.keys), clock=clock)
+        service = build_service(
+            settings,
+            stores=ServiceStores(stores.events, stores.keys),
+            clock=clock,
+            monotonic=clock.monotonic,
+        )
         self.app = build_app(settings, service=service, docs_assets=docs_assets)
         self._send = _asgi_door(self.app) if door == "asgi" else _lambda_door(self.app, cors_allow_origin)
         self.key = self.make_key() if own_key else ""

@@ -8,6 +8,7 @@ from threading import Barrier
 import pytest
 
 from tests.conftest import Stores
+from tests.support.clock import FakeClock
 from triggers_api.core.events import Event
 from triggers_api.core.idempotency import IdempotencyClaim
 from triggers_api.core.ids import EventIds, created_at
@@ -267,10 +268,11 @@ def test_claim_of_version_0_1_0_is_compared_as_that_version_did(store: EventStor
     assert page(store).events == (first,)
 
 
-def test_expired_claim_is_ignored(store: EventStore) -> None:
+def test_expired_claim_is_ignored(store: EventStore, clock: FakeClock) -> None:
     first, second = event(), event()
     add_one(store, first, claim(first))
     then = NOW + 86400
+    clock.advance(days=1)
     renewed = replace(claim(second), expires_at=then + 86400)
     assert add_one(store, second, renewed, now=then) == second.event_id
     assert page(store, now=then).events == (first, second)

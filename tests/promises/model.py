@@ -15,6 +15,7 @@ from triggers_api.core.times import format_time
 
 SECOND = 1_000_000
 BELIEF = 30 * SECOND
+REFUSAL = SECOND
 """How long a warm process may use its cached record of a key."""
 
 EVENT_SECONDS, RECORD_SECONDS = 7 * 86_400, 86_400
@@ -123,6 +124,11 @@ class Model:
             return {False}
         known = [key.state, *(state for until, state in key.beliefs if self.clock() < until)]
         return {state.admits(self.clock()) for state in known}
+
+    def refuse(self, key: Key) -> None:
+        """A process may refuse the key for another second. One that is not valid now never is again."""
+        key.refused = key.state is not None and not key.state.admits(self.clock())
+        key.beliefs.append((self.clock() + REFUSAL, State(False)))
 
     def make(self, key: Key, *, source: str | None, lifetime: int | None) -> None:
         key.source = source

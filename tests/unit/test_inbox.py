@@ -73,6 +73,18 @@ def claim_of(store: MemoryEventStore, inbox: Inbox, key: Principal = ANY, **chan
     return claim
 
 
+@pytest.mark.parametrize(("days_behind", "expires"), [(0, True), (365, True), (20_000, False)])
+def test_an_event_expires_unless_the_clock_was_never_set(
+    inbox: Inbox, store: MemoryEventStore, clock: FakeClock, days_behind: int, expires: bool
+) -> None:
+    clock.step(days=-days_behind)
+    kept = store.events[ingest(inbox).event_id]
+    a_week_later = clock.now // 1_000_000 + 7 * 86_400
+    assert (kept.expires_at == a_week_later) is expires
+    clock.step(days=days_behind + 36_500)
+    assert (store.get(kept.event_id, clock.now // 1_000_000) is None) is expires
+
+
 def test_an_event_is_kept_as_it_was_sent(inbox: Inbox, store: MemoryEventStore, clock: FakeClock) -> None:
     payload = '{"é":[1,2.50,1E2,null,"\\u0041"],"":{}}'
     receipt = ingest(inbox, payload=payload, metadata={"priority": "high", "correlation_id": "c"})

@@ -22,7 +22,7 @@ from triggers_api.api.v1 import events, health, inbox
 from triggers_api.core.ids import EventIds
 from triggers_api.core.inbox import Inbox
 from triggers_api.core.ports import EventStore, KeyStore
-from triggers_api.core.times import Clock, system_clock
+from triggers_api.core.times import Clock, monotonic_clock, system_clock
 from triggers_api.errors import TriggersError
 from triggers_api.settings import Settings
 
@@ -41,7 +41,11 @@ class Stores(NamedTuple):
 
 
 def build_service(
-    settings: Settings, *, stores: Stores | None = None, clock: Clock = system_clock
+    settings: Settings,
+    *,
+    stores: Stores | None = None,
+    clock: Clock = system_clock,
+    monotonic: Clock = monotonic_clock,
 ) -> Service:
     """Return the service over the stores that the settings name, or over `stores`.
 
@@ -56,6 +60,7 @@ def build_service(
             accept_local_key=settings.auth_mode == "local",
             cache_seconds=settings.auth_cache_seconds,
             clock=clock,
+            monotonic=monotonic,
         ),
         clock=clock,
         in_threads=not settings.in_lambda,

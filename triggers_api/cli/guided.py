@@ -20,6 +20,7 @@ from triggers_api.errors import (
     LocalEnvironmentError,
 )
 from triggers_api.ops.target import Setting, Target
+from triggers_api.system_errors import explain_system_error
 
 
 def ask_settings(target: Target, *, no_input: bool) -> tuple[Target, config.StageSettings]:
@@ -89,11 +90,11 @@ def save_settings(stage: str, settings: dict[str, str | bool], *, folder: Path |
             shutil.copymode(path, unfinished)
         unfinished.replace(path)
     except OSError as error:
-        raise LocalEnvironmentError(
-            f"{path} cannot be written.",
-            reason=(error.strerror or str(error)).lower(),
-            hint="Make it writable, or answer n to the last question.",
-        ) from error
+        skip = "answer n to the last question"
+        reason, hint = explain_system_error(
+            error, path.parent, otherwise=f"Repair the path, or {skip}.", instead=f", or {skip}"
+        )
+        raise LocalEnvironmentError(f"{path} cannot be written.", reason=reason, hint=hint) from error
 
 
 def _ask_setting(question: str, name: str, default: str) -> Setting:

@@ -11,10 +11,11 @@ from triggers_api.core.idempotency import make_claim
 from triggers_api.core.paging import PendingQuery
 from triggers_api.core.ports import EventStore, NewEvent
 from triggers_api.core.strict_json import dump
-from triggers_api.core.times import Clock, format_time, seconds
+from triggers_api.core.times import EARLIEST_SECONDS, Clock, format_time, seconds
 from triggers_api.errors import TriggersError
 
 _DAY = 24 * 3600
+_NEVER = 253_402_300_799  # the last second of the year 9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Inbox:
             event_type=submission.event_type,
             payload=submission.payload,
             metadata=dump(submission.metadata),
-            expires_at=now + self._ttl,
+            expires_at=self._expiry(now),
             acknowledged_at=None,
         )
         claim = None
@@ -145,6 +146,14 @@ class Inbox:
     def delete(self, principal: Principal, event_id: str) -> None:
         """Delete an event. An event that does not exist for this principal is no error and stays as it is."""
         self._store.delete(event_id, source=principal.source)
+
+    def _expiry(self, now: int) -> int:
+        """Return when a new event expires.
+
+        If the clock was never set, an expiry by that clock would be in the past as soon as the clock is
+        set. Such an event is kept until it is deleted.
+        """
+        return now + self._ttl if now >= EARLIEST_SECONDS else _NEVER
 
 
 def _created_at(event_id: str) -> str:

@@ -160,7 +160,7 @@ def rotate(
         keys.suggest_ids(reference),
     ):
         new, old = keys.rotate(reference, overlap=overlap_seconds, expires_in=lifetime)
-    print_new_key(new, context.target, as_json=context.as_json, replaced=old)
+    print_new_key(new, context.target, as_json=context.as_json, replaced=old, overlap=overlap_seconds)
 
 
 @contextmanager

@@ -27,16 +27,21 @@ if TYPE_CHECKING:
     from triggers_api.core.ports import KeyStore  # its imports would slow down every keys command
 
 REFUSED_WITHIN_SECONDS = keys.DEFAULT_AUTH_CACHE_SECONDS
-"""How long a warm process may still accept a revoked key, with the service's default setting."""
+"""How long a running process may still accept a key that was revoked or whose expiry was changed, with the
+service's default setting."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyStatus:
-    """What is known of a key. `verdict` is its state, or the reason why there is no record."""
+    """What is known of a key. `verdict` is its state, or the reason why there is no record.
+
+    `may_be_cached`: the key was revoked a moment ago, so a running process may still accept it.
+    """
 
     record: KeyRecord | None
     verdict: str
     is_valid: bool
+    may_be_cached: bool = False
 
 
 def key_state(record: KeyRecord, now: str) -> str:
@@ -123,7 +128,13 @@ class Keys:
             return self._without_record(reference, "unknown: no key with this value was created here")
         state = key_state(record, self.now)
         times = {"active": "", "revoked": f" at {record.revoked_at}", "expired": f" at {record.expires_at}"}
-        return KeyStatus(record, f"{state}{times[state]}", is_valid=state == "active")
+        bound = format_time(self._clock() - REFUSED_WITHIN_SECONDS * 1_000_000)
+        return KeyStatus(
+            record,
+            f"{state}{times[state]}",
+            is_valid=state == "active",
+            may_be_cached=(record.revoked_at or "") > bound,
+        )
 
     def revoke(self, reference: str) -> KeyRecord:
         """Permanently revoke a key, and return its record. Revoking it again has no effect.

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from triggers_api.core.keys import KeyRecord
+from triggers_api.errors import StoreUnavailableError
 from triggers_api.ops.keys.operations import Keys
 from triggers_api.ops.target import Target, aws_command
 
@@ -25,6 +26,10 @@ def open_keys(target: Target) -> Iterator[Keys]:
         database.open()
         try:
             yield Keys(SqliteKeyStore(database), stage=target.stage.value)
+        except StoreUnavailableError as error:
+            if isinstance(error.__cause__, Exception):
+                raise database.unusable(error.__cause__) from error
+            raise
         finally:
             database.close()
         return
