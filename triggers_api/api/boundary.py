@@ -18,6 +18,7 @@ from triggers_api.api.context import RequestContext, accepted_request_id, curren
 from triggers_api.api.errors import answer_error, error_response
 from triggers_api.api.headers import CORS_HEADERS, CORS_MAX_AGE_SECONDS, CORS_METHODS, answer_headers
 from triggers_api.core import deadline
+from triggers_api.core.keys import is_own_key, mask_keys
 from triggers_api.core.strict_json import dump
 from triggers_api.errors import StoreUnavailableError
 
@@ -94,8 +95,10 @@ class _Answer:
 
 def _new_context(scope: Scope) -> RequestContext:
     ids = [value for name, value in scope["headers"] if name == b"x-request-id"]
+    keys = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-api-key"]
+    own_key = keys[0] if len(keys) == 1 and is_own_key(keys[0]) else None
     lambda_request_id = getattr(scope.get("aws.context"), "aws_request_id", None)
-    return RequestContext(accepted_request_id(ids), lambda_request_id)
+    return RequestContext(accepted_request_id(ids, own_key), lambda_request_id, own_key)
 
 
 def _response_to(error: Exception, request_id: str) -> Response:
@@ -119,7 +122,7 @@ def _log_access(method: str, scope: Scope, context: RequestContext, status: int,
     if not logger.isEnabledFor(logging.INFO):
         return
     fields: dict[str, Any] = {
-        "method": method[:_METHOD_CHARACTERS],
+        "method": mask_keys(method, context.own_key)[:_METHOD_CHARACTERS],
         "route": getattr(scope.get("route"), "path", None),
         "status": status,
         "duration_ms": round(seconds * 1000, 3),
