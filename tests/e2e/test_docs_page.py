@@ -36,6 +36,24 @@ Promise.all([
 ]).then(seen => { document.getElementById("seen").textContent = seen.join(", "); });
 </script>"""
 
+TRACING_PAGE = """<!doctype html><title>a page with tracing</title><p id="seen">nothing</p><script>
+const headers = {
+  "Content-Type": "application/json", "Idempotency-Key": "traced",
+  "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate": "a=1",
+  "baggage": "user=1", "sentry-trace": "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1",
+  "b3": "0", "X-B3-TraceId": "1", "X-Amzn-Trace-Id": "Root=1", "x-datadog-trace-id": "1", "newrelic": "1",
+};
+const body = '{"source": "page", "event_type": "page.traced", "payload": {}}';
+const post = key =>
+  fetch("__API__/v1/events", {method: "POST", headers: {...headers, "X-API-Key": key}, body});
+(async () => {
+  const replayed = (await post("__KEY__"), await post("__KEY__"));
+  const refused = await post("not-the-key-at-all");
+  return [replayed.status, replayed.headers.get("Idempotent-Replayed"),
+          refused.status, refused.headers.get("WWW-Authenticate")].join();
+})().catch(String).then(seen => { document.getElementById("seen").textContent = seen; });
+</script>"""
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _chromium() -> None:
@@ -51,8 +69,7 @@ def server(tmp_path: Path) -> Iterator[DevServer]:
         yield server
 
 
-def foreign_page(url: str) -> str:
-    page = FOREIGN_PAGE
+def foreign_page(url: str, page: str = FOREIGN_PAGE) -> str:
     for name, value in {"__API__": url, "__KEY__": KEY, "__EVENT__": UNKNOWN_EVENT}.items():
         page = page.replace(name, value)
     return page
@@ -96,6 +113,12 @@ def test_a_page_of_another_origin_may_call_and_read_the_request_id(server: DevSe
     assert "OPTIONS" in server.log.read_text(), "the browser sent no preflight"
     with ApiClient(server.url) as client:
         assert [event["payload"] for event in client.inbox()] == [{"from": "a browser"}]
+
+
+def test_page_of_another_origin_may_send_tracing_headers_and_read_the_services_own(server: DevServer) -> None:
+    with reverse_proxy.page(foreign_page(server.url, TRACING_PAGE)) as foreign:
+        visit = browser.visit(foreign.url)
+    assert '<p id="seen">201,true,401,ApiKey</p>' in visit.dom
 
 
 def test_page_may_neither_call_nor_read_when_only_another_origin_is_allowed(tmp_path: Path) -> None:

@@ -338,6 +338,24 @@ class NoCorsOnPreflight(Defect):
         return reply.without("access-control-") if scope["method"] == "OPTIONS" else reply
 
 
+class CorsHidesHeaders(Defect):
+    """Exposes the request id and no other header."""
+
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        reply = await ask(scope)
+        return replace(reply, headers={**reply.headers, "access-control-expose-headers": "X-Request-ID"})
+
+
+class Cacheable(Defect):
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        return (await ask(scope)).without("cache-control")
+
+
+class NoHead(Defect):
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        return Reply(405) if scope["method"] == "HEAD" else await ask(scope)
+
+
 class CorsEchoesOrigin(Defect):
     """Allows the origin that asks."""
 

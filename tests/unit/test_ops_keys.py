@@ -111,6 +111,15 @@ def test_create_refuses_a_bad_own_key_with_the_reason(
     assert store.records == {}
 
 
+def test_create_refuses_an_api_key_as_name_or_source(keys: Keys, store: MemoryKeyStore) -> None:
+    text = f"of {generate('prod')}"
+    with pytest.raises(ConfigurationError, match="--name contains an API key"):
+        create(keys, name=text)
+    with pytest.raises(ConfigurationError, match="--source contains an API key"):
+        create(keys, source=text)
+    assert store.records == {}
+
+
 def test_create_refuses_an_existing_key_and_keeps_its_record(keys: Keys, store: MemoryKeyStore) -> None:
     first = create(keys, own_key=OWN_KEY, name="first")
     with pytest.raises(KeyExistsError, match=first.record.id):

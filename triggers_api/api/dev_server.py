@@ -23,6 +23,7 @@ class _Protocol(H11Protocol):
             ("Content-Type", "application/json"),
             ("Content-Length", str(len(body))),
             ("X-Request-ID", request_id),
+            ("Cache-Control", "no-store"),
             ("Connection", "close"),
         ]
         for event in (

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from triggers_api.api.context import request_context
+from triggers_api.core.keys import mask_keys
 from triggers_api.core.strict_json import dump
 from triggers_api.errors import (
     Kind,
@@ -80,8 +81,9 @@ def status_of(error: TriggersError) -> int:
 
 
 def error_body(code: str, message: str, details: Mapping[str, object], request_id: str) -> str:
-    """Return the JSON text of an error."""
-    return dump({"error": {"code": code, "message": message, "details": details, "request_id": request_id}})
+    """Return the JSON text of an error. It may name a field that the client sent, but never an API key."""
+    error = {"code": code, "message": message, "details": details, "request_id": request_id}
+    return mask_keys(dump({"error": error}))
 
 
 def error_response(error: TriggersError, request_id: str) -> Response:
@@ -108,4 +110,6 @@ def _allowed_methods(request: Request) -> list[str]:
     for route in request.app.routes:
         if route.matches(request.scope)[0] is not Match.NONE:
             methods |= route.methods
+    if "GET" in methods:
+        methods.add("HEAD")  # the boundary serves it
     return sorted(methods)

@@ -20,6 +20,7 @@ from mangum import Mangum
 
 from triggers_api.api.context import accepted_request_id
 from triggers_api.api.errors import error_body
+from triggers_api.api.headers import answer_headers
 
 logger = logging.getLogger("triggers_api.lambda")
 
@@ -59,16 +60,16 @@ def guard(handler: Handler, *, cors_allow_origin: str) -> Handler:
             if lambda_request_id := getattr(context, "aws_request_id", None):  # Lambda's own lines have it
                 fields["lambda_request_id"] = lambda_request_id
             logger.exception("bug", extra={"fields": fields})
+            body = error_body("INTERNAL_ERROR", "An unexpected error occurred.", {}, request_id)
             return {
                 "statusCode": 500,
                 "headers": {
+                    **answer_headers(cors_allow_origin=cors_allow_origin),
                     "content-type": "application/json",
                     "x-request-id": request_id,
-                    "access-control-allow-origin": cors_allow_origin,
-                    "access-control-expose-headers": "X-Request-ID",
                 },
                 "multiValueHeaders": {},
-                "body": error_body("INTERNAL_ERROR", "An unexpected error occurred.", {}, request_id),
+                "body": "" if _mapping(event).get("httpMethod") == "HEAD" else body,
                 "isBase64Encoded": False,
             }
 

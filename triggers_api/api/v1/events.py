@@ -7,25 +7,27 @@ serves many requests (`triggers dev`), `Service.run` sends blocking calls to wor
 
 from typing import Annotated
 
-from fastapi import Path, Response
+from fastapi import Body, Path, Response
 
 from triggers_api.api.answers import answer, joined_answer
 from triggers_api.api.auth import ConsumePrincipal, IngestPrincipal
 from triggers_api.api.context import request_context
+from triggers_api.api.documented_errors import KEY_REUSED, OTHER_SOURCE, errors
 from triggers_api.api.idempotency_header import IdempotencyKey
-from triggers_api.api.openapi import REPLAYED, errors
 from triggers_api.api.service import ServiceDep
 from triggers_api.api.strict_route import strict_router
+from triggers_api.api.v1 import examples
 from triggers_api.api.v1.models import (
     AcknowledgedEvent,
     DeletedEvent,
     EventId,
+    IngestedEvent,
     IngestRequest,
     SingleEvent,
-    StoredEvent,
 )
 
 EventIdPath = Annotated[EventId, Path(examples=["01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34"])]
+IngestBody = Annotated[IngestRequest, Body(openapi_examples=examples.INGEST_REQUESTS)]
 
 router = strict_router("/v1/events", tag="events")
 
@@ -34,15 +36,15 @@ router = strict_router("/v1/events", tag="events")
     "",
     summary="Ingest an event",
     status_code=201,
-    response_model=StoredEvent,
+    response_model=IngestedEvent,
     response_description="The event is stored durably.",
     responses={
-        201: REPLAYED,
-        **errors(400, 413, 422, unprocessable="The idempotency key was used for another request."),
+        201: examples.INGESTED,
+        **errors(400, 413, 422, instead={403: OTHER_SOURCE, 422: KEY_REUSED}),
     },
 )
 async def ingest_event(
-    principal: IngestPrincipal, service: ServiceDep, header_key: IdempotencyKey, event: IngestRequest
+    principal: IngestPrincipal, service: ServiceDep, header_key: IdempotencyKey, event: IngestBody
 ) -> Response:
     """Store an event. Answers 201 once it is durable.
 
@@ -69,7 +71,7 @@ async def ingest_event(
     summary="Get an event",
     response_model=SingleEvent,
     response_description="The event.",
-    responses=errors(400, 404, 422),
+    responses={200: examples.EVENT, **errors(400, 404, 422)},
 )
 async def get_event(principal: ConsumePrincipal, service: ServiceDep, event_id: EventIdPath) -> Response:
     """Return an event, pending or acknowledged, until it is deleted or expires."""
@@ -85,7 +87,7 @@ async def get_event(principal: ConsumePrincipal, service: ServiceDep, event_id: 
     summary="Acknowledge an event",
     response_model=AcknowledgedEvent,
     response_description="The event is acknowledged and no longer in the inbox.",
-    responses=errors(400, 404, 409, 422),
+    responses={200: examples.ACKNOWLEDGED, **errors(400, 404, 409, 422)},
 )
 async def acknowledge_event(
     principal: ConsumePrincipal, service: ServiceDep, event_id: EventIdPath
@@ -103,7 +105,7 @@ async def acknowledge_event(
     summary="Delete an event",
     response_model=DeletedEvent,
     response_description="The event does not exist, whether it was deleted now or earlier.",
-    responses=errors(400, 422),
+    responses={200: examples.DELETED, **errors(400, 422)},
 )
 async def delete_event(principal: ConsumePrincipal, service: ServiceDep, event_id: EventIdPath) -> Response:
     """Delete an event. Deleting an event that does not exist is no error."""

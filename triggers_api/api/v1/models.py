@@ -97,7 +97,13 @@ EventId = Annotated[
     Field(json_schema_extra={"format": "uuid", "examples": ["01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34"]}),
     AfterValidator(_event_id),
 ]
-Time = Annotated[str, Field(pattern=_TIME_PATTERN, examples=["2024-11-27T08:15:30.123456Z"])]
+Time = Annotated[
+    str,
+    Field(
+        pattern=_TIME_PATTERN,
+        json_schema_extra={"format": "date-time", "examples": ["2024-11-27T08:15:30.123456Z"]},
+    ),
+]
 RequestId = Annotated[str, Field(pattern=f"^{REQUEST_ID.pattern}$", examples=["test-request-123"])]
 Status = Annotated[
     str,
@@ -113,7 +119,9 @@ class EventMetadata(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     correlation_id: Annotated[str, Field(max_length=256)] | None = None
-    priority: Literal["low", "normal", "high"] | None = None
+    priority: Annotated[
+        Literal["low", "normal", "high"] | None, Field(description="`normal` if it is absent.")
+    ] = None
     idempotency_key: Annotated[
         Annotated[str, Field(min_length=1, max_length=MAX_IDEMPOTENCY_KEY)] | None, Field(repr=False)
     ] = None
@@ -125,26 +133,7 @@ class IngestRequest(BaseModel):
     # Build this model at import, although `main` sets `defer_build`. FastAPI rebuilds request models and
     # suppresses a Pydantic warning only while it defines the route; a deferred build would emit it at the
     # first request.
-    model_config = ConfigDict(
-        defer_build=False,
-        extra="forbid",
-        strict=True,
-        json_schema_extra={
-            "examples": [
-                {"source": "test", "event_type": "test.created", "payload": {}},
-                {
-                    "source": "billing",
-                    "event_type": "invoice.paid",
-                    "payload": {"invoice": "2024-0117", "amount": 99.5},
-                    "metadata": {
-                        "correlation_id": "order-4711",
-                        "priority": "high",
-                        "idempotency_key": "invoice-2024-0117",
-                    },
-                },
-            ]
-        },
-    )
+    model_config = ConfigDict(defer_build=False, extra="forbid", strict=True)
 
     source: Name
     event_type: Name
@@ -201,7 +190,7 @@ class Health(BaseModel):
     request_id: RequestId
 
 
-class StoredEvent(BaseModel):
+class IngestedEvent(BaseModel):
     """The result of an ingest."""
 
     event_id: EventId
@@ -211,7 +200,7 @@ class StoredEvent(BaseModel):
     request_id: RequestId
 
 
-class ListedMetadata(BaseModel):
+class StoredMetadata(BaseModel):
     """The metadata as it was sent; `priority` is `normal` if it was not sent."""
 
     correlation_id: Annotated[str, Field(max_length=256)] | None = ABSENT
@@ -228,7 +217,7 @@ class Event(BaseModel):
     event_type: str = Field(examples=["test.created"])
     payload: dict[str, Any]
     status: Status
-    metadata: ListedMetadata
+    metadata: StoredMetadata
     acknowledged_at: Time | None = ABSENT
 
 
@@ -280,7 +269,7 @@ class ErrorBody(BaseModel):
     request_id: RequestId
 
 
-class Error(BaseModel):
+class ErrorResponse(BaseModel):
     """The shape of every error."""
 
     error: ErrorBody

@@ -1,4 +1,4 @@
-"""Checks of request ids and CORS (requirements, sections 7.7 and 7.8). No check here needs a key.
+"""Checks of request ids, CORS, caching and HEAD (requirements, sections 7.7 and 7.8), without a key.
 
 The allowed origin may be narrowed (`CorsAllowOrigin`): `*` is right, and so is one origin if it is the same
 in every response and not an echo of the origin that asks.
@@ -10,10 +10,12 @@ from triggers_api.ops.smoke.api_response import ApiResponse, is_random_uuid
 from triggers_api.ops.smoke.check_context import Check, CheckContext
 
 _ORIGIN = "https://smoke-test.example"
-_METHODS = {"get", "post", "delete", "options"}
+_METHODS = {"get", "head", "post", "delete", "options"}
 _HEADERS = {"content-type", "x-api-key", "x-request-id", "idempotency-key"}
+_EXPOSED = {"x-request-id", "retry-after", "idempotent-replayed", "allow", "www-authenticate"}
 _MAX_AGE = "3600"
 _NO_PATH = "/v1/no-such-path"
+_NO_STORE = "Cache-Control: no-store"
 
 
 async def _given_id(context: CheckContext) -> None:
@@ -60,7 +62,7 @@ async def _preflight(context: CheckContext) -> None:
     response.require(response.status in {200, 204}, "200 or 204")
     _require_origin(response)
     methods = _names(response, "Access-Control-Allow-Methods")
-    response.require(methods >= _METHODS, "the methods GET, POST, DELETE and OPTIONS", "fewer, or none")
+    response.require(methods >= _METHODS, "the methods GET, HEAD, POST, DELETE and OPTIONS", "fewer, or none")
     missing = sorted(_HEADERS - _names(response, "Access-Control-Allow-Headers"))
     response.require(
         not missing, "every header of the contract allowed", f"not allowed: {', '.join(missing)}"
@@ -77,8 +79,24 @@ async def _cors(context: CheckContext) -> None:
         _require_origin(response)
         origin = response.header("Access-Control-Allow-Origin")
         response.require(preflight_origin in {"", origin}, "the origin of the preflight", "another origin")
-        exposed = _names(response, "Access-Control-Expose-Headers")
-        response.require("x-request-id" in exposed, "X-Request-ID exposed", f"not exposed, in {response}")
+        hidden = sorted(_EXPOSED - _names(response, "Access-Control-Expose-Headers"))
+        response.require(
+            not hidden,
+            "every header of the contract exposed",
+            f"not exposed: {', '.join(hidden)}, in {response}",
+        )
+
+
+async def _no_cache(context: CheckContext) -> None:
+    for path in ("/v1/health", _NO_PATH, "/v1/inbox"):
+        response = await context.call("GET", path, with_key=False)
+        directives = _names(response, "Cache-Control")
+        response.require("no-store" in directives, _NO_STORE, f"another value, or none, in {response}")
+
+
+async def _head(context: CheckContext) -> None:
+    response = await context.call("HEAD", "/v1/health", with_key=False)
+    response.require_status(200)
 
 
 async def _send_preflight(context: CheckContext) -> ApiResponse:
@@ -118,8 +136,10 @@ CHECKS = (
     ),
     Check(
         "CORS headers",
-        "the origin, and X-Request-ID exposed, in responses and errors",
+        "the origin, and the headers of the contract exposed, in responses and errors",
         _cors,
         needs_key=False,
     ),
+    Check("not cached", f"{_NO_STORE}, in responses and errors", _no_cache, needs_key=False),
+    Check("HEAD", "200 to HEAD /v1/health", _head, needs_key=False),
 )
