@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 from tests.support import dev_server
 from tests.support.api_client import ApiClient
 from tests.support.dev_server import KEY, TRIGGERS, DevServer, on_folder
+from tests.support.documents import DOCUMENTS
 from tests.support.dynamodb_local import free_port
 from tests.support.raw_http import RawAnswer, answers_in
 from tests.support.tool_env import tool
@@ -64,9 +66,10 @@ def uvicorn_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run the app as the guide says, on a machine that has httptools."""
     (packages,) = tool("httptools==0.9.0", "python").parent.parent.glob("lib/python*/site-packages")
     variables = {"PYTHONPATH": str(packages), "TRIGGERS_DATA_DIR": str(tmp_path_factory.mktemp("data"))}
-    program = (str(Path(TRIGGERS).with_name("uvicorn")), "--http", "h11", "triggers_api.main:app")
-    port = free_port()
-    with dev_server.started("--port", str(port), program=program, variables=variables) as server:
+    (line,) = re.findall(r"`uvicorn (.*triggers_api\.main:app)`", DOCUMENTS["deploy/guide/reference.md"])
+    arguments = (*line.split(), "--port", str(port := free_port()))
+    program = (str(Path(TRIGGERS).with_name("uvicorn")),)
+    with dev_server.started(*arguments, program=program, variables=variables) as server:
         end = time.monotonic() + dev_server.START_SECONDS
         while "running on" not in server.log.read_text() and time.monotonic() < end:
             time.sleep(0.05)
