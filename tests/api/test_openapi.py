@@ -264,6 +264,7 @@ def test_an_error_code_is_an_open_string_with_its_known_values_listed() -> None:
     assert "enum" not in code
     assert set(code["x-extensible-enum"]) == {
         *("VALIDATION_ERROR", "UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", "METHOD_NOT_ALLOWED", "CONFLICT"),
+        "REQUEST_TIMEOUT",
         *("PAYLOAD_TOO_LARGE", "IDEMPOTENCY_KEY_REUSED", "TOO_MANY_REQUESTS", "INTERNAL_ERROR"),
         "SERVICE_UNAVAILABLE",
     }

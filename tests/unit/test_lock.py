@@ -31,7 +31,7 @@ def locked() -> list[str]:
 
 def is_of_the_function(name: str) -> bool:
     """Return whether Lambda runs a module; it does not run the local server and the local store."""
-    local = name == "api/dev_server.py" or name.startswith("store/sqlite")
+    local = name.startswith(("api/dev_", "store/sqlite"))
     return name.startswith(("api/", "core/", "store/", "main.", "settings.", "errors.")) and not local
 
 
