@@ -7,6 +7,7 @@ import pytest
 
 from tests.api.driver import Api
 from tests.support.clock import FakeClock
+from triggers_api.core.keys import KeyRecord, digest_of
 
 
 @pytest.mark.parametrize(("query", "limit"), [("", 50), ("limit=1", 1), ("limit=50", 50), ("limit=100", 100)])
@@ -84,6 +85,24 @@ def test_a_hundred_unknown_parameters_make_a_small_answer(local_api: Api) -> Non
     answer = local_api.get("/v1/inbox", query=quote(query, safe="&="))
     assert len(answer.error["details"]["errors"]) == 10
     assert len(answer.body) < 4096
+
+
+@pytest.mark.promise(11)
+def test_an_api_key_in_place_of_a_name_is_masked(each_door: Api) -> None:
+    own = "My-Own-Key_0123456789-zyxwv"
+    assert each_door.stores.keys.add(KeyRecord(digest_of(own), is_active=True))
+    for key in (each_door.key, own):
+        for name in (key, f"x.{key}", f"{'x' * 20}.{key}"):
+            answers = [
+                each_door.get("/v1/inbox", key=key, query={name: "1"}),
+                each_door.post("/v1/events", {name: 1}, key=key),
+                each_door.post("/v1/events", {"metadata": {name: 1}}, key=key),
+            ]
+            for answer in answers:
+                assert answer.refusal == (400, "VALIDATION_ERROR")
+                assert "***" in answer.error["message"]
+                assert key[:12] not in answer.body.decode()
+                assert key[-12:] not in answer.body.decode()
 
 
 def test_empty_fields_of_a_query_are_no_parameters(each_door: Api) -> None:

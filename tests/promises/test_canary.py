@@ -64,6 +64,8 @@ def whole_session(api: Api) -> None:
         api.ingest(PAYLOAD, source=CANARY * 100),
         api.ingest(PAYLOAD, source=f"{CANARY}\n"),
         api.post("/v1/events", {"unknown": CANARY}),
+        api.post("/v1/events", {KEY: CANARY}),
+        api.inbox(**{KEY: CANARY}),
         api.post("/v1/events", [CANARY]),
         api.post("/v1/events", body=CANARY.encode()),
         api.post("/v1/events", body=f'{{"{CANARY}":1,"{CANARY}":1}}'.encode()),

@@ -11,6 +11,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from triggers_api.api.context import request_context
+from triggers_api.core.keys import mask_keys
 from triggers_api.errors import InvalidEventIdError, TriggersError, ValidationError
 
 MAX_ERRORS_SHOWN = 10
@@ -58,7 +60,11 @@ def validation_error(errors: Sequence[Any], body_model: type[BaseModel] | None) 
 
 
 def show_name(name: str) -> str:
-    """Return a name that a client sent, safe to print: of bounded length, and escaped unless it is a word."""
+    """Return a name that a client sent, safe to print: of bounded length, and escaped unless it is a word.
+
+    API keys are masked before the name is shortened: a part of a key has no form by which it is recognised.
+    """
+    name = mask_keys(name, request_context().own_key)
     start = name[:_MAX_NAME_SHOWN]
     shown = start if _WORD.fullmatch(start) else json.dumps(start)
     whole = start == name and len(shown) <= _MAX_NAME_SHOWN
