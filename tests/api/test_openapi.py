@@ -181,6 +181,7 @@ def test_error_examples_are_what_the_service_answers(local_api: Api) -> None:
         ("post", "/v1/events", "422"): local_api.ingest({"a": 2}, headers=[("Idempotency-Key", "k")]),
         ("get", EVENT_PATH, "404"): local_api.get(nowhere),
         ("get", EVENT_PATH, "422"): local_api.get("/v1/events/x"),
+        ("get", EVENT_PATH, "400"): local_api.get(event, query="limit=1"),
         ("get", "/v1/inbox", "400"): local_api.inbox(limit="many"),
         ("post", f"{EVENT_PATH}/ack", "409"): local_api.post(f"{event}/ack"),
     }

@@ -104,6 +104,12 @@ INVALID_QUERY = ErrorDoc(
     "The query is not valid: limit: must be a whole number from 1 to 100.",
     {"errors": [{"field": "limit", "message": "must be a whole number from 1 to 100"}]},
 )
+NO_PARAMETERS = ErrorDoc(
+    "The request has a query parameter, and this call has none.",
+    "VALIDATION_ERROR",
+    "The query is not valid: limit: unknown; this call has no parameters.",
+    {"errors": [{"field": "limit", "message": "unknown; this call has no parameters"}]},
+)
 OTHER_SOURCE = ErrorDoc(
     "The key is bound to another source, or lacks a scope (`details.scope`).",
     "FORBIDDEN",

@@ -12,7 +12,7 @@ from fastapi import Body, Path, Response
 from triggers_api.api.answers import answer, joined_answer
 from triggers_api.api.auth import ConsumePrincipal, IngestPrincipal
 from triggers_api.api.context import request_context
-from triggers_api.api.documented_errors import KEY_REUSED, OTHER_SOURCE, errors
+from triggers_api.api.documented_errors import KEY_REUSED, NO_PARAMETERS, OTHER_SOURCE, errors
 from triggers_api.api.idempotency_header import IdempotencyKey
 from triggers_api.api.service import ServiceDep
 from triggers_api.api.strict_route import strict_router
@@ -71,7 +71,7 @@ async def ingest_event(
     summary="Get an event",
     response_model=SingleEvent,
     response_description="The event.",
-    responses={200: examples.EVENT, **errors(400, 404, 422)},
+    responses={200: examples.EVENT, **errors(400, 404, 422, instead={400: NO_PARAMETERS})},
 )
 async def get_event(principal: ConsumePrincipal, service: ServiceDep, event_id: EventIdPath) -> Response:
     """Return an event, pending or acknowledged, until it is deleted or expires."""
@@ -87,7 +87,7 @@ async def get_event(principal: ConsumePrincipal, service: ServiceDep, event_id: 
     summary="Acknowledge an event",
     response_model=AcknowledgedEvent,
     response_description="The event is acknowledged and no longer in the inbox.",
-    responses={200: examples.ACKNOWLEDGED, **errors(400, 404, 409, 422)},
+    responses={200: examples.ACKNOWLEDGED, **errors(400, 404, 409, 422, instead={400: NO_PARAMETERS})},
 )
 async def acknowledge_event(
     principal: ConsumePrincipal, service: ServiceDep, event_id: EventIdPath
@@ -105,7 +105,7 @@ async def acknowledge_event(
     summary="Delete an event",
     response_model=DeletedEvent,
     response_description="The event does not exist, whether it was deleted now or earlier.",
-    responses={200: examples.DELETED, **errors(400, 422)},
+    responses={200: examples.DELETED, **errors(400, 422, instead={400: NO_PARAMETERS})},
 )
 async def delete_event(principal: ConsumePrincipal, service: ServiceDep, event_id: EventIdPath) -> Response:
     """Delete an event. Deleting an event that does not exist is no error."""
