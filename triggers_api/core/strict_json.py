@@ -12,7 +12,6 @@ of white space work on the text in a few passes of C code: a loop over tokens to
 import json
 import re
 from collections.abc import Container
-from dataclasses import dataclass, field
 from itertools import accumulate
 from math import isinf
 from typing import Any, NoReturn
@@ -50,11 +49,10 @@ _COMMA = re.compile(r'[ \t\n\r]*,[ \t\n\r]*(?=")')
 _OBJECT_END = re.compile(r"[ \t\n\r]*\}[ \t\n\r]*")
 
 
-@dataclass(frozen=True, slots=True)
-class JsonObject:
+class JsonObject(str):
     """The text of an object as it was sent, without white space between its tokens."""
 
-    text: str = field(repr=False)
+    __slots__ = ()
 
 
 def parse(data: bytes, *, verbatim: Container[str] = ()) -> Any:

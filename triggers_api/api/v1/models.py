@@ -121,7 +121,7 @@ class EventMetadata(BaseModel):
 
     correlation_id: Annotated[str, Field(max_length=256)] | None = None
     priority: Annotated[
-        Literal["low", "normal", "high"] | None, Field(description="`normal` if it is absent.")
+        Literal["low", "normal", "high"] | None, Field(description="`normal` if it is absent or null.")
     ] = None
     idempotency_key: Annotated[
         Annotated[str, Field(min_length=1, max_length=MAX_IDEMPOTENCY_KEY)] | None, Field(repr=False)
@@ -156,7 +156,7 @@ class IngestRequest(BaseModel):
         body_key = metadata.get("idempotency_key")
         if header_key is not None and body_key not in (None, header_key):
             raise invalid_field("Idempotency-Key", "differs from metadata.idempotency_key; send one of them")
-        return Submission(self.source, self.event_type, self.payload.text, metadata, header_key or body_key)
+        return Submission(self.source, self.event_type, str(self.payload), metadata, header_key or body_key)
 
 
 class InboxQuery(BaseModel):
