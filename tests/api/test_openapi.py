@@ -109,6 +109,11 @@ def test_no_default_error_of_the_framework_is_documented() -> None:
     assert not {"HTTPValidationError", "ValidationError"} & set(DOCUMENT["components"]["schemas"])
 
 
+def test_every_schema_of_the_document_is_used() -> None:
+    used = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(DOCUMENT)))
+    assert used == set(DOCUMENT["components"]["schemas"])
+
+
 def test_every_parameter_is_documented_with_its_bounds() -> None:
     (inbox,) = (operation for path, _, operation in OPERATIONS if path == "/v1/inbox")
     parameters = {one["name"]: one for one in inbox["parameters"]}
