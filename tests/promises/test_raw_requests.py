@@ -134,6 +134,7 @@ def test_raw_request_gets_one_well_formed_answer_and_the_server_survives(
                 body = json.loads(answer.body)
                 assert body.get("error", body)["request_id"] == answer.header("x-request-id")
                 assert answer.header("content-type") == "application/json"
+                assert answer.header("cache-control") == "no-store"
                 assert "x-injected" not in dict(answer.headers)
         assert got == {name: statuses for name, (_, statuses) in cases.items()}
         with ApiClient(server.url) as client:

@@ -9,13 +9,14 @@ import typer
 def openapi(
     url: Annotated[
         str | None,
-        typer.Option(help="The API's URL, such as ApiUrl of the stack: the server in the document."),
+        typer.Option(metavar="URL", help="The URL of the API: the server in the document."),
     ] = None,
 ) -> None:
     """Print the OpenAPI document of the service.
 
-    The service serves it at /openapi.json, with a server relative to that address. A file needs an absolute
-    server: give --url. Example: triggers openapi --url http://127.0.0.1:8000 > openapi.json
+    Example: triggers openapi --url http://127.0.0.1:8000 > openapi.json
+
+    The service serves it at /openapi.json, with a server relative to that address. A file needs --url.
     """
     from triggers_api.api.factory import V1_ROUTES
     from triggers_api.api.openapi import build_document
