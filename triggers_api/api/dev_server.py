@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import resource
 import socket
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, cast
@@ -18,7 +19,7 @@ logger = logging.getLogger("triggers_api.server")
 _MAX_CONNECTIONS = 1000
 _OTHER_FILES = 128
 """File descriptors for the store, whose threads hold two or three each, and for the process itself."""
-_PATIENCE_SECONDS = 1.0
+_PATIENCE_SECONDS = 2.0
 """How long each client may keep the server waiting, even if all connections are in use."""
 _SECONDS_BETWEEN_WARNINGS = 60.0
 
@@ -43,10 +44,6 @@ def serve(app: "ASGIApp", listener: socket.socket) -> None:
 
 def connection_limit() -> int:
     """Return how many connections may be open. The threads of the store need file descriptors too."""
-    try:
-        import resource  # noqa: PLC0415 - not on Windows, which has no such limit
-    except ImportError:
-        return _MAX_CONNECTIONS
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files == resource.RLIM_INFINITY:
         return _MAX_CONNECTIONS
@@ -97,10 +94,10 @@ class _Server(uvicorn.Server):
         while len(self._connections) >= self._limit:
             now = loop.time()
             slowest = max(self._connections, key=lambda connection: connection.seconds_waited(now))
+            await asyncio.sleep(0)  # read first what has arrived, if the event loop is late
             if slowest.seconds_waited(now) > _PATIENCE_SECONDS:
                 self._warn("too many connections", "closing those that wait for their clients")
                 slowest.transport.abort()
-                await asyncio.sleep(0)  # asyncio closes it in the next turn of its loop
             else:
                 await asyncio.sleep(0.05)
 
