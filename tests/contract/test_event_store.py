@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import fields, replace
 from threading import Barrier
 
 import pytest
@@ -49,6 +49,15 @@ def add_one(store: EventStore, new: Event, claim: IdempotencyClaim | None = None
     if isinstance(outcome, TriggersError):
         raise outcome
     return outcome
+
+
+def test_every_field_of_an_event_is_stored(stores: Stores) -> None:
+    plain = event()
+    optional = [one.name for one in fields(Event) if getattr(plain, one.name) is None]
+    optional.remove("acknowledged_at")  # an acknowledgement sets it
+    full = replace(plain, **dict.fromkeys(optional, "text"))  # type: ignore[arg-type]  # by name
+    add_one(stores.events, full)
+    assert stores.events.get(full.event_id, NOW) == full
 
 
 def ack(

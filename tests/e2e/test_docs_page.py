@@ -9,17 +9,11 @@ import pytest
 
 from tests.support import browser, reverse_proxy
 from tests.support.api_client import ApiClient
+from tests.support.contract import ENDPOINTS
 from tests.support.dev_server import KEY, DevServer, on_folder, running
 from tests.support.requirements_walk import UNKNOWN_EVENT
 
-OPERATIONS = {
-    ("get", "/v1/health"),
-    ("post", "/v1/events"),
-    ("get", "/v1/events/{event_id}"),
-    ("get", "/v1/inbox"),
-    ("post", "/v1/events/{event_id}/ack"),
-    ("delete", "/v1/events/{event_id}"),
-}
+OPERATIONS = {(method.lower(), path) for method, path in ENDPOINTS}
 
 FOREIGN_PAGE = """<!doctype html><title>another origin</title><p id="seen">nothing</p><script>
 const call = (method, path, key, body) => fetch("__API__" + path, {

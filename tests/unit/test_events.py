@@ -14,6 +14,7 @@ from triggers_api.api.v1 import models
 from triggers_api.api.v1.models import EventMetadata
 from triggers_api.core import events
 from triggers_api.core.events import Event, load_event
+from triggers_api.core.idempotency import make_claim
 from triggers_api.core.ids import EventIds, created_at
 from triggers_api.core.paging import MAX_PAGE_BYTES, Page, PageBuilder, Position
 from triggers_api.errors import CorruptRecordError
@@ -243,3 +244,21 @@ def test_an_event_shows_every_field_of_its_record_and_of_the_documented_answer()
     hidden = {"expires_at"}
     assert set(shown) == {one.name for one in dataclasses.fields(Event)} - hidden | {"status"}
     assert set(shown) == set(models.Event.model_fields)
+
+
+OF_THE_SERVICE = {"event_id", "created_at", "expires_at", "acknowledged_at", "status"}
+"""The fields that no producer sends."""
+
+
+def test_producer_can_send_every_field_of_an_event_that_the_service_does_not_set() -> None:
+    assert set(models.IngestRequest.model_fields) == set(models.Event.model_fields) - OF_THE_SERVICE
+
+
+@pytest.mark.parametrize(
+    "name", [one.name for one in dataclasses.fields(Event) if one.name not in OF_THE_SERVICE]
+)
+def test_requests_that_differ_in_one_field_have_different_fingerprints(name: str) -> None:
+    texts = {"payload": '{"other":1}', "metadata": '{"priority":"high"}'}
+    plain, other = event(), event(**{name: texts.get(name, "other")})
+    one, another = (make_claim(made, key_digest="", idempotency_key="", now=0) for made in (plain, other))
+    assert one.fingerprint != another.fingerprint

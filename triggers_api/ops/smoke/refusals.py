@@ -5,16 +5,16 @@ from uuid import uuid4
 
 from triggers_api.core.keys import generate
 from triggers_api.core.strict_json import MAX_BODY_BYTES
+from triggers_api.ops.smoke import changes, listing
 from triggers_api.ops.smoke.check_context import EVENT_TYPE, Check, CheckContext
 
 _INGEST = "POST /v1/events"
-_OTHER_CALLS_WITH_KEY = (
-    "GET /v1/inbox",
-    "GET /v1/events/{event_id}",
-    "POST /v1/events/{event_id}/ack",
-    "DELETE /v1/events/{event_id}",
+_CALLS_WITH_KEY = tuple(
+    dict.fromkeys(
+        call for check in (*listing.CHECKS, *changes.CHECKS) if check.needs_key for call in check.covers
+    )
 )
-_CALLS_WITH_KEY = (_INGEST, *_OTHER_CALLS_WITH_KEY)
+"""Every call that needs a key: what the other checks cover."""
 _NOT_JSON = b'{"source": '
 
 
@@ -29,11 +29,12 @@ async def _wrong_key(context: CheckContext) -> None:
 
 async def _require_unauthorized(context: CheckContext, headers: dict[str, str]) -> None:
     """Send each call that needs a key. The calls about one event name an event that does not exist."""
-    (await context.ingest(with_key=False, headers=headers)).require_status(401)
-    for call in _OTHER_CALLS_WITH_KEY:
-        method, path = call.format(event_id=uuid4()).split()
-        params = {"limit": 1} if path == "/v1/inbox" else None
-        response = await context.call(method, path, with_key=False, headers=headers, params=params)
+    for call in _CALLS_WITH_KEY:
+        if call == _INGEST:
+            response = await context.ingest(with_key=False, headers=headers)
+        else:
+            method, path = call.format(event_id=uuid4()).split()
+            response = await context.call(method, path, with_key=False, headers=headers)
         response.require_status(401)
 
 
