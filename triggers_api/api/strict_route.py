@@ -5,6 +5,11 @@ instead of a 401. It accepts NaN, duplicate names and JSON of any size and depth
 first, then reads the body and the query strictly, and then hands both to FastAPI's handler, which validates
 them by their models. FastAPI also ignores query parameters that it does not know: a filter with a typo would
 list the events of everybody.
+
+Authentication by a cached key and reading the body happen on the event loop. The rest is one call of
+`Service.run`, in a worker thread if the process serves many requests at a time. There, endpoints and
+dependencies make blocking calls, and may not wait for the event loop. They are `async def` all the same:
+FastAPI would call a `def` in a further thread.
 """
 
 import re
@@ -22,13 +27,17 @@ from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect
 
 from triggers_api.api.auth import authenticate
+from triggers_api.api.content_coding import MAX_GZIP_BYTES, inflate, is_gzip
+from triggers_api.api.service import get_service
 from triggers_api.api.validation import invalid_field, unknown_parameters, validation_error
+from triggers_api.api.workers import Lane
 from triggers_api.core import deadline, strict_json
 from triggers_api.core.strict_json import MAX_BODY_BYTES, JsonObject
 from triggers_api.errors import PayloadTooLargeError, ValidationError
 
 _MAX_DRAINED_BYTES = 10 * 1024 * 1024  # API Gateway's own limit
 _MAX_QUERY_FIELDS = 100
+_LARGE_BODY_BYTES = 16 * 1024
 _JSON_MEDIA_TYPE = re.compile(r"application/(?:[a-z0-9!#$&^_.+-]+\+)?json", re.ASCII | re.IGNORECASE)
 
 
@@ -43,21 +52,28 @@ class StrictRoute(APIRoute):
         verbatim = _verbatim_fields(body_model)
         parameters = _query_parameters(self.dependant)
 
-        async def handle(request: Request) -> Response:
-            strict = StrictRequest(request.scope, request.receive)
-            if scopes is not None:
-                await authenticate(strict, scopes)
+        def respond(strict: StrictRequest) -> Response:
             if body_model is not None:
-                await strict.read_json(verbatim)
+                strict.parse_body(verbatim)
             if scopes is not None:  # monitors add parameters of their own to the health check
                 strict.parse_query(parameters)
             try:
-                return await handler(strict)
+                return _run_to_end(handler(strict))
             except RequestValidationError as error:
                 problem = validation_error(error.errors(), body_model)
                 # Break the cycle of error, traceback and frame: it would keep the body in memory.
                 error.__traceback__ = None
             raise problem  # outside of the except block: FastAPI's error must not be its context
+
+        async def handle(request: Request) -> Response:
+            strict = StrictRequest(request.scope, request.receive)
+            if scopes is None:
+                return respond(strict)
+            await authenticate(strict, scopes)
+            if body_model is not None:
+                await strict.read_body()
+            service = await get_service(request)
+            return await service.run(respond, strict, lane=Lane.LISTING if parameters else strict.lane)
 
         return handle
 
@@ -76,26 +92,40 @@ def strict_router(prefix: str, *, tag: str) -> APIRouter:
 class StrictRequest(Request):
     """A request whose body is strict JSON and whose query is unambiguous."""
 
+    _raw = b""
     _value: Any = None
     _query: QueryParams | None = None
 
-    async def read_json(self, verbatim: Container[str]) -> None:
-        """Read and parse the body. Members named in `verbatim` are kept as text: see `strict_json.parse`.
+    def parse_body(self, verbatim: Container[str]) -> None:
+        """Inflate and parse the body that `read_body` read.
+
+        Members named in `verbatim` are kept as text: see `strict_json.parse`.
 
         Raises:
-            PayloadTooLargeError: The body is larger than `MAX_BODY_BYTES`.
+            UnsupportedMediaTypeError: The body has a content coding other than gzip, or is not gzip.
+            PayloadTooLargeError: The inflated body is larger than `MAX_BODY_BYTES`.
             ValidationError: The content type is not JSON, or the body is not strict JSON.
         """
-        body = await self._read_body()
+        body, self._raw = self._raw, b""
+        if is_gzip(self.headers.getlist("content-encoding")):
+            body = inflate(body)
+        if len(body) > MAX_BODY_BYTES:
+            raise _body_too_large()
         _check_content_type(self.headers.getlist("content-type"))
         self._value = strict_json.parse(body, verbatim=verbatim)
+
+    @property
+    def lane(self) -> Lane:
+        """The threads for a request with this body. A compressed body may be large once it is inflated."""
+        is_large = len(self._raw) > _LARGE_BODY_BYTES or "content-encoding" in self.headers
+        return Lane.LARGE_BODY if is_large else Lane.SHORT
 
     async def body(self) -> bytes:
         """Return a placeholder: FastAPI only checks that there is a body, and calls `json`."""
         return b"{}"
 
     async def json(self) -> Any:
-        """Return the value that `read_json` parsed."""
+        """Return the value that `parse_body` parsed."""
         return self._value
 
     def parse_query(self, known: Collection[str]) -> None:
@@ -125,12 +155,13 @@ class StrictRequest(Request):
         """Return the parsed query; empty for an endpoint that has no query parameters."""
         return self._query or _NO_QUERY
 
-    async def _read_body(self) -> bytes:
+    async def read_body(self) -> None:
         """Read the body. A body that is too large is read to its end and discarded.
 
         If the server answered and closed while the client still sends, the connection would be reset and the
         client would never see the answer. A body larger than any gateway accepts is not waited for.
         """
+        limit = MAX_GZIP_BYTES if "content-encoding" in self.headers else MAX_BODY_BYTES
         chunks: list[bytes] = []
         size = 0
         started = time.monotonic()
@@ -141,16 +172,12 @@ class StrictRequest(Request):
                 raise ClientDisconnect
             chunk, more = message.get("body", b""), message.get("more_body", False)
             size += len(chunk)
-            if size <= MAX_BODY_BYTES:
+            if size <= limit:
                 chunks.append(chunk)
         deadline.extend(time.monotonic() - started)  # the client's upload time does not count
-        if size > MAX_BODY_BYTES:
-            raise PayloadTooLargeError(
-                f"The request body is larger than {MAX_BODY_BYTES} bytes.",
-                hint="Send less, or send a reference to the data.",
-                details={"limit_bytes": MAX_BODY_BYTES},
-            )
-        return b"".join(chunks)
+        if size > limit:
+            raise _body_too_large()
+        self._raw = b"".join(chunks)
 
 
 class _StrictQueryParams(QueryParams):
@@ -190,6 +217,25 @@ def _query_parameters(dependant: Dependant) -> list[str]:
     """Return the names of the query parameters. An endpoint declares them in one model, or has none."""
     models: list[Any] = [field.field_info.annotation for field in dependant.query_params]
     return [name for model in models for name in model.model_fields]
+
+
+def _run_to_end(coroutine: Coroutine[Any, Any, Response]) -> Response:
+    """Run a coroutine that waits for nothing, in a thread without an event loop."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        response: Response = end.value
+        return response
+    coroutine.close()
+    raise RuntimeError("An endpoint or a dependency waited for the event loop.")
+
+
+def _body_too_large() -> PayloadTooLargeError:
+    return PayloadTooLargeError(
+        f"The request body is larger than {MAX_BODY_BYTES} bytes.",
+        hint="Send less, or send a reference to the data.",
+        details={"limit_bytes": MAX_BODY_BYTES},
+    )
 
 
 def _check_content_type(values: list[str]) -> None:
