@@ -82,11 +82,12 @@ class _Queue:
     async def run(self, call: Callable[[], T]) -> T:
         if self._is_full(len(self._calls) + 1):
             raise _overloaded()
+        seconds = deadline.remaining()
         job: Future[T] = self._executor.submit(copy_context().run, partial(self._timed, call))
         self._calls[job] = None
         give_up = asyncio.get_running_loop().call_later(MAX_WAIT_SECONDS, job.cancel)
         try:
-            async with asyncio.timeout(deadline.remaining()):
+            async with asyncio.timeout(seconds):
                 return await asyncio.wrap_future(job)
         except TimeoutError:
             raise DeadlineExceededError("The request's time is up.") from None
