@@ -50,7 +50,9 @@ class StrictRequest(Request):
 
     @property
     def lane(self) -> Lane:
-        """The threads for a request with this body. A compressed body may be large once it is inflated."""
+        """The threads for the request. A compressed body may be large once it is inflated."""
+        if self.method == "GET":
+            return Lane.READ
         is_large = len(self._raw) > _LARGE_BODY_BYTES or "content-encoding" in self.headers
         return Lane.LARGE_BODY if is_large else Lane.SHORT
 

@@ -25,7 +25,7 @@ from triggers_api.api.auth import authenticate
 from triggers_api.api.service import get_service
 from triggers_api.api.strict_request import StrictRequest
 from triggers_api.api.validation import validation_error
-from triggers_api.api.workers import Lane
+from triggers_api.core import turns
 from triggers_api.core.strict_json import JsonObject
 
 
@@ -43,6 +43,7 @@ class StrictRoute(APIRoute):
         def respond(strict: StrictRequest) -> Response:
             if body_model is not None:
                 strict.parse_body(verbatim)
+                turns.give_way()
             if scopes is not None:  # monitors add parameters of their own to the health check
                 strict.parse_query(parameters)
             try:
@@ -61,7 +62,7 @@ class StrictRoute(APIRoute):
             if body_model is not None:
                 await strict.read_body()
             service = await get_service(request)
-            return await service.run(respond, strict, lane=Lane.LISTING if parameters else strict.lane)
+            return await service.run(respond, strict, lane=strict.lane)
 
         return handle
 

@@ -9,15 +9,17 @@ may compute for long, and more for the others, which mostly wait for the store.
 import asyncio
 import gc
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from enum import Enum
 from functools import partial
 from typing import Any, TypeVar
 
-from triggers_api.core import deadline
+from triggers_api.core import deadline, turns
 from triggers_api.errors import DeadlineExceededError, OverloadedError
 
 T = TypeVar("T")
@@ -27,6 +29,9 @@ MAX_WAIT_SECONDS = 8.0
 
 MAX_WAITING = 512
 """How many requests wait in a lane. Their bodies are in memory."""
+
+_STEP_SECONDS = 0.005
+_MAX_PAUSE_SECONDS = 1.0
 
 _WEIGHT = 1 / 16
 """What the last call counts in the average duration: a single long one must not refuse the others."""
@@ -46,15 +51,18 @@ class Lane(Enum):
     """A kind of request. The value is the number of its threads."""
 
     SHORT = 16
-    LISTING = 2
+    """Mostly waits for the store."""
+    READ = 2
+    """Checks stored payloads, and may compute for long."""
     LARGE_BODY = 1
+    """Parses a large body, and may compute for long."""
 
 
 class Workers:
     """The threads of all lanes."""
 
     def __init__(self) -> None:
-        self._queues = {lane: _Queue(lane.value) for lane in Lane}
+        self._queues = {lane: _Queue(lane.value, gives_way=lane is not Lane.SHORT) for lane in Lane}
 
     async def run(self, lane: Lane, call: Callable[[], T]) -> T:
         """Make a call in a thread of a lane, with the context of the request.
@@ -73,7 +81,8 @@ class _Queue:
     are refused.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, *, gives_way: bool) -> None:
+        self._gives_way = gives_way
         self._executor = ThreadPoolExecutor(threads)
         self._threads = threads
         self._calls: dict[Future[Any], None] = {}  # running and waiting, oldest first
@@ -83,9 +92,10 @@ class _Queue:
         if self._is_full(len(self._calls) + 1):
             raise _overloaded()
         seconds = deadline.remaining()
-        job: Future[T] = self._executor.submit(copy_context().run, partial(self._timed, call))
+        loop = asyncio.get_running_loop()
+        job: Future[T] = self._executor.submit(copy_context().run, partial(self._work, call, loop))
         self._calls[job] = None
-        give_up = asyncio.get_running_loop().call_later(MAX_WAIT_SECONDS, job.cancel)
+        give_up = loop.call_later(MAX_WAIT_SECONDS, job.cancel)
         try:
             async with asyncio.timeout(seconds):
                 return await asyncio.wrap_future(job)
@@ -102,8 +112,11 @@ class _Queue:
             self._refuse_last()
             del job  # its exception refers to this frame: a cycle would keep the request in memory
 
-    def _timed(self, call: Callable[[], T]) -> T:
+    def _work(self, call: Callable[[], T], loop: asyncio.AbstractEventLoop) -> T:
         started = time.monotonic()
+        if self._gives_way:
+            turns.on_give_way(_LoopFirst(loop))
+            turns.give_way()
         try:
             return call()
         finally:
@@ -117,6 +130,23 @@ class _Queue:
         while self._is_full(len(self._calls)):
             job, _ = self._calls.popitem()
             job.cancel()  # no effect on a call that has started
+
+
+class _LoopFirst:
+    """Makes a computing thread wait until the event loop has done what is ready."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._last = 0.0
+
+    def __call__(self) -> None:
+        if time.monotonic() - self._last < _STEP_SECONDS:
+            return
+        is_done = threading.Event()
+        with suppress(RuntimeError):  # the server has stopped
+            self._loop.call_soon_threadsafe(is_done.set)
+            is_done.wait(_MAX_PAUSE_SECONDS)
+        self._last = time.monotonic()
 
 
 def _overloaded() -> OverloadedError:
