@@ -46,13 +46,10 @@ def _check(one: Timed) -> None:
         assert one.answer.header("retry-after") == "1"
 
 
-@pytest.mark.parametrize(
-    "unit", ["[" * 86 + "]" * 86, '{"a":' * 86 + "1" + "}" * 86], ids=["arrays", "objects"]
-)
-def test_deep_bodies_are_stored_or_refused_in_time(server: DevServer, unit: str) -> None:
-    body = filled(unit)
+def test_deep_bodies_are_stored_or_refused_in_time(server: DevServer) -> None:
+    body = filled("[" * 86 + "]" * 86)
     requests = [
-        request("POST", "/v1/events", body, f"Idempotency-Key: {unit[0]}{number}\r\n")
+        request("POST", "/v1/events", body, f"Idempotency-Key: deep-{number}\r\n")
         for number in range(CLIENTS)
     ]
     statuses = answered(server, requests)
@@ -61,7 +58,7 @@ def test_deep_bodies_are_stored_or_refused_in_time(server: DevServer, unit: str)
 
 
 def test_small_requests_are_served_while_large_ones_wait(server: DevServer) -> None:
-    large = [request("POST", "/v1/events", filled("[" * 86 + "]" * 86)) for _ in range(CLIENTS // 2)]
+    large = [request("POST", "/v1/events", filled('{"a":' * 86 + "1" + "}" * 86))] * (CLIENTS // 2)
     small = [
         request("POST", "/v1/events", filled("1", 100), f"Idempotency-Key: small-{number}\r\n")
         for number in range(CLIENTS // 2)
