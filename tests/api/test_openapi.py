@@ -85,7 +85,7 @@ def test_the_statuses_are_those_of_the_contract() -> None:
     everywhere = {"401", "403", "429", "500", "503"}
     expected = {
         "health": {"200", "429", "500"},
-        "ingest_event": {"201", "400", "413", "422", *everywhere},
+        "ingest_event": {"201", "400", "413", "415", "422", *everywhere},
         "get_event": {"200", "400", "404", "422", *everywhere},
         "list_inbox": {"200", "400", *everywhere},
         "acknowledge_event": {"200", "400", "404", "409", "422", *everywhere},
@@ -272,7 +272,7 @@ def test_an_error_code_is_an_open_string_with_its_known_values_listed() -> None:
         *("VALIDATION_ERROR", "UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", "METHOD_NOT_ALLOWED", "CONFLICT"),
         "REQUEST_TIMEOUT",
         *("PAYLOAD_TOO_LARGE", "IDEMPOTENCY_KEY_REUSED", "TOO_MANY_REQUESTS", "INTERNAL_ERROR"),
-        "SERVICE_UNAVAILABLE",
+        *("SERVICE_UNAVAILABLE", "UNSUPPORTED_MEDIA_TYPE", "MISDIRECTED_REQUEST"),
     }
 
 

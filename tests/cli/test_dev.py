@@ -189,7 +189,7 @@ def test_ctrl_c_with_a_request_half_sent(tmp_path: Path) -> None:
         address = httpx.URL(server.url)
         with socket.create_connection((address.host, address.port or 0), timeout=20) as client:
             client.sendall(
-                b"POST /v1/events HTTP/1.1\r\nHost: x\r\nX-API-Key: test-api-key-12345\r\n"
+                b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nX-API-Key: test-api-key-12345\r\n"
                 b"Content-Length: 100\r\n\r\n{"
             )
             time.sleep(0.3)

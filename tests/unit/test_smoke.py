@@ -15,6 +15,7 @@ from tests.conftest import Stores
 from tests.support import broken_api
 from tests.support.broken_api import KEY, Ask, Defect, Reply, hanging, late, real_api
 from tests.support.smoke_in_process import make_run, run_smoke
+from triggers_api.api.web_access import LocalAccess
 from triggers_api.cli import config
 from triggers_api.cli.commands.openapi import openapi
 from triggers_api.core.keys import KeyRecord, digest_of, generate
@@ -130,6 +131,11 @@ def test_a_run_leaves_a_backlog_and_the_events_of_another_producer_as_they_were(
 
 def test_a_narrowed_cors_origin_passes(sqlite_stores: Stores) -> None:
     assert failed(run_smoke(real_api(sqlite_stores, cors_allow_origin="https://shop.example"))) == set()
+
+
+def test_a_service_that_pages_of_its_machine_alone_may_call_passes(sqlite_stores: Stores) -> None:
+    access = LocalAccess(hosts=["api.example"], origins=[])
+    assert failed(run_smoke(real_api(sqlite_stores, access=access))) == set()
 
 
 def test_a_short_page_with_a_cursor_passes(api: ASGIApp) -> None:

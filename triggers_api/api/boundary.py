@@ -16,7 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from triggers_api.api.context import RequestContext, accepted_request_id, current
 from triggers_api.api.errors import answer_error, error_response
-from triggers_api.api.headers import CORS_HEADERS, CORS_MAX_AGE_SECONDS, CORS_METHODS, answer_headers
+from triggers_api.api.headers import CORS_HEADERS, CORS_MAX_AGE_SECONDS, CORS_METHODS
+from triggers_api.api.web_access import WebAccess, allows_origin
 from triggers_api.core import deadline
 from triggers_api.core.keys import is_own_key, mask_keys
 from triggers_api.core.strict_json import dump
@@ -31,10 +32,9 @@ _CLIENT_CLOSED_REQUEST = 499  # in the access log only, by the convention of ngi
 class RequestBoundary:
     """Wraps every HTTP request. Whatever the app raises is logged here and answered in the error shape."""
 
-    def __init__(self, app: ASGIApp, *, cors_allow_origin: str) -> None:
+    def __init__(self, app: ASGIApp, *, access: WebAccess) -> None:
         self._app = app
-        headers = answer_headers(cors_allow_origin=cors_allow_origin)
-        self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
+        self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -44,14 +44,18 @@ class RequestBoundary:
         started = time.perf_counter()
         deadline.start()
         context = _new_context(scope)
+        headers = self._access.answer_headers(_values(scope, b"origin"))
         token = current.set(context)
         method = scope["method"]
         if method == "HEAD":  # the answer to GET, without its body (RFC 9110, 9.3.2)
             scope = {**scope, "method": "GET"}
-        answer = _Answer(send, self._headers, context.request_id, has_body=method != "HEAD")
+        answer = _Answer(send, headers, context.request_id, has_body=method != "HEAD")
         try:
+            self._access.check_host(_values(scope, b"host"))
             if method == "OPTIONS":
-                await _preflight(context.request_id)(scope, receive, answer.send)
+                await _preflight(context.request_id, allowed=allows_origin(headers))(
+                    scope, receive, answer.send
+                )
             else:
                 await self._app(scope, receive, answer.send)
         except ClientDisconnect:
@@ -109,13 +113,18 @@ def _response_to(error: Exception, request_id: str) -> Response:
         return answer_error(another, request_id)
 
 
-def _preflight(request_id: str) -> Response:
+def _preflight(request_id: str, *, allowed: bool) -> Response:
     headers = {
         "Access-Control-Allow-Methods": CORS_METHODS,
         "Access-Control-Allow-Headers": CORS_HEADERS,
         "Access-Control-Max-Age": str(CORS_MAX_AGE_SECONDS),
     }
-    return Response(dump({"request_id": request_id}), 200, headers, "application/json")
+    body = dump({"request_id": request_id})
+    return Response(body, 200, headers if allowed else None, "application/json")
+
+
+def _values(scope: Scope, name: bytes) -> list[str]:
+    return [value.decode("latin-1") for one, value in scope["headers"] if one == name]
 
 
 def _log_access(method: str, scope: Scope, context: RequestContext, status: int, seconds: float) -> None:

@@ -75,6 +75,11 @@ ERRORS: Mapping[int, ErrorDoc] = {
         "Send less, or send a reference to the data.",
         {"limit_bytes": MAX_BODY_BYTES},
     ),
+    415: ErrorDoc(
+        "The body has a content coding other than gzip, or is not gzip.",
+        "UNSUPPORTED_MEDIA_TYPE",
+        "Content-Encoding: the body has the coding br. Send the body as it is, or with gzip.",
+    ),
     422: ErrorDoc(
         "The event id is not a UUID.",
         "VALIDATION_ERROR",
@@ -92,8 +97,8 @@ ERRORS: Mapping[int, ErrorDoc] = {
         "An unexpected error occurred.",
     ),
     503: ErrorDoc(
-        "The store is throttled or unreachable. A write may have happened or not: "
-        "repeat it with its idempotency key.",
+        "The store is throttled or unreachable, or too many requests are waiting. "
+        "A write may have happened or not: repeat it with its idempotency key.",
         "SERVICE_UNAVAILABLE",
         "The store cannot be used right now.",
     ),

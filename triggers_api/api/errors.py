@@ -30,6 +30,8 @@ HTTP_STATUS: Mapping[Kind, int] = {
     Kind.METHOD_NOT_ALLOWED: 405,
     Kind.CONFLICT: 409,
     Kind.TOO_LARGE: 413,
+    Kind.UNSUPPORTED_MEDIA_TYPE: 415,
+    Kind.MISDIRECTED: 421,
     Kind.UNPROCESSABLE: 422,
     Kind.INTERNAL: 500,
     Kind.USAGE: 500,
@@ -99,6 +101,8 @@ def error_response(error: TriggersError, request_id: str) -> Response:
         headers["WWW-Authenticate"] = "ApiKey"
     elif status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    elif status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE:  # RFC 9110, 15.5.16
+        headers["Accept-Encoding"] = "gzip"
     elif isinstance(error, MethodNotAllowedError):
         headers["Allow"] = ", ".join(error.details["allowed"])
     return Response(error_body(code, message, details, request_id), status, headers, "application/json")

@@ -19,6 +19,8 @@ from triggers_api.api.errors import on_error, on_routing_error
 from triggers_api.api.openapi import build_document
 from triggers_api.api.service import Service
 from triggers_api.api.v1 import events, health, inbox
+from triggers_api.api.web_access import PublicAccess, WebAccess
+from triggers_api.api.workers import Workers
 from triggers_api.core.ids import EventIds
 from triggers_api.core.inbox import Inbox
 from triggers_api.core.ports import EventStore, KeyStore
@@ -63,12 +65,16 @@ def build_service(
             monotonic=monotonic,
         ),
         clock=clock,
-        in_threads=not settings.in_lambda,
+        workers=None if settings.in_lambda else Workers(),
     )
 
 
 def build_app(
-    settings: Settings, *, service: Service | None = None, docs_assets: Path | None = None
+    settings: Settings,
+    *,
+    service: Service | None = None,
+    docs_assets: Path | None = None,
+    access: WebAccess | None = None,
 ) -> FastAPI:
     """Return the app for `service`, or for a new service built from the settings.
 
@@ -76,6 +82,8 @@ def build_app(
         settings: The settings of the service.
         service: An existing service, instead of a new one.
         docs_assets: A folder with Swagger UI, see `docs_router`.
+        access: Which web pages may use the service. By default it follows from the settings: every page may,
+            or those of `CORS_ALLOW_ORIGIN`.
 
     Raises:
         ConfigurationError: The AWS or network settings of the environment cannot be used.
@@ -83,7 +91,7 @@ def build_app(
     app = _App(
         title="Triggers API",
         routes=[*V1_ROUTES, *docs_router(docs_assets).routes],
-        middleware=[Middleware(RequestBoundary, cors_allow_origin=settings.cors_allow_origin)],
+        middleware=[Middleware(RequestBoundary, access=access or PublicAccess(settings.cors_allow_origin))],
         exception_handlers={TriggersError: on_error, HTTPException: on_routing_error},
         openapi_url=None,
         docs_url=None,

@@ -1,8 +1,6 @@
 """Endpoints of single events: ingest, get, acknowledge, delete.
 
-The endpoints are `async def`. In Lambda a request has the process to itself, so a store call may block the
-loop; a thread pool, which Mangum's fresh loop would start for each request, cost 1.2 ms. If one process
-serves many requests (`triggers dev`), `Service.run` sends blocking calls to worker threads.
+The endpoints are `async def`, and make blocking calls: `StrictRoute` calls them off the event loop.
 """
 
 from typing import Annotated
@@ -40,7 +38,7 @@ router = strict_router("/v1/events", tag="events")
     response_description="The event is stored durably.",
     responses={
         201: examples.INGESTED,
-        **errors(400, 413, 422, instead={403: OTHER_SOURCE, 422: KEY_REUSED}),
+        **errors(400, 413, 415, 422, instead={403: OTHER_SOURCE, 422: KEY_REUSED}),
     },
 )
 async def ingest_event(
@@ -48,11 +46,12 @@ async def ingest_event(
 ) -> Response:
     """Store an event. Answers 201 once it is durable.
 
-    The body is strict JSON, at most 100 levels deep. `details.limit_bytes` of a 413 is the limit of its size.
+    The body is strict JSON, at most 100 levels deep, and may be compressed (`Content-Encoding: gzip`).
+    `details.limit_bytes` of a 413 is the limit of its size, inflated.
     """
     context = request_context()
     context.source = event.source
-    receipt = await service.run(service.inbox.ingest, principal, event.submission(header_key))
+    receipt = service.inbox.ingest(principal, event.submission(header_key))
     context.event_ids = [receipt.event_id]
     response = answer(
         201,
@@ -77,7 +76,7 @@ async def get_event(principal: ConsumePrincipal, service: ServiceDep, event_id: 
     """Return an event, pending or acknowledged, until it is deleted or expires."""
     context = request_context()
     context.event_ids = [event_id]
-    event = await service.run(service.inbox.get, principal, event_id)
+    event = service.inbox.get(principal, event_id)
     context.source = event.source
     return joined_answer(event.to_json()[1:-1])
 
@@ -94,7 +93,7 @@ async def acknowledge_event(
 ) -> Response:
     """Take a pending event out of the inbox, once."""
     request_context().event_ids = [event_id]
-    at = await service.run(service.inbox.acknowledge, principal, event_id)
+    at = service.inbox.acknowledge(principal, event_id)
     return answer(
         200, event_id=event_id, status="acknowledged", acknowledged_at=at, message="Event acknowledged."
     )
@@ -110,5 +109,5 @@ async def acknowledge_event(
 async def delete_event(principal: ConsumePrincipal, service: ServiceDep, event_id: EventIdPath) -> Response:
     """Delete an event. Deleting an event that does not exist is no error."""
     request_context().event_ids = [event_id]
-    await service.run(service.inbox.delete, principal, event_id)
+    service.inbox.delete(principal, event_id)
     return answer(200, event_id=event_id, message="Event deleted.")

@@ -32,8 +32,7 @@ async def list_inbox(
     `limit` and still have a `next_cursor`.
     """
     request_context().source = query.source or principal.source
-    page = await service.run(
-        service.inbox.page,
+    page = service.inbox.page(
         principal,
         limit=query.limit,
         cursor=query.cursor,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from triggers_api.core import deadline, ids
+from triggers_api.core import deadline, ids, turns
 from triggers_api.core.events import ACKNOWLEDGED, PENDING, Event, load_event
 from triggers_api.core.idempotency import IdempotencyClaim
 from triggers_api.core.strict_json import MAX_BODY_BYTES
@@ -76,6 +76,7 @@ def readable_events(items: list[dict[str, Any]]) -> Iterator[Event]:
     """
     for item in items:
         deadline.remaining()
+        turns.give_way()
         try:
             yield load_item(item)
         except CorruptRecordError as error:

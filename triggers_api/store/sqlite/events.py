@@ -20,7 +20,7 @@ from dataclasses import fields
 from functools import partial
 from operator import attrgetter
 
-from triggers_api.core import deadline
+from triggers_api.core import deadline, turns
 from triggers_api.core.events import Event, event_not_found, load_event
 from triggers_api.core.idempotency import IDEMPOTENCY_SECONDS, IdempotencyClaim, is_repeat
 from triggers_api.core.ids import MAX_SECONDS_AHEAD
@@ -91,6 +91,7 @@ class SqliteEventStore:
         ):
             for row in rows:
                 deadline.remaining()
+                turns.give_way()
                 try:
                     event = load_event(partial(Event, *row))
                 except CorruptRecordError as error:
