@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError
 
 from triggers_api.ops.aws_errors import explain_aws_errors, explain_credential_errors, operator_error
 from triggers_api.ops.credentials import child_environment, forget_sessions, open_session
+from triggers_api.ops.shell_commands import set_region
 from triggers_api.ops.target import DEFAULT_REGION, Setting, Target
 
 # Retry when AWS throttles, but do not wait long for an unreachable network.
@@ -71,11 +72,17 @@ class Aws:
 def region_of(target: Target) -> Setting:
     """Return the target's region, falling back to the profile's region and to the default.
 
+    From now on printed commands name it.
+
     Raises:
         CredentialsError: The profile does not exist.
     """
-    if target.region is not None:
-        return target.region
+    region = target.region or _profile_region(target)
+    set_region(region)
+    return region
+
+
+def _profile_region(target: Target) -> Setting:
     profile = None if target.profile is None else target.profile.value
     session = botocore.session.Session(profile=profile)
     try:
