@@ -12,10 +12,13 @@ import pytest
 
 from tests.support import dynamodb_local
 from tests.support.clock import FakeClock
+from tests.support.stubbed_aws import make_target
 from tests.support.tables import empty
 from triggers_api.core.ports import EventStore, KeyStore
 from triggers_api.ops.credentials import forget_sessions
 from triggers_api.ops.dev_tables import create_missing_tables
+from triggers_api.ops.shell_commands import set_target
+from triggers_api.ops.target import Target
 from triggers_api.store.dynamodb.client import DynamoDB
 from triggers_api.store.dynamodb.events import DynamoEventStore
 from triggers_api.store.dynamodb.keys import DynamoKeyStore
@@ -113,6 +116,21 @@ def stores(request: pytest.FixtureRequest) -> Stores:
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
+
+
+@pytest.fixture(autouse=True)
+def _no_target() -> Iterator[None]:
+    """Forget the target of a command that ran in this process: later messages would name it."""
+    yield
+    set_target(None)
+
+
+@pytest.fixture
+def dev_target() -> Target:
+    """Make printed commands work on the stage dev."""
+    target = make_target()
+    set_target(target)
+    return target
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -44,6 +44,7 @@ from triggers_api.errors import (
 )
 from triggers_api.ops.aws_causes import CAUSES, Cause, cause_of
 from triggers_api.ops.aws_errors import explain_aws_errors, operator_error
+from triggers_api.ops.shell_commands import set_target
 from triggers_api.ops.target import Setting
 
 REGION = Setting("eu-west-1", "--region")
@@ -68,6 +69,7 @@ def refusal(code: str, message: str = "no", operation: str = "PutItem", status: 
 def told(error: Exception, *, region: Setting = REGION, profile: str | None = None) -> TriggersError:
     """Return the explanation, which must be the same if the store has wrapped the error."""
     target = make_target(profile=profile)
+    set_target(target)
     with pytest.raises(TriggersError) as bare, explain_aws_errors(target, region):
         raise error
     with pytest.raises(TriggersError) as wrapped, explain_aws_errors(target, region):
@@ -334,10 +336,10 @@ def test_sign_in_command_names_the_profile_that_has_the_session(
         "[profile b]\nsource_profile = team\n[profile loop]\nsource_profile = loop\n"
     )
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
-    assert told(UnauthorizedSSOTokenError(), profile="b").hint == "Run aws sso login --profile team."
-    assert told(UnauthorizedSSOTokenError(), profile="loop").hint == "Run aws sso login --profile loop."
-    assert told(LoginRefreshRequired(), profile="my login").hint == "Run aws login --profile 'my login'."
-    assert told(LoginRefreshRequired()).hint == "Run aws login."
+    assert told(UnauthorizedSSOTokenError(), profile="b").hint == "Run `aws sso login --profile team`."
+    assert told(UnauthorizedSSOTokenError(), profile="loop").hint == "Run `aws sso login --profile loop`."
+    assert told(LoginRefreshRequired(), profile="my login").hint == "Run `aws login --profile 'my login'`."
+    assert told(LoginRefreshRequired()).hint == "Run `aws login --profile default`."
 
 
 def test_missing_table_exits_with_1_and_names_stage_and_region() -> None:

@@ -32,6 +32,9 @@ DOCUMENTED_CALLS = {
 """The call that the CloudFormation API reference names for a state, apart from the deletion of the stack."""
 
 
+pytestmark = pytest.mark.usefixtures("dev_target")
+
+
 @pytest.fixture
 def aws() -> StubbedAws:
     return StubbedAws()
@@ -145,7 +148,7 @@ def test_busy_stack_fails_with_its_start_time(status: str) -> None:
 
 def test_failed_rollback_names_the_command_to_continue_it() -> None:
     stack = make_stack("UPDATE_ROLLBACK_FAILED", reason="the role is gone")
-    command = f"aws cloudformation continue-update-rollback --stack-name {NAME} --region {REGION}"
+    command = f"`aws cloudformation continue-update-rollback --region {REGION} --stack-name {NAME}`"
     failed(state_of(stack), "UPDATE_ROLLBACK_FAILED", "the role is gone", command)
 
 
@@ -155,16 +158,14 @@ def test_failed_deletion_of_a_stack_leads_to_destroy(status: str) -> None:
 
 
 def test_failed_update_without_rollback_leads_to_rollback_stack() -> None:
-    command = f"aws cloudformation rollback-stack --stack-name {NAME} --region {REGION}"
+    command = f"`aws cloudformation rollback-stack --region {REGION} --stack-name {NAME}`"
     stack = make_stack("UPDATE_FAILED", reason="no permission")
     failed(state_of(stack), "UPDATE_FAILED", "no permission", command)
 
 
 def test_failed_rollback_of_an_import_leads_to_a_new_stack() -> None:
     stack = make_stack("IMPORT_ROLLBACK_FAILED", reason="no permission")
-    failed(
-        state_of(stack), "no permission", "triggers destroy", "keeps the tables", "triggers deploy --adopt"
-    )
+    failed(state_of(stack), "no permission", "triggers destroy", "keeps the tables", "--adopt`")
 
 
 @pytest.mark.parametrize("status", STATUSES)
@@ -331,7 +332,7 @@ def test_log_group_with_the_name_as_prefix_is_ignored(aws: StubbedAws) -> None:
 
 def test_existing_log_group_fails_with_the_command_to_delete_it(aws: StubbedAws) -> None:
     has_log_groups(aws, LOG_GROUP, f"{LOG_GROUP}-2")
-    command = f"aws logs delete-log-group --log-group-name {LOG_GROUP} --region {REGION}"
+    command = f"Delete it: aws logs delete-log-group --region {REGION} --log-group-name {LOG_GROUP}"
     failed(preflight.check_log_group(aws, None), LOG_GROUP, command)
 
 
@@ -370,7 +371,7 @@ def test_existing_bucket_is_ok(aws: StubbedAws) -> None:
 def test_missing_bucket_leads_to_deleting_the_sam_stack(aws: StubbedAws) -> None:
     has_sam_stack(aws)
     aws.refuses("s3", "head_bucket", "404", "Not Found")
-    command = f"aws cloudformation delete-stack --stack-name {SAM_STACK} --region {REGION}"
+    command = f"aws cloudformation delete-stack --region {REGION} --stack-name {SAM_STACK}"
     failed(preflight.check_artifact_bucket(aws), "bucket", "does not exist", command)
 
 

@@ -76,7 +76,7 @@ def test_emulator_of_dynamodb_needs_no_credentials(monkeypatch: pytest.MonkeyPat
         monkeypatch.delenv(name)
     with pytest.raises(CredentialsError, match="No AWS credentials"):
         open_session(make_target(), HERE)
-    target = replace(make_target(), dynamodb_endpoint_url="http://127.0.0.1:9")
+    target = replace(make_target(), endpoints={"DYNAMODB_ENDPOINT_URL": "http://127.0.0.1:9"})
     with open_keys(target):
         pass
 

@@ -29,9 +29,10 @@ from triggers_api.ops.cloudformation.models import StackEvent
 from triggers_api.ops.cloudformation.template import Template
 from triggers_api.ops.deploy.deployment import DeployOptions, deploy
 from triggers_api.ops.deploy.parameters import check_given
-from triggers_api.ops.deploy.progress import Built, Obstacle, Outcome, Progress, Proposal, Step
+from triggers_api.ops.deploy.progress import Built, Downgrade, Obstacle, Outcome, Progress, Proposal, Step
 from triggers_api.ops.findings import Finding, State
 from triggers_api.ops.target import Setting
+from triggers_api.version import VERSION
 
 EVENTS, KEYS = "triggers-api-events-dev", "triggers-api-keys-dev"
 TODAY = date(2026, 6, 1)
@@ -116,6 +117,32 @@ def test_later_deployment_is_not_the_first(account: FakeAccount) -> None:
     account.tables = {EVENTS: False, KEYS: False}
     events = run(account)
     assert events[-1] == Outcome(changed=True, status="UPDATE_COMPLETE", outputs=OUTPUTS, first=False)
+
+
+@pytest.mark.parametrize("version", ["99.0", "0.0.1", None])
+def test_older_version_is_a_decision(account: FakeAccount, version: str | None) -> None:
+    stack = account.has_stack("CREATE_COMPLETE")
+    stack.outputs = {} if version is None else {"Version": version}
+    events = run(account)
+    found = [event for event in events if isinstance(event, Downgrade)]
+    assert found == ([Downgrade("99.0", VERSION)] if version == "99.0" else [])
+
+
+def test_declined_downgrade_changes_nothing(account: FakeAccount) -> None:
+    account.has_stack("CREATE_COMPLETE").outputs = {"Version": "99.0"}
+    decline_at(account, Downgrade)
+    assert account.done == []
+
+
+def test_proposal_has_the_deployed_version(account: FakeAccount) -> None:
+    assert decline_at(account, Proposal).deployed_version == ""
+    account.has_stack("CREATE_COMPLETE")
+    assert decline_at(account, Proposal).deployed_version == "unknown"
+
+
+def test_proposal_of_a_first_deployment_lists_the_given_parameters(account: FakeAccount) -> None:
+    proposal = decline_at(account, Proposal, given={"AlarmEmail": "evil@example.com"})
+    assert proposal.parameters == {"AlarmEmail": ("", "evil@example.com")}
 
 
 def test_stack_events_are_those_of_the_operation(account: FakeAccount) -> None:
@@ -474,7 +501,7 @@ def test_full_disk_is_a_local_environment_error(
 
     monkeypatch.setattr("triggers_api.ops.deploy.package.build", full)
     error = fail(account, LocalEnvironmentError, use_container=False)
-    assert "No space left on device" in error.reason
+    assert error.reason == "the disk is full"
     assert "TMPDIR" in error.hint
     assert account.done == []
 

@@ -21,7 +21,7 @@ def target(
         region=region,
         profile=None if profile is None else Setting(profile, "--profile"),
         data_dir=Setting("/srv", "default"),
-        dynamodb_endpoint_url=endpoint,
+        endpoints={} if endpoint is None else {"DYNAMODB_ENDPOINT_URL": endpoint},
     )
 
 

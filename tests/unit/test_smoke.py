@@ -258,7 +258,7 @@ def test_a_key_bound_to_a_source_is_reported_and_the_checks_without_a_key_run(
 def test_a_refused_key_is_reported_and_the_checks_without_a_key_run(api: ASGIApp) -> None:
     findings = run_smoke(api, key=generate("local"))
     assert {findings[name].message for name in failed(findings)} == {"not run: the key is refused"}
-    assert "`triggers keys show` prints its state" in findings["ingest"].fix
+    assert "`triggers keys show -` reads the key and prints its state" in findings["ingest"].fix
     assert not failed(findings) & {*OF_THE_KEY, "CORS preflight", "request id given"}
 
 

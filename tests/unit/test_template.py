@@ -17,6 +17,7 @@ from triggers_api.core.strict_json import MAX_BODY_BYTES
 from triggers_api.ops.cloudformation.template import Template
 from triggers_api.ops.dev_tables import events_table, keys_table
 from triggers_api.settings import LOG_LEVELS, Settings
+from triggers_api.version import VERSION
 
 TEMPLATE = template.load()
 RESOURCES = TEMPLATE["Resources"]
@@ -167,6 +168,7 @@ def test_outputs_name_the_created_resources() -> None:
         "FunctionName": ref("TriggersApiFunction"),
         "LogGroupName": ref("TriggersApiLogGroup"),
         "RoleName": ref("TriggersApiRole"),
+        "Version": VERSION,
     }
 
 

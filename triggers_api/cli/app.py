@@ -66,7 +66,9 @@ def _load(name: str) -> Any:
 
 def _print_version(value: bool) -> None:
     if value:
-        typer.echo(VERSION_LINE)
+        from triggers_api.cli.output import console
+
+        console.answer(VERSION_LINE)
         raise typer.Exit
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from triggers_api.cli import config
 from triggers_api.cli.output import console
 from triggers_api.errors import ConfigurationError
+from triggers_api.ops.shell_commands import triggers_command
 from triggers_api.ops.target import Target
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ def refuse_local(target: Target) -> None:
     if target.is_local:
         raise ConfigurationError(
             "The local stage is not on AWS: it has no stack and no log group.",
-            reason=f"the stage is {target.stage}; triggers dev runs it on this machine and logs to stderr",
-            hint="Run triggers dev, or give another --stage.",
+            reason=f"the stage is {target.stage}, which runs on this machine",
+            hint=f"Give another --stage. To run the local stage and see its log: {triggers_command('dev')}",
         )
 
 
@@ -106,5 +107,7 @@ def announce_key_store(target: Target, action: str) -> None:
 def _described(target: Target, place: "Place") -> str:
     return (
         f"account {place.account}, region {place.region}, stage {target.stage}, "
-        f"stack {target.stack_name}" + (f", profile {target.profile}" if target.profile else "")
+        f"stack {target.stack_name}"
+        + (f", profile {target.profile}" if target.profile else "")
+        + "".join(f", endpoint {url} ({name})" for name, url in target.endpoints.items())
     )

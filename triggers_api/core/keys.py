@@ -69,7 +69,6 @@ class KeyRecord:
     def _damaged(self, reason: str) -> CorruptRecordError:
         return CorruptRecordError(
             f"Key record {self.id} is damaged: {reason}.",
-            hint=f"Revoke the key with: triggers keys revoke {self.digest}",
             details={"digest": self.digest},
         )
 

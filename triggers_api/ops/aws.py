@@ -1,16 +1,18 @@
-"""Give a command its AWS clients, for the one account and region that it works in."""
+"""Give a command its boto3 clients, for the one account and region that it works in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from triggers_api.ops.aws_errors import explain_aws_errors, explain_credential_errors, operator_error
 from triggers_api.ops.credentials import child_environment, forget_sessions, open_session
+from triggers_api.ops.shell_commands import set_region
 from triggers_api.ops.target import DEFAULT_REGION, Setting, Target
 
 # Retry when AWS throttles, but do not wait long for an unreachable network.
@@ -28,11 +30,11 @@ class Place:
 
 
 class Aws:
-    """The AWS clients of one command."""
+    """The boto3 clients of one command."""
 
     def __init__(self, target: Target, region: Setting) -> None:
         self.target, self.region = target, region
-        self._session: botocore.session.Session | None = None
+        self._session: boto3.session.Session | None = None
 
     def client(self, service: str) -> Any:
         """Return a client. Call it inside `explain_aws_errors`, since it raises botocore's own errors.
@@ -41,8 +43,9 @@ class Aws:
             OperatorError: The credentials cannot be resolved.
         """
         if self._session is None:
-            self._session = open_session(self.target, self.region)
-        return self._session.create_client(service, self.region.value, config=_CONFIG)
+            self._session = boto3.session.Session(botocore_session=open_session(self.target, self.region))
+        client: Any = self._session.client
+        return client(service, self.region.value, config=_CONFIG)
 
     def child_environment(self, environment: Mapping[str, str], folder: Path) -> dict[str, str]:
         """Return an environment in which another program works in this account and region.
@@ -71,11 +74,17 @@ class Aws:
 def region_of(target: Target) -> Setting:
     """Return the target's region, falling back to the profile's region and to the default.
 
+    From now on printed commands name it.
+
     Raises:
         CredentialsError: The profile does not exist.
     """
-    if target.region is not None:
-        return target.region
+    region = target.region or _profile_region(target)
+    set_region(region)
+    return region
+
+
+def _profile_region(target: Target) -> Setting:
     profile = None if target.profile is None else target.profile.value
     session = botocore.session.Session(profile=profile)
     try:

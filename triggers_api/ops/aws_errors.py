@@ -20,7 +20,8 @@ from triggers_api.errors import (
 )
 from triggers_api.ops.aws_causes import Cause, cause_of
 from triggers_api.ops.aws_profiles import find_setting, login_command, profile_name
-from triggers_api.ops.aws_refusals import EXPIRED, GET_CREDENTIALS, SET_CLOCK, explain_refusal
+from triggers_api.ops.aws_refusals import EXPIRED, SET_CLOCK, explain_refusal, get_credentials
+from triggers_api.ops.shell_commands import triggers_command
 from triggers_api.ops.target import Setting, Target
 
 _SECRET = re.compile(r"[A-Za-z0-9/+=_-]{20,}")
@@ -29,7 +30,7 @@ _MAX_REASON = 300
 
 @dataclass(frozen=True, slots=True)
 class _Explanation:
-    """An error's class, message and hint. `{region}`, `{profile}` and `{login}` are filled in."""
+    """An error's class, message and hint, with the names of `_explain` to fill in."""
 
     error: type[OperatorError]
     message: str
@@ -37,7 +38,7 @@ class _Explanation:
 
 
 _EXPLANATIONS: Mapping[Cause, _Explanation] = {
-    Cause.NO_CREDENTIALS: _Explanation(CredentialsError, "No AWS credentials found.", GET_CREDENTIALS),
+    Cause.NO_CREDENTIALS: _Explanation(CredentialsError, "No AWS credentials found.", "{get_credentials}"),
     Cause.UNKNOWN_PROFILE: _Explanation(
         CredentialsError,
         "There is no AWS profile {profile}.",
@@ -70,15 +71,15 @@ _EXPLANATIONS: Mapping[Cause, _Explanation] = {
         "Run the command again, and enter a new code.",
     ),
     Cause.SSO_EXPIRED: _Explanation(
-        CredentialsError, "The AWS SSO session has expired, or was never started.", "Run {login}."
+        CredentialsError, "The AWS SSO session has expired, or was never started.", "Run `{login}`."
     ),
     Cause.LOGIN_EXPIRED: _Explanation(
-        CredentialsError, "The session of aws login has expired, or was never started.", "Run {login}."
+        CredentialsError, "The session of aws login has expired, or was never started.", "Run `{login}`."
     ),
     Cause.LOGIN_DENIED: _Explanation(
         PermissionDeniedError,
         "The session of aws login may not be renewed.",
-        "Ask for the permission signin:CreateOAuth2Token, then run {login}.",
+        "Ask for the permission signin:CreateOAuth2Token, then run `{login}`.",
     ),
     Cause.MISSING_DEPENDENCY: _Explanation(
         CredentialsError,
@@ -116,7 +117,7 @@ _EXPLANATIONS: Mapping[Cause, _Explanation] = {
         "Check --region, AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT.",
     ),
     Cause.NO_END: _Explanation(
-        AwsUnavailableError, "AWS did not finish in time.", "See triggers status, and try again."
+        AwsUnavailableError, "AWS did not finish in time.", "See `{status}`, and try again."
     ),
     Cause.BUG: _Explanation(
         OperatorError,
@@ -194,13 +195,15 @@ def _explain(error: Exception, cause: Cause, target: Target, region: Setting | N
     found = _EXPLANATIONS[cause]
     process = find_setting(target, "credential_process") if cause is Cause.PROCESS_FAILED else None
     if cause is Cause.SSO_EXPIRED:
-        login = login_command(target, "aws sso login", "sso_session", "sso_start_url")
+        login = login_command(target, ("sso", "login"), "sso_session", "sso_start_url")
     else:
-        login = login_command(target, "aws login", "login_session")
+        login = login_command(target, ("login",), "login_session")
     values = {
         "region": region,
         "profile": process[0] if process else target.profile or profile_name(target),
         "login": login,
+        "get_credentials": get_credentials(),
+        "status": triggers_command("status"),
     }
     return found.error(
         found.message.format(**values), reason=_reason(error, cause), hint=found.hint.format(**values)

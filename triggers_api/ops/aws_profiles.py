@@ -1,12 +1,12 @@
 """Read the AWS profile of a command, and the profiles that it takes its credentials from."""
 
-import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import botocore.session
 from botocore.exceptions import BotoCoreError
 
+from triggers_api.ops.shell_commands import aws_command
 from triggers_api.ops.target import Target
 
 DEFAULT_PROFILE = "default"
@@ -31,11 +31,10 @@ def find_setting(target: Target, *names: str) -> tuple[str, str] | None:
     return None
 
 
-def login_command(target: Target, command: str, *settings: str) -> str:
+def login_command(target: Target, words: tuple[str, ...], *settings: str) -> str:
     """Return `aws sso login` or `aws login` for the profile that has one of the settings."""
     found = find_setting(target, *settings)
-    profile = profile_name(target) if found is None else found[0]
-    return command if profile == DEFAULT_PROFILE else f"{command} --profile {shlex.quote(profile)}"
+    return aws_command(*words, profile=profile_name(target) if found is None else found[0])
 
 
 def _profiles(target: Target) -> Iterator[tuple[str, Mapping[str, Any]]]:

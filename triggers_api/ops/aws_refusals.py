@@ -17,9 +17,9 @@ from triggers_api.errors import (
     TableMissingError,
 )
 from triggers_api.ops.aws_profiles import find_setting, profile_name
-from triggers_api.ops.target import DEFAULT_REGION, Setting, Target, aws_command
+from triggers_api.ops.shell_commands import aws_command
+from triggers_api.ops.target import DEFAULT_REGION, Setting, Target
 
-GET_CREDENTIALS = "Run aws configure or aws sso login, set AWS_PROFILE, or pass --profile."
 SET_CLOCK = "Set this machine's clock, for example with sudo timedatectl set-ntp true."
 
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"}
@@ -69,13 +69,19 @@ _BUSY = {"RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRe
 _POLICY = re.compile(r"explicit deny in an? ([\w -]*policy|permissions boundary)")
 
 
+def get_credentials() -> str:
+    """Return how to get credentials."""
+    configure, login = aws_command("configure"), aws_command("sso", "login")
+    return f"Run `{configure}` or `{login}`, set AWS_PROFILE, or pass --profile."
+
+
 def explain_refusal(error: ClientError, target: Target, region: Setting | None) -> OperatorError:
     """Return the error that explains a refusal to the operator."""
     details = error.response["Error"]
     code, message = str(details.get("Code", "")), str(details.get("Message", ""))
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     reason = f"{code}: {message}"
-    if rejected := _rejected_credentials(code, message, target, region):
+    if rejected := _rejected_credentials(code, message, region):
         return rejected
     is_denied = code in DENIED or status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
     if error.operation_name == "GetRoleCredentials" and (is_denied or code == "ResourceNotFoundException"):
@@ -97,9 +103,7 @@ def explain_refusal(error: ClientError, target: Target, region: Setting | None) 
     return AwsUnavailableError("The AWS request failed.", reason=reason, hint="Try again in a moment.")
 
 
-def _rejected_credentials(
-    code: str, message: str, target: Target, region: Setting | None
-) -> CredentialsError | None:
+def _rejected_credentials(code: str, message: str, region: Setting | None) -> CredentialsError | None:
     """Return the error if AWS rejected the credentials themselves, or the signature."""
     reason = f"{code}: {message}"
     if code in _CLOCK_CODES or (code in BAD_CREDENTIALS and _CLOCK_TEXT.search(message)):
@@ -112,7 +116,8 @@ def _rejected_credentials(
         return CredentialsError(
             "The AWS credentials have expired.",
             reason=reason,
-            hint="Renew them with aws sso login, get new temporary ones, or pass another --profile.",
+            hint=f"Renew them with `{aws_command('sso', 'login')}`, get new temporary ones, "
+            "or pass another --profile.",
         )
     if "MultiFactorAuthentication failed" in message:
         return CredentialsError(
@@ -123,14 +128,15 @@ def _rejected_credentials(
     name = "" if region is None else region.value
     if code in _REGION_CODES or (code in _UNKNOWN_KEY and not _ALWAYS_ENABLED.fullmatch(name)):
         # The call itself must go to a region that is enabled.
-        enable = aws_command(target, DEFAULT_REGION, "account", "enable-region", "--region-name", name)
+        enable = aws_command("account", "enable-region", "--region-name", name, region=DEFAULT_REGION)
         return CredentialsError(
             f"AWS rejected the credentials in {region}, a region that an account must enable first.",
             reason=reason,
-            hint=f"Enable it: {enable}. If it is enabled, the credentials are wrong. {GET_CREDENTIALS}",
+            hint=f"Enable it with `{enable}`. "
+            f"If it is enabled, the credentials are wrong. {get_credentials()}",
         )
     if code in BAD_CREDENTIALS:
-        return CredentialsError("AWS rejected the credentials.", reason=reason, hint=GET_CREDENTIALS)
+        return CredentialsError("AWS rejected the credentials.", reason=reason, hint=get_credentials())
     return None
 
 

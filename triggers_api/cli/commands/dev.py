@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from triggers_api.cli import config
+from triggers_api.cli.output import console
 
 if TYPE_CHECKING:
     from triggers_api.ops.dev import DevServer
@@ -68,28 +69,28 @@ def dev(
 
     logs.configure(server.settings.log_level, in_lambda=False)
     app = build_app(server.settings, docs_assets=installed_assets(), access=server.access)
-    typer.echo(_banner(server))
+    console.answer(*_banner(server))
     if host not in {"127.0.0.1", "::1", "localhost"}:
         who = (
             "anyone there can read and delete events with the published key"
             if server.key
             else "anyone with an API key can use it"
         )
-        typer.echo(f"Notice: {host} is reachable from other machines; {who}.", err=True)
+        console.say(f"Notice: {host} is reachable from other machines; {who}.")
     tune_interpreter()
     serve(app, server.listener)
 
 
-def _banner(server: "DevServer") -> str:
+def _banner(server: "DevServer") -> list[str]:
     key = server.key or "YOUR-KEY"
     request = (
         f"curl -X POST {server.url}/v1/events -H 'Content-Type: application/json' -H 'X-API-Key: {key}'"
         """ -d '{"source": "test", "event_type": "test.created", "payload": {"hello": "world"}}'"""
     )
-    return (
-        f"Triggers API listens on {server.url} (Ctrl-C stops it)\n"
-        f"  data  {server.data}\n"
-        f"  key   {server.key or 'any key of the table (AUTH_MODE is aws)'}\n"
-        f"  docs  {server.url}/docs\n"
-        f"  try   {request}"
-    )
+    return [
+        f"Triggers API listens on {server.url} (Ctrl-C stops it)",
+        f"  data  {server.data}",
+        f"  key   {server.key or 'any key of the table (AUTH_MODE is aws)'}",
+        f"  docs  {server.url}/docs",
+        f"  try   {request}",
+    ]

@@ -1,9 +1,10 @@
 """`triggers openapi`: print the API's OpenAPI document for other tools."""
 
-import json
 from typing import Annotated
 
 import typer
+
+from triggers_api.cli.output import console
 
 
 def openapi(
@@ -23,4 +24,4 @@ def openapi(
     from triggers_api.ops.smoke.urls import base_url
 
     server = {} if url is None else {"server_url": base_url(url)}
-    typer.echo(json.dumps(build_document(V1_ROUTES, **server), indent=2))
+    console.answer_json(build_document(V1_ROUTES, **server))

@@ -7,9 +7,8 @@ import typer
 
 from triggers_api.cli import config
 from triggers_api.cli.context import CommandContext, announce_key_store, ca_bundles
-from triggers_api.cli.flags import set_target, target_flags
 from triggers_api.cli.options import stage_options
-from triggers_api.cli.output import console
+from triggers_api.cli.output import console, questions
 from triggers_api.errors import ConfigurationError
 
 
@@ -48,9 +47,7 @@ def smoke(
     check_timeout(timeout)
     target = context.target
     names_stage = target.stage.origin == "--stage"
-    if url is not None and not names_stage:
-        set_target(None)  # the URL may be that of another stage
-    api_key = config.api_key(console.read_secret("Key") if key == "-" else key)
+    api_key = config.api_key(questions.read_secret("Key") if key == "-" else key)
     if url is not None and api_key is None and not names_stage:
         raise ConfigurationError(
             "--url needs a key, or the stage in which to create one.",
@@ -75,10 +72,9 @@ def smoke(
     findings = run_smoke_test(options, "Checking")
     # A URL alone does not identify the stage whose log to read, and the local stage is not on AWS.
     has_log = not target.is_local and (url is None or names_stage)
-    flags = target_flags(target) if has_log else None
     about = {"url": base, "run": f"smoke-{options.run}"}
     try:
-        answer_findings(about, findings, as_json=context.as_json, flags=flags)
+        answer_findings(about, findings, as_json=context.as_json, has_log=has_log)
     finally:
         if junit is not None:
             write_report(junit, findings)

@@ -13,6 +13,7 @@ from triggers_api.ops.keys.operations import (
     KeyStatus,
     key_state,
 )
+from triggers_api.ops.shell_commands import triggers_command
 from triggers_api.ops.target import Target
 
 _WIDE = 100
@@ -47,7 +48,7 @@ def print_new_key(
     lost = LocalEnvironmentError(
         f"Key {record.id} was created, but could not be shown.",
         reason="the output cannot be written",
-        hint=f"Revoke it and create another: triggers keys revoke {record.id}",
+        hint=f"Create another, and revoke this one: {triggers_command('keys revoke', record.id)}",
     )
     with console.must_deliver(lost):
         if as_json:
@@ -128,7 +129,7 @@ def print_key_status(status: KeyStatus, lookup_command: str | None, *, as_json: 
         return
     words = {None: "-", True: "yes", False: "no"}
     for name, value in fields.items():
-        console.answer(f"{name:<{_NAME_COLUMNS}} {console.printable(words.get(value, str(value)))}")
+        console.answer(f"{name:<{_NAME_COLUMNS}} {words.get(value, str(value))}")
 
 
 def print_revocation(record: KeyRecord, *, as_json: bool) -> None:

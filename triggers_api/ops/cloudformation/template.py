@@ -17,10 +17,14 @@ import yaml
 
 from triggers_api.errors import ConfigurationError
 from triggers_api.ops.build.paths import DEPLOY
+from triggers_api.version import VERSION
 
 FUNCTION = "TriggersApiFunction"
 TABLES = ("EventsTable", "ApiKeysTable")
 """The tables' logical ids."""
+
+VERSION_OUTPUT = "Version"
+"""The output with the version of this program that the stack was deployed with."""
 
 MARKER_PARAMETERS = {"Stage", "EventTtlDays", "CorsAllowOrigin"}
 """Parameters that, taken together, only stacks of this program have."""
@@ -117,6 +121,7 @@ class Template:
         function = document["Resources"][FUNCTION]
         function["Properties"]["CodeUri"] = str(code)
         function["Metadata"] = {"BuildMethod": build_method} if build_method else {"SkipBuild": True}
+        document["Outputs"][VERSION_OUTPUT]["Value"] = VERSION
         api = document["Resources"]["TriggersApi"]
         api["Properties"] = _replace_parameter(api["Properties"], "CorsAllowOrigin", cors_allow_origin)
         return json.dumps(document, indent=1)

@@ -13,6 +13,7 @@ from triggers_api.ops.cloudformation.client import CloudFormation
 from triggers_api.ops.cloudformation.failures import follow_operation
 from triggers_api.ops.cloudformation.models import Resource, Stack, StackEvent
 from triggers_api.ops.cloudformation.template import Template, parse_template
+from triggers_api.ops.shell_commands import triggers_command
 from triggers_api.ops.status import find_stack
 
 
@@ -39,7 +40,7 @@ def take_inventory(aws: Aws) -> Inventory:
         raise PreflightError(
             f"Stack {stack.name} is busy: {stack.status_since}.",
             reason="another user, or an earlier run, is working on it",
-            hint="Watch it with triggers status; destroy it when that is done.",
+            hint=f"Destroy it when that is done. To watch it: {triggers_command('status')}",
         )
     client = aws.client("cloudformation")
     kept = set() if stack.is_empty else _find_kept(client, stack)

@@ -28,6 +28,7 @@ from triggers_api.ops.build.scratch import scratch_folder
 from triggers_api.ops.build.uv import find_uv, tool_environment
 from triggers_api.ops.deploy.preflight import SAM_STACK
 from triggers_api.ops.deploy.process import run
+from triggers_api.ops.shell_commands import triggers_command
 
 PACKAGE = "aws-sam-cli==1.170.0"
 """The version that this package is tested with. uv installs it if there is no sam on PATH."""
@@ -169,7 +170,7 @@ def _deploy_error(done: subprocess.CompletedProcess[str], aws: Aws) -> OperatorE
         refusal = ClientError({"Error": {"Code": code, "Message": message.strip()}}, operation)
         error = operator_error(refusal, aws.target, aws.region)
         if isinstance(error, PermissionDeniedError):
-            error.hint += " triggers doctor lists the permissions."
+            error.hint += f" `{triggers_command('doctor')}` lists the permissions."
         if isinstance(error, CredentialsError | PermissionDeniedError):
             return error
     return DeploymentError("sam deploy failed.", reason=_failure_reason(done), hint=_failure_hint(done))
@@ -186,7 +187,9 @@ def _failure_hint(done: subprocess.CompletedProcess[str]) -> str:
         return (
             f"SAM's bucket was deleted but its stack was not: delete the stack {SAM_STACK}, and deploy again."
         )
-    return "Run triggers doctor, or run this command with --debug to see the whole output of sam."
+    return (
+        f"Run this command with --debug to see the whole output of sam, or run {triggers_command('doctor')}"
+    )
 
 
 def _last_line(done: subprocess.CompletedProcess[str]) -> str:

@@ -21,6 +21,7 @@ from triggers_api.errors import (
 )
 from triggers_api.ops.keys.new_key import NewKey, check_new_key, new_key, time_after
 from triggers_api.ops.keys.references import find_digest, is_key_id, not_found, typing_error
+from triggers_api.ops.shell_commands import triggers_command
 from triggers_api.ops.target import LOCAL
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Keys:
             raise KeyExistsError(
                 f"This key exists already. Its id is {new.record.id}.",
                 reason="it was created before; its record was not changed",
-                hint=f"See it with: triggers keys show {new.record.id}",
+                hint=f"See it with: {triggers_command('keys show', new.record.id)}",
             )
         return new
 
@@ -171,14 +172,14 @@ class Keys:
             raise KeyStateError(
                 f"Key {old.id} is {key_state(old, format_time(now))} and cannot be rotated.",
                 reason="only a valid key can be replaced without an interruption",
-                hint="Create a new key with: triggers keys create",
+                hint=f"Create a new key with: {triggers_command('keys create')}",
             )
         expires_at = time_after(now, overlap)
         if old.expires_at is not None and old.expires_at <= expires_at:
             raise KeyStateError(
                 f"Key {old.id} already expires at {old.expires_at}, before the overlap ends.",
                 reason="it was rotated before, or created with this expiry",
-                hint="Give a shorter --overlap, or create a new key with: triggers keys create",
+                hint="Give a shorter --overlap, or create a new key with: " + triggers_command("keys create"),
             )
         if old.expires_at is not None and expires_in is None:
             raise ConfigurationError(
@@ -191,7 +192,7 @@ class Keys:
             raise KeyStateError(
                 f"Key {old.id} was changed by another user at the same time. Nothing was rotated.",
                 reason="its record differs from the one that the rotation started from",
-                hint=f"See it with: triggers keys show {old.id}",
+                hint=f"See it with: {triggers_command('keys show', old.id)}",
             )
         return new, replace(old, expires_at=expires_at)
 
@@ -227,7 +228,12 @@ class Keys:
         return tuple(record.id for record in records if record.name == name)
 
     def _find(self, reference: str) -> KeyRecord:
-        record = self._store.find(find_digest(self._store, reference))
+        digest = find_digest(self._store, reference)
+        try:
+            record = self._store.find(digest)
+        except CorruptRecordError as error:
+            hint = f"Revoke the key with: {triggers_command('keys revoke', digest)}"
+            raise CorruptRecordError(error.message, hint=hint, details=error.details) from error
         if record is None:
             raise not_found()
         return record

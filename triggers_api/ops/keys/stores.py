@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from triggers_api.core.keys import KeyRecord
 from triggers_api.errors import StoreUnavailableError
 from triggers_api.ops.keys.operations import Keys
-from triggers_api.ops.target import Target, aws_command
+from triggers_api.ops.shell_commands import aws_command
+from triggers_api.ops.target import Target
 
 
 @contextmanager
@@ -56,8 +57,6 @@ def lookup_command(target: Target, record: KeyRecord) -> str:
 
         query = f"SELECT * FROM keys WHERE digest = '{record.digest}'"  # noqa: S608 - for a person to run
         return shlex.join(["sqlite3", str(target.sqlite_folder / FILE_NAME), query])
-    from triggers_api.ops.aws import region_of
-
     key = f'{{"api_key": {{"S": "{record.digest}"}}}}'
     words = ("dynamodb", "get-item", "--consistent-read", "--table-name", target.keys_table, "--key", key)
-    return aws_command(target, region_of(target).value, *words, endpoint_url=target.dynamodb_endpoint_url)
+    return aws_command(*words, endpoint_url=target.dynamodb_endpoint_url)

@@ -12,6 +12,7 @@ from triggers_api.errors import (
     PermissionDeniedError,
     StackMissingError,
 )
+from triggers_api.ops.shell_commands import triggers_command
 from triggers_api.ops.target import Target
 
 LOCAL_URL = "http://127.0.0.1:8000"
@@ -63,7 +64,7 @@ def find_url(target: Target) -> str:
         raise StackMissingError(
             f"The stack {target.stack_name.value} has no ApiUrl.",
             reason="it is not complete",
-            hint="See triggers status, or give --url.",
+            hint=f"Give --url, or see why: {triggers_command('status')}",
         )
     return base_url(outputs["ApiUrl"])
 
