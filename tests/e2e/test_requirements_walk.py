@@ -33,7 +33,7 @@ def walked(request: pytest.FixtureRequest) -> Walk:
 
 
 def _walked(backend: Backend) -> Walk:
-    with backend.running() as server:
+    with backend.running("--cors-origin", "*") as server:
         return walk(server.url, _item_reader(backend))
 
 
