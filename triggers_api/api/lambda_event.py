@@ -179,7 +179,7 @@ def _body(event: dict[str, Any]) -> bytes:
 
 
 def _set_content_coding(headers: dict[str, list[str]], body: bytes) -> None:
-    """Make `Content-Encoding` say what the body is.
+    """Set `Content-Encoding` to the coding that the body has.
 
     API Gateway inflates gzip and deflate by default, but leaves the header. It answers 415 to other codings.
     """
