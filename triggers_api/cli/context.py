@@ -43,8 +43,8 @@ def refuse_local(target: Target) -> None:
     if target.is_local:
         raise ConfigurationError(
             "The local stage is not on AWS: it has no stack and no log group.",
-            reason=f"the stage is {target.stage}, which runs on this machine",
-            hint=f"Give another --stage. To run the local stage and see its log: {triggers_command('dev')}",
+            reason=f"the stage is {target.stage}, which runs on this machine and logs to stderr",
+            hint=f"Give another --stage. To run the local stage: {triggers_command('dev')}",
         )
 
 

@@ -98,13 +98,6 @@ def deploy(
 
         target, settings, confirm_changes = ask_settings(target, no_input=no_input)
         set_target(target)
-    elif not (settings.confirm_changes or yes or plan):
-        console.say(
-            f"Note: confirm_changes = false in {config.FILE} has no effect: "
-            "a file of the working directory agrees to nothing. --yes skips the question."
-        )
-    if settings.disable_rollback and not plan:
-        console.say(f"Note: rollback is disabled (disable_rollback in {config.FILE}).")
     if not plan:
         questions.check_can_confirm(yes=yes, no_input=no_input)
         if context.as_json and not (yes or console.is_terminal(sys.stdout)):
@@ -113,6 +106,13 @@ def deploy(
                 reason="with --json the plan goes to stdout, which is not a terminal",
                 hint="Review the output of --plan, then add --yes.",
             )
+        if not (settings.confirm_changes or guided or yes):
+            console.say(
+                f"Note: confirm_changes = false in {config.FILE} has no effect: "
+                "a file of the working directory agrees to nothing. --yes skips the question."
+            )
+        if settings.disable_rollback:
+            console.say(f"Note: rollback is disabled (disable_rollback in {config.FILE}).")
     options = DeployOptions(
         target=target,
         given=given,
