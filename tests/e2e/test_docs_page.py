@@ -115,12 +115,15 @@ def test_page_of_another_origin_may_send_tracing_headers_and_read_the_services_o
     assert '<p id="seen">201,true,401,ApiKey</p>' in visit.dom
 
 
-def test_page_may_neither_call_nor_read_when_only_another_origin_is_allowed(tmp_path: Path) -> None:
-    variables = {"CORS_ALLOW_ORIGIN": "https://example.com"}
-    with running(*on_folder(tmp_path), variables=variables) as server:
-        with reverse_proxy.page(foreign_page(server.url)) as foreign:
-            visit = browser.visit(foreign.url)
-        failed = "TypeError: Failed to fetch"
-        assert f'<p id="seen">POST: {failed}, GET: {failed}, DELETE: {failed}</p>' in visit.dom
-        with ApiClient(server.url) as client:
-            assert client.inbox() == []
+def test_page_of_another_host_may_neither_call_nor_read(server: DevServer) -> None:
+    with reverse_proxy.page(foreign_page(server.url)) as foreign:
+        visit = browser.visit(foreign.url.replace("127.0.0.1", browser.FOREIGN_NAME))
+    failed = "TypeError: Failed to fetch"
+    assert f'<p id="seen">POST: {failed}, GET: {failed}, DELETE: {failed}</p>' in visit.dom
+    with ApiClient(server.url) as client:
+        assert client.inbox() == []
+
+
+def test_page_may_not_call_by_a_name_that_it_points_at_this_machine(server: DevServer) -> None:
+    visit = browser.visit(f"{server.url.replace('127.0.0.1', browser.FOREIGN_NAME)}/docs")
+    assert "MISDIRECTED_REQUEST" in visit.dom
