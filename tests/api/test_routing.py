@@ -84,7 +84,7 @@ def test_a_path_is_never_answered_with_a_redirect(each_door: Api) -> None:
 
 EXPOSED = "X-Request-ID, Retry-After, Idempotent-Replayed, Allow, WWW-Authenticate"
 ALLOWED_HEADERS = (
-    "Content-Type, X-API-Key, X-Request-ID, Idempotency-Key, "
+    "Content-Type, Content-Encoding, X-API-Key, X-Request-ID, Idempotency-Key, "
     "traceparent, tracestate, baggage, sentry-trace, b3, X-Amzn-Trace-Id, *"
 )
 CORS_PATHS = [
