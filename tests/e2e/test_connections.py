@@ -138,7 +138,7 @@ def test_half_requests_are_closed_and_other_clients_are_served(limited_server: D
     open_ones, drip = set(clients), iter(POST[1:])
     seconds = []
     with ApiClient(server.url) as api:
-        while open_ones and time.monotonic() < started + BODY_SECONDS + 3:
+        while open_ones and time.monotonic() < started + BODY_SECONDS + 20:  # a busy machine is slow
             asked = time.monotonic()
             assert api.call("GET", "/v1/health").status == 200
             seconds.append(time.monotonic() - asked)

@@ -169,4 +169,6 @@ def test_doctor_finds_a_sam_stack_without_its_bucket(rehearsal: Rehearsal) -> No
         cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
         found = failed(rehearsal.as_user(account).ask("doctor", code=3))
     assert found.keys() == {"artifact bucket"}
-    assert "delete-stack --stack-name aws-sam-cli-managed-default" in found["artifact bucket"]["fix"]
+    fix = found["artifact bucket"]["fix"]
+    assert "aws cloudformation delete-stack " in fix
+    assert "--stack-name aws-sam-cli-managed-default" in fix
