@@ -12,9 +12,13 @@ import pytest
 
 from tests.support import dynamodb_local
 from tests.support.clock import FakeClock
+from tests.support.stubbed_aws import make_target
 from tests.support.tables import empty
 from triggers_api.core.ports import EventStore, KeyStore
+from triggers_api.ops.credentials import forget_sessions
 from triggers_api.ops.dev_tables import create_missing_tables
+from triggers_api.ops.shell_commands import set_target
+from triggers_api.ops.target import Target
 from triggers_api.store.dynamodb.client import DynamoDB
 from triggers_api.store.dynamodb.events import DynamoEventStore
 from triggers_api.store.dynamodb.keys import DynamoKeyStore
@@ -96,9 +100,9 @@ def dynamodb_stores(tables: Tables, shared_dynamodb: DynamoDB) -> Stores:
 
 
 @pytest.fixture
-def sqlite_stores(tmp_path: Path) -> Iterator[Stores]:
+def sqlite_stores(tmp_path: Path, clock: FakeClock) -> Iterator[Stores]:
     database = Database(tmp_path / "data")
-    yield Stores(SqliteEventStore(database), SqliteKeyStore(database))
+    yield Stores(SqliteEventStore(database, monotonic=clock.monotonic), SqliteKeyStore(database))
     database.close()
 
 
@@ -114,6 +118,21 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
+@pytest.fixture(autouse=True)
+def _no_target() -> Iterator[None]:
+    """Forget the target of a command that ran in this process: later messages would name it."""
+    yield
+    set_target(None)
+
+
+@pytest.fixture
+def dev_target() -> Target:
+    """Make printed commands work on the stage dev."""
+    target = make_target()
+    set_target(target)
+    return target
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_account() -> Iterator[None]:
     """Keep every test away from a developer's own AWS account and settings."""
@@ -126,3 +145,9 @@ def _no_account() -> Iterator[None]:
         patch.setenv("AWS_CONFIG_FILE", os.devnull)
         patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _new_sessions() -> None:
+    """Forget the AWS sessions of earlier tests, which had other variables."""
+    forget_sessions()

@@ -13,8 +13,11 @@ exit code (`cli/exit_codes.py`).
     ├── MethodNotAllowedError
     ├── ConflictError
     ├── PayloadTooLargeError
+    ├── UnsupportedMediaTypeError
+    ├── MisdirectedRequestError
     ├── IdempotencyKeyReusedError
     ├── StoreUnavailableError ── DeadlineExceededError
+    ├── OverloadedError
     ├── CorruptRecordError
     └── OperatorError                 in a command or at start-up, never in an answer
         ├── ConfigurationError ── ConfirmationNeededError
@@ -51,6 +54,8 @@ class Kind(Enum):
     METHOD_NOT_ALLOWED = auto()
     CONFLICT = auto()
     TOO_LARGE = auto()
+    UNSUPPORTED_MEDIA_TYPE = auto()
+    MISDIRECTED = auto()
     UNAVAILABLE = auto()
     INTERNAL = auto()
     USAGE = auto()
@@ -140,6 +145,20 @@ class PayloadTooLargeError(TriggersError):
     code = "PAYLOAD_TOO_LARGE"
 
 
+class UnsupportedMediaTypeError(TriggersError):
+    """The request body has a content coding other than gzip, or is not gzip although it says so."""
+
+    kind = Kind.UNSUPPORTED_MEDIA_TYPE
+    code = "UNSUPPORTED_MEDIA_TYPE"
+
+
+class MisdirectedRequestError(TriggersError):
+    """The request is for a host name that a local server does not have."""
+
+    kind = Kind.MISDIRECTED
+    code = "MISDIRECTED_REQUEST"
+
+
 class IdempotencyKeyReusedError(TriggersError):
     """An idempotency key was used for a different request before."""
 
@@ -156,6 +175,13 @@ class StoreUnavailableError(TriggersError):
 
 class DeadlineExceededError(StoreUnavailableError):
     """The request's time is up."""
+
+
+class OverloadedError(TriggersError):
+    """More requests wait than can be served in time. This one was not started."""
+
+    kind = Kind.UNAVAILABLE
+    code = "SERVICE_UNAVAILABLE"
 
 
 class CorruptRecordError(TriggersError):

@@ -23,18 +23,24 @@ from triggers_api.api import logs
 from triggers_api.api.docs import installed_assets
 from triggers_api.api.factory import build_app
 from triggers_api.api.lambda_event import build_handler
+from triggers_api.api.web_access import EVERY_ADDRESS, local_access
+from triggers_api.api.workers import tune_interpreter
 from triggers_api.errors import ConfigurationError
 from triggers_api.settings import Settings
 
 try:
     settings = Settings.from_environment(os.environ)
-    app = build_app(settings, docs_assets=installed_assets())
+    # The address is unknown here: accept every IP address, and of the names only localhost.
+    access = local_access(settings, hosts=[EVERY_ADDRESS]) if settings.auth_mode == "local" else None
+    app = build_app(settings, docs_assets=installed_assets(), access=access)
 except ConfigurationError as error:
     sys.exit(f"triggers-api: {error.message} ({error.reason}) {error.hint}".replace(" ()", ""))
 
 logs.configure(settings.log_level, in_lambda=settings.in_lambda)
 handler = build_handler(app, cors_allow_origin=settings.cors_allow_origin)
 
+if not settings.in_lambda:
+    tune_interpreter()
 del BaseModel.model_config["defer_build"]  # models that other code defines in this process are not ours
 gc.freeze()  # exclude all existing objects from every later collection
 gc.enable()

@@ -12,12 +12,25 @@ from tests.support.contract import DOCUMENT
 
 _SCHEMAS: dict[str, dict[str, Any]] = DOCUMENT["components"]["schemas"]
 _METHODS = {"GET": "get", "POST": "post", "DELETE": "delete"}
+_ALWAYS_READABLE = {"cache-control", "content-length", "content-type"}
+"""What a page of another origin may read without being allowed to, as far as the service sends it."""
+_FOR_THE_TRANSPORT = {"accept-encoding", "vary"}
+"""What no page needs to read."""
 
 
 def check(method: str, path: str, status: int, headers: Mapping[str, str], body: bytes) -> None:
     """Fail where an answer is not what the contract promises of it."""
     request_id = headers["x-request-id"]
     assert re.fullmatch(r"[A-Za-z0-9._:-]{1,128}", request_id)
+    assert headers["cache-control"] == "no-store"
+    if "access-control-allow-origin" in headers:
+        exposed = {name.lower() for name in headers["access-control-expose-headers"].split(", ")}
+        sent = {name for name in headers if not name.startswith("access-control-")}
+        unseen = sent - exposed - _ALWAYS_READABLE - _FOR_THE_TRANSPORT
+        assert unseen == set(), "a page of another origin must be able to read it"
+    if method == "HEAD":
+        assert body == b""
+        return
     assert headers["content-length"] == str(len(body))
     if not path.startswith("/v1/") and status < 400:
         return  # the documentation itself
@@ -56,8 +69,8 @@ def operation_of(method: str, path: str) -> dict[str, Any] | None:
 
 def _schema_of(method: str, path: str, status: int) -> str | None:
     operation = operation_of(method, path)
-    if operation is None or "%2F" in path:
-        return "Error" if status >= 400 else None
+    if operation is None or "%2F" in path or status == 421:  # a wrong host: not the API's answer
+        return "ErrorResponse" if status >= 400 else None
     responses = operation["responses"]
     assert str(status) in responses, f"{method} {path}: {status} is not documented"
     reference: str = responses[str(status)]["content"]["application/json"]["schema"]["$ref"]

@@ -24,6 +24,7 @@ from tests.support.pages import Query
 from triggers_api.api.factory import Stores as ServiceStores
 from triggers_api.api.factory import build_app, build_service
 from triggers_api.api.lambda_event import guard
+from triggers_api.api.web_access import WebAccess
 from triggers_api.core.keys import KeyRecord, digest_of, generate
 from triggers_api.settings import Settings
 
@@ -76,6 +77,7 @@ class Api:
         cache_seconds: int = 30,
         cors_allow_origin: str = "*",
         docs_assets: Path | None = None,
+        access: WebAccess | None = None,
         own_key: bool = True,
     ) -> None:
         self.stores = stores
@@ -86,8 +88,13 @@ class Api:
             cors_allow_origin=cors_allow_origin,
             in_lambda=door == "lambda",
         )
-        service = build_service(settings, stores=ServiceStores(stores.events, stores.keys), clock=clock)
-        self.app = build_app(settings, service=service, docs_assets=docs_assets)
+        service = build_service(
+            settings,
+            stores=ServiceStores(stores.events, stores.keys),
+            clock=clock,
+            monotonic=clock.monotonic,
+        )
+        self.app = build_app(settings, service=service, docs_assets=docs_assets, access=access)
         self._send = _asgi_door(self.app) if door == "asgi" else _lambda_door(self.app, cors_allow_origin)
         self.key = self.make_key() if own_key else ""
 

@@ -20,7 +20,7 @@ def offline_api(sqlite_stores: Stores, clock: FakeClock) -> Api:
 
 
 def addresses(page: str) -> set[str]:
-    return {*re.findall(r'(?:src|href)="([^"]+)"', page), *re.findall(r"url: '([^']+)'", page)}
+    return {*re.findall(r'(?:src|href)="([^"]+)"', page), *re.findall(r'url: "([^"]+)"', page)}
 
 
 def test_the_page_loads_all_it_needs_by_relative_addresses(offline_api: Api) -> None:
@@ -67,13 +67,14 @@ def test_the_page_is_the_same_each_time(offline_api: Api) -> None:
     assert first == second
 
 
-def test_without_assets_the_page_loads_them_from_a_pinned_cdn(each_door: Api) -> None:
+def test_without_assets_the_page_loads_a_pinned_version_with_integrity_from_a_cdn(each_door: Api) -> None:
     answer = each_door.get("/docs", key=None)
     assert answer.status == 200
-    found = addresses(answer.body.decode())
-    assert "openapi.json" in found
-    others = found - {"openapi.json"}
-    assert len(others) == 3
-    for address in others:
-        assert re.match(r"https://cdn\.jsdelivr\.net/npm/swagger-ui-dist@\d+\.\d+\.\d+/", address)
+    page = answer.body.decode()
+    assert addresses(page) >= {"openapi.json"}
+    remote = [tag for tag in re.findall(r"<[a-z][^>]*>", page) if "//" in tag]
+    assert len(remote) == 2
+    for tag in remote:
+        assert re.search(r'"https://cdn\.jsdelivr\.net/npm/swagger-ui-dist@\d+\.\d+\.\d+/[a-z.-]+"', tag)
+        assert re.search(r' integrity="sha384-[A-Za-z0-9+/]{64}" crossorigin="anonymous">$', tag)
     assert each_door.get("/docs/swagger-ui.css", key=None).refusal == (404, "NOT_FOUND")

@@ -1,5 +1,6 @@
 """An idempotency key: one event for it, whatever is repeated or raced, for 24 hours, for one API key."""
 
+import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -8,6 +9,9 @@ import pytest
 
 from tests.api.driver import Answer, Api, Headers
 from tests.support.clock import FakeClock
+from triggers_api.core.idempotency import IdempotencyClaim
+from triggers_api.core.keys import digest_of
+from triggers_api.core.ports import NewEvent
 
 
 def key_header(value: str | bytes) -> Headers:
@@ -56,7 +60,7 @@ def test_the_same_request_in_another_notation_is_the_same_request(api: Api) -> N
         body=b'{"source":"s","event_type":"t","payload":{"a":1,"b":"\\u00e9"}}',
         headers=key_header("k"),
     )
-    for body, metadata in ((b'{ "b":"\xc3\xa9", "a": 1 }', b"null"), (b'{"a":1,"b":"\xc3\xa9"}', b"{}")):
+    for body, metadata in ((b'{ "b":"\xc3\xa9", "a": 1 }', b"null"), (b'{"a":1.0,"b":"\xc3\xa9"}', b"{}")):
         whole = b'{"metadata":%s,"payload":%s,"event_type":"t","source":"s"}' % (metadata, body)
         assert is_replay_of(api.post("/v1/events", body=whole, headers=key_header("k")), first)
 
@@ -73,7 +77,6 @@ def test_the_same_request_in_another_notation_is_the_same_request(api: Api) -> N
         {"payload": {}},
         {"payload": {"a": 1, "b": None}},
         {"metadata": {"priority": "high"}},
-        {"metadata": {"correlation_id": "c"}},
     ],
 )
 def test_the_same_key_with_another_request_is_refused_and_adds_nothing(
@@ -84,6 +87,72 @@ def test_the_same_key_with_another_request_is_refused_and_adds_nothing(
     assert api.ingest(**{**request, **change}).refusal == (422, "IDEMPOTENCY_KEY_REUSED")
     assert api.pending() == [first.json["event_id"]]
     assert is_replay_of(api.ingest(**request), first)
+
+
+@pytest.mark.promise(2)
+def test_a_repeat_may_have_another_correlation_id(api: Api) -> None:
+    first = api.ingest(headers=key_header("k"), metadata={"correlation_id": "trace-1"})
+    for metadata in ({"correlation_id": "trace-2"}, {"correlation_id": None}, None):
+        assert is_replay_of(api.ingest(headers=key_header("k"), metadata=metadata), first)
+    event = api.get(f"/v1/events/{first.json['event_id']}").json
+    assert event["metadata"]["correlation_id"] == "trace-1"
+
+
+OLD_BODY = (
+    b'{"source":"shop","event_type":"order.paid","metadata":{"correlation_id":"trace-1","priority":"high"},'
+    b'"payload":{"b":1.0,"a":[1e2,"\\u00e9",12345678901234567.89,0.1],"":{"z":null,"y":true}}}'
+)
+OLD_FINGERPRINT = "33a3146cb224bbf18c1de173e6e13ac5f31d82a1db661e9acf43a4f1c0cb4dea"
+"""What version 0.1.0 (commit d9e11ad) stored for this body."""
+
+
+@pytest.fixture
+def old_claim(api: Api, clock: FakeClock) -> str:
+    """Store the claim of `OLD_BODY` and key `k` as version 0.1.0 did, and return the id of its event."""
+    first: str = api.post("/v1/events", body=OLD_BODY).json["event_id"]
+    digest = hashlib.sha256(f"{digest_of(api.key)}\nk".encode()).hexdigest()
+    now = clock.now // 1_000_000
+    event = api.stores.events.get(first, now)
+    assert event is not None
+    assert api.delete(f"/v1/events/{first}").status == 200
+    claim = IdempotencyClaim(digest, OLD_FINGERPRINT, first, now + 3600)
+    assert api.stores.events.add([NewEvent(event, claim)], now=now) == [first]
+    return first
+
+
+@pytest.mark.promise(2)
+def test_a_request_of_version_0_1_0_is_replayed_after_the_upgrade(api: Api, old_claim: str) -> None:
+    notations = [
+        OLD_BODY,
+        OLD_BODY.replace(b"1e2", b"100.0").replace(b"\\u00e9", "é".encode()),
+        OLD_BODY.replace(b"12345678901234567.89", b"12345678901234568.0"),  # the same double
+        OLD_BODY.replace(b'"priority":"high"', b'"idempotency_key":"k", "priority": "high"'),
+    ]
+    for body in notations:
+        answer = api.post("/v1/events", body=body, headers=key_header("k"))
+        assert (answer.status, answer.json["event_id"]) == (201, old_claim), answer.body
+        assert answer.headers["idempotent-replayed"] == "true"
+    assert api.pending() == [old_claim]
+
+
+@pytest.mark.promise(2, 4)
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"0.1", b"0.2"),
+        (b"true", b"1"),
+        (b"shop", b"depot"),
+        (b"high", b"low"),
+        (b"1.0", b"1"),
+        (b"-1", b"-2"),
+    ],
+)
+def test_another_request_is_refused_after_the_upgrade(
+    api: Api, old_claim: str, old: bytes, new: bytes
+) -> None:
+    answer = api.post("/v1/events", body=OLD_BODY.replace(old, new, 1), headers=key_header("k"))
+    assert answer.refusal == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert api.pending() == [old_claim]
 
 
 @pytest.mark.promise(2, 3)

@@ -1,11 +1,13 @@
 """The inbox: what a page holds, how it is asked for, and how the pages follow each other."""
 
 import re
+from urllib.parse import quote
 
 import pytest
 
 from tests.api.driver import Api
 from tests.support.clock import FakeClock
+from triggers_api.core.keys import KeyRecord, digest_of
 
 
 @pytest.mark.parametrize(("query", "limit"), [("", 50), ("limit=1", 1), ("limit=50", 50), ("limit=100", 100)])
@@ -57,13 +59,79 @@ def test_a_query_that_is_not_percent_encoded_utf8_is_refused(local_api: Api, que
 
 
 @pytest.mark.parametrize(
-    "query", ["other=1", "other=", "Limit=0", "status=acknowledged", "a=1&b=%20&c", "&&", "=1", "x=1&x=2"]
+    ("query", "names"),
+    [
+        ("Source=mine", ["Source"]),
+        ("sources=mine&limit=7", ["sources"]),
+        ("next_cursor=", ["next_cursor"]),
+        ("limit=7&status=acknowledged&x=1&x=2", ["status", "x"]),
+        ("source%20=a&=1", ['"source "', '""']),
+        ("%1B%5B31m%C2%9B=1", ['"\\u001b[31m\\u009b"']),
+        (f"{'x' * 5000}=1", ["x" * 32 + "…"]),
+    ],
 )
-def test_an_unknown_parameter_is_ignored(each_door: Api, query: str) -> None:
+def test_an_unknown_parameter_is_refused_and_named(each_door: Api, query: str, names: list[str]) -> None:
+    each_door.add()
+    answer = each_door.get("/v1/inbox", query=query)
+    assert answer.refusal == (400, "VALIDATION_ERROR")
+    problems = answer.error["details"]["errors"]
+    assert [problem["field"] for problem in problems] == names
+    for message in (answer.error["message"], problems[0]["message"]):
+        assert all(known in message for known in ("limit", "cursor", "source", "event_type"))
+
+
+def test_a_hundred_unknown_parameters_make_a_small_answer(local_api: Api) -> None:
+    query = "&".join(f"{'😀' * 40}{number}=1" for number in range(100))
+    answer = local_api.get("/v1/inbox", query=quote(query, safe="&="))
+    assert len(answer.error["details"]["errors"]) == 10
+    assert len(answer.body) < 4096
+
+
+@pytest.mark.promise(11)
+def test_an_api_key_in_place_of_a_name_is_masked(each_door: Api) -> None:
+    own = "My-Own-Key_0123456789-zyxwv"
+    assert each_door.stores.keys.add(KeyRecord(digest_of(own), is_active=True))
+    for key in (each_door.key, own):
+        for name in (key, f"x.{key}", f"{'x' * 20}.{key}"):
+            answers = [
+                each_door.get("/v1/inbox", key=key, query={name: "1"}),
+                each_door.post("/v1/events", {name: 1}, key=key),
+                each_door.post("/v1/events", {"metadata": {name: 1}}, key=key),
+            ]
+            for answer in answers:
+                assert answer.refusal == (400, "VALIDATION_ERROR")
+                assert "***" in answer.error["message"]
+                assert key[:12] not in answer.body.decode()
+                assert key[-12:] not in answer.body.decode()
+
+
+def test_empty_fields_of_a_query_are_no_parameters(each_door: Api) -> None:
+    assert each_door.get("/v1/inbox", query="&&limit=7&").json["pagination"]["limit"] == 7
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v1/events"),
+        ("GET", "/v1/events/{event_id}"),
+        ("POST", "/v1/events/{event_id}/ack"),
+        ("DELETE", "/v1/events/{event_id}"),
+    ],
+)
+def test_a_call_without_parameters_refuses_any(each_door: Api, method: str, path: str) -> None:
     event_id = each_door.add()
-    answer = each_door.get("/v1/inbox", query=f"limit=7&{query}")
-    assert [event["event_id"] for event in answer.json["events"]] == [event_id]
-    assert answer.json["pagination"]["limit"] == 7
+    body = {"source": "shop", "event_type": "order.paid", "payload": {}} if path == "/v1/events" else None
+    url = path.format(event_id=event_id)
+    answer = each_door.call(method, url, query="dry_run=true", json_body=body)
+    assert answer.refusal == (400, "VALIDATION_ERROR")
+    assert "dry_run: unknown; this call has no parameters" in answer.error["message"]
+    assert each_door.pending() == [event_id]
+    assert each_door.call(method, url, query="%FF=1", json_body=body).status == 400
+    assert each_door.call(method, url, query="dry_run=1", json_body=body, key=None).status == 401
+
+
+def test_health_takes_any_parameter(each_door: Api) -> None:
+    assert each_door.get("/v1/health", query="cachebust=1&%FF", key=None).status == 200
 
 
 @pytest.mark.parametrize(

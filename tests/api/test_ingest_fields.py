@@ -113,7 +113,9 @@ def test_metadata_must_be_an_object(local_api: Api, value: object) -> None:
         ({}, {"priority": "normal"}),
         ({"priority": "low"}, {"priority": "low"}),
         ({"priority": "high"}, {"priority": "high"}),
+        ({"priority": None}, {"priority": "normal"}),
         ({"correlation_id": None}, {"priority": "normal"}),
+        ({"correlation_id": None, "priority": None, "idempotency_key": None}, {"priority": "normal"}),
         ({"correlation_id": ASTRAL * 256}, {"priority": "normal", "correlation_id": ASTRAL * 256}),
         ({"idempotency_key": None}, {"priority": "normal"}),
         ({"idempotency_key": "é" * 256}, {"priority": "normal", "idempotency_key": "é" * 256}),
@@ -133,7 +135,6 @@ def test_metadata_that_is_valid_is_shown_as_sent(api: Api, metadata: object, sho
         ("metadata.priority", ""),
         ("metadata.priority", "urgent" + CANARY),
         ("metadata.priority", "HIGH"),
-        ("metadata.priority", None),
         ("metadata.priority", 1),
         ("metadata.correlation_id", "x" * 257),
         ("metadata.correlation_id", 7),
@@ -149,21 +150,52 @@ def test_metadata_that_is_not_valid_is_refused(local_api: Api, field: str, value
     assert_refused(local_api, local_api.post("/v1/events", with_field(field, value)), field)
 
 
-@pytest.mark.parametrize("name", [CANARY, "", "Source", "source ", "request_id", "event_id", CANARY * 20_000])
-@pytest.mark.promise(9, 11)
-def test_an_unknown_field_is_refused_and_not_quoted(local_api: Api, name: str) -> None:
+UNKNOWN = {
+    "eventType": "eventType",
+    "Source": "Source",
+    "source ": '"source "',
+    "": '""',
+    "request_id": "request_id",
+    "é": "é",
+    "a\x1b[31m": '"a\\u001b[31m"',
+    "\u202etxt": '"\\u202etxt"',
+    "x" * 400_000: "x" * 32 + "…",
+}
+
+
+@pytest.mark.parametrize(("name", "shown"), UNKNOWN.items(), ids=range(len(UNKNOWN)))
+@pytest.mark.promise(9)
+def test_an_unknown_field_is_refused_and_named(local_api: Api, name: str, shown: str) -> None:
     answer = local_api.post("/v1/events", {**GOOD, name: CANARY})
-    assert_refused(local_api, answer, "body")
+    assert_refused(local_api, answer, shown)
+    assert "source, event_type, payload, metadata" in answer.error["message"]
     answer = local_api.post("/v1/events", {**GOOD, "metadata": {name: CANARY}})
-    assert_refused(local_api, answer, "metadata")
+    assert_refused(local_api, answer, f"metadata.{shown}")
+    assert "correlation_id, priority, idempotency_key" in answer.error["message"]
+
+
+def test_an_unknown_field_is_named_before_the_field_that_is_missing(local_api: Api) -> None:
+    answer = local_api.post("/v1/events", {"source": "shop", "eventType": "b", "payload": {}})
+    fields = [problem["field"] for problem in answer.error["details"]["errors"]]
+    assert fields == ["eventType", "event_type"]
+    assert "eventType: unknown; the fields are source, event_type" in answer.error["message"]
+
+
+def test_each_unknown_field_of_a_cloudevent_is_named_once(local_api: Api) -> None:
+    event = {"specversion": "1.0", "id": "1", "source": "shop", "type": "order.paid", "data": {}}
+    answer = local_api.post("/v1/events", event)
+    fields = [problem["field"] for problem in answer.error["details"]["errors"]]
+    assert fields == ["specversion", "id", "type", "data", "event_type", "payload"]
+    assert "specversion, id, type, data: unknown" in answer.error["message"]
 
 
 @pytest.mark.promise(9)
 def test_a_thousand_unknown_fields_make_a_small_answer(local_api: Api) -> None:
-    answer = local_api.post("/v1/events", {**GOOD, **{f"{CANARY}{n}": n for n in range(1000)}})
-    assert answer.refusal == (400, "VALIDATION_ERROR")
-    assert len(answer.body) < 4096
-    assert CANARY not in answer.body.decode()
+    for name in ("x", "😀" * 40, "\x00" * 40):
+        answer = local_api.post("/v1/events", {**GOOD, **{f"{name}{n}": CANARY for n in range(1000)}})
+        assert answer.refusal == (400, "VALIDATION_ERROR")
+        assert len(answer.body) < 4096
+        assert CANARY not in answer.body.decode()
 
 
 def test_an_error_names_what_is_expected(local_api: Api) -> None:

@@ -57,7 +57,7 @@ def test_a_path_of_any_form_is_answered(api: Api, handler: Handler, path: object
 def test_a_method_of_any_form_is_answered(api: Api, handler: Handler, method: str) -> None:
     response = handler(listing(api, httpMethod=method))
     assert (response["statusCode"], checked(response)["error"]["code"]) == (405, "METHOD_NOT_ALLOWED")
-    assert set(response["headers"]["allow"].split(", ")) == {"GET", "OPTIONS"}
+    assert set(response["headers"]["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
 
 
 @pytest.mark.parametrize("name", ["X-\ud800", "\udfff", "X Y", "é", "", "a\nb", "a:b", ":path", "x" * 10_000])

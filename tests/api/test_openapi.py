@@ -1,5 +1,6 @@
 """The OpenAPI document: valid, the same as the routes, and true. `promises` holds every answer against it."""
 
+import json
 import re
 from typing import Any
 
@@ -9,7 +10,10 @@ from starlette.routing import Route
 
 from tests.api.documented import schema
 from tests.api.driver import Api
+from tests.support import template
 from tests.support.contract import DOCUMENT
+from triggers_api.api.errors import error_response
+from triggers_api.errors import StoreUnavailableError, TriggersError
 from triggers_api.version import VERSION
 
 OPERATIONS = [
@@ -17,6 +21,10 @@ OPERATIONS = [
     for path, item in DOCUMENT["paths"].items()
     for method, operation in item.items()
 ]
+
+
+EVENT_PATH = "/v1/events/{event_id}"
+DIFFERS = {"event_id", "created_at", "acknowledged_at", "timestamp", "request_id"}
 
 
 @pytest.fixture
@@ -68,19 +76,20 @@ def test_every_call_but_health_needs_the_key_in_its_header() -> None:
         "name": "X-API-Key",
     }
     for path, _, operation in OPERATIONS:
-        scopes = {"/v1/health": None, "/v1/events": ["ingest"]}.get(path, ["consume"])
-        assert operation.get("security") == (None if scopes is None else [{name: scopes}])
+        scope = {"/v1/health": None, "/v1/events": "ingest"}.get(path, "consume")
+        assert operation["security"] == ([] if scope is None else [{name: []}])
+        assert scope is None or operation["description"].endswith(f"Needs a key with the scope `{scope}`.")
 
 
 def test_the_statuses_are_those_of_the_contract() -> None:
     everywhere = {"401", "403", "429", "500", "503"}
     expected = {
         "health": {"200", "429", "500"},
-        "ingest_event": {"201", "400", "413", "422", *everywhere},
-        "get_event": {"200", "404", "422", *everywhere},
+        "ingest_event": {"201", "400", "413", "415", "422", *everywhere},
+        "get_event": {"200", "400", "404", "422", *everywhere},
         "list_inbox": {"200", "400", *everywhere},
-        "acknowledge_event": {"200", "404", "409", "422", *everywhere},
-        "delete_event": {"200", "422", *everywhere},
+        "acknowledge_event": {"200", "400", "404", "409", "422", *everywhere},
+        "delete_event": {"200", "400", "422", *everywhere},
     }
     assert {operation["operationId"]: set(operation["responses"]) for *_, operation in OPERATIONS} == expected
 
@@ -93,11 +102,16 @@ def test_every_answer_is_json_with_a_request_id_and_its_own_words() -> None:
             assert response["description"], where
             assert set(response["content"]) == {"application/json"}, where
             assert "X-Request-ID" in response["headers"], where
-            assert ("Retry-After" in response["headers"]) == (status == "503"), where
+            assert ("Retry-After" in response["headers"]) == (status in {"429", "503"}), where
 
 
 def test_no_default_error_of_the_framework_is_documented() -> None:
     assert not {"HTTPValidationError", "ValidationError"} & set(DOCUMENT["components"]["schemas"])
+
+
+def test_every_schema_of_the_document_is_used() -> None:
+    used = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(DOCUMENT)))
+    assert used == set(DOCUMENT["components"]["schemas"])
 
 
 def test_every_parameter_is_documented_with_its_bounds() -> None:
@@ -112,23 +126,140 @@ def test_every_parameter_is_documented_with_its_bounds() -> None:
     assert ingest["requestBody"]["required"] is True
 
 
-def test_its_examples_are_requests_that_the_service_takes(local_api: Api) -> None:
-    examples = schema_of("IngestRequest")["examples"]
-    assert examples
-    for example in examples:
-        assert local_api.post("/v1/events", example).status == 201
+def test_its_request_examples_are_requests_that_the_service_takes(local_api: Api) -> None:
+    (body,) = (operation["requestBody"] for *_, operation in OPERATIONS if "requestBody" in operation)
+    examples = body["content"]["application/json"]["examples"]
+    assert set(examples) == {"minimal", "full"}
+    for example in examples.values():
+        assert example["summary"]
+        assert local_api.post("/v1/events", example["value"]).status == 201
+
+
+def test_every_answer_has_an_example_of_its_schema() -> None:
+    for path, method, operation in OPERATIONS:
+        for status, response in operation["responses"].items():
+            media_type = response["content"]["application/json"]
+            assert "example" in media_type, f"{method} {path} {status}: add one to api/v1/examples.py"
+            name = media_type["schema"]["$ref"].rpartition("/")[2]
+            problems = [problem.message for problem in schema(name).iter_errors(media_type["example"])]
+            assert problems == [], f"{method} {path} {status}"
+
+
+def test_answer_examples_are_what_the_service_answers_to_the_request_example(local_api: Api) -> None:
+    full = example_of("post", "/v1/events", "request")
+    shown = {
+        name: example_of(method, path, "200")
+        for name, method, path in (
+            ("get", "get", EVENT_PATH),
+            ("inbox", "get", "/v1/inbox"),
+            ("acknowledge", "post", f"{EVENT_PATH}/ack"),
+            ("delete", "delete", EVENT_PATH),
+            ("health", "get", "/v1/health"),
+        )
+    }
+    ingested = local_api.post("/v1/events", full).json
+    path = f"/v1/events/{ingested['event_id']}"
+    answered = {
+        "get": local_api.get(path).json,
+        "inbox": local_api.inbox().json,
+        "acknowledge": local_api.post(f"{path}/ack").json,
+        "delete": local_api.delete(path).json,
+        "health": local_api.get("/v1/health", key=None).json,
+    }
+    assert stable(ingested) == stable(example_of("post", "/v1/events", "201"))
+    assert {name: stable(one) for name, one in answered.items()} == {
+        name: stable(one) for name, one in shown.items()
+    }
+
+
+def test_error_examples_are_what_the_service_answers(local_api: Api) -> None:
+    bound = local_api.make_key("shop")
+    event = f"/v1/events/{local_api.add()}"
+    assert local_api.ingest({"a": 1}, headers=[("Idempotency-Key", "k")]).status == 201
+    assert local_api.post(f"{event}/ack").status == 200
+    nowhere = EVENT_PATH.replace("{event_id}", "01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34")
+    answers = {
+        ("post", "/v1/events", "400"): local_api.post("/v1/events", {"event_type": "t", "payload": {}}),
+        ("post", "/v1/events", "401"): local_api.ingest(key=None),
+        ("post", "/v1/events", "403"): local_api.ingest(source="other", key=bound),
+        ("post", "/v1/events", "413"): local_api.post("/v1/events", body=b" " * 409_601),
+        ("post", "/v1/events", "422"): local_api.ingest({"a": 2}, headers=[("Idempotency-Key", "k")]),
+        ("get", EVENT_PATH, "404"): local_api.get(nowhere),
+        ("get", EVENT_PATH, "422"): local_api.get("/v1/events/x"),
+        ("get", EVENT_PATH, "400"): local_api.get(event, query="limit=1"),
+        ("get", "/v1/inbox", "400"): local_api.inbox(limit="many"),
+        ("post", f"{EVENT_PATH}/ack", "409"): local_api.post(f"{event}/ack"),
+    }
+    for (method, path, status), answer in answers.items():
+        assert str(answer.status) == status
+        assert stable(answer.json) == stable(example_of(method, path, status))
+
+
+def test_examples_of_the_gateway_and_of_failures_are_their_answers() -> None:
+    gateway = template.load()["Resources"]["TriggersApi"]["Properties"]["GatewayResponses"]
+    throttled = gateway["THROTTLED"]["ResponseTemplates"]["application/json"]
+    bug, unavailable = TriggersError("x"), StoreUnavailableError("The store cannot be used right now.")
+    for status, answer in (
+        ("429", json.loads(throttled)),
+        ("500", json.loads(bytes(error_response(bug, "an-id").body))),
+        ("503", json.loads(bytes(error_response(unavailable, "an-id").body))),
+    ):
+        assert stable(answer) == stable(example_of("get", "/v1/inbox", status))
+
+
+def test_it_describes_the_first_steps_and_its_tags() -> None:
+    description = DOCUMENT["info"]["description"]
+    for step in ("1. **Get a key**", "2. **Post an event**", "3. **Poll**"):
+        assert step in description
+    described = {tag["name"]: tag["description"] for tag in DOCUMENT["tags"]}
+    assert all(described.values())
+    assert {tag for *_, operation in OPERATIONS for tag in operation["tags"]} == described.keys()
+
+
+def test_a_time_has_the_format_of_a_time() -> None:
+    for name, member in (("Event", "created_at"), ("Health", "timestamp"), ("Event", "acknowledged_at")):
+        assert schema_of(name)["properties"][member]["format"] == "date-time"
+
+
+def test_no_member_of_a_request_has_a_default() -> None:
+    """Generators make a member with a default a required one."""
+    for name in ("IngestRequest", "EventMetadata"):
+        for member in schema_of(name)["properties"].values():
+            assert "default" not in member
+
+
+def test_the_request_id_is_not_prefilled() -> None:
+    """Swagger UI sends an example unless its user removes it: every request would have the same id."""
+    for *_, operation in OPERATIONS:
+        (parameter,) = (one for one in operation["parameters"] if one["name"] == "X-Request-ID")
+        assert not {"example", "examples"} & {*parameter, *parameter["schema"]}
+
+
+def example_of(method: str, path: str, status: str) -> Any:
+    """Return the example of an answer, or the full one of the request."""
+    operation = DOCUMENT["paths"][path][method]
+    if status == "request":
+        return operation["requestBody"]["content"]["application/json"]["examples"]["full"]["value"]
+    return operation["responses"][status]["content"]["application/json"]["example"]
+
+
+def stable(answer: Any) -> Any:
+    """Return an answer without what differs each time: ids and times."""
+    if isinstance(answer, dict):
+        return {name: "..." if name in DIFFERS else stable(one) for name, one in answer.items()}
+    return [stable(one) for one in answer] if isinstance(answer, list) else answer
 
 
 def test_its_schemas_allow_answers_with_further_members() -> None:
     """What a later version adds must not break a client that was generated from this document."""
     for name in (
         "Health",
-        "StoredEvent",
+        "IngestedEvent",
         "SingleEvent",
         "Inbox",
         "AcknowledgedEvent",
         "DeletedEvent",
-        "Error",
+        "ErrorResponse",
     ):
         assert "additionalProperties" not in schema_of(name)
         assert list(schema(name).iter_errors({})) != []
@@ -139,8 +270,9 @@ def test_an_error_code_is_an_open_string_with_its_known_values_listed() -> None:
     assert "enum" not in code
     assert set(code["x-extensible-enum"]) == {
         *("VALIDATION_ERROR", "UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", "METHOD_NOT_ALLOWED", "CONFLICT"),
+        "REQUEST_TIMEOUT",
         *("PAYLOAD_TOO_LARGE", "IDEMPOTENCY_KEY_REUSED", "TOO_MANY_REQUESTS", "INTERNAL_ERROR"),
-        "SERVICE_UNAVAILABLE",
+        *("SERVICE_UNAVAILABLE", "UNSUPPORTED_MEDIA_TYPE", "MISDIRECTED_REQUEST"),
     }
 
 
@@ -151,7 +283,7 @@ def test_a_status_is_an_open_string_with_its_known_values_listed() -> None:
 
 
 def test_an_optional_member_of_an_answer_is_never_null() -> None:
-    for name in ("Event", "ListedMetadata", "Pagination"):
+    for name in ("Event", "StoredMetadata", "Pagination"):
         for member in schema_of(name)["properties"].values():
             assert "anyOf" not in member
             assert "default" not in member

@@ -101,6 +101,20 @@ class Service:
             "CloudWatch Logs": self._logs(requests, kept),
         }
 
+    def million_refused(self, size: Size, kept: Kept) -> float:
+        """Return what a million requests cost that each have another wrong key.
+
+        Each reads one key that does not exist, which is one read unit, and lasts as long as a poll that finds
+        nothing.
+        """
+        prices, requests = self.prices, Requests(0, 0, 0, MILLION)
+        per_million = (
+            prices.api_gateway_rest_per_million_requests,
+            prices.lambda_per_million_requests,
+            prices.dynamodb_per_million_read_units,
+        )
+        return sum(per_million) + self.time(requests, size) + self._logs(requests, kept)
+
     def requests(self) -> Requests:
         """Return the requests of a million events, which are fetched in full pages."""
         empty = self.assumptions.polls_that_find_nothing_per_million_events

@@ -3,7 +3,9 @@
 import math
 from collections.abc import Iterable, Sequence
 
-from tests.bench.cost_model import Kept, Service, Size
+from tests.bench.cost_model import DAYS_PER_MONTH, MILLION, Kept, Service, Size
+
+SECONDS_PER_DAY = 24 * 3600
 
 MEMORY_MB = (256, 512, 1024, 1769)
 """Sizes that are shown; at the last one a function has a whole vCPU."""
@@ -74,6 +76,20 @@ def choices(product: Service, size: Size, kept: Kept) -> str:
             ("that is as much as the imports of", f"{idle / imported:,.0f} cold starts"),
             ("its cheaper seconds pay for it", f"busy over {busy:.0%} of the time" if busy else "never"),
             ("arm64: off a million events", f"{dollars(million - arm)} of {dollars(million)}"),
+        ],
+    )
+
+
+def wrong_keys(product: Service, size: Size, kept: Kept, rate: int) -> str:
+    """Return what a flood of wrong keys costs, at the rate at which the gateway throttles."""
+    million = product.million_refused(size, kept)
+    day = rate * SECONDS_PER_DAY / MILLION * million
+    return _table(
+        ("requests with wrong keys", "product"),
+        [
+            ("a million", dollars(million)),
+            (f"a day at the throttle, {rate} a second", dollars(day)),
+            ("a month of that", dollars(day * DAYS_PER_MONTH)),
         ],
     )
 

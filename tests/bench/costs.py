@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.bench.cost_inputs import PRICES, InputError, load_figures, load_prices
 from tests.bench.cost_model import Kept, Service, Size
-from tests.bench.cost_tables import choices, million_events, time
+from tests.bench.cost_tables import choices, million_events, time, wrong_keys
 from tests.support.documents import COSTS, with_text
 from triggers_api.ops.cloudformation.template import Template
 
@@ -21,19 +21,21 @@ def computed(figures: Path, prices: Path = PRICES) -> dict[str, str]:
     """Return what stands at each mark; `InputError` where a file cannot be used."""
     of, inputs = load_figures(figures), load_prices(prices)
     product, baseline = (Service(of[name], *inputs) for name in ("product", "baseline"))
-    size, kept = defaults()
+    size, kept, rate = defaults()
     return {
         "a million events": million_events(product, baseline, size, kept),
+        "wrong keys": wrong_keys(product, size, kept, rate),
         "time": time(product, baseline),
         "choices": choices(product, size, kept),
     }
 
 
-def defaults() -> tuple[Size, Kept]:
-    """Return what the template gives a function, and for how long it keeps things."""
+def defaults() -> tuple[Size, Kept, int]:
+    """Return what the template gives a function, for how long it keeps things, and its throttle a second."""
     value = {name: one.default for name, one in Template.load().parameters.items()}
     size = Size(int(value["MemorySize"]), value["Architecture"])
-    return size, Kept(int(value["EventTtlDays"]), int(value["LogRetentionDays"]))
+    kept = Kept(int(value["EventTtlDays"]), int(value["LogRetentionDays"]))
+    return size, kept, int(value["ThrottlingRateLimit"])
 
 
 def with_costs(guide: str, texts: dict[str, str]) -> str:

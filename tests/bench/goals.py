@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tests.bench.large_bodies import BODIES
 from tests.bench.samples import Row
 
 
@@ -24,6 +25,7 @@ GOALS = {
     "peak memory": Goal(ratio=0.85),
     "warm ingest": Goal(ratio=0.35),
     "warm ingest without store, to bare": Goal(ratio=3.0),
+    **{f"large body: {name}": Goal(product=500) for name in BODIES},
     "calls: ingest": Goal(product=1),
     "calls: get": Goal(product=1),
     "calls: inbox": Goal(product=1),

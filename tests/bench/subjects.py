@@ -62,7 +62,7 @@ def lambda_variables(*, endpoint_url: str, events: str, keys: str) -> dict[str, 
 
 def build_product(folder: Path) -> Path:
     """Build the product as `triggers deploy` does, for the Python that runs here."""
-    build(folder, runtime=RUNTIME, architecture=ARCHITECTURE)
+    build(folder, runtime=RUNTIME, architecture=ARCHITECTURE, environment=os.environ)
     return folder
 
 

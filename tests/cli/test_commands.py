@@ -69,6 +69,24 @@ def test_openapi_prints_the_document_that_the_service_serves(tmp_path: Path) -> 
     assert json.dumps(json.loads(done.stdout)) == json.dumps(served.json())
 
 
+@pytest.mark.parametrize("url", ["https://api.example.com/prod", "http://127.0.0.1:8000/"])
+def test_openapi_prints_the_given_url_as_the_only_server(url: str) -> None:
+    done = run("openapi", "--url", url)
+    assert (done.returncode, done.stderr) == (0, "")
+    document = json.loads(done.stdout)
+    assert document.pop("servers") == [{"url": url.rstrip("/")}]
+    expected = json.loads(run("openapi").stdout)
+    assert expected.pop("servers") == [{"url": "."}]
+    assert document == expected
+
+
+@pytest.mark.parametrize("url", ["", ".", "api.example.com", "ftp://example.com", "https://u:p@example.com"])
+def test_openapi_rejects_a_url_that_is_no_api(url: str) -> None:
+    done = run("openapi", "--url", url)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: --url is not the URL of an API.")
+
+
 def test_openapi_creates_no_file(tmp_path: Path) -> None:
     assert run("openapi", variables={"TRIGGERS_DATA_DIR": str(tmp_path / "data")}).returncode == 0
     assert list(tmp_path.iterdir()) == []

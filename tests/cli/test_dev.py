@@ -56,6 +56,22 @@ def test_the_curl_line_of_the_banner_works_as_it_stands(tmp_path: Path) -> None:
         assert event["payload"] == {"hello": "world"}
 
 
+def test_head_is_answered_without_a_body_and_the_connection_stays_usable(tmp_path: Path) -> None:
+    get = b"GET /v1/health HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: a\r\n\r\n"
+    with running(*on_folder(tmp_path)) as server:
+        address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+        with socket.create_connection(address, timeout=20) as connection:
+            connection.sendall(get.replace(b"GET", b"HEAD") + get)
+            received = b""
+            while not received.endswith(b"}"):
+                received += connection.recv(65_536)
+    head, between, answer = received.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert (between, answer[:13]) == (b"\r\n\r\n", b"HTTP/1.1 200 "), "the next answer follows at once"
+    lengths = {line for line in received.splitlines() if line.lower().startswith(b"content-length:")}
+    assert len(lengths) == 1, "HEAD has the length of GET"
+
+
 def test_stdout_holds_the_banner_only_and_the_log_is_on_stderr(tmp_path: Path) -> None:
     with running(*on_folder(tmp_path)) as server, ApiClient(server.url) as client:
         banner = server.output.read_text()
@@ -173,7 +189,7 @@ def test_ctrl_c_with_a_request_half_sent(tmp_path: Path) -> None:
         address = httpx.URL(server.url)
         with socket.create_connection((address.host, address.port or 0), timeout=20) as client:
             client.sendall(
-                b"POST /v1/events HTTP/1.1\r\nHost: x\r\nX-API-Key: test-api-key-12345\r\n"
+                b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nX-API-Key: test-api-key-12345\r\n"
                 b"Content-Length: 100\r\n\r\n{"
             )
             time.sleep(0.3)

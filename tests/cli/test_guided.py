@@ -83,7 +83,6 @@ def test_return_accepts_and_saves_the_defaults(tmp_path: Path) -> None:
             "prod": {
                 "region": "us-east-1",
                 "stack_name": "triggers-api-prod",
-                "confirm_changes": True,
                 "disable_rollback": False,
             }
         }
@@ -95,7 +94,6 @@ def test_answers_are_saved_and_used(tmp_path: Path) -> None:
     assert saved(tmp_path) == {
         "region": "eu-west-1",
         "stack_name": "our-inbox",
-        "confirm_changes": False,
         "disable_rollback": True,
     }
     assert "AWS cannot be reached in eu-west-1 (your answer)" in screen
@@ -140,7 +138,6 @@ def test_file_gives_the_defaults_and_keeps_its_other_content(tmp_path: Path) -> 
         "region": "eu-central-1",
         "profile": "of-file",
         "stack_name": "our-inbox",
-        "confirm_changes": True,
         "disable_rollback": False,
         "parameters": {"LogLevel": "ERROR", "MemorySize": 1024},
     }
@@ -191,7 +188,7 @@ def test_invalid_answer_is_asked_for_again(tmp_path: Path) -> None:
     assert session.screen.count(STACK) == session.screen.count(REGION) == 2
     assert session.screen.count(CONFIRM) == 2
     found = saved(tmp_path)
-    assert (found["stack_name"], found["region"], found["confirm_changes"]) == ("first", "eu-west-3", False)
+    assert (found["stack_name"], found["region"]) == ("first", "eu-west-3")
 
 
 FORMS = {

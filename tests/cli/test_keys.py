@@ -73,10 +73,29 @@ def test_json_documents_have_their_fields(keys: KeyCommands) -> None:
     assert shown.keys() == {*KEY_FIELDS, "let_in", "record"}
     rotated = keys.ask("rotate", made["id"], "--expires-in", "90d")
     assert rotated.keys() == {*made, "replaces"}
+    assert rotated["replaces"].keys() == {"id", "expires_at", "refused_within_seconds"}
     revoked = keys.ask("revoke", made["id"])
     assert revoked.keys() == {*KEY_FIELDS, "refused_within_seconds"}
     assert (revoked["state"], revoked["refused_within_seconds"]) == ("revoked", 30)
     assert keys.ask("revoke", made["id"]) == revoked
+
+
+@pytest.mark.parametrize(("overlap", "within"), [("0s", 30), ("10s", 30), ("1h", 3600)])
+def test_rotate_states_the_bound_as_revoke_does(local: KeyCommands, overlap: str, within: int) -> None:
+    old = local.create()["id"]
+    done = local.run("rotate", old, "--overlap", overlap)
+    assert f"The old key {old} expires at 2" in done.stderr
+    assert "works until" not in done.stderr
+    bound = "within 30 seconds, or within the service's AUTH_CACHE_SECONDS if that is set."
+    assert f"Every running process applies that {bound}" in done.stderr
+    another = local.create()["id"]
+    document = local.ask("rotate", another, "--overlap", overlap)
+    assert document["replaces"]["refused_within_seconds"] == within
+    assert f"Every running process refuses it {bound}" in local.run("revoke", another).stderr
+    assert f"The key was just revoked. Every running process refuses it {bound}" in (
+        local.run("show", another).stderr
+    )
+    assert local.run("show", done.stdout.strip()).stderr == ""
 
 
 def test_list_shows_active_keys_unless_all_are_requested(keys: KeyCommands) -> None:

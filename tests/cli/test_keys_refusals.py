@@ -46,6 +46,11 @@ WRONG: dict[str, tuple[KeyCommands, tuple[str, ...], int]] = {
         ("list",),
         2,
     ),
+    "other certificates that are not there": (
+        KeyCommands("dev", (), {"REQUESTS_CA_BUNDLE": "/no/such/file"}),
+        ("list",),
+        2,
+    ),
     "name with an escape sequence": (KeyCommands("local"), ("create", "--name", "\x1b[2J"), 2),
     "key that looks like an option": (KeyCommands("local"), ("create", "--api-key", f"-{KEY}"), 2),
     "key that repeats": (KeyCommands("local"), ("create", "--api-key", "1234567890123456"), 2),

@@ -15,12 +15,14 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tests.conftest import Stores
-from tests.support import fake_aws
+from tests.support import fake_aws, private_ca
 from tests.support.api_client import ApiClient
 from tests.support.broken_api import Answers422, hanging, real_api, serving
 from tests.support.dev_server import KEY, TRIGGERS, DevServer, environment, on_folder, run, running
 from tests.support.key_commands import on_local
+from tests.support.stubbed_aws import make_target
 from tests.support.terminal import run_on_terminal
+from triggers_api.cli.context import ca_bundles
 from triggers_api.ops.smoke import check_runner
 
 NOT_HEALTH = len(check_runner.CHECKS)
@@ -75,11 +77,53 @@ def test_a_failure_exits_with_6_and_prints_expected_saw_and_request_id(broken: s
     assert lines_of(done.stderr)["error"] == f"1 of {CHECKS} checks failed."
 
 
+@pytest.fixture
+def private_tls(sqlite_stores: Stores, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """The URL of an API with a certificate of a private authority, and the authority's file."""
+    authority, certificate = private_ca.make(tmp_path)
+    with serving(real_api(sqlite_stores), certificate=certificate) as url:
+        yield url, authority
+
+
+@pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_private_certificate_authority_is_trusted(private_tls: tuple[str, Path], variable: str) -> None:
+    url, authority = private_tls
+    done = run("smoke", "--url", url, variables={**WITH_KEY, variable: str(authority)})
+    assert done.returncode == 0, done.stderr
+
+
+def test_certificate_authority_of_the_profile_is_trusted(
+    private_tls: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, authority = private_tls
+    config = tmp_path / "config"
+    config.write_text(f"[profile b]\nca_bundle = {authority}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    target = make_target(profile="b")
+    assert str(authority) in ca_bundles(target, uses_aws=True)
+    assert str(authority) not in ca_bundles(target, uses_aws=False)
+
+
+def test_unknown_certificate_authority_fails_with_the_variables_to_set(private_tls: tuple[str, Path]) -> None:
+    url, _ = private_tls
+    done = run("smoke", "--url", url, variables=WITH_KEY)
+    assert done.returncode == 6
+    assert "TLS failed: " in done.stderr
+    assert "AWS_CA_BUNDLE" in done.stderr
+
+
+def test_missing_file_of_certificate_authorities_is_a_wrong_setting(private_tls: tuple[str, Path]) -> None:
+    url, _ = private_tls
+    done = run("smoke", "--url", url, variables={**WITH_KEY, "AWS_CA_BUNDLE": "/no/such/file"})
+    assert done.returncode == 2
+    assert "AWS_CA_BUNDLE" in done.stderr
+
+
 def test_an_unreachable_api_is_reported_once() -> None:
     done = run("smoke", "--url", "http://127.0.0.1:1", variables=WITH_KEY)
     assert done.returncode == 6
     assert done.stderr.count(" failed: ") == 1
-    assert "`triggers status` on AWS" in done.stderr, "nobody knows of which stage the URL is"
+    assert "`triggers status --stage STAGE` on AWS" in done.stderr, "nobody knows of which stage the URL is"
     assert done.stdout.count("the connection is refused") == 2, "of health, and of the others"
     assert f"error: Of {CHECKS} checks 1 failed, and {NOT_HEALTH} were not run." in done.stderr
 

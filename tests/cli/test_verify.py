@@ -80,7 +80,7 @@ def test_the_target_and_its_origins_are_printed(tmp_path: Path) -> None:
     first = done.stderr.splitlines()[0]
     assert first == (
         f"Verify: account {fake_aws.ACCOUNT} (env), region eu-west-3 (triggers.toml), stage dev (--stage), "
-        "stack triggers-api-dev (default)"
+        f"stack triggers-api-dev (default), endpoint {account.url} (AWS_ENDPOINT_URL)"
     )
 
 
@@ -135,8 +135,9 @@ def test_a_sound_stack_exits_with_0_and_has_a_row_for_each_check(operator: Opera
 def test_the_version_of_the_template_is_printed_with_what_to_do_after_an_upgrade(
     operator: Operator,
 ) -> None:
-    (said,) = (line for line in operator.verifies("--json").stderr.splitlines() if VERSION in line)
-    assert "run triggers deploy --stage dev first" in said
+    shown = operator.verifies("--json").stderr
+    assert f"The stack has version unknown, and is compared with the template of version {VERSION}." in shown
+    assert "First deploy this version: triggers deploy --stage dev" in shown
 
 
 def test_a_defect_exits_with_6_and_is_explained_below_the_table_and_in_the_error(operator: Operator) -> None:
@@ -166,7 +167,7 @@ def test_json_is_one_document_with_a_record_of_each_check(operator: Operator, da
     operator.stack.log_groups[0]["retentionInDays"] = days
     done = operator.verifies("--json")
     document = json.loads(done.stdout)
-    assert list(document) == ["stage", "stack", "region", "passed", "checks"]
+    assert list(document) == ["stage", "stack", "region", "version", "program_version", "passed", "checks"]
     assert (document["stage"], document["stack"]) == ("dev", "triggers-api-dev")
     assert document["passed"] is (days == 14)
     assert done.code == (0 if days == 14 else 6)

@@ -8,6 +8,7 @@ from threading import Barrier
 import pytest
 
 from tests.conftest import Stores
+from tests.support.clock import FakeClock
 from triggers_api.core.events import Event
 from triggers_api.core.idempotency import IdempotencyClaim
 from triggers_api.core.ids import EventIds, created_at
@@ -31,7 +32,7 @@ def event(
     return Event(event_id, created, source, event_type, payload, '{"priority":"normal"}', expires_at, None)
 
 
-def claim(of: Event, *, name: str = "key", fingerprint: str = "request") -> IdempotencyClaim:
+def claim(of: Event, *, name: str = "key", fingerprint: str = "2:request") -> IdempotencyClaim:
     return IdempotencyClaim(name, fingerprint, of.event_id, NOW + 86400)
 
 
@@ -100,6 +101,14 @@ def store(stores: Stores) -> EventStore:
 def test_added_event_is_read_back_unchanged(store: EventStore) -> None:
     added = add(store, source="ш", payload='{"a":[1,2.5,"\\u0001é😀"],"":{}}')
     assert store.get(added.event_id, NOW) == added
+
+
+@pytest.mark.promise(6)
+@pytest.mark.parametrize("number", ["1" * 5000, "0." + "7" * 300_000, "1e-400", "-0", "1E+2"])
+def test_number_is_read_back_digit_for_digit(store: EventStore, number: str) -> None:
+    added = add(store, payload=f'{{"a":{number}}}')
+    assert store.get(added.event_id, NOW) == added
+    assert page(store).events == (added,)
 
 
 @pytest.mark.promise(6)
@@ -252,14 +261,27 @@ def test_claim_of_another_request_is_refused_and_adds_nothing(store: EventStore)
     first, other = event(), event()
     add_one(store, first, claim(first))
     with pytest.raises(IdempotencyKeyReusedError):
-        add_one(store, other, claim(other, fingerprint="another"))
+        add_one(store, other, claim(other, fingerprint="2:another"))
     assert page(store).events == (first,)
 
 
-def test_expired_claim_is_ignored(store: EventStore) -> None:
+@pytest.mark.promise(2, 4)
+def test_claim_of_version_0_1_0_is_compared_as_that_version_did(store: EventStore) -> None:
+    first, again, other = event(payload='{"a":0.10}'), event(payload='{"a":0.1}'), event(payload='{"a":1}')
+    # What commit d9e11ad stored for this source, type and payload, with the default metadata.
+    digest = "6daa3997e53c2052eb0c634d826da0a5b9ace3cb01c29dbef7bf03b700e57df6"
+    add_one(store, first, claim(first, fingerprint=digest))
+    assert add_one(store, again, claim(again)) == first.event_id
+    with pytest.raises(IdempotencyKeyReusedError):
+        add_one(store, other, claim(other))
+    assert page(store).events == (first,)
+
+
+def test_expired_claim_is_ignored(store: EventStore, clock: FakeClock) -> None:
     first, second = event(), event()
     add_one(store, first, claim(first))
     then = NOW + 86400
+    clock.advance(days=1)
     renewed = replace(claim(second), expires_at=then + 86400)
     assert add_one(store, second, renewed, now=then) == second.event_id
     assert page(store, now=then).events == (first, second)
@@ -278,7 +300,7 @@ def test_several_entries_have_one_outcome_each_in_order(store: EventStore) -> No
     first, other, again, last = event(), event(), event(), event()
     entries = [
         NewEvent(first, claim(first)),
-        NewEvent(other, claim(other, fingerprint="another")),
+        NewEvent(other, claim(other, fingerprint="2:another")),
         NewEvent(again, claim(again)),
         NewEvent(last),
     ]

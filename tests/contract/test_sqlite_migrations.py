@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ import pytest
 
 from tests.contract.test_event_store import add_one, event
 from triggers_api.core.events import Event
-from triggers_api.core.idempotency import IdempotencyClaim
+from triggers_api.core.idempotency import IdempotencyClaim, make_claim
 from triggers_api.core.keys import KeyRecord
 from triggers_api.core.paging import PendingQuery
 from triggers_api.errors import IdempotencyKeyReusedError, LocalEnvironmentError, StoreUnavailableError
@@ -115,11 +115,15 @@ def test_a_folder_of_an_earlier_version_keeps_its_idempotency_claims(tmp_path: P
     store = SqliteEventStore(database)
     claims = [IdempotencyClaim(**one) for one in contents_of(version)["claims"]]
     assert claims
+    sent = {one["event_id"]: Event(**one) for one in contents_of(version)["events"]}
     for claim in claims:
-        new, now = event(), claim.expires_at - 1
-        assert add_one(store, new, claim, now=now) == claim.event_id
+        now, new = claim.expires_at - 1, event()
+        repeat = replace(sent[claim.event_id], event_id=new.event_id, created_at=new.created_at)
+        new_claim = make_claim(repeat, key_digest="", idempotency_key="", now=now)
+        new_claim = replace(new_claim, name=claim.name)
+        assert add_one(store, repeat, new_claim, now=now) == claim.event_id
         with pytest.raises(IdempotencyKeyReusedError):
-            add_one(store, new, IdempotencyClaim(claim.name, "another", new.event_id, now + 1), now=now)
+            add_one(store, replace(repeat, payload='{"another":1}'), new_claim, now=now)
     database.close()
 
 

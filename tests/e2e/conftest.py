@@ -37,8 +37,8 @@ class Backend:
     variables: Mapping[str, str] = field(default_factory=dict)
     endpoint_url: str | None = None
 
-    def running(self) -> AbstractContextManager[dev_server.DevServer]:
-        return dev_server.running(*self.arguments, variables=self.variables)
+    def running(self, *arguments: str) -> AbstractContextManager[dev_server.DevServer]:
+        return dev_server.running(*self.arguments, *arguments, variables=self.variables)
 
 
 def sqlite_in(folder: Path) -> Backend:

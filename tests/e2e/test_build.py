@@ -9,17 +9,22 @@ import stat
 import struct
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import REGION, Tables
-from tests.support.rehearsal import CHECKOUT
+from tests.support.rehearsal import CHECKOUT, uv_variables
 from triggers_api.core.keys import KeyRecord, digest_of
 from triggers_api.errors import BuildError
-from triggers_api.ops.build.artifact import Artifact, build, find_uv
+from triggers_api.ops.build.artifact import Artifact, build
 from triggers_api.ops.build.bytecode import find_interpreter
+from triggers_api.ops.build.uv import Uv, find_uv
 from triggers_api.store.dynamodb.client import DynamoDB
 from triggers_api.store.dynamodb.keys import DynamoKeyStore
 
@@ -155,7 +160,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], tupl
     made = {}
     for runtime, architecture in TARGETS:
         path = folder / f"{runtime}-{architecture}"
-        made[runtime, architecture] = path, build(path, runtime=runtime, architecture=architecture)
+        made[runtime, architecture] = (
+            path,
+            build(path, runtime=runtime, architecture=architecture, environment=os.environ),
+        )
     return made
 
 
@@ -170,7 +178,7 @@ def of_sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("of-sources") / "artifact"
     with pytest.MonkeyPatch.context() as machine:
         machine.setattr("triggers_api.ops.build.artifact.find_interpreter", lambda *_: None)
-        build(folder, runtime=OWN[0], architecture=OWN[1])
+        build(folder, runtime=OWN[0], architecture=OWN[1], environment=os.environ)
     return folder
 
 
@@ -227,7 +235,7 @@ def test_uv_settings_of_the_working_directory_change_nothing(
     (tmp_path / "pyproject.toml").write_text("no toml at all")
     monkeypatch.chdir(tmp_path)
     runtime, architecture = TARGETS[0]
-    build(Path("built"), runtime=runtime, architecture=architecture)
+    build(Path("built"), runtime=runtime, architecture=architecture, environment=os.environ)
     assert contents(Path("built")) == contents(artifacts[TARGETS[0]])
 
 
@@ -235,7 +243,7 @@ def test_two_builds_of_one_tree_are_identical(artifacts: dict[tuple[str, str], P
     again = tmp_path / "again"
     before = os.umask(0o077)  # another machine's
     try:
-        build(again, runtime="python3.11", architecture="x86_64")
+        build(again, runtime="python3.11", architecture="x86_64", environment=os.environ)
     finally:
         os.umask(before)
     first, second = contents(artifacts["python3.11", "x86_64"]), contents(again)
@@ -300,7 +308,7 @@ def test_bytecode_runs_in_the_python_that_it_was_compiled_for(
 ) -> None:
     """In each that this machine has, which is one at least: the one that runs the tests."""
     runtime, architecture = target
-    interpreter = find_interpreter(runtime, find_uv())
+    interpreter = find_interpreter(runtime, Uv(find_uv(), os.environ))
     if interpreter and architecture == OWN[1]:
         assert "triggers_api.main" in run_alone(artifact, LOOKS_AROUND, interpreter.executable)
 
@@ -368,10 +376,89 @@ def test_reported_size_is_that_of_the_zip(
     assert artifact.zipped_bytes == pytest.approx(packed.stat().st_size, rel=0.01)
 
 
+def test_settings_of_the_operator_change_no_byte(
+    artifacts: dict[tuple[str, str], Path], tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    settings = home / ".config" / "uv" / "uv.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text('compile-bytecode = true\n[pip]\nno-binary = [":all:"]\npython-version = "3.8"\n')
+    constraint = tmp_path / "constraint.txt"
+    constraint.write_text("fastapi<0.1\n")
+    stray = tmp_path / "stray"
+    stray.mkdir()
+    (stray / "sitecustomize.py").write_text("raise SystemExit('a stray module')")
+    environment = {
+        **os.environ,
+        **uv_variables(),
+        "XDG_CONFIG_HOME": str(settings.parents[1]),
+        "UV_COMPILE_BYTECODE": "1",
+        "UV_CONSTRAINT": str(constraint),
+        "UV_OVERRIDE": str(constraint),
+        "UV_NO_BINARY": "1",
+        "UV_EXCLUDE_NEWER": "2020-01-01",
+        "UV_LINK_MODE": "hardlink",
+        "UV_PYTHON_PREFERENCE": "only-managed",
+        "UV_TARGET": str(stray),
+        "PIP_CONSTRAINT": str(constraint),
+        "PIP_NO_BINARY": ":all:",
+        "PYTHONPATH": str(stray),
+        "PYTHONHOME": str(stray),
+        "PYTHONOPTIMIZE": "2",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    built = tmp_path / "built"
+    build(built, runtime=OWN[0], architecture=OWN[1], environment=environment)
+    assert contents(built) == contents(artifacts[OWN])
+
+
+def test_index_of_the_operators_settings_is_used_and_its_refusal_is_named(tmp_path: Path) -> None:
+    with refusing_index() as (url, asked):
+        settings = tmp_path / "uv" / "uv.toml"
+        settings.parent.mkdir()
+        settings.write_text(f'[[index]]\nurl = "{url}/simple"\ndefault = true\n')
+        environment = {
+            **os.environ,
+            "XDG_CONFIG_HOME": str(tmp_path),
+            "UV_CACHE_DIR": str(tmp_path / "cache"),
+        }
+        with pytest.raises(BuildError) as caught:
+            build(tmp_path / "built", runtime=OWN[0], architecture=OWN[1], environment=environment)
+    assert asked
+    assert "401" in caught.value.reason
+    assert "credentials" in caught.value.hint
+
+
+@contextmanager
+def refusing_index() -> Iterator[tuple[str, list[str]]]:
+    """Run a package index that wants credentials; yield its URL, and the paths that it was asked for."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(401)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Stay silent."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
 def test_build_into_a_folder_with_files_is_refused_and_changes_nothing(tmp_path: Path) -> None:
     mine = tmp_path / "mine.txt"
     mine.write_text("mine")
     with pytest.raises(BuildError, match="not empty"):
-        build(tmp_path, runtime="python3.11", architecture="x86_64")
+        build(tmp_path, runtime="python3.11", architecture="x86_64", environment=os.environ)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
     assert mine.read_text() == "mine"

@@ -32,6 +32,7 @@ OUTPUTS = {
     "FunctionName",
     "LogGroupName",
     "RoleName",
+    "Version",
 }
 
 
@@ -157,7 +158,7 @@ def test_the_docs_of_the_deployed_api_find_the_document_under_the_stage(
     url = rehearsal.url("prod")
     with httpx.Client(trust_env=False) as client:
         page = client.get(f"{url}/docs")
-        (document,) = re.findall(r"url: '([^']+)'", page.text)
+        (document,) = re.findall(r'url: "([^"]+)"', page.text)
         asked = urljoin(str(page.url), document)
         assert asked == f"{url}/openapi.json"
         assert client.get(asked).json()["openapi"].startswith("3.")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.cloudformation_gaps import restoring
-from tests.support.rehearsal import Rehearsal, error_of, said, stack_name
+from tests.support.rehearsal import REGION, Rehearsal, error_of, said, stack_name
 from triggers_api.ops.smoke.check_runner import CHECKS
 
 pytestmark = pytest.mark.timeout(600)
@@ -65,8 +65,9 @@ def test_ctrl_c_during_the_smoke_test_reports_the_deployed_stack_and_how_to_retr
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
-    retry = f"To repeat the smoke test: triggers smoke --stage {STAGE}\n"
-    assert errors.endswith(f"The stack is deployed. {retry}")
+    *_, last = errors.splitlines()
+    assert last.startswith("The stack is deployed. To repeat the smoke test: ")
+    assert last.endswith(f" triggers smoke --stage {STAGE} --region {REGION}")
 
 
 def test_failed_smoke_test_exits_6_names_the_logs_and_keeps_the_stack(
@@ -84,7 +85,8 @@ def test_failed_smoke_test_exits_6_names_the_logs_and_keeps_the_stack(
     assert plain.returncode == 6, said(plain)
     assert "ApiUrl" in plain.stdout
     assert "CORS preflight\n  expected: " in plain.stderr
-    assert f"logs: triggers logs tail --stage {STAGE} --no-follow --request-id smoke-" in plain.stderr
+    logs = f" triggers logs tail --stage {STAGE} --region {REGION} --no-follow --request-id smoke-"
+    assert logs in plain.stderr
 
 
 def test_no_smoke_skips_the_smoke_test(rehearsal: Rehearsal, narrow_preflight: None) -> None:

@@ -12,11 +12,10 @@ from tests.e2e.conftest import Deployed
 from tests.support import browser, reverse_proxy
 from tests.support.api_client import ApiClient
 from tests.support.curl import CurlAnswer, curl
+from triggers_api.api.headers import CORS_HEADERS, CORS_METHODS, EXPOSED_HEADERS
 
 pytestmark = pytest.mark.timeout(600)
 
-METHODS = "GET, POST, DELETE, OPTIONS"
-HEADERS = "Content-Type, X-API-Key, X-Request-ID, Idempotency-Key"
 PREFLIGHT = (
     "-X",
     "OPTIONS",
@@ -65,8 +64,8 @@ def written(value: Any) -> str:
 def assert_is_a_preflights_answer(answer: CurlAnswer) -> None:
     assert answer.status == 200
     assert answer.headers["access-control-allow-origin"] == "*"
-    assert answer.headers["access-control-allow-methods"] == METHODS
-    assert answer.headers["access-control-allow-headers"] == HEADERS
+    assert answer.headers["access-control-allow-methods"] == CORS_METHODS
+    assert answer.headers["access-control-allow-headers"] == CORS_HEADERS
     assert answer.headers["access-control-max-age"] == "3600"
     assert "access-control-allow-credentials" not in answer.headers
 
@@ -89,8 +88,21 @@ def test_every_answer_of_the_service_lets_any_origin_read_it(deployed: Deployed)
     for status, answer in answers.items():
         assert answer.status == status
         assert answer.headers["access-control-allow-origin"] == "*", status
-        assert answer.headers["access-control-expose-headers"] == "X-Request-ID", status
+        assert answer.headers["access-control-expose-headers"] == EXPOSED_HEADERS, status
+        assert answer.headers["cache-control"] == "no-store", status
         assert answer.headers["x-request-id"] == answer.body.get("error", answer.body)["request_id"]
+
+
+@pytest.mark.parametrize("path", ["/v1/health", "/v1/inbox", "/openapi.json", "/docs"])
+def test_head_is_answered_through_the_gateway(deployed: Deployed, path: str) -> None:
+    headers = {"X-API-Key": deployed.key}
+    get, head = (
+        httpx.request(method, f"{deployed.url}{path}", headers=headers, trust_env=False)
+        for method in ("GET", "HEAD")
+    )
+    assert (get.status_code, head.status_code, head.content) == (200, 200, b"")
+    assert head.headers["content-type"] == get.headers["content-type"]
+    assert head.headers["cache-control"] == "no-store"
 
 
 def test_a_path_outside_of_the_specification_is_answered_404_in_the_services_shape(
@@ -114,8 +126,8 @@ def test_the_gateways_own_preflight_integration_has_the_headers(body: dict[str, 
     assert answer["statusCode"] == "200"
     assert {name: written(value) for name, value in answer["responseParameters"].items()} == {
         "method.response.header.Access-Control-Allow-Origin": "'*'",
-        "method.response.header.Access-Control-Allow-Methods": f"'{METHODS}'",
-        "method.response.header.Access-Control-Allow-Headers": f"'{HEADERS}'",
+        "method.response.header.Access-Control-Allow-Methods": f"'{CORS_METHODS}'",
+        "method.response.header.Access-Control-Allow-Headers": f"'{CORS_HEADERS}'",
         "method.response.header.Access-Control-Max-Age": "'3600'",
     }
     declared = operations["options"]["responses"]["200"]["headers"]
@@ -129,7 +141,8 @@ def test_a_page_may_read_what_the_gateway_answers_by_itself(body: dict[str, Any]
         parameters = response["responseParameters"]
         header = "gatewayresponse.header"
         assert written(parameters[f"{header}.Access-Control-Allow-Origin"]) == "'*'", name
-        assert parameters[f"{header}.Access-Control-Expose-Headers"] == "'X-Request-ID'", name
+        assert parameters[f"{header}.Access-Control-Expose-Headers"] == f"'{EXPOSED_HEADERS}'", name
+        assert parameters[f"{header}.Cache-Control"] == "'no-store'", name
         assert parameters[f"{header}.X-Request-ID"] == "context.requestId", name
         template = response["responseTemplates"]["application/json"]
         shape = json.loads(template.replace("$context.error.messageString", '"message"'))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.api_client import ApiClient
-from tests.support.rehearsal import Rehearsal, error_of, said, traces
+from tests.support.rehearsal import REGION, Rehearsal, error_of, said, traces
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -88,7 +88,8 @@ def test_destroy_with_the_typed_name_deletes_the_stack_and_keeps_the_tables(
     assert_tells_what_goes_and_what_stays(typed.screen)
     assert f"Type {STACK} to continue" in typed.screen
     assert f"The stack {STACK} is deleted." in typed.screen
-    assert "triggers deploy --stage prod --adopt --parameter LogLevel=WARNING" in typed.screen
+    again = f"triggers deploy --stage prod --region {REGION} --adopt --parameter LogLevel=WARNING"
+    assert again in typed.screen
 
     assert STACK not in rehearsal.stack_names()
     assert rehearsal.emulator.client("lambda").list_functions()["Functions"] == []

@@ -30,6 +30,24 @@ Promise.all([
 ]).then(seen => { document.getElementById("seen").textContent = seen.join(", "); });
 </script>"""
 
+TRACING_PAGE = """<!doctype html><title>a page with tracing</title><p id="seen">nothing</p><script>
+const headers = {
+  "Content-Type": "application/json", "Idempotency-Key": "traced",
+  "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate": "a=1",
+  "baggage": "user=1", "sentry-trace": "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1",
+  "b3": "0", "X-B3-TraceId": "1", "X-Amzn-Trace-Id": "Root=1", "x-datadog-trace-id": "1", "newrelic": "1",
+};
+const body = '{"source": "page", "event_type": "page.traced", "payload": {}}';
+const post = key =>
+  fetch("__API__/v1/events", {method: "POST", headers: {...headers, "X-API-Key": key}, body});
+(async () => {
+  const replayed = (await post("__KEY__"), await post("__KEY__"));
+  const refused = await post("not-the-key-at-all");
+  return [replayed.status, replayed.headers.get("Idempotent-Replayed"),
+          refused.status, refused.headers.get("WWW-Authenticate")].join();
+})().catch(String).then(seen => { document.getElementById("seen").textContent = seen; });
+</script>"""
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _chromium() -> None:
@@ -45,8 +63,7 @@ def server(tmp_path: Path) -> Iterator[DevServer]:
         yield server
 
 
-def foreign_page(url: str) -> str:
-    page = FOREIGN_PAGE
+def foreign_page(url: str, page: str = FOREIGN_PAGE) -> str:
     for name, value in {"__API__": url, "__KEY__": KEY, "__EVENT__": UNKNOWN_EVENT}.items():
         page = page.replace(name, value)
     return page
@@ -92,12 +109,21 @@ def test_a_page_of_another_origin_may_call_and_read_the_request_id(server: DevSe
         assert [event["payload"] for event in client.inbox()] == [{"from": "a browser"}]
 
 
-def test_page_may_neither_call_nor_read_when_only_another_origin_is_allowed(tmp_path: Path) -> None:
-    variables = {"CORS_ALLOW_ORIGIN": "https://example.com"}
-    with running(*on_folder(tmp_path), variables=variables) as server:
-        with reverse_proxy.page(foreign_page(server.url)) as foreign:
-            visit = browser.visit(foreign.url)
-        failed = "TypeError: Failed to fetch"
-        assert f'<p id="seen">POST: {failed}, GET: {failed}, DELETE: {failed}</p>' in visit.dom
-        with ApiClient(server.url) as client:
-            assert client.inbox() == []
+def test_page_of_another_origin_may_send_tracing_headers_and_read_the_services_own(server: DevServer) -> None:
+    with reverse_proxy.page(foreign_page(server.url, TRACING_PAGE)) as foreign:
+        visit = browser.visit(foreign.url)
+    assert '<p id="seen">201,true,401,ApiKey</p>' in visit.dom
+
+
+def test_page_of_another_host_may_neither_call_nor_read(server: DevServer) -> None:
+    with reverse_proxy.page(foreign_page(server.url)) as foreign:
+        visit = browser.visit(foreign.url.replace("127.0.0.1", browser.FOREIGN_NAME))
+    failed = "TypeError: Failed to fetch"
+    assert f'<p id="seen">POST: {failed}, GET: {failed}, DELETE: {failed}</p>' in visit.dom
+    with ApiClient(server.url) as client:
+        assert client.inbox() == []
+
+
+def test_page_may_not_call_by_a_name_that_it_points_at_this_machine(server: DevServer) -> None:
+    visit = browser.visit(f"{server.url.replace('127.0.0.1', browser.FOREIGN_NAME)}/docs")
+    assert "MISDIRECTED_REQUEST" in visit.dom

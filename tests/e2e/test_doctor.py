@@ -99,7 +99,7 @@ def test_doctor_reports_missing_credentials(rehearsal: Rehearsal) -> None:
     assert "aws configure" in found["credentials"]["fix"]
     done = nobody.run("doctor")
     assert done.returncode == 3
-    assert "fix: Run aws configure" in done.stdout
+    assert "fix: Run `aws configure`" in done.stdout
 
 
 def test_doctor_finds_resources_left_by_an_earlier_deployment(rehearsal: Rehearsal) -> None:
@@ -169,4 +169,6 @@ def test_doctor_finds_a_sam_stack_without_its_bucket(rehearsal: Rehearsal) -> No
         cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
         found = failed(rehearsal.as_user(account).ask("doctor", code=3))
     assert found.keys() == {"artifact bucket"}
-    assert "delete-stack --stack-name aws-sam-cli-managed-default" in found["artifact bucket"]["fix"]
+    fix = found["artifact bucket"]["fix"]
+    assert "aws cloudformation delete-stack " in fix
+    assert "--stack-name aws-sam-cli-managed-default" in fix

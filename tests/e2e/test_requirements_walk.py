@@ -33,7 +33,7 @@ def walked(request: pytest.FixtureRequest) -> Walk:
 
 
 def _walked(backend: Backend) -> Walk:
-    with backend.running() as server:
+    with backend.running("--cors-origin", "*") as server:
         return walk(server.url, _item_reader(backend))
 
 
@@ -187,9 +187,10 @@ def test_7_7_a_preflight_is_answered_with_the_cors_headers(walked: Walk) -> None
     preflight = walked.answers["preflight"]
     assert preflight.status == 200
     assert preflight.headers["access-control-allow-origin"] == "*"
-    assert preflight.headers["access-control-allow-methods"] == "GET, POST, DELETE, OPTIONS"
+    methods = preflight.headers["access-control-allow-methods"].split(", ")
+    assert {"GET", "POST", "DELETE", "OPTIONS"} <= set(methods)
     allowed = preflight.headers["access-control-allow-headers"].split(", ")
-    assert allowed == ["Content-Type", "X-API-Key", "X-Request-ID", "Idempotency-Key"]
+    assert {"Content-Type", "X-API-Key", "X-Request-ID", "Idempotency-Key"} <= set(allowed)
     assert preflight.headers["access-control-max-age"] == "3600"
     assert "access-control-allow-credentials" not in preflight.headers
 
@@ -197,7 +198,7 @@ def test_7_7_a_preflight_is_answered_with_the_cors_headers(walked: Walk) -> None
 def test_7_7_every_answer_lets_any_origin_read_it(walked: Walk) -> None:
     for name, answer in walked.answers.items():
         assert answer.headers["access-control-allow-origin"] == "*", name
-        assert answer.headers["access-control-expose-headers"] == "X-Request-ID", name
+        assert "X-Request-ID" in answer.headers["access-control-expose-headers"].split(", "), name
 
 
 def test_7_8_a_request_id_that_is_given_comes_back(walked: Walk) -> None:

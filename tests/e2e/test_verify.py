@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.documents import OPERATING, REFERENCE, recorded
 from tests.support.rehearsal import Rehearsal, error_of, said, traces
+from triggers_api.version import VERSION
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -384,6 +385,8 @@ def test_verify_json_names_the_stage_and_has_a_record_of_each_check(stage: Stage
         "stage": "prod",
         "stack": "triggers-api-prod",
         "region": "us-east-1",
+        "version": VERSION,
+        "program_version": VERSION,
         "passed": True,
     }
     names = [one["check"] for one in checks]

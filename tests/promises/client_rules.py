@@ -27,7 +27,7 @@ PAYLOADS: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
     ]
 )
 METADATA: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
-    [{}, {}, {"priority": "normal"}, {"priority": "high", "correlation_id": "c-1"}]
+    [{}, {"correlation_id": "c-1"}, {"priority": "normal"}, {"priority": "high", "correlation_id": "c-1"}]
 )
 REQUESTS = st.builds(Sent, SOURCES, TYPES, PAYLOADS, METADATA)
 LIMITS = st.sampled_from([1, 1, 2, 3, 100])
@@ -47,7 +47,10 @@ NOT_AN_EVENT: list[tuple[bytes, int]] = [
 NONSENSE = [
     *(
         ("GET", "/v1/inbox", query, 400)
-        for query in ("limit=0", "limit=101", "limit=1&limit=1", "source=", "cursor=AQ", "event_type=%00")
+        for query in (
+            *("limit=0", "limit=101", "limit=1&limit=1", "source=", "cursor=AQ", "event_type=%00"),
+            *("Source=shop", "sources=shop", "x"),
+        )
     ),
     ("GET", "/v1/events/not-an-id", "", 422),
     ("DELETE", "/v1/events/not-an-id", "", 422),

@@ -101,7 +101,7 @@ class Machine(RuleBasedStateMachine):
         assert came_in in self.model.may_be_let_in(key), (answer.status, key)
         if not came_in:
             check(answer, (401, "UNAUTHORIZED"))
-            key.refused = key.state is not None
+            self.model.refuse(key)
         return came_in
 
     def _read(self, key: Key, event_id: str, written: str) -> None:

@@ -8,12 +8,14 @@ contract.
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from triggers_api.core.times import format_time
 
 SECOND = 1_000_000
 BELIEF = 30 * SECOND
+REFUSAL = SECOND
 """How long a warm process may use its cached record of a key."""
 
 EVENT_SECONDS, RECORD_SECONDS = 7 * 86_400, 86_400
@@ -38,9 +40,10 @@ class Sent:
 
     @property
     def text(self) -> str:
-        """The same for requests that are JSON-equal."""
-        metadata = {"priority": "normal", **self.metadata}
-        return json.dumps([self.source, self.event_type, self.payload, metadata], sort_keys=True)
+        """The same for requests of equal values. The correlation id does not count."""
+        priority = self.metadata.get("priority", "normal")
+        text = json.dumps([self.source, self.event_type, self.payload, priority], sort_keys=True)
+        return repr(json.loads(text, parse_int=Fraction, parse_float=Fraction))
 
 
 @dataclass
@@ -121,6 +124,11 @@ class Model:
             return {False}
         known = [key.state, *(state for until, state in key.beliefs if self.clock() < until)]
         return {state.admits(self.clock()) for state in known}
+
+    def refuse(self, key: Key) -> None:
+        """A process may refuse the key for another second. One that is not valid now never is again."""
+        key.refused = key.state is not None and not key.state.admits(self.clock())
+        key.beliefs.append((self.clock() + REFUSAL, State(False)))
 
     def make(self, key: Key, *, source: str | None, lifetime: int | None) -> None:
         key.source = source

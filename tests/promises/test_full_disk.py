@@ -76,20 +76,68 @@ def test_full_disk_is_503_until_there_is_room(disk: Path, clock: FakeClock, trie
     assert len(api.pending(source="large")) == rounds
     database.close()
     database.check()
+    database.close()
     tried(rounds)
 
 
 @pytest.mark.promise(1, 4)
-def test_service_started_on_a_full_disk_works_when_there_is_room(disk: Path, clock: FakeClock) -> None:
+def test_service_started_on_a_full_disk_works_when_there_is_room(
+    disk: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
     stores, database = stores_in(disk / "data")
     api = Api(stores, clock, door="asgi", accept_local_key=True, own_key=False)
     with small_disk.full(disk):
         for _ in range(2):
             assert {answer.status for answer in (api.ingest(key=LOCAL_KEY), api.inbox(LOCAL_KEY))} == {503}
+    reasons = {record.fields["reason"] for record in caplog.records if record.message == "store failed"}  # type: ignore[attr-defined]  # of every line of ours
+    assert reasons == {"the disk is full"}
     added = api.add(key=LOCAL_KEY)
     assert [event["event_id"] for event in api.inbox(LOCAL_KEY).json["events"]] == [added]
     database.close()
     database.check()
+    database.close()
+
+
+def refusal(*arguments: str) -> dict[str, str]:
+    """Run a command that must fail, and return the lines of its message by name."""
+    done = dev_server.run(*arguments)
+    assert (done.returncode, done.stdout) == (1, ""), done.stderr
+    return dict(line.strip().split(": ", 1) for line in done.stderr.splitlines())
+
+
+def commands_on(folder: Path) -> list[tuple[str, ...]]:
+    on_folder = dev_server.on_folder(folder)
+    return [("dev", "--port", "0", *on_folder), ("keys", "create", "--stage", "local", *on_folder)]
+
+
+def test_command_on_a_full_disk_names_the_disk_and_not_the_permissions(disk: Path) -> None:
+    database = Database(disk / "data")
+    database.open()
+    database.close()
+    with small_disk.full(disk):
+        for folder in (disk / "data", disk / "new"):
+            for command in commands_on(folder):
+                told = refusal(*command)
+                assert str(folder) in told["error"]
+                assert told["why"] == "the disk is full"
+                assert told["fix"].startswith("Free some space on the disk of ")
+                assert "writable" not in told["fix"]
+    for command in commands_on(disk / "data")[1:]:
+        assert dev_server.run(*command).returncode == 0
+
+
+def test_command_on_a_read_only_file_system_names_it(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    database = Database(folder)
+    database.open()
+    database.close()
+    with small_disk.read_only(folder) as is_so:
+        if not is_so:
+            cannot("root can write to every folder, and it may not mount one read-only")
+        for command in commands_on(folder):
+            told = refusal(*command)
+            assert told["why"] in {"the file system is read-only", "permission denied"}
+            assert str(folder) in told["fix"]
 
 
 @pytest.mark.promise(1, 4, 12)

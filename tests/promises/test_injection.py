@@ -22,7 +22,7 @@ EVENT = "/v1/events/01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34"
 ANSWERED_HEADERS = {
     *("access-control-allow-origin", "access-control-expose-headers", "access-control-allow-methods"),
     *("access-control-allow-headers", "access-control-max-age", "allow", "content-length", "content-type"),
-    *("idempotent-replayed", "retry-after", "www-authenticate", "x-request-id"),
+    *("cache-control", "idempotent-replayed", "retry-after", "www-authenticate", "x-request-id"),
 }
 TEXT_LINE = re.compile(
     r'\d{4}-\d\d-\d\dT[\d:.]{15}Z (INFO|WARNING) +request( [a-z_]+=("([^"\\]|\\.)*"|[^ "]*))+'

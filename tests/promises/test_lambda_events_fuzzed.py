@@ -146,9 +146,12 @@ def test_lambda_event_of_any_form_gets_a_well_formed_answer(
         if not there or lambda_api.get(there[-1]).status != 200:
             there.append(f"/v1/events/{lambda_api.add()}")
         response = handler(with_own(drawn, lambda_api.key, there[-1]))
-        answer = checked(response)
-        assert 200 <= response["statusCode"] < 500, answer
-        assert response["headers"]["content-length"] == str(len(response["body"].encode()))
+        assert 200 <= response["statusCode"] < 500, response
+        if isinstance(drawn, dict) and drawn.get("httpMethod") == "HEAD":
+            assert response["body"] == ""
+        else:
+            checked(response)
+            assert response["headers"]["content-length"] == str(len(response["body"].encode()))
         assert len(response["body"]) < 100_000
         statuses[response["statusCode"]] += 1
         tried(1)

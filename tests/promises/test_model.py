@@ -46,7 +46,8 @@ def test_every_answer_on_sqlite_matches_the_model(tmp_path: Path, tried: Tried) 
             with TemporaryDirectory(dir=tmp_path) as folder:
                 database = Database(Path(folder))
                 try:
-                    yield Stores(SqliteEventStore(database), SqliteKeyStore(database))
+                    events = SqliteEventStore(database, monotonic=self.clock.monotonic)
+                    yield Stores(events, SqliteKeyStore(database))
                 finally:
                     database.close()
 

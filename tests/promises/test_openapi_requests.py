@@ -3,8 +3,8 @@
 Schemathesis has four phases: the document's examples, the boundaries of each schema, random requests, and
 chains of requests (the id of an event in one answer goes into the next request). All of its checks are on but
 one: `positive_data_acceptance` requires that a request which fits the schema is accepted, while the contract
-answers 400 to a foreign cursor and 422 to an idempotency key that was used for another request. A query may
-have unknown parameters (`allow-extra-parameters`): the service ignores them, as is usual.
+answers 400 to a foreign cursor and 422 to an idempotency key that was used for another request. Requests have
+no unknown query parameters (`allow-extra-parameters`): all calls but `GET /v1/health` reject these.
 """
 
 from collections import Counter

@@ -13,7 +13,7 @@ from tests.support.raw_http import exchange
 from tests.support.wild_texts import CONTROLS
 
 EVENT = b'{"source":"s","event_type":"t","payload":{}}'
-KEYED = b"Host: x\r\nX-API-Key: " + KEY.encode() + b"\r\n"
+KEYED = b"Host: localhost\r\nX-API-Key: " + KEY.encode() + b"\r\n"
 Case = tuple[bytes, list[int]]
 
 
@@ -46,7 +46,8 @@ HEADERS: dict[str, Case] = {
 }
 TARGETS: dict[str, Case] = {
     "5,000 parameters": (get(b"/v1/inbox?" + b"&".join(b"a%d=1" % n for n in range(5000))), [400]),
-    "100 parameters": (get(b"/v1/inbox?" + b"&".join(b"a%d=1" % n for n in range(100))), [200]),
+    "100 parameters": (get(b"/v1/inbox?" + b"&".join(b"a%d=1" % n for n in range(100))), [400]),
+    "100 parameters of a monitor": (get(b"/v1/health?" + b"&".join(b"a%d=1" % n for n in range(100))), [200]),
     "one parameter 5,000 times": (get(b"/v1/inbox?" + b"&".join([b"limit=1"] * 5000)), [400]),
     "a query of 300 KB": (get(b"/v1/inbox?source=" + b"a" * 300_000), [400]),
     "encoded dots": (get(b"/v1/%2e%2e/v1/inbox"), [404]),
@@ -61,16 +62,20 @@ TARGETS: dict[str, Case] = {
     "a NUL in the target": (get(b"/v1/events/a\0b"), [400]),
     "a target that is not ASCII": (get(b"/v1/events/\xff"), [400]),
     "a fragment": (get(b"/v1/inbox#x"), [404]),
-    "another host's target": (get(b"http://example.com/v1/inbox"), [404]),
+    "a target for a proxy": (get(b"http://localhost/v1/inbox"), [200]),
     "a target without a slash": (get(b"v1/inbox"), [404]),
     "no target": (get(b""), [400]),
-    "the server itself": (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", [200]),
-    "a tunnel": (b"CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n", [404]),
+    "the server itself": (b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", [200]),
+    "a tunnel": (b"CONNECT example.com:443 HTTP/1.1\r\nHost: localhost\r\n\r\n", [404]),
 }
 FRAMING: dict[str, Case] = {
-    "a method of 5 KB": (b"X" * 5000 + b" /v1/inbox HTTP/1.1\r\nHost: x\r\n\r\n", [405]),
+    "a method of 5 KB": (b"X" * 5000 + b" /v1/inbox HTTP/1.1\r\nHost: localhost\r\n\r\n", [405]),
     "HTTP/0.9": (b"GET /v1/health\r\n\r\n", [400]),
-    "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", [404, 400]),
+    "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", [400]),
+    "an offer of HTTP/2": (
+        get(b"/v1/inbox", b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMA\r\n"),
+        [200],
+    ),
     "a WebSocket": (
         get(
             b"/v1/inbox",
@@ -81,10 +86,24 @@ FRAMING: dict[str, Case] = {
     ),
     "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"A" * 100 + b"\r\n\r\n", [400]),
     "every byte": (bytes(range(256)) * 10, [400]),
-    "an empty line": (b"\r\n\r\n", [400]),
+    "empty lines": (b"\r\n\r\n", []),
+    "an empty line before a request": (b"\r\n" + get(b"/v1/inbox"), [200]),
+    "an empty line after a body": (
+        post(b"Content-Length: 2\r\n", b"{}") + b"\r\n" + get(b"/v1/inbox"),
+        [400, 200],
+    ),
+    "junk after the last request": (get(b"/v1/inbox", b"Connection: close\r\n") + b"JUNK\r\n\r\n", [200]),
     "a negative length": (post(b"Content-Length: -1\r\n"), [400]),
     "a length that is no number": (post(b"Content-Length: x\r\n"), [400]),
     "two lengths": (post(b"Content-Length: 44\r\nContent-Length: 45\r\n"), [400]),
+    "a length and chunks": (
+        post(b"Content-Length: 44\r\nTransfer-Encoding: chunked\r\n", b"2c\r\n" + EVENT + b"\r\n0\r\n\r\n"),
+        [400],
+    ),
+    "chunks in HTTP/1.0": (
+        b"POST /v1/events HTTP/1.0\r\n" + KEYED + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        [400],
+    ),
     "an unknown transfer coding": (post(b"Transfer-Encoding: x\r\n"), [400]),
     "a compressed transfer coding": (post(b"Transfer-Encoding: gzip, chunked\r\n"), [400]),
     "a chunk's size that is no number": (
@@ -93,6 +112,7 @@ FRAMING: dict[str, Case] = {
     ),
     "a chunk's size beyond any": (post(b"Transfer-Encoding: chunked\r\n", b"f" * 40 + b"\r\nab"), [400]),
     "two requests and junk": (get(b"/v1/inbox") + get(b"/v1/health") + b"JUNK\r\n\r\n", [200, 200, 400]),
+    "HTTP/1.0": (b"GET /v1/health HTTP/1.0\r\n" + KEYED + b"\r\n", [200]),
     "the end in the middle of a head": (b"GET /v1/in", []),
     "the end in the middle of a body": (post(b"Content-Length: 1000\r\n"), []),
     "nothing": (b"", []),
@@ -114,6 +134,7 @@ def test_raw_request_gets_one_well_formed_answer_and_the_server_survives(
                 body = json.loads(answer.body)
                 assert body.get("error", body)["request_id"] == answer.header("x-request-id")
                 assert answer.header("content-type") == "application/json"
+                assert answer.header("cache-control") == "no-store"
                 assert "x-injected" not in dict(answer.headers)
         assert got == {name: statuses for name, (_, statuses) in cases.items()}
         with ApiClient(server.url) as client:

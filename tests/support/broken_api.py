@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tests.conftest import Stores
 from triggers_api.api.factory import Stores as ServiceStores
 from triggers_api.api.factory import build_app, build_service
+from triggers_api.api.web_access import WebAccess
 from triggers_api.core.keys import LOCAL_KEY
 from triggers_api.settings import Settings
 
@@ -33,12 +34,12 @@ _STOP_SECONDS = 10.0
 Ask = Callable[[Scope], Awaitable["Reply"]]
 
 
-def real_api(stores: Stores, *, cors_allow_origin: str = "*") -> ASGIApp:
+def real_api(stores: Stores, *, cors_allow_origin: str = "*", access: WebAccess | None = None) -> ASGIApp:
     """Return the service over these stores."""
     settings = Settings.from_environment({"AUTH_CACHE_SECONDS": "0", "CORS_ALLOW_ORIGIN": cors_allow_origin})
     service = build_service(settings, stores=ServiceStores(stores.events, stores.keys))
     # No threads: in virtual time, all work is done in the event loop.
-    return build_app(settings, service=replace(service, in_threads=False))
+    return build_app(settings, service=replace(service, workers=None), access=access)
 
 
 @contextmanager
@@ -336,6 +337,24 @@ class NoCorsOnPreflight(Defect):
     async def answer(self, scope: Scope, ask: Ask) -> Reply:
         reply = await ask(scope)
         return reply.without("access-control-") if scope["method"] == "OPTIONS" else reply
+
+
+class CorsHidesHeaders(Defect):
+    """Exposes the request id and no other header."""
+
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        reply = await ask(scope)
+        return replace(reply, headers={**reply.headers, "access-control-expose-headers": "X-Request-ID"})
+
+
+class Cacheable(Defect):
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        return (await ask(scope)).without("cache-control")
+
+
+class NoHead(Defect):
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        return Reply(405) if scope["method"] == "HEAD" else await ask(scope)
 
 
 class CorsEchoesOrigin(Defect):

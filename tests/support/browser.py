@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SECONDS = 90.0
+FOREIGN_NAME = "page.example"
+"""A name that resolves to loopback, as that of a page that attacks by DNS rebinding."""
 
 _OPTIONS = (
     "--headless",
@@ -24,7 +26,7 @@ _OPTIONS = (
     "--disable-sync",
     "--virtual-time-budget=15000",
     "--no-proxy-server",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    f"--host-resolver-rules=MAP {FOREIGN_NAME} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--dump-dom",
 )
 

@@ -1,16 +1,37 @@
-"""A clock that stands still until a test moves it."""
+"""Clocks that stand still until a test moves them."""
 
 import time
 
 
 class FakeClock:
-    """Starts at the real time: stores that expire by themselves must not think our events old."""
+    """A wall clock, and a monotonic clock that a step of the wall clock does not move.
+
+    It starts at the real time: stores that expire by themselves must not think our events old.
+    """
 
     def __init__(self) -> None:
         self.now = time.time_ns() // 1000
+        self._stepped = 0
 
     def __call__(self) -> int:
         return self.now
 
+    def monotonic(self) -> int:
+        return self.now - self._stepped
+
     def advance(self, *, seconds: float = 0, days: float = 0) -> None:
-        self.now += int((seconds + days * 86400) * 1_000_000)
+        """Let time pass: both clocks show it."""
+        self.now += _microseconds(seconds, days)
+
+    def step(self, *, seconds: float = 0, days: float = 0) -> None:
+        """Set the wall clock. No time passes."""
+        self.now += _microseconds(seconds, days)
+        self._stepped += _microseconds(seconds, days)
+
+    def freeze(self, *, seconds: float) -> None:
+        """Let time pass that the monotonic clock does not show."""
+        self.step(seconds=seconds)
+
+
+def _microseconds(seconds: float, days: float) -> int:
+    return int((seconds + days * 86400) * 1_000_000)

@@ -23,7 +23,7 @@ INVARIANTS = {
     3: "An event is acknowledged once, and nothing goes back",
     4: "A 4xx leaves nothing behind; a retry settles a 503",
     5: "Paging gives every matching pending event once, in order",
-    6: "The payload that comes out is JSON-equal to the one that went in",
+    6: "The payload that comes out is the one that went in, digit for digit",
     7: "A key bound to a source neither sees nor touches another's events",
     8: "A revoked key stops working within the stated bound",
     9: "Any request gets a well-formed answer; client input never makes a 500",

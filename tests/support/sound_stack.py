@@ -20,6 +20,7 @@ from botocore.validate import validate_parameters
 from tests.support.one_api import OneApi
 from tests.support.stubbed_aws import ACCOUNT, AT, NAME, REGION, described, make_target
 from tests.support.template import load
+from triggers_api.api.headers import CORS_HEADERS, CORS_METHODS, EXPOSED_HEADERS
 from triggers_api.ops.aws import Aws
 from triggers_api.ops.target import Setting
 
@@ -51,8 +52,8 @@ PARAMETERS = {
 }
 CORS = {
     "Access-Control-Allow-Origin": "'https://shop.example'",
-    "Access-Control-Allow-Methods": "'GET, POST, DELETE, OPTIONS'",
-    "Access-Control-Allow-Headers": "'Content-Type, X-API-Key, X-Request-ID, Idempotency-Key'",
+    "Access-Control-Allow-Methods": f"'{CORS_METHODS}'",
+    "Access-Control-Allow-Headers": f"'{CORS_HEADERS}'",
     "Access-Control-Max-Age": "'3600'",
 }
 POLICY: dict[str, Any] = {
@@ -352,7 +353,8 @@ def _gateway_responses() -> list[dict[str, Any]]:
     """Return our responses, and one that API Gateway derives from them."""
     headers = {
         "Access-Control-Allow-Origin": CORS["Access-Control-Allow-Origin"],
-        "Access-Control-Expose-Headers": "'X-Request-ID'",
+        "Access-Control-Expose-Headers": f"'{EXPOSED_HEADERS}'",
+        "Cache-Control": "'no-store'",
         "X-Request-ID": "context.requestId",
     }
     written = load()["Resources"]["TriggersApi"]["Properties"]["GatewayResponses"]

@@ -29,8 +29,7 @@ def make_target(*, endpoint_url: str | None = None, profile: str | None = None) 
         region=Setting(REGION, "--region"),
         profile=None if profile is None else Setting(profile, "--profile"),
         data_dir=Setting("/srv", "default"),
-        dynamodb_endpoint_url=None,
-        endpoint_url=endpoint_url,
+        endpoints={} if endpoint_url is None else {"AWS_ENDPOINT_URL": endpoint_url},
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from triggers_api.core.events import Event, event_not_found
-from triggers_api.core.idempotency import IdempotencyClaim
+from triggers_api.core.idempotency import IdempotencyClaim, is_repeat
 from triggers_api.core.paging import Page, PageBuilder, PendingQuery
 from triggers_api.core.ports import NewEvent
 from triggers_api.errors import ConflictError, IdempotencyKeyReusedError, TriggersError
@@ -25,7 +25,7 @@ class MemoryEventStore:
         earlier = next((c for c in self.claims if c and claim and c.name == claim.name), None)
         self.claims.append(claim)
         if earlier and claim and earlier.expires_at > now:
-            if earlier.fingerprint != claim.fingerprint:
+            if not is_repeat(event, claim, stored_fingerprint=earlier.fingerprint):
                 return IdempotencyKeyReusedError("used before")
             return earlier.event_id
         self.events[event.event_id] = event

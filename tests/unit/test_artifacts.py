@@ -73,6 +73,19 @@ def test_uploads_of_a_plan_are_deleted(
     assert account.was_asked_all()
 
 
+def test_failed_clean_up_does_not_hide_why_the_plan_failed() -> None:
+    account = Account()
+    account.has_bucket()
+    account.has_stack()
+    account.has_objects()
+    account.has_bucket()
+    account.refuses("s3", "list_object_versions", "AccessDenied")
+    cleanup = remove_uploads(account, CloudFormation(account.client("cloudformation"), NAME))
+    with pytest.raises(DeploymentError, match="sam deploy failed") as caught, cleanup:
+        raise DeploymentError("sam deploy failed.", hint="Try again.")
+    assert "uploads may be left" in caught.value.hint
+
+
 @pytest.mark.parametrize("one", [WAITS, BEING_MADE], ids=["waits", "is being made"])
 def test_uploads_are_kept_when_another_change_set_is_live(account: Account, one: dict[str, str]) -> None:
     account.has_stack()

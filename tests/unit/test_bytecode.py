@@ -12,6 +12,7 @@ import pytest
 
 from triggers_api.errors import BuildError
 from triggers_api.ops.build.bytecode import Interpreter, compile_sources, find_interpreter
+from triggers_api.ops.build.uv import Uv
 
 OWN = f"python{sys.version_info.major}.{sys.version_info.minor}"
 OTHER = "python3.99"
@@ -37,9 +38,9 @@ def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def uv(tmp_path: Path) -> str:
+def uv(tmp_path: Path) -> Uv:
     """A uv that manages no Python."""
-    return program(tmp_path / "uv", "", 2)
+    return Uv(program(tmp_path / "uv", "", 2), os.environ)
 
 
 @pytest.fixture
@@ -67,13 +68,13 @@ def loaded(path: Path) -> types.CodeType:
     return code
 
 
-def test_running_python_compiles_for_its_own_version(uv: str) -> None:
+def test_running_python_compiles_for_its_own_version(uv: Uv) -> None:
     found = find_interpreter(OWN, uv)
     assert found is not None
     assert found.version == platform.python_version()
 
 
-def test_other_versions_are_searched_on_path(on_path: Path, uv: str) -> None:
+def test_other_versions_are_searched_on_path(on_path: Path, uv: Uv) -> None:
     program(on_path / OTHER, "cpython-399 final 3.99.7 /real/python3.99")
     assert find_interpreter(OTHER, uv) == Interpreter("/real/python3.99", "3.99.7")
 
@@ -81,18 +82,17 @@ def test_other_versions_are_searched_on_path(on_path: Path, uv: str) -> None:
 def test_launcher_without_a_python_is_skipped(on_path: Path, tmp_path: Path) -> None:
     program(on_path / OTHER, "no such version", 127)
     known = program(tmp_path / "elsewhere" / OTHER, "cpython-399 final 3.99.7 /real/python3.99")
-    assert find_interpreter(OTHER, program(tmp_path / "uv", known)) == Interpreter(
-        "/real/python3.99", "3.99.7"
-    )
+    uv = Uv(program(tmp_path / "uv", known), os.environ)
+    assert find_interpreter(OTHER, uv) == Interpreter("/real/python3.99", "3.99.7")
 
 
 @pytest.mark.parametrize("tag", ["pypy399-pp73", "cpython-398"])
-def test_interpreter_with_another_bytecode_format_is_skipped(on_path: Path, uv: str, tag: str) -> None:
+def test_interpreter_with_another_bytecode_format_is_skipped(on_path: Path, uv: Uv, tag: str) -> None:
     program(on_path / OTHER, f"{tag} final 3.99.7 /real/python3.99")
     assert find_interpreter(OTHER, uv) is None
 
 
-def test_prerelease_interpreter_is_skipped(on_path: Path, uv: str) -> None:
+def test_prerelease_interpreter_is_skipped(on_path: Path, uv: Uv) -> None:
     program(on_path / OTHER, "cpython-399 candidate 3.99.0rc2 /real/python3.99")
     assert find_interpreter(OTHER, uv) is None
 
@@ -106,19 +106,19 @@ def test_prerelease_interpreter_is_skipped(on_path: Path, uv: str) -> None:
     ],
     ids=["silent", "with a banner", "not UTF-8"],
 )
-def test_program_that_is_not_python_is_skipped(on_path: Path, uv: str, script: str) -> None:
+def test_program_that_is_not_python_is_skipped(on_path: Path, uv: Uv, script: str) -> None:
     path = Path(program(on_path / OTHER, ""))
     path.write_text(f"#!/bin/sh\n{script}\n")
     assert find_interpreter(OTHER, uv) is None
 
 
-def test_program_that_hangs_is_skipped(on_path: Path, uv: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_program_that_hangs_is_skipped(on_path: Path, uv: Uv, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("triggers_api.ops.build.bytecode._IDENTIFY_SECONDS", 0.2)
     Path(program(on_path / OTHER, "")).write_text("#!/bin/sh\nexec sleep 60\n")
     assert find_interpreter(OTHER, uv) is None
 
 
-def test_no_interpreter_is_found_when_the_machine_has_none(on_path: Path, uv: str) -> None:
+def test_no_interpreter_is_found_when_the_machine_has_none(on_path: Path, uv: Uv) -> None:
     assert find_interpreter(OTHER, uv) is None
 
 

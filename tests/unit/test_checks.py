@@ -1,12 +1,15 @@
 """The preflight checks: what each reports, and the fix."""
 
+import re
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+import botocore.session
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.support.documents import DOCUMENTS
 from tests.support.stubbed_aws import AT, NAME, REGION, StubbedAws, described, make_stack
 from triggers_api.ops.cloudformation.client import CloudFormation
 from triggers_api.ops.cloudformation.models import Stack
@@ -18,6 +21,18 @@ from triggers_api.ops.findings import Finding, State
 EVENTS, KEYS = "triggers-api-events-dev", "triggers-api-keys-dev"
 LOG_GROUP = "/aws/lambda/triggers-api-dev"
 DAY = timedelta(days=1)
+STATUSES = (
+    botocore.session.Session().get_service_model("cloudformation").shape_for("StackStatus").metadata["enum"]
+)
+DOCUMENTED_CALLS = {
+    "UPDATE_ROLLBACK_FAILED": "continue-update-rollback",
+    "UPDATE_FAILED": "rollback-stack",
+    "CREATE_FAILED": "rollback-stack",
+}
+"""The call that the CloudFormation API reference names for a state, apart from the deletion of the stack."""
+
+
+pytestmark = pytest.mark.usefixtures("dev_target")
 
 
 @pytest.fixture
@@ -133,7 +148,7 @@ def test_busy_stack_fails_with_its_start_time(status: str) -> None:
 
 def test_failed_rollback_names_the_command_to_continue_it() -> None:
     stack = make_stack("UPDATE_ROLLBACK_FAILED", reason="the role is gone")
-    command = f"aws cloudformation continue-update-rollback --stack-name {NAME} --region {REGION}"
+    command = f"`aws cloudformation continue-update-rollback --region {REGION} --stack-name {NAME}`"
     failed(state_of(stack), "UPDATE_ROLLBACK_FAILED", "the role is gone", command)
 
 
@@ -142,10 +157,30 @@ def test_failed_deletion_of_a_stack_leads_to_destroy(status: str) -> None:
     failed(state_of(make_stack(status, reason="no permission")), status, "no permission", "triggers destroy")
 
 
-@pytest.mark.parametrize("status", ["UPDATE_FAILED", "IMPORT_ROLLBACK_FAILED"])
-def test_failed_update_without_rollback_leads_to_rollback_stack(status: str) -> None:
-    command = f"aws cloudformation rollback-stack --stack-name {NAME} --region {REGION}"
-    failed(state_of(make_stack(status, reason="no permission")), status, "no permission", command)
+def test_failed_update_without_rollback_leads_to_rollback_stack() -> None:
+    command = f"`aws cloudformation rollback-stack --region {REGION} --stack-name {NAME}`"
+    stack = make_stack("UPDATE_FAILED", reason="no permission")
+    failed(state_of(stack), "UPDATE_FAILED", "no permission", command)
+
+
+def test_failed_rollback_of_an_import_leads_to_a_new_stack() -> None:
+    stack = make_stack("IMPORT_ROLLBACK_FAILED", reason="no permission")
+    failed(state_of(stack), "no permission", "triggers destroy", "keeps the tables", "--adopt`")
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_every_state_of_a_stack_has_the_advice_that_aws_documents(status: str) -> None:
+    finding = state_of(make_stack(status))
+    is_busy = status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS"
+    if status in {"CREATE_FAILED", "ROLLBACK_COMPLETE"}:  # deploy deletes such a stack
+        assert finding.state is State.WARNING
+    else:
+        assert (finding.state is State.FAILED) is (is_busy or status.endswith("_FAILED"))
+    assert (finding.state is State.OK) is (finding.fix == "")
+    calls = set(re.findall(r"aws cloudformation ([\w-]+)", finding.fix))
+    assert calls <= {DOCUMENTED_CALLS.get(status)}
+    if finding.state is not State.OK and not is_busy:
+        assert f"`{status}`" in DOCUMENTS["deploy/guide/troubleshooting.md"]
 
 
 def test_stuck_stack_without_a_reason_has_a_default_reason() -> None:
@@ -297,7 +332,7 @@ def test_log_group_with_the_name_as_prefix_is_ignored(aws: StubbedAws) -> None:
 
 def test_existing_log_group_fails_with_the_command_to_delete_it(aws: StubbedAws) -> None:
     has_log_groups(aws, LOG_GROUP, f"{LOG_GROUP}-2")
-    command = f"aws logs delete-log-group --log-group-name {LOG_GROUP} --region {REGION}"
+    command = f"Delete it: aws logs delete-log-group --region {REGION} --log-group-name {LOG_GROUP}"
     failed(preflight.check_log_group(aws, None), LOG_GROUP, command)
 
 
@@ -336,7 +371,7 @@ def test_existing_bucket_is_ok(aws: StubbedAws) -> None:
 def test_missing_bucket_leads_to_deleting_the_sam_stack(aws: StubbedAws) -> None:
     has_sam_stack(aws)
     aws.refuses("s3", "head_bucket", "404", "Not Found")
-    command = f"aws cloudformation delete-stack --stack-name {SAM_STACK} --region {REGION}"
+    command = f"aws cloudformation delete-stack --region {REGION} --stack-name {SAM_STACK}"
     failed(preflight.check_artifact_bucket(aws), "bucket", "does not exist", command)
 
 

@@ -19,7 +19,7 @@ from tests.bench.cost_inputs import (
 from tests.bench.cost_model import DAYS_PER_MONTH, SECONDS_PER_MONTH, Kept, Service, Size
 from tests.bench.cost_tables import MEMORY_MB, dollars
 from tests.bench.costs import MARK, computed, defaults, main, with_costs
-from tests.support.documents import COSTS
+from tests.support.documents import COSTS, DOCUMENTS
 
 FIGURES = PRICES.with_name("figures.json")
 GB = 1024**3
@@ -147,6 +147,19 @@ def test_a_million_events_cost_what_each_service_asks() -> None:
     }
 
 
+def test_a_million_wrong_keys_are_requests_time_log_lines_and_a_read_each() -> None:
+    requests, functions, reads, logged, stored = 1, 1, 1, 1, 1
+    seconds = 1_000_000 * 0.015 * 2
+    refused = SERVICE.million_refused(VCPU, A_MONTH)
+    assert refused == pytest.approx(requests + functions + reads + logged + stored + seconds)
+
+
+def test_security_names_what_a_flood_of_wrong_keys_costs() -> None:
+    rows = computed(FIGURES)["wrong keys"].splitlines()[2:4]
+    million, day = (row.split(" | ")[1].strip(" |") for row in rows)
+    assert f"{million} per million, or {day} a day" in DOCUMENTS["SECURITY.md"].replace("\n", " ")
+
+
 def test_what_is_kept_for_half_a_month_costs_half() -> None:
     found = SERVICE.million_events(VCPU, Kept(DAYS_PER_MONTH / 2, DAYS_PER_MONTH / 2))
     assert found["DynamoDB, storage and backups"] == pytest.approx(1.5)
@@ -201,7 +214,7 @@ def test_the_tables_in_the_guide_are_those_of_the_committed_figures_and_prices()
 
 def test_what_the_guide_concludes_holds_for_the_committed_figures_and_prices() -> None:
     figures, (prices, assumed) = load_figures(FIGURES), load_prices(PRICES)
-    size, kept = defaults()
+    size, kept, _ = defaults()
     for one in (Service(figures[name], prices, assumed) for name in ("product", "baseline")):
         million = one.million_events(size, kept)
         assert max(million, key=lambda name: million[name]) == "API Gateway, requests"

@@ -2,6 +2,7 @@
 
 import errno
 import sys
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import date
 from pathlib import Path
@@ -28,9 +29,10 @@ from triggers_api.ops.cloudformation.models import StackEvent
 from triggers_api.ops.cloudformation.template import Template
 from triggers_api.ops.deploy.deployment import DeployOptions, deploy
 from triggers_api.ops.deploy.parameters import check_given
-from triggers_api.ops.deploy.progress import Built, Obstacle, Outcome, Progress, Proposal, Step
+from triggers_api.ops.deploy.progress import Built, Downgrade, Obstacle, Outcome, Progress, Proposal, Step
 from triggers_api.ops.findings import Finding, State
 from triggers_api.ops.target import Setting
+from triggers_api.version import VERSION
 
 EVENTS, KEYS = "triggers-api-events-dev", "triggers-api-keys-dev"
 TODAY = date(2026, 6, 1)
@@ -52,7 +54,7 @@ def account(sam: FakeSam) -> FakeAccount:
 def options(account: FakeAccount, **chosen: Any) -> DeployOptions:
     """Return options that let the fake SAM build, because uv would need the network."""
     given = {name: Setting(value, "--parameter") for name, value in chosen.pop("given", {}).items()}
-    environment = account.sam.environment(AWS_SECRET_ACCESS_KEY=SECRET)
+    environment = account.sam.environment(AWS_SECRET_ACCESS_KEY=SECRET, **chosen.pop("variables", {}))
     return DeployOptions(account.target, given, environment, **{"use_container": True, **chosen})
 
 
@@ -115,6 +117,32 @@ def test_later_deployment_is_not_the_first(account: FakeAccount) -> None:
     account.tables = {EVENTS: False, KEYS: False}
     events = run(account)
     assert events[-1] == Outcome(changed=True, status="UPDATE_COMPLETE", outputs=OUTPUTS, first=False)
+
+
+@pytest.mark.parametrize("version", ["99.0", "0.0.1", None])
+def test_older_version_is_a_decision(account: FakeAccount, version: str | None) -> None:
+    stack = account.has_stack("CREATE_COMPLETE")
+    stack.outputs = {} if version is None else {"Version": version}
+    events = run(account)
+    found = [event for event in events if isinstance(event, Downgrade)]
+    assert found == ([Downgrade("99.0", VERSION)] if version == "99.0" else [])
+
+
+def test_declined_downgrade_changes_nothing(account: FakeAccount) -> None:
+    account.has_stack("CREATE_COMPLETE").outputs = {"Version": "99.0"}
+    decline_at(account, Downgrade)
+    assert account.done == []
+
+
+def test_proposal_has_the_deployed_version(account: FakeAccount) -> None:
+    assert decline_at(account, Proposal).deployed_version == ""
+    account.has_stack("CREATE_COMPLETE")
+    assert decline_at(account, Proposal).deployed_version == "unknown"
+
+
+def test_proposal_of_a_first_deployment_lists_the_given_parameters(account: FakeAccount) -> None:
+    proposal = decline_at(account, Proposal, given={"AlarmEmail": "evil@example.com"})
+    assert proposal.parameters == {"AlarmEmail": ("", "evil@example.com")}
 
 
 def test_stack_events_are_those_of_the_operation(account: FakeAccount) -> None:
@@ -412,13 +440,11 @@ def test_denied_check_exits_with_4(account: FakeAccount, sam: FakeSam) -> None:
     assert not sam.was_asked("build")
 
 
-def test_build_error_changes_nothing(
-    account: FakeAccount, sam: FakeSam, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("UV_OFFLINE", "1")
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
-    error = fail(account, BuildError, use_container=False)
+def test_build_error_changes_nothing(account: FakeAccount, sam: FakeSam, tmp_path: Path) -> None:
+    offline = {"UV_OFFLINE": "1", "UV_CACHE_DIR": str(tmp_path / "cache")}
+    error = fail(account, BuildError, use_container=False, variables=offline)
     assert "python3.11 on x86_64" in error.message
+    assert "UV_OFFLINE" in error.hint
     assert not sam.was_asked("build")
     assert account.done == []
 
@@ -428,7 +454,7 @@ def built(
 ) -> list[Progress]:
     """Deploy with a builder that needs no network, and return the events about the artifact."""
 
-    def builder(folder: Path, *, runtime: str, architecture: str) -> Artifact:
+    def builder(folder: Path, *, runtime: str, architecture: str, environment: Mapping[str, str]) -> Artifact:
         folder.mkdir()
         return Artifact(runtime, 5_600_000, compiled_by)
 
@@ -475,7 +501,7 @@ def test_full_disk_is_a_local_environment_error(
 
     monkeypatch.setattr("triggers_api.ops.deploy.package.build", full)
     error = fail(account, LocalEnvironmentError, use_container=False)
-    assert "No space left on device" in error.reason
+    assert error.reason == "the disk is full"
     assert "TMPDIR" in error.hint
     assert account.done == []
 

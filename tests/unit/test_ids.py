@@ -52,13 +52,32 @@ def test_ids_increase_for_any_clock_readings(readings: list[int]) -> None:
     assert_strictly_increasing([ids.new() for _ in readings])
 
 
-def test_ids_increase_when_the_clock_is_set_back_by_a_year() -> None:
+def test_ids_increase_when_the_clock_is_set_back_by_less_than_a_minute() -> None:
     clock = FakeClock()
     ids = EventIds(clock)
     made = [ids.new()]
-    clock.advance(days=-365)
+    clock.step(seconds=-59)
     made += [ids.new() for _ in range(10)]
     assert_strictly_increasing(made)
+
+
+@pytest.mark.parametrize("days", [8, 365, 20_000])
+def test_one_id_from_the_future_does_not_date_the_ids_after_it(days: int) -> None:
+    clock = FakeClock()
+    ids = EventIds(clock)
+    made = [ids.new()]
+    clock.step(days=days)
+    assert created_at(ids.new()) == format_time(clock.now)
+    clock.step(days=-days)
+    clock.advance(seconds=1)
+    made += [ids.new() for _ in range(10)]
+    assert_strictly_increasing(made)
+    assert created_at(made[1]) == format_time(clock.now)
+
+
+def test_clock_before_1970_is_no_error() -> None:
+    ids = EventIds(lambda: -1)
+    assert created_at(ids.new()) == format_time(1)
 
 
 def test_ids_follow_the_clock_again_once_it_is_ahead() -> None:

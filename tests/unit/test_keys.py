@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from triggers_api.core.keys import LOCAL_KEY, KeyRecord, digest_of, generate, is_well_formed
+from triggers_api.core.keys import LOCAL_KEY, KeyRecord, digest_of, generate, is_well_formed, mask_keys
 from triggers_api.core.times import format_time
 from triggers_api.errors import CorruptRecordError
 
@@ -190,3 +190,24 @@ def test_error_of_a_corrupt_record_shows_the_key_id_only() -> None:
     assert DIGEST.removeprefix("sha256:")[:12] in caught.value.message
     assert DIGEST not in caught.value.message
     assert "s3cret" not in caught.value.message
+
+
+@pytest.mark.parametrize("stage", ["prod", "eu-1", "x" * 20])
+def test_generated_keys_in_a_text_are_masked(stage: str) -> None:
+    one, other = generate(stage), generate(stage)
+    assert mask_keys(f"a {one}, b={other}&c") == "a ***, b=***&c"
+    assert mask_keys(f'{{"source":"{one}"}}') == '{"source":"***"}'
+    for part in (one[:-1], one[:-20], f"{one}more", f"id-{one}"):
+        assert one[-30:-20] not in mask_keys(part)
+    assert mask_keys(LOCAL_KEY) == "***"
+
+
+def test_own_key_in_a_text_is_masked_if_the_caller_names_it() -> None:
+    own = "a-key-that-I-chose"
+    assert mask_keys(f"job.{own}:1") == f"job.{own}:1"
+    assert mask_keys(f"job.{own}:1 {generate('prod')}", own) == "job.***:1 ***"
+
+
+@pytest.mark.parametrize("text", ["", "trg_", "trg_orders", "trg_shop_orders", "test-api-key", "0" * 128])
+def test_text_without_a_key_is_not_changed(text: str) -> None:
+    assert mask_keys(text) == text

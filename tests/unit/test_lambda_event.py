@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mangum import Mangum
 
 from tests.support.event_loop import event_loop
+from triggers_api.api.headers import answer_headers
 from triggers_api.api.lambda_event import guard, normalise_event
 
 CANARY = "c4n4ry"
@@ -236,9 +237,9 @@ def test_a_handler_that_raises_is_answered_in_the_error_shape(event: Any) -> Non
     assert answer["headers"] == {
         "content-type": "application/json",
         "x-request-id": request_id,
-        "access-control-allow-origin": "https://example.com",
-        "access-control-expose-headers": "X-Request-ID",
+        **answer_headers(cors_allow_origin="https://example.com"),
     }
+    assert answer["headers"]["cache-control"] == "no-store"
     assert json.loads(answer["body"]) == {
         "error": {
             "code": "INTERNAL_ERROR",
@@ -264,6 +265,12 @@ def test_a_failure_is_logged_with_the_lambda_request_id(caplog: pytest.LogCaptur
     guard(broken, cors_allow_origin="*")({"path": "/"}, SimpleNamespace(aws_request_id="lambda-s"))
     (record,) = caplog.records
     assert record.__dict__["fields"]["lambda_request_id"] == "lambda-s"
+
+
+def test_handler_that_raises_for_head_is_answered_without_a_body() -> None:
+    handler = guard(broken, cors_allow_origin="*")
+    get, head = (handler({"httpMethod": method, "path": "/"}, None) for method in ("GET", "HEAD"))
+    assert (head["statusCode"], head["body"], head["headers"].keys()) == (500, "", get["headers"].keys())
 
 
 @pytest.mark.parametrize("name", ["\ud800", "é", "a b", "a:b", "a\r\nb", ""])

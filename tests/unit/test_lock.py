@@ -14,8 +14,8 @@ PROJECT = tomllib.loads((DEPLOY.parent / "pyproject.toml").read_text(encoding="u
 LOCK = (DEPLOY / "requirements.txt").read_text(encoding="utf-8")
 NOT_IN_LAMBDA = {"_typeshed", "mypy_boto3_dynamodb", "platformdirs"}  # types, and the local file's folder
 OF_PYDANTIC = {"pydantic_core"}
-OF_FASTAPI = {"anyio", "starlette"}
-"""Packages that the service imports through FastAPI, which depends on them and selects their versions."""
+OF_FASTAPI = {"starlette"}
+"""What the service imports through FastAPI, which depends on it and selects its version."""
 
 
 def requirements_in() -> list[str]:
@@ -31,7 +31,7 @@ def locked() -> list[str]:
 
 def is_of_the_function(name: str) -> bool:
     """Return whether Lambda runs a module; it does not run the local server and the local store."""
-    local = name == "api/dev_server.py" or name.startswith("store/sqlite")
+    local = name.startswith(("api/dev_", "store/sqlite"))
     return name.startswith(("api/", "core/", "store/", "main.", "settings.", "errors.")) and not local
 
 

@@ -111,6 +111,15 @@ def test_create_refuses_a_bad_own_key_with_the_reason(
     assert store.records == {}
 
 
+def test_create_refuses_an_api_key_as_name_or_source(keys: Keys, store: MemoryKeyStore) -> None:
+    text = f"of {generate('prod')}"
+    with pytest.raises(ConfigurationError, match="--name contains an API key"):
+        create(keys, name=text)
+    with pytest.raises(ConfigurationError, match="--source contains an API key"):
+        create(keys, source=text)
+    assert store.records == {}
+
+
 def test_create_refuses_an_existing_key_and_keeps_its_record(keys: Keys, store: MemoryKeyStore) -> None:
     first = create(keys, own_key=OWN_KEY, name="first")
     with pytest.raises(KeyExistsError, match=first.record.id):
@@ -180,7 +189,10 @@ def test_show_returns_the_state_of_a_key(keys: Keys, clock: FakeClock) -> None:
             shown = keys.show(reference)
             assert shown.record is not None
             assert (shown.record.id, shown.verdict) == (new.record.id, verdict)
+            assert shown.may_be_cached == (new is revoked)
             assert shown.is_valid == (verdict == "active")
+    clock.advance(seconds=25)
+    assert not keys.show(revoked.key).may_be_cached
 
 
 def test_show_distinguishes_unknown_from_mistyped_keys(keys: Keys) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support import fake_sam
 from tests.support.fake_sam import VERSION, FakeSam
-from tests.support.stubbed_aws import CHANGE_SET, NAME, REGION
+from tests.support.stubbed_aws import CHANGE_SET, NAME, REGION, make_target
 from triggers_api.cli.exit_codes import EXIT_CODE
 from triggers_api.errors import (
     BuildError,
@@ -22,8 +22,10 @@ from triggers_api.errors import (
     PreflightError,
     TriggersError,
 )
+from triggers_api.ops.aws import Aws
 from triggers_api.ops.deploy import sam as sam_cli
 from triggers_api.ops.deploy.sam import Sam, find_sam
+from triggers_api.ops.target import Setting
 
 PARAMETERS = {"Stage": "dev", "CorsAllowOrigin": "*", "AlarmEmail": ""}
 SECRET = "s3cret-c4n4ry"
@@ -90,7 +92,7 @@ def fake(tmp_path: Path) -> FakeSam:
 
 @pytest.fixture
 def sam(fake: FakeSam) -> Sam:
-    return find_sam(fake.environment(AWS_SECRET_ACCESS_KEY=SECRET, SAM_CLI_TELEMETRY="1"), REGION)
+    return find_sam(fake.environment(AWS_SECRET_ACCESS_KEY=SECRET, SAM_CLI_TELEMETRY="1"))
 
 
 @pytest.fixture
@@ -101,10 +103,17 @@ def template(tmp_path: Path) -> Path:
     return path
 
 
+def account(profile: str | None = None) -> Aws:
+    return Aws(make_target(profile=profile), Setting(REGION, "--region"))
+
+
 def change_set(sam: Sam, template: Path, *, profile: str | None = None) -> str | None:
-    return sam.create_change_set(
-        template, stack_name=NAME, region=REGION, profile=profile, parameters=PARAMETERS
-    )
+    return sam.create_change_set(account(profile), template, parameters=PARAMETERS)
+
+
+def build(sam: Sam, template: Path, *, use_container: bool = False) -> Path:
+    into = template.parent / "built"
+    return sam.build(account(), template, into, parameters=PARAMETERS, use_container=use_container)
 
 
 def refused(sam: Sam, template: Path) -> TriggersError:
@@ -124,7 +133,7 @@ def refused(sam: Sam, template: Path) -> TriggersError:
 
 def test_build_passes_every_option(fake: FakeSam, sam: Sam, template: Path) -> None:
     into = template.parent / "built"
-    built = sam.build(template, into, parameters=PARAMETERS, use_container=False)
+    built = build(sam, template)
     assert built == into / "template.yaml"
     (call,) = fake.asked("build")
     assert call.arguments == [
@@ -141,7 +150,7 @@ def test_build_passes_every_option(fake: FakeSam, sam: Sam, template: Path) -> N
 
 
 def test_build_can_use_a_container(fake: FakeSam, sam: Sam, template: Path) -> None:
-    sam.build(template, template.parent / "built", parameters=PARAMETERS, use_container=True)
+    build(sam, template, use_container=True)
     (call,) = fake.asked("build")
     assert "--use-container" in call.arguments
 
@@ -171,11 +180,74 @@ def test_create_change_set_passes_every_option(fake: FakeSam, sam: Sam, template
     ]
 
 
-def test_profile_is_passed_to_sam(fake: FakeSam, sam: Sam, template: Path) -> None:
+@pytest.fixture
+def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile with credentials and with settings of other kinds, and another one in AWS_PROFILE."""
+    config = tmp_path / "config"
+    config.write_text(
+        "[profile mine]\naws_access_key_id = AKIAMINE\naws_secret_access_key = secret\n"
+        "ca_bundle = /srv/ca.pem\ns3 =\n  addressing_style = path\nservices = ours\n"
+        "[services ours]\ns3 =\n  endpoint_url = https://s3.example\n"
+        "[profile other]\nrole_arn = r\nmfa_serial = m\nsource_profile = mine\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.usefixtures("profiles")
+def test_sam_gets_the_credentials_and_settings_of_the_profile_but_not_the_profile(
+    fake: FakeSam, template: Path
+) -> None:
     fake.says("deploy", MADE)
+    variables = {"AWS_PROFILE": "other", "AWS_DEFAULT_PROFILE": "other", "AWS_SESSION_TOKEN": "old"}
+    more = {"AWS_ROLE_ARN": "r", "AWS_WEB_IDENTITY_TOKEN_FILE": "f", "AWS_CREDENTIAL_EXPIRATION": "2020"}
+    sam = find_sam(fake.environment(**variables, **more, AWS_ENDPOINT_URL="http://emulator", HOME="/srv"))
     change_set(sam, template, profile="mine")
     (call,) = fake.asked("deploy")
-    assert call.option("--profile") == "mine"
+    assert not any(one.startswith("--profile") for one in call.arguments)
+    config = call.environment.pop("AWS_CONFIG_FILE")
+    assert {name: value for name, value in call.environment.items() if name.startswith("AWS_")} == {
+        "AWS_ACCESS_KEY_ID": "AKIAMINE",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ENDPOINT_URL": "http://emulator",
+    }
+    assert Path(config).read_text().split("\n") == [
+        "[default]",
+        "ca_bundle = /srv/ca.pem",
+        "s3 =",
+        "  addressing_style = path",
+        "services = ours",
+        "[services ours]",
+        "s3 =",
+        "  endpoint_url = https://s3.example",
+        "",
+    ]
+
+
+def test_sam_gets_temporary_credentials_with_their_token(
+    fake: FakeSam, template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
+    fake.says("deploy", MADE)
+    change_set(find_sam(fake.environment()), template)
+    (call,) = fake.asked("deploy")
+    assert call.environment["AWS_SESSION_TOKEN"] == "token"
+
+
+def test_sam_runs_without_the_operators_settings_of_sam_uv_and_python(fake: FakeSam, template: Path) -> None:
+    fake.says("deploy", MADE)
+    stray = {"PYTHONPATH": "/stray", "UV_CONSTRAINT": "/stray", "SAM_TEMPLATE_FILE": "/stray"}
+    sam = find_sam(fake.environment(**stray, UV_INDEX="https://index.example"))
+    change_set(sam, template)
+    build(sam, template)
+    for command in ("--version", "deploy", "build"):
+        (call,) = fake.asked(command)
+        assert call.environment["UV_INDEX"] == "https://index.example"
+        assert "/stray" not in call.environment.values()
 
 
 def test_stray_samconfig_is_ignored(
@@ -185,7 +257,7 @@ def test_stray_samconfig_is_ignored(
     monkeypatch.chdir(tmp_path)
     fake.says("deploy", MADE)
     change_set(sam, template)
-    sam.build(template, template.parent / "built", parameters=PARAMETERS, use_container=False)
+    build(sam, template)
     for call in [*fake.asked("deploy"), *fake.asked("build")]:
         path = call.option("--config-file")
         assert Path(path).parent == template.parent
@@ -195,11 +267,11 @@ def test_stray_samconfig_is_ignored(
 def test_sam_gets_the_region_and_sends_no_telemetry(fake: FakeSam, sam: Sam, template: Path) -> None:
     fake.says("deploy", MADE)
     change_set(sam, template)
+    (call,) = fake.asked("deploy")
+    assert call.environment["AWS_REGION"] == call.environment["AWS_DEFAULT_REGION"] == REGION
     for command in ("--version", "deploy"):
         (call,) = fake.asked(command)
-        assert call.environment["AWS_REGION"] == call.environment["AWS_DEFAULT_REGION"] == REGION
         assert call.environment["SAM_CLI_TELEMETRY"] == "0"
-        assert call.environment["AWS_SECRET_ACCESS_KEY"] == SECRET
 
 
 def test_repr_hides_secrets_of_the_environment(sam: Sam) -> None:
@@ -247,7 +319,8 @@ def test_expired_credentials_exit_with_4(fake: FakeSam, sam: Sam, template: Path
     error = refused(sam, template)
     assert isinstance(error, CredentialsError)
     assert EXIT_CODE[error.kind] == 4
-    assert error.reason == "The security token included in the request is expired"
+    assert error.message == "The AWS credentials have expired."
+    assert error.reason == "ExpiredToken: The security token included in the request is expired"
 
 
 @pytest.mark.parametrize(
@@ -283,7 +356,7 @@ def test_failed_build_reports_the_reason_of_sam(fake: FakeSam, sam: Sam, templat
         "build", "Build Failed\n", "Error: Docker is unreachable. Docker needs to be\nrunning.\n", code=1
     )
     with pytest.raises(BuildError) as caught:
-        sam.build(template, template.parent / "built", parameters=PARAMETERS, use_container=True)
+        build(sam, template, use_container=True)
     assert caught.value.reason == "Docker is unreachable. Docker needs to be running."
     assert EXIT_CODE[caught.value.kind] == 5
 
@@ -291,7 +364,7 @@ def test_failed_build_reports_the_reason_of_sam(fake: FakeSam, sam: Sam, templat
 def test_build_without_a_template_is_an_error(fake: FakeSam, sam: Sam, template: Path) -> None:
     fake.says("build", "Build Succeeded\n", builds=False)
     with pytest.raises(BuildError):
-        sam.build(template, template.parent / "built", parameters=PARAMETERS, use_container=False)
+        build(sam, template)
 
 
 # Finding SAM
@@ -308,7 +381,7 @@ def test_sam_on_path_is_used(fake: FakeSam, sam: Sam) -> None:
 def test_sam_that_does_not_run_is_named(fake: FakeSam, said: str, code: int) -> None:
     fake.says("version", said, code=code)
     with pytest.raises(PreflightError) as caught:
-        find_sam(fake.environment(), REGION)
+        find_sam(fake.environment())
     assert str(fake.folder / "sam") in caught.value.message
     assert caught.value.reason
     assert f"pipx install {sam_cli.PACKAGE}" in caught.value.hint
@@ -319,7 +392,7 @@ def test_sam_with_a_missing_interpreter_is_an_error(fake: FakeSam) -> None:
     program = fake.folder / "sam"
     program.write_text("#!/no/such/python\n")
     with pytest.raises(PreflightError) as caught:
-        find_sam(fake.environment(), REGION)
+        find_sam(fake.environment())
     assert "/sam" in caught.value.reason
 
 
@@ -327,7 +400,7 @@ def test_missing_sam_is_installed_by_uv(tmp_path: Path, monkeypatch: pytest.Monk
     """uv is offline here: the test covers the call and the reported failure, not the download."""
     variables = {"PATH": str(tmp_path), "HOME": str(tmp_path), "UV_OFFLINE": "1", "UV_NO_CONFIG": "1"}
     with pytest.raises(PreflightError) as caught:
-        find_sam(variables | {"UV_CACHE_DIR": str(tmp_path / "cache")}, REGION)
+        find_sam(variables | {"UV_CACHE_DIR": str(tmp_path / "cache")})
     assert "uv" in caught.value.message
     assert caught.value.reason
     assert "pipx install" in caught.value.hint
@@ -347,7 +420,7 @@ def test_missing_sam_and_uv_names_the_install_command(without_uv: Mapping[str, s
     code = (
         "import os; from triggers_api.errors import PreflightError\n"
         "from triggers_api.ops.deploy.sam import find_sam\n"
-        "try: find_sam(os.environ, 'eu-west-1')\n"
+        "try: find_sam(os.environ)\n"
         "except PreflightError as e: print(e.message, e.reason, e.hint, sep=' | ')"
     )
     done = subprocess.run(

@@ -15,6 +15,7 @@ from tests.conftest import Stores
 from tests.support import broken_api
 from tests.support.broken_api import KEY, Ask, Defect, Reply, hanging, late, real_api
 from tests.support.smoke_in_process import make_run, run_smoke
+from triggers_api.api.web_access import LocalAccess
 from triggers_api.cli import config
 from triggers_api.cli.commands.openapi import openapi
 from triggers_api.core.keys import KeyRecord, digest_of, generate
@@ -132,6 +133,11 @@ def test_a_narrowed_cors_origin_passes(sqlite_stores: Stores) -> None:
     assert failed(run_smoke(real_api(sqlite_stores, cors_allow_origin="https://shop.example"))) == set()
 
 
+def test_a_service_that_pages_of_its_machine_alone_may_call_passes(sqlite_stores: Stores) -> None:
+    access = LocalAccess(hosts=["api.example"], origins=[])
+    assert failed(run_smoke(real_api(sqlite_stores, access=access))) == set()
+
+
 def test_a_short_page_with_a_cursor_passes(api: ASGIApp) -> None:
     assert failed(run_smoke(broken_api.FirstPageEmpty(api))) == set()
 
@@ -215,6 +221,9 @@ CORS = {"CORS preflight", "CORS headers"}
         (broken_api.NoCorsOnErrors, {"CORS headers"}),
         (broken_api.CorsEchoesOrigin, CORS),
         (broken_api.CorsOfTwoOrigins, {"CORS headers"}),
+        (broken_api.CorsHidesHeaders, {"CORS headers"}),
+        (broken_api.Cacheable, {"not cached"}),
+        (broken_api.NoHead, {"HEAD"}),
         (broken_api.DeleteOnce, {"delete twice"}),
         (broken_api.DeleteDoesNothing, {"delete"}),
         (broken_api.IdempotencyIgnored, {"idempotency replay", "idempotency reuse"}),
@@ -249,7 +258,7 @@ def test_a_key_bound_to_a_source_is_reported_and_the_checks_without_a_key_run(
 def test_a_refused_key_is_reported_and_the_checks_without_a_key_run(api: ASGIApp) -> None:
     findings = run_smoke(api, key=generate("local"))
     assert {findings[name].message for name in failed(findings)} == {"not run: the key is refused"}
-    assert "`triggers keys show` prints its state" in findings["ingest"].fix
+    assert "`triggers keys show -` reads the key and prints its state" in findings["ingest"].fix
     assert not failed(findings) & {*OF_THE_KEY, "CORS preflight", "request id given"}
 
 

@@ -1,12 +1,13 @@
-"""Strict JSON: what is refused, in messages that quote nothing, and what is parsed unchanged."""
+"""Strict JSON: what is refused, in messages that quote nothing, and what is kept as it was sent."""
 
+import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from triggers_api.core.strict_json import MAX_DEPTH, dump, dump_canonical, parse
+from triggers_api.core.strict_json import MAX_BODY_BYTES, MAX_DEPTH, JsonObject, dump, dump_canonical, parse
 from triggers_api.errors import InvalidJsonError
 
 CANARY = "c4n4ry"
@@ -59,6 +60,9 @@ REFUSED = {
     "309 digits too large": f'["{CANARY}",{"9" * 309}]',
     "309 digits too small": f'["{CANARY}",-{"9" * 309}]',
     "5000 digits": f'["{CANARY}",{"1" * 5000}]',
+    "exponent of seven digits": f'["{CANARY}",1e-1000000]',
+    "exponent of seven digits, zero": f'["{CANARY}",0E+0000001]',
+    "exponent of 99,999 digits": f'["{CANARY}",1e-{"9" * 99_999}]',
     "name twice": f'{{"{CANARY}":1,"{CANARY}":2}}',
     "name twice, once escaped": f'{{"{CANARY}a":1,"{CANARY}\\u0061":2}}',
     "empty name twice": f'{{"":"{CANARY}","":"{CANARY}"}}',
@@ -69,7 +73,8 @@ REFUSED = {
     "high surrogate twice": f'"{CANARY}\\ud83d\\ud83d\\ude00"',
     "surrogate in a name": f'{{"{CANARY}\\udabc":1}}',
     "surrogate, nested": f'[{{"a":["{CANARY}\\udead"]}}]',
-    "byte order mark": f'\ufeff{{"{CANARY}":1}}',
+    "two byte order marks": f'\ufeff\ufeff{{"{CANARY}":1}}',
+    "byte order mark after the body": f'{{"{CANARY}":1}}\ufeff',
     "nothing": "",
     "white space only": " \r\n\t",
     "trailing text": f"{{}}{CANARY}",
@@ -77,6 +82,15 @@ REFUSED = {
     "bare word": CANARY,
     "single quotes": f"{{'{CANARY}':1}}",
     "trailing comma": f'["{CANARY}",]',
+    "trailing comma in an object": f'{{"{CANARY}":1,}}',
+    "leading comma": f',"{CANARY}":1}}',
+    "brace for a comma": f'{{"{CANARY}":1{{"b":2}}',
+    "no colon": f'{{"{CANARY}" 1}}',
+    "no value": f'{{"{CANARY}":}}',
+    "unclosed object": f'{{"{CANARY}":1',
+    "object closed as a list": f'{{"{CANARY}":1]',
+    "name that is a number": f'{{1:"{CANARY}"}}',
+    "text after an object": f'{{"{CANARY}":1}}{CANARY}',
     "unfinished": f'{{"{CANARY}":',
     "unfinished string": f'"{CANARY}',
     "unknown escape": f'"{CANARY}\\x{CANARY}"',
@@ -95,11 +109,13 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED.keys())
-def test_text_that_is_not_strict_json_is_refused_and_not_quoted(text: str) -> None:
+@pytest.mark.parametrize("form", ["{}", '{{"payload":{{"a":{}}}}}'], ids=["alone", "kept as text"])
+def test_text_that_is_not_strict_json_is_refused_and_not_quoted(text: str, form: str) -> None:
     with pytest.raises(InvalidJsonError) as caught:
-        parse(text.encode())
+        parse(form.format(text).encode(), verbatim=["payload"])
     error = caught.value
     assert error.message == str(error)
+    assert error.__context__ is None or error.__suppress_context__
     for shown in (error.message, error.reason, error.hint, repr(dict(error.details))):
         assert CANARY not in shown
         assert "99999" not in shown
@@ -112,8 +128,24 @@ def test_text_that_is_not_strict_json_is_refused_and_not_quoted(text: str) -> No
     ids=["stray byte", "cut", "overlong", "surrogate", "past U+10FFFF", "UTF-16"],
 )
 def test_bytes_that_are_not_utf8_are_refused(data: bytes) -> None:
-    with pytest.raises(InvalidJsonError, match="not UTF-8"):
+    with pytest.raises(InvalidJsonError, match=r"not UTF-8|is UTF-16"):
         parse(data)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf16_is_named(encoding: str) -> None:
+    with pytest.raises(InvalidJsonError, match="is UTF-16"):
+        parse("\ufeff{}".encode(encoding))
+
+
+def test_byte_order_mark_is_ignored() -> None:
+    assert parse(b'\xef\xbb\xbf {"a":"\xef\xbb\xbf"}') == {"a": "\ufeff"}
+
+
+def test_exponent_of_six_digits_is_accepted() -> None:
+    assert parse(b"[1e-999999,0e999999,0.1E+000001]") == [0.0, 0.0, 1.0]
+    with pytest.raises(InvalidJsonError, match="an exponent of more than six digits"):
+        parse(b"1e-0000001")
 
 
 @pytest.mark.parametrize("sign", ["", "-"])
@@ -175,6 +207,62 @@ def test_same_name_in_different_objects_is_no_duplicate() -> None:
 
 def test_white_space_around_a_value_is_accepted() -> None:
     assert parse(b" \t\r\n{} \n") == {}
+
+
+KEPT = {
+    "numbers": ("[0.10,-0,1E+2,12345678901234567.89,1e-400]", "[0.10,-0,1E+2,12345678901234567.89,1e-400]"),
+    "escapes": (r'"\u0041\u00e9\/\ud83d\ude00"', r'"\u0041\u00e9\/\ud83d\ude00"'),
+    "letters": ('"é😀\u2028"', '"é😀\u2028"'),
+    "white space": ('[ 1 ,\n\t"a  b",\r\n{ } ]', '[1,"a  b",{}]'),
+    "quotes in strings": (r'[ "a\" , \"", "\\" , "\\\"" ]', r'["a\" , \"","\\","\\\""]'),
+    "order": ('{ "b": 1, "a": 2 }', '{"b":1,"a":2}'),
+}
+
+
+@pytest.mark.parametrize(("sent", "kept"), KEPT.values(), ids=KEPT.keys())
+def test_member_is_kept_as_its_text_without_white_space_between_tokens(sent: str, kept: str) -> None:
+    body = f'\n{{ "p" : {{ "a" : {sent} }} , "other" : {sent} }} '
+    value = parse(body.encode(), verbatim=["p"])
+    assert value["p"] == JsonObject(f'{{"a":{kept}}}')
+    assert value["other"] == json.loads(sent)
+
+
+def test_member_that_is_no_object_is_not_kept_as_text() -> None:
+    for text in ("[{}]", '"{}"', "1", "null"):
+        assert not isinstance(parse(f'{{"p":{text}}}'.encode(), verbatim=["p"])["p"], JsonObject)
+    assert parse(b'{"a":{"p":{}}}', verbatim=["p"]) == {"a": {"p": {}}}, "of the outermost object only"
+
+
+def test_number_as_long_as_a_body_is_kept() -> None:
+    number = "0." + "7" * (MAX_BODY_BYTES - 20)
+    assert parse(f'{{"p":{{"a":{number}}}}}'.encode(), verbatim=["p"]) == {
+        "p": JsonObject(f'{{"a":{number}}}')
+    }
+
+
+def spaced(value: Any, space: str) -> str:
+    """Return the text of a value with white space between all tokens."""
+    if isinstance(value, dict):
+        members = (f"{space}{json.dumps(name)}{space}:{spaced(one, space)}" for name, one in value.items())
+        return f"{space}{{{','.join(members)}{space}}}{space}"
+    if isinstance(value, list):
+        return f"{space}[{','.join(spaced(one, space) for one in value)}{space}]{space}"
+    return f"{space}{json.dumps(value, ensure_ascii=False)}{space}"
+
+
+tricky_texts = st.text(st.sampled_from(' "\\\n:,{}[]é\u2028'), max_size=6)
+tricky_values = st.recursive(
+    tricky_texts | st.just(0.5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(tricky_texts, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(tricky_texts, tricky_values, max_size=3), st.sampled_from(["", " ", "\r\n\t "]))
+def test_white_space_between_tokens_is_all_that_is_dropped(value: dict[str, Any], space: str) -> None:
+    kept = parse(f'{{"p":{spaced(value, space)}}}'.encode(), verbatim=["p"])["p"]
+    assert kept == JsonObject(spaced(value, ""))
 
 
 def test_dump_is_compact_and_does_not_escape_letters() -> None:

@@ -11,12 +11,13 @@ import yaml
 from tests.support import template
 from tests.support.contract import DOCUMENT
 from tests.support.template import PATH, Stack
-from triggers_api.api.boundary import CORS_HEADERS, CORS_MAX_AGE_SECONDS, CORS_METHODS
+from triggers_api.api.headers import CORS_HEADERS, CORS_MAX_AGE_SECONDS, CORS_METHODS, answer_headers
 from triggers_api.api.v1.models import ErrorBody
 from triggers_api.core.strict_json import MAX_BODY_BYTES
 from triggers_api.ops.cloudformation.template import Template
 from triggers_api.ops.dev_tables import events_table, keys_table
 from triggers_api.settings import LOG_LEVELS, Settings
+from triggers_api.version import VERSION
 
 TEMPLATE = template.load()
 RESOURCES = TEMPLATE["Resources"]
@@ -167,6 +168,7 @@ def test_outputs_name_the_created_resources() -> None:
         "FunctionName": ref("TriggersApiFunction"),
         "LogGroupName": ref("TriggersApiLogGroup"),
         "RoleName": ref("TriggersApiRole"),
+        "Version": VERSION,
     }
 
 
@@ -430,19 +432,13 @@ def test_api_throttles_every_path_and_method() -> None:
     ]
 
 
-def test_cors_preflight_matches_the_requirements() -> None:
+def test_cors_preflight_of_gateway_and_service_agree() -> None:
     assert Stack().value(API["Cors"]) == {
         "AllowOrigin": "'*'",
-        "AllowMethods": "'GET, POST, DELETE, OPTIONS'",
-        "AllowHeaders": "'Content-Type, X-API-Key, X-Request-ID, Idempotency-Key'",
-        "MaxAge": "'3600'",
+        "AllowMethods": f"'{CORS_METHODS}'",
+        "AllowHeaders": f"'{CORS_HEADERS}'",
+        "MaxAge": f"'{CORS_MAX_AGE_SECONDS}'",
     }
-
-
-def test_cors_preflight_of_gateway_and_service_agree() -> None:
-    assert API["Cors"]["AllowMethods"] == f"'{CORS_METHODS}'"
-    assert API["Cors"]["AllowHeaders"] == f"'{CORS_HEADERS}'"
-    assert API["Cors"]["MaxAge"] == f"'{CORS_MAX_AGE_SECONDS}'"
 
 
 def test_cors_origin_is_one_parameter() -> None:
@@ -486,15 +482,15 @@ def test_gateway_error_has_a_documented_code(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", GATEWAY_ERRORS)
-def test_gateway_error_has_cors_headers_and_a_request_id(name: str) -> None:
+def test_gateway_error_has_the_headers_of_the_service(name: str) -> None:
     (kind,) = API["GatewayResponses"][name]["ResponseParameters"]
     headers = Stack().value(API["GatewayResponses"][name]["ResponseParameters"]["Headers"])
     assert kind == "Headers"
-    retry_after = {"Retry-After": "'1'"} if name in {"DEFAULT_5XX", "THROTTLED"} else {}
-    assert headers == {
-        "Access-Control-Allow-Origin": "'*'",
-        "Access-Control-Expose-Headers": "'X-Request-ID'",
-        "X-Request-ID": "context.requestId",
+    common = answer_headers(cors_allow_origin="*")
+    retry_after = {"retry-after": "'1'"} if name in {"DEFAULT_5XX", "THROTTLED"} else {}
+    assert {header.lower(): value for header, value in headers.items()} == {
+        **{header: f"'{value}'" for header, value in common.items()},
+        "x-request-id": "context.requestId",
         **retry_after,
     }
 

@@ -32,6 +32,7 @@ from tests.support.stubbed_aws import ACCOUNT, REGION
 from tests.support.template import load
 from triggers_api.errors import StackMissingError
 from triggers_api.ops.findings import Finding
+from triggers_api.ops.shell_commands import set_target
 from triggers_api.ops.target import Setting
 from triggers_api.ops.verify.verification import verify
 
@@ -588,6 +589,7 @@ def test_encryption_whose_key_is_being_changed_passes(aws: SoundStack) -> None:
     assert failed(aws) == {}
 
 
+@pytest.mark.usefixtures("dev_target")
 def test_the_fix_of_a_setting_is_the_command_that_restores_it(aws: SoundStack) -> None:
     aws.function.update(MemorySize=128)
     aws.log_groups[0]["retentionInDays"] = 1
@@ -607,9 +609,12 @@ def test_the_fix_of_a_setting_is_the_command_that_restores_it(aws: SoundStack) -
     ("change", "place"),
     [
         ({"profile": Setting("two words", "--profile")}, f" --region {REGION} --profile 'two words' --"),
-        ({"endpoint_url": "http://localhost:1"}, f" --region {REGION} --endpoint-url http://localhost:1 --"),
+        (
+            {"endpoints": {"AWS_ENDPOINT_URL": "http://localhost:1"}},
+            f" --region {REGION} --endpoint-url http://localhost:1 --",
+        ),
         # It is of the commands that ask DynamoDB alone; this one does not go there.
-        ({"dynamodb_endpoint_url": "http://localhost:2"}, f" --region {REGION} --"),
+        ({"endpoints": {"DYNAMODB_ENDPOINT_URL": "http://localhost:2"}}, f" --region {REGION} --"),
     ],
     ids=["profile", "emulator", "emulator of DynamoDB"],
 )
@@ -618,6 +623,7 @@ def test_every_command_of_a_fix_names_the_region_profile_and_endpoint(
 ) -> None:
     aws = SoundStack(api)
     aws.target = replace(aws.target, **change)
+    set_target(aws.target)
     for defect, check, _ in DEFECTS.values():
         if not check.startswith(("stack: ", "events table: key", "keys table: key")):
             with suppress(KeyError, IndexError):  # an earlier one took away what this one changes
@@ -640,7 +646,7 @@ def test_the_fix_of_throttling_names_the_api(aws: SoundStack) -> None:
 def test_the_fix_of_a_missing_index_is_one_complete_command(aws: SoundStack) -> None:
     del aws.tables[EVENTS]["GlobalSecondaryIndexes"]
     command = failed(aws)["events table: index"].fix.rpartition("create the missing index with ")[2]
-    words = shlex.split(command)
+    words = shlex.split(command.strip("`"))
     assert words[:3] == ["aws", "dynamodb", "update-table"]
     assert "AttributeName=status,AttributeType=S" in words
     ((made,),) = [json.loads(words[-1])]

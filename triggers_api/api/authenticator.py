@@ -1,54 +1,117 @@
 """API-key authentication with a short-lived in-process cache.
 
-Only valid keys are cached, never an absence, so a new key works at once. The age of an entry counts from
-*before* its lookup, so `cache_seconds` bounds how long a revoked key can still work. The clock is the wall
-clock on purpose: Lambda freezes a process between requests, and a monotonic clock may stand still while the
-process is frozen.
+A valid key is cached for `cache_seconds`, which bounds how long a revoked key can still work. Its age counts
+from *before* its lookup, and is the larger of two clocks' differences: Lambda freezes a process between
+requests, and a monotonic clock may stand still then; the wall clock may be set back. If either difference is
+negative, the key is looked up again.
+
+A refused key is remembered for a second, so a client that repeats a wrong key costs one read a second and not
+one per request. A key works at once after it was created, or within that second if it was refused before.
+Only digests are kept, and a flood of different wrong keys evicts no valid key.
 """
 
 import hmac
 import logging
 from collections import OrderedDict
 from threading import Lock
+from typing import Generic, NamedTuple, TypeVar
 
 from triggers_api.core.keys import LOCAL_KEY, KeyRecord, digest_of, is_well_formed
 from triggers_api.core.ports import KeyStore
-from triggers_api.core.times import Clock, format_time
+from triggers_api.core.times import Clock, format_time, monotonic_clock
 from triggers_api.errors import CorruptRecordError, StoreUnavailableError, UnauthorizedError
 
 logger = logging.getLogger("triggers_api.auth")
 
+REFUSED_SECONDS = 1
+"""How long a refused key is not looked up again."""
+
 _MAX_CACHED_KEYS = 1024
+
+T = TypeVar("T")
+
+
+class _Reading(NamedTuple):
+    """What the two clocks showed at one moment, in microseconds."""
+
+    wall: int
+    monotonic: int
+
+
+class _RecentLookups(Generic[T]):
+    """Results of lookups by digest, each until it is `seconds` old. Not safe for several threads."""
+
+    def __init__(self, seconds: int) -> None:
+        self._lifetime = seconds * 1_000_000
+        self._entries: OrderedDict[str, tuple[_Reading, T]] = OrderedDict()
+
+    def get(self, digest: str, now: _Reading) -> T | None:
+        """Return a result that is not too old by either clock."""
+        if digest not in self._entries:
+            return None
+        then, result = self._entries[digest]
+        ages = now.wall - then.wall, now.monotonic - then.monotonic
+        return result if min(ages) >= 0 and max(ages) < self._lifetime else None
+
+    def put(self, digest: str, then: _Reading, result: T) -> None:
+        """Keep the result of a lookup that started `then`."""
+        if not self._lifetime:
+            return
+        self._entries[digest] = then, result
+        self._entries.move_to_end(digest)
+        if len(self._entries) > _MAX_CACHED_KEYS:
+            self._entries.popitem(last=False)
+
+    def discard(self, digest: str) -> None:
+        """Forget a digest."""
+        self._entries.pop(digest, None)
 
 
 class Authenticator:
-    """Checks API keys against a store. Safe for several threads."""
+    """Checks API keys against a store. Safe for several threads.
 
-    def __init__(self, store: KeyStore, *, accept_local_key: bool, cache_seconds: int, clock: Clock) -> None:
+    Args:
+        store: The key records.
+        accept_local_key: Accept the published test key too.
+        cache_seconds: How long a valid key is cached; 0 turns off the memory of refused keys too.
+        clock: The wall clock, which also decides whether a key has expired.
+        monotonic: A clock that is never set.
+    """
+
+    def __init__(
+        self,
+        store: KeyStore,
+        *,
+        accept_local_key: bool,
+        cache_seconds: int,
+        clock: Clock,
+        monotonic: Clock = monotonic_clock,
+    ) -> None:
         self._store = store
         self._accept_local_key = accept_local_key
-        self._cache_microseconds = cache_seconds * 1_000_000
         self._clock = clock
-        self._cache: OrderedDict[str, tuple[int, KeyRecord]] = OrderedDict()
+        self._monotonic = monotonic
+        self._valid: _RecentLookups[KeyRecord] = _RecentLookups(cache_seconds)
+        self._refused: _RecentLookups[bool] = _RecentLookups(min(REFUSED_SECONDS, cache_seconds))
         self._lock = Lock()
 
     def cached(self, key: str) -> KeyRecord | None:
         """Return the key's record if it needs no lookup, else None.
 
         Raises:
-            UnauthorizedError: The key is malformed, or its cached record has expired.
+            UnauthorizedError: The key is malformed, its cached record has expired, or it was just refused.
         """
         if self._accept_local_key and hmac.compare_digest(key.encode(), LOCAL_KEY.encode()):
             return KeyRecord(digest_of(key), is_active=True)
-        now = self._clock()
+        now, digest = self._now(), digest_of(key)
         with self._lock:
-            looked_up_at, record = self._cache.get(digest_of(key), (0, None))
-        # If the clock was set back, the age is negative and means nothing: look the key up again.
-        if record is None or not 0 <= now - looked_up_at < self._cache_microseconds:
-            if not is_well_formed(key):
+            record = self._valid.get(digest, now)
+            was_refused = record is None and self._refused.get(digest, now)
+        if record is None:
+            if was_refused or not is_well_formed(key):
                 raise invalid_key()
             return None
-        if not record.is_valid_at(format_time(now)):
+        if not record.is_valid_at(format_time(now.wall)):
             raise invalid_key()
         return record
 
@@ -59,24 +122,24 @@ class Authenticator:
             UnauthorizedError: The key is unknown, revoked or expired. StoreUnavailableError: The key cannot
             be checked (store unreachable, record corrupt). Fails closed.
         """
-        now = self._clock()
-        digest = digest_of(key)
+        now, digest = self._now(), digest_of(key)
         try:
             record = self._store.find(digest)
         except CorruptRecordError as error:
             logger.exception("key cannot be read", extra={"fields": {"reason": error.message}})
             raise StoreUnavailableError("The key cannot be checked right now.") from error
-        if record is None or not record.is_valid_at(format_time(now)):
-            with self._lock:
-                self._cache.pop(digest, None)
-            raise invalid_key()
-        if self._cache_microseconds:
-            with self._lock:
-                self._cache[digest] = now, record
-                self._cache.move_to_end(digest)
-                while len(self._cache) > _MAX_CACHED_KEYS:
-                    self._cache.popitem(last=False)
-        return record
+        is_valid = record is not None and record.is_valid_at(format_time(now.wall))
+        with self._lock:
+            if record is not None and is_valid:
+                self._valid.put(digest, now, record)
+                self._refused.discard(digest)
+                return record
+            self._valid.discard(digest)
+            self._refused.put(digest, now, True)
+        raise invalid_key()
+
+    def _now(self) -> _Reading:
+        return _Reading(self._clock(), self._monotonic())
 
 
 def invalid_key() -> UnauthorizedError:

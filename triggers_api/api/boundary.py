@@ -7,6 +7,7 @@ costs every request (a stack of two cost 0.7 ms of CPU), and all of this concern
 import logging
 import time
 from asyncio import CancelledError
+from collections.abc import Iterable
 from typing import Any
 
 from starlette.requests import ClientDisconnect
@@ -15,15 +16,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from triggers_api.api.context import RequestContext, accepted_request_id, current
 from triggers_api.api.errors import answer_error, error_response
+from triggers_api.api.headers import CORS_HEADERS, CORS_MAX_AGE_SECONDS, CORS_METHODS
+from triggers_api.api.web_access import WebAccess, allows_origin
 from triggers_api.core import deadline
+from triggers_api.core.keys import is_own_key, mask_keys
 from triggers_api.core.strict_json import dump
 from triggers_api.errors import StoreUnavailableError
 
 logger = logging.getLogger("triggers_api.access")
-
-CORS_METHODS = "GET, POST, DELETE, OPTIONS"
-CORS_HEADERS = "Content-Type, X-API-Key, X-Request-ID, Idempotency-Key"
-CORS_MAX_AGE_SECONDS = 3600
 
 _METHOD_CHARACTERS = 20  # the longest known method has 17; a client may send 64 KB
 _CLIENT_CLOSED_REQUEST = 499  # in the access log only, by the convention of nginx: the client is gone
@@ -32,12 +32,9 @@ _CLIENT_CLOSED_REQUEST = 499  # in the access log only, by the convention of ngi
 class RequestBoundary:
     """Wraps every HTTP request. Whatever the app raises is logged here and answered in the error shape."""
 
-    def __init__(self, app: ASGIApp, *, cors_allow_origin: str) -> None:
+    def __init__(self, app: ASGIApp, *, access: WebAccess) -> None:
         self._app = app
-        self._cors = [
-            (b"access-control-allow-origin", cors_allow_origin.encode()),
-            (b"access-control-expose-headers", b"X-Request-ID"),
-        ]
+        self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -47,50 +44,68 @@ class RequestBoundary:
         started = time.perf_counter()
         deadline.start()
         context = _new_context(scope)
+        headers = self._access.answer_headers(_values(scope, b"origin"))
         token = current.set(context)
-        status = 0
-
-        async def send_with_head(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [
-                    *message["headers"],
-                    *self._cors,
-                    (b"x-request-id", context.request_id.encode()),
-                ]
-            await send(message)
-
+        method = scope["method"]
+        if method == "HEAD":  # the answer to GET, without its body (RFC 9110, 9.3.2)
+            scope = {**scope, "method": "GET"}
+        answer = _Answer(send, headers, context.request_id, has_body=method != "HEAD")
         try:
-            if scope["method"] == "OPTIONS":
-                await _preflight(context.request_id)(scope, receive, send_with_head)
+            self._access.check_host(_values(scope, b"host"))
+            if method == "OPTIONS":
+                await _preflight(context.request_id, allowed=allows_origin(headers))(
+                    scope, receive, answer.send
+                )
             else:
-                await self._app(scope, receive, send_with_head)
+                await self._app(scope, receive, answer.send)
         except ClientDisconnect:
-            status = _CLIENT_CLOSED_REQUEST
+            answer.status = _CLIENT_CLOSED_REQUEST
         except CancelledError:
             # The server stops and gives up on this request. Its write may have happened: that is a 503.
-            if not status:
+            if not answer.status:
                 stopping = StoreUnavailableError("The service is stopping.")
-                await error_response(stopping, context.request_id)(scope, receive, send_with_head)
+                await error_response(stopping, context.request_id)(scope, receive, answer.send)
         except Exception as error:  # last resort: the client gets an answer to every error
             # Keep no name for the error: a frame that its own traceback refers to would keep the body alive.
-            answer = _answer_to(error, context.request_id)
-            if status:
+            response = _response_to(error, context.request_id)
+            if answer.status:
                 raise  # part of the answer is sent already: the server must cut the connection
-            await answer(scope, receive, send_with_head)
+            await response(scope, receive, answer.send)
         finally:
-            _log_access(scope, context, status, time.perf_counter() - started)
+            _log_access(method, scope, context, answer.status, time.perf_counter() - started)
             current.reset(token)
 
 
+class _Answer:
+    """Sends an answer with the headers that every answer has. Its status is 0 until its head is sent."""
+
+    def __init__(
+        self, send: Send, headers: Iterable[tuple[bytes, bytes]], request_id: str, *, has_body: bool
+    ) -> None:
+        self.status = 0
+        self._send = send
+        self._headers = [*headers, (b"x-request-id", request_id.encode())]
+        self._has_body = has_body
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the answer, as an ASGI app does."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message["headers"], *self._headers]
+        elif not self._has_body:
+            message["body"] = b""
+        await self._send(message)
+
+
 def _new_context(scope: Scope) -> RequestContext:
-    sent = [value for name, value in scope["headers"] if name == b"x-request-id"]
-    aws_context = scope.get("aws.context")
-    return RequestContext(accepted_request_id(sent), getattr(aws_context, "aws_request_id", None))
+    ids = [value for name, value in scope["headers"] if name == b"x-request-id"]
+    keys = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-api-key"]
+    own_key = keys[0] if len(keys) == 1 and is_own_key(keys[0]) else None
+    lambda_request_id = getattr(scope.get("aws.context"), "aws_request_id", None)
+    return RequestContext(accepted_request_id(ids, own_key), lambda_request_id, own_key)
 
 
-def _answer_to(error: Exception, request_id: str) -> Response:
+def _response_to(error: Exception, request_id: str) -> Response:
     """Return the answer to any error, even if the error itself is malformed."""
     try:
         return answer_error(error, request_id)
@@ -98,20 +113,25 @@ def _answer_to(error: Exception, request_id: str) -> Response:
         return answer_error(another, request_id)
 
 
-def _preflight(request_id: str) -> Response:
+def _preflight(request_id: str, *, allowed: bool) -> Response:
     headers = {
         "Access-Control-Allow-Methods": CORS_METHODS,
         "Access-Control-Allow-Headers": CORS_HEADERS,
         "Access-Control-Max-Age": str(CORS_MAX_AGE_SECONDS),
     }
-    return Response(dump({"request_id": request_id}), 200, headers, "application/json")
+    body = dump({"request_id": request_id})
+    return Response(body, 200, headers if allowed else None, "application/json")
 
 
-def _log_access(scope: Scope, context: RequestContext, status: int, seconds: float) -> None:
+def _values(scope: Scope, name: bytes) -> list[str]:
+    return [value.decode("latin-1") for one, value in scope["headers"] if one == name]
+
+
+def _log_access(method: str, scope: Scope, context: RequestContext, status: int, seconds: float) -> None:
     if not logger.isEnabledFor(logging.INFO):
         return
     fields: dict[str, Any] = {
-        "method": scope["method"][:_METHOD_CHARACTERS],
+        "method": mask_keys(method, context.own_key)[:_METHOD_CHARACTERS],
         "route": getattr(scope.get("route"), "path", None),
         "status": status,
         "duration_ms": round(seconds * 1000, 3),

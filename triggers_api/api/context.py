@@ -9,14 +9,20 @@ from uuid import uuid4
 
 from triggers_api.core.access import Principal
 from triggers_api.core.ids import REQUEST_ID
+from triggers_api.core.keys import mask_keys
 
 
 @dataclass(slots=True)
 class RequestContext:
-    """The id of a request, and what its endpoint adds for the access log line."""
+    """The id of a request, and what its endpoint adds for the access log line.
+
+    `own_key` is the API key that the request carries, if an operator chose that key: such a key cannot be
+    recognised in a log line by its form.
+    """
 
     request_id: str
     lambda_request_id: str | None = None
+    own_key: str | None = field(default=None, repr=False)
     principal: Principal | None = None
     source: str | None = None
     event_ids: list[str] = field(default_factory=list)
@@ -43,8 +49,11 @@ def new_request_id() -> str:
     return str(uuid4())
 
 
-def accepted_request_id(values: list[bytes]) -> str:
-    """Return the client's request id if the contract accepts it, else a new one."""
+def accepted_request_id(values: list[bytes], own_key: str | None = None) -> str:
+    """Return the client's request id if the contract accepts it, else a new one.
+
+    An id that holds an API key is not accepted: it would be logged.
+    """
     if len(values) == 1 and REQUEST_ID.fullmatch(text := values[0].decode("latin-1")):
-        return text
+        return text if mask_keys(text, own_key) == text else new_request_id()
     return new_request_id()

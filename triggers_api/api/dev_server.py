@@ -1,44 +1,35 @@
-"""uvicorn for one machine, with the contract's error shape for input that is not HTTP."""
+"""The server of `triggers dev`: uvicorn, with a bound on connections and on how long a client may take."""
 
+import asyncio
+import logging
+import resource
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING, cast
 
-import h11
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from triggers_api.api.context import new_request_id
-from triggers_api.api.errors import error_body
+from triggers_api.api.dev_connection import DevConnection
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+logger = logging.getLogger("triggers_api.server")
 
-class _Protocol(H11Protocol):
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - h11's message may quote the input
-        """Answer a request that cannot be parsed. No app sees it, and uvicorn's own answer is plain text."""
-        request_id = new_request_id()
-        body = error_body("VALIDATION_ERROR", "The request is not valid HTTP/1.1.", {}, request_id)
-        headers = [
-            ("Content-Type", "application/json"),
-            ("Content-Length", str(len(body))),
-            ("X-Request-ID", request_id),
-            ("Connection", "close"),
-        ]
-        for event in (
-            h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
-            h11.Data(data=body.encode()),
-            h11.EndOfMessage(),
-        ):
-            self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
+_MAX_CONNECTIONS = 1000
+_OTHER_FILES = 128
+"""File descriptors for the store, whose threads hold two or three each, and for the process itself."""
+_PATIENCE_SECONDS = 2.0
+"""How long each client may keep the server waiting, even if all connections are in use."""
+_SECONDS_BETWEEN_WARNINGS = 60.0
 
 
 def serve(app: "ASGIApp", listener: socket.socket) -> None:
     """Serve until SIGINT or SIGTERM; requests in flight get five seconds to finish."""
     config = uvicorn.Config(
         app,
-        http=_Protocol,
+        http=DevConnection,
+        loop="asyncio",
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -46,4 +37,82 @@ def serve(app: "ASGIApp", listener: socket.socket) -> None:
         server_header=False,
         timeout_graceful_shutdown=5,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    # Its warnings repeat in other words what `DevConnection` logs, or ask for a WebSocket library.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    _Server(config, listener).run(sockets=[])
+
+
+def connection_limit() -> int:
+    """Return how many connections may be open. The threads of the store need file descriptors too."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return _MAX_CONNECTIONS
+    return min(_MAX_CONNECTIONS, max(files // 4, files - _OTHER_FILES))
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, but it accepts connections itself.
+
+    asyncio accepts connections without a bound. If file descriptors run out, it serves no client and logs
+    thousands of tracebacks a second.
+    """
+
+    def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
+        super().__init__(config)
+        self._listener = listener
+        self._limit = connection_limit()
+        self._next_warning = 0.0
+
+    async def main_loop(self) -> None:
+        """Accept connections until a signal arrives."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._accept()), group.create_task(self._watch())]
+            await super().main_loop()
+            for task in tasks:
+                task.cancel()
+        self._listener.close()
+
+    @property
+    def _connections(self) -> AbstractSet[DevConnection]:
+        return cast("AbstractSet[DevConnection]", self.server_state.connections)
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._listener.setblocking(False)
+        while True:
+            await self._make_room()
+            try:
+                client, _ = await loop.sock_accept(self._listener)
+                await loop.connect_accepted_socket(self._new_connection, client)
+            except OSError as error:
+                self._warn("cannot accept connections", error.strerror)
+                await asyncio.sleep(0.1)
+
+    async def _make_room(self) -> None:
+        """Wait until another connection may be open; close the one whose client has taken longest."""
+        loop = asyncio.get_running_loop()
+        while len(self._connections) >= self._limit:
+            now = loop.time()
+            slowest = max(self._connections, key=lambda connection: connection.seconds_waited(now))
+            await asyncio.sleep(0)  # read first what has arrived, if the event loop is late
+            if slowest.seconds_waited(now) > _PATIENCE_SECONDS:
+                self._warn("too many connections", "closing those that wait for their clients")
+                slowest.transport.abort()
+            else:
+                await asyncio.sleep(0.05)
+
+    async def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(1)
+            for connection in list(self._connections):
+                connection.close_if_overdue(loop.time())
+
+    def _new_connection(self) -> DevConnection:
+        return DevConnection(self.config, self.server_state, {})
+
+    def _warn(self, message: str, reason: str | None) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._next_warning:
+            self._next_warning = now + _SECONDS_BETWEEN_WARNINGS
+            logger.warning(message, extra={"fields": {"reason": reason, "limit": self._limit}})

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from triggers_api.api.context import request_context
+from triggers_api.core.keys import mask_keys
 from triggers_api.core.strict_json import dump
 from triggers_api.errors import (
     Kind,
@@ -29,6 +30,8 @@ HTTP_STATUS: Mapping[Kind, int] = {
     Kind.METHOD_NOT_ALLOWED: 405,
     Kind.CONFLICT: 409,
     Kind.TOO_LARGE: 413,
+    Kind.UNSUPPORTED_MEDIA_TYPE: 415,
+    Kind.MISDIRECTED: 421,
     Kind.UNPROCESSABLE: 422,
     Kind.INTERNAL: 500,
     Kind.USAGE: 500,
@@ -80,8 +83,9 @@ def status_of(error: TriggersError) -> int:
 
 
 def error_body(code: str, message: str, details: Mapping[str, object], request_id: str) -> str:
-    """Return the JSON text of an error."""
-    return dump({"error": {"code": code, "message": message, "details": details, "request_id": request_id}})
+    """Return the JSON text of an error. It may name a field that the client sent, but never an API key."""
+    error = {"code": code, "message": message, "details": details, "request_id": request_id}
+    return mask_keys(dump({"error": error}))
 
 
 def error_response(error: TriggersError, request_id: str) -> Response:
@@ -97,6 +101,8 @@ def error_response(error: TriggersError, request_id: str) -> Response:
         headers["WWW-Authenticate"] = "ApiKey"
     elif status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    elif status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE:  # RFC 9110, 15.5.16
+        headers["Accept-Encoding"] = "gzip"
     elif isinstance(error, MethodNotAllowedError):
         headers["Allow"] = ", ".join(error.details["allowed"])
     return Response(error_body(code, message, details, request_id), status, headers, "application/json")
@@ -108,4 +114,6 @@ def _allowed_methods(request: Request) -> list[str]:
     for route in request.app.routes:
         if route.matches(request.scope)[0] is not Match.NONE:
             methods |= route.methods
+    if "GET" in methods:
+        methods.add("HEAD")  # the boundary serves it
     return sorted(methods)

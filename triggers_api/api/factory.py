@@ -19,10 +19,12 @@ from triggers_api.api.errors import on_error, on_routing_error
 from triggers_api.api.openapi import build_document
 from triggers_api.api.service import Service
 from triggers_api.api.v1 import events, health, inbox
+from triggers_api.api.web_access import PublicAccess, WebAccess
+from triggers_api.api.workers import Workers
 from triggers_api.core.ids import EventIds
 from triggers_api.core.inbox import Inbox
 from triggers_api.core.ports import EventStore, KeyStore
-from triggers_api.core.times import Clock, system_clock
+from triggers_api.core.times import Clock, monotonic_clock, system_clock
 from triggers_api.errors import TriggersError
 from triggers_api.settings import Settings
 
@@ -41,7 +43,11 @@ class Stores(NamedTuple):
 
 
 def build_service(
-    settings: Settings, *, stores: Stores | None = None, clock: Clock = system_clock
+    settings: Settings,
+    *,
+    stores: Stores | None = None,
+    clock: Clock = system_clock,
+    monotonic: Clock = monotonic_clock,
 ) -> Service:
     """Return the service over the stores that the settings name, or over `stores`.
 
@@ -56,14 +62,19 @@ def build_service(
             accept_local_key=settings.auth_mode == "local",
             cache_seconds=settings.auth_cache_seconds,
             clock=clock,
+            monotonic=monotonic,
         ),
         clock=clock,
-        in_threads=not settings.in_lambda,
+        workers=None if settings.in_lambda else Workers(),
     )
 
 
 def build_app(
-    settings: Settings, *, service: Service | None = None, docs_assets: Path | None = None
+    settings: Settings,
+    *,
+    service: Service | None = None,
+    docs_assets: Path | None = None,
+    access: WebAccess | None = None,
 ) -> FastAPI:
     """Return the app for `service`, or for a new service built from the settings.
 
@@ -71,6 +82,8 @@ def build_app(
         settings: The settings of the service.
         service: An existing service, instead of a new one.
         docs_assets: A folder with Swagger UI, see `docs_router`.
+        access: Which web pages may use the service. By default it follows from the settings: every page may,
+            or those of `CORS_ALLOW_ORIGIN`.
 
     Raises:
         ConfigurationError: The AWS or network settings of the environment cannot be used.
@@ -78,7 +91,7 @@ def build_app(
     app = _App(
         title="Triggers API",
         routes=[*V1_ROUTES, *docs_router(docs_assets).routes],
-        middleware=[Middleware(RequestBoundary, cors_allow_origin=settings.cors_allow_origin)],
+        middleware=[Middleware(RequestBoundary, access=access or PublicAccess(settings.cors_allow_origin))],
         exception_handlers={TriggersError: on_error, HTTPException: on_routing_error},
         openapi_url=None,
         docs_url=None,

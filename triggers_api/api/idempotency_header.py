@@ -22,7 +22,8 @@ def _document_schema(schema: dict[str, Any]) -> None:
 _DOCUMENTED = Header(
     alias="Idempotency-Key",
     description="Printable ASCII, quoted or bare; the same as `metadata.idempotency_key`. The same key with "
-    "the same request returns the first answer again for 24 hours; with another request, a 422.",
+    "the same request returns the first answer again for 24 hours; with another request, a 422. Requests are "
+    "compared by value; `metadata.correlation_id` does not count.",
     json_schema_extra=_document_schema,
 )
 

@@ -18,8 +18,10 @@ from typing import Any
 from fastapi import FastAPI
 from mangum import Mangum
 
+from triggers_api.api.content_coding import GZIP_MAGIC
 from triggers_api.api.context import accepted_request_id
 from triggers_api.api.errors import error_body
+from triggers_api.api.headers import answer_headers
 
 logger = logging.getLogger("triggers_api.lambda")
 
@@ -32,6 +34,7 @@ _MANGUM_PARSED_HEADERS = {
     "host": re.compile(r"[!-9;-~]+(:\d{1,5})?", re.ASCII),
     "x-forwarded-port": re.compile(r"\d{1,5}", re.ASCII),
 }
+_INFLATED_BY_GATEWAY = {"gzip", "x-gzip", "deflate"}
 _MAX_HEADER_BYTES = 64 * 1024  # far more than the gateway's limit of 10,240
 
 
@@ -59,16 +62,16 @@ def guard(handler: Handler, *, cors_allow_origin: str) -> Handler:
             if lambda_request_id := getattr(context, "aws_request_id", None):  # Lambda's own lines have it
                 fields["lambda_request_id"] = lambda_request_id
             logger.exception("bug", extra={"fields": fields})
+            body = error_body("INTERNAL_ERROR", "An unexpected error occurred.", {}, request_id)
             return {
                 "statusCode": 500,
                 "headers": {
+                    **answer_headers(cors_allow_origin=cors_allow_origin),
                     "content-type": "application/json",
                     "x-request-id": request_id,
-                    "access-control-allow-origin": cors_allow_origin,
-                    "access-control-expose-headers": "X-Request-ID",
                 },
                 "multiValueHeaders": {},
-                "body": error_body("INTERNAL_ERROR", "An unexpected error occurred.", {}, request_id),
+                "body": "" if _mapping(event).get("httpMethod") == "HEAD" else body,
                 "isBase64Encoded": False,
             }
 
@@ -83,15 +86,17 @@ def is_scheduled(event: Any) -> bool:
 def normalise_event(event: Any) -> dict[str, Any]:
     """Return a REST-proxy event that Mangum accepts, for any input."""
     event = _mapping(event)
+    headers, body = _headers(event), _body(event)
+    _set_content_coding(headers, body)
     return {
         "resource": "/{proxy+}",
         "requestContext": {"identity": {"sourceIp": None}},
         "httpMethod": _text(event.get("httpMethod")) or "GET",
         "path": _path(event),
         "headers": {},
-        "multiValueHeaders": _headers(event),
+        "multiValueHeaders": headers,
         "multiValueQueryStringParameters": _query(event),
-        "body": _body(event),
+        "body": body,
         "isBase64Encoded": False,
     }
 
@@ -171,6 +176,17 @@ def _body(event: dict[str, Any]) -> bytes:
         except (binascii.Error, ValueError):
             return _NOT_UTF8
     return _bytes(body)
+
+
+def _set_content_coding(headers: dict[str, list[str]], body: bytes) -> None:
+    """Set `Content-Encoding` to the coding that the body has.
+
+    API Gateway inflates gzip and deflate by default, but leaves the header. It answers 415 to other codings.
+    """
+    if body.startswith(GZIP_MAGIC):
+        headers["content-encoding"] = ["gzip"]
+    elif headers.get("content-encoding", [""])[0].lower() in _INFLATED_BY_GATEWAY:
+        del headers["content-encoding"]
 
 
 def _lists(value: Any) -> dict[str, list[str]]:

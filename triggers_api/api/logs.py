@@ -1,8 +1,9 @@
 """Logs: one JSON object a line inside Lambda, one readable line elsewhere; never a key, never a payload.
 
 The code that writes a log line chooses its values one by one. What could carry input is removed here: a
-traceback is logged without the texts of its exceptions (`KeyError: '<payload>'`), and the loggers of the
-libraries stay at WARNING, because botocore's DEBUG lines hold whole requests.
+traceback is logged without the texts of its exceptions (`KeyError: '<payload>'`), the loggers of the
+libraries stay at WARNING, because botocore's DEBUG lines hold whole requests, and API keys are masked in
+every value: a client may send one in the wrong place, such as `?source=`.
 """
 
 import json
@@ -13,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from triggers_api.api.context import current
+from triggers_api.core.keys import mask_keys
 from triggers_api.core.times import format_time
 
 ROOT = "triggers_api"
@@ -21,17 +23,27 @@ _encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
 
 
 class _Formatter(logging.Formatter):
-    def _record(self, record: logging.LogRecord) -> dict[str, Any]:
+    def format(self, record: logging.LogRecord) -> str:
+        """Return one line, without API keys."""
+        return mask_keys(self._write(self._fields(record)))
+
+    def _write(self, line: dict[str, Any]) -> str:
+        raise NotImplementedError
+
+    def _fields(self, record: logging.LogRecord) -> dict[str, Any]:
         line: dict[str, Any] = {
             "timestamp": format_time(int(record.created * 1_000_000)),
             "level": record.levelname,
             "message": record.getMessage(),
         }
-        if context := current.get():
+        context = current.get()
+        if context:
             line["request_id"] = context.request_id
             if context.lambda_request_id:
                 line["lambda_request_id"] = context.lambda_request_id
         line |= getattr(record, "fields", {})
+        if context and context.own_key:
+            line = {name: _without(context.own_key, value) for name, value in line.items()}
         if record.exc_info and record.exc_info[1]:
             line["traceback"] = _frames(record.exc_info[1])
         return line
@@ -40,17 +52,16 @@ class _Formatter(logging.Formatter):
 class JsonFormatter(_Formatter):
     """A line that CloudWatch and its queries parse without help."""
 
-    def format(self, record: logging.LogRecord) -> str:
+    def _write(self, line: dict[str, Any]) -> str:
         """Return one line: JSON escapes every line break."""
-        return _encode(self._record(record))
+        return _encode(line)
 
 
 class TextFormatter(_Formatter):
     """A line for a person, with the same content."""
 
-    def format(self, record: logging.LogRecord) -> str:
+    def _write(self, line: dict[str, Any]) -> str:
         """Return one line, and under it the frames of an exception."""
-        line = self._record(record)
         time, level, message = line.pop("timestamp"), line.pop("level"), line.pop("message")
         frames = line.pop("traceback", [])
         fields = " ".join(f"{name}={_plain(value)}" for name, value in line.items())
@@ -68,6 +79,10 @@ def configure(level: str, *, in_lambda: bool) -> None:
     logging.getLogger(ROOT).setLevel(level)
     # Its warning about a reply that is not HTTP quotes the reply, which may hold a payload.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+
+def _without(key: str, value: Any) -> Any:
+    return mask_keys(value, key) if isinstance(value, str) else value
 
 
 def _plain(value: Any) -> str:

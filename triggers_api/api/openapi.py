@@ -7,91 +7,65 @@ from typing import Any
 
 from fastapi.openapi.utils import get_openapi
 
-from triggers_api.api.errors import RETRY_AFTER_SECONDS
-from triggers_api.api.v1.models import Error
+from triggers_api.api.documented_errors import REF
+from triggers_api.api.v1.models import ErrorResponse
 from triggers_api.core.ids import REQUEST_ID
 from triggers_api.version import VERSION
 
-_REF = "#/components/schemas/{model}"
-_DESCRIPTIONS = {
-    400: "The request is not valid: `details.errors` names the fields.",
-    401: "The key is missing, unknown, revoked or expired.",
-    403: "The key is bound to another source, or lacks a scope (`details.scope`).",
-    404: "There is no such event, or it belongs to another source.",
-    409: "The event is already acknowledged.",
-    413: "The body is too large; `details.limit_bytes` is the limit.",
-    429: "Too many requests: answered by the gateway, in the same shape.",
-    500: "A bug in the service. The request id finds it in the logs.",
-    503: "The store is throttled or unreachable. A write may have happened or not: "
-    "repeat it with its idempotency key.",
-}
-_INVALID_ID = "The event id is not a UUID."
-_RETRY_AFTER = {
-    "Retry-After": {
-        "description": "Seconds to wait.",
-        "schema": {"type": "integer", "const": RETRY_AFTER_SECONDS},
-    }
-}
-_REQUEST_ID = {"X-Request-ID": {"description": "The id of the request.", "schema": {"type": "string"}}}
+_DESCRIPTION = """\
+A durable event inbox. Producers post events; consumers poll the inbox and acknowledge what they have handled.
+
+1. **Get a key** and send it as `X-API-Key`. `triggers dev` accepts `test-api-key-12345`. On AWS, the operator
+   creates keys with `triggers keys create`.
+2. **Post an event** with `POST /v1/events`. Once the answer is 201, the event is stored. Send an
+   `Idempotency-Key`, and a repeated request stores nothing new.
+3. **Poll** `GET /v1/inbox`, handle each event, and acknowledge it with `POST /v1/events/{event_id}/ack`.
+
+Delivery is at least once: an event stays in the inbox until it is acknowledged or deleted, or until its
+retention ends. The retention is 7 days unless the operator sets another. A pending event that reaches it
+expires: it leaves the inbox, and no consumer receives it any more.
+
+Every answer has an `X-Request-ID`, which finds the request in the service's log. Every error has the same
+shape. `HEAD` is answered as `GET` is, without a body.
+"""
+_TAGS = [
+    {"name": "health", "description": "Is the service running?"},
+    {"name": "events", "description": "Post events; read, acknowledge and delete single events."},
+    {"name": "inbox", "description": "Poll the pending events, oldest first."},
+]
+_REQUEST_ID_HEADER = {"X-Request-ID": {"description": "The id of the request.", "schema": {"type": "string"}}}
 _REQUEST_ID_PARAMETER = {
     "name": "X-Request-ID",
     "in": "header",
     "description": f"The id of the request, if it matches `^{REQUEST_ID.pattern}$`; else one is generated.",
     "schema": {"type": "string"},
-    "example": "test-request-123",
-}
-
-REPLAYED: dict[str, Any] = {
-    "headers": {
-        "Idempotent-Replayed": {
-            "description": "`true` if this repeats the answer to an earlier request.",
-            "schema": {"type": "string", "const": "true"},
-        }
-    }
 }
 
 
-def errors(
-    *statuses: int, unprocessable: str = _INVALID_ID, public: bool = False
-) -> dict[int | str, dict[str, Any]]:
-    """Return the documented errors of an endpoint: `statuses`, and those that every call may answer.
-
-    They refer to the schema of `Error` instead of naming the model: FastAPI would build a field for each of
-    them, which costs a cold start 3 % more.
+def build_document(routes: Any, *, server_url: str = ".") -> dict[str, Any]:
+    """Return the document.
 
     Args:
-        statuses: The statuses of this endpoint alone.
-        unprocessable: The meaning of its 422, if it has one.
-        public: The endpoint needs neither a key nor a store.
+        routes: The endpoints.
+        server_url: The URL of the API. By default it is relative to the document's own address, and therefore
+            right under any prefix.
     """
-    common = (429, 500) if public else (401, 403, 429, 500, 503)
-    descriptions = {**_DESCRIPTIONS, 422: unprocessable}
-    return {
-        status: {
-            "content": {"application/json": {"schema": {"$ref": _REF.format(model=Error.__name__)}}},
-            "description": descriptions[status],
-            **({"headers": _RETRY_AFTER} if status == 503 else {}),  # noqa: PLR2004 - HTTP
-        }
-        for status in sorted({*statuses, *common})
-    }
-
-
-def build_document(routes: Any) -> dict[str, Any]:
-    """Return the document. Its server is `.`, relative to the document's address: right under any prefix."""
     document = get_openapi(
         title="Triggers API",
         version=VERSION,
-        description="A durable event inbox: producers post events, consumers acknowledge them.",
+        description=_DESCRIPTION,
+        contact={"name": "Triggers API", "url": "https://github.com/triggers-api/triggers-api"},
         license_info={"name": "MIT", "identifier": "MIT"},
-        servers=[{"url": "."}],
+        servers=[{"url": server_url}],
+        tags=_TAGS,
         routes=routes,
     )
     for path in document["paths"].values():
         for operation in path.values():
             _complete(operation)
     schemas = document["components"]["schemas"]
-    error = Error.model_json_schema(ref_template=_REF)
-    schemas |= error.pop("$defs") | {Error.__name__: error}
+    error = ErrorResponse.model_json_schema(ref_template=REF)
+    schemas |= error.pop("$defs") | {ErrorResponse.__name__: error}
     # FastAPI documents its own 422, which this service never answers.
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
@@ -99,10 +73,16 @@ def build_document(routes: Any) -> dict[str, Any]:
 
 
 def _complete(operation: dict[str, Any]) -> None:
-    """Add the request id to an operation, and remove FastAPI's own 422."""
+    """Add the request id to an operation, describe its scopes, and remove FastAPI's own 422."""
+    # Explicitly none for a public operation. Scopes are for OAuth only: linters report those of an API key.
+    security = operation.setdefault("security", [])
+    for requirement in security:
+        for name, scopes in requirement.items():
+            operation["description"] += f"\n\nNeeds a key with the scope `{'`, `'.join(scopes)}`."
+            requirement[name] = []
     operation.setdefault("parameters", []).append(_REQUEST_ID_PARAMETER)
     responses = operation["responses"]
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]
     for response in responses.values():
-        response["headers"] = {**response.get("headers", {}), **_REQUEST_ID}
+        response["headers"] = {**response.get("headers", {}), **_REQUEST_ID_HEADER}

@@ -3,31 +3,30 @@
 FastAPI alone would read the body before it authenticates, so that a malformed body without a key is a 422
 instead of a 401. It accepts NaN, duplicate names and JSON of any size and depth. This route authenticates
 first, then reads the body and the query strictly, and then hands both to FastAPI's handler, which validates
-them by their models.
+them by their models. FastAPI also ignores query parameters that it does not know: a filter with a typo would
+list the events of everybody.
+
+Authentication by a cached key and reading the body happen on the event loop. The rest is one call of
+`Service.run`, in a worker thread if the process serves many requests at a time. There, endpoints and
+dependencies make blocking calls, and may not wait for the event loop. They are `async def` all the same:
+FastAPI would call a `def` in a further thread.
 """
 
-import re
-import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any, get_type_hints
-from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request, Response, params
+from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.security import SecurityScopes
-from starlette.datastructures import QueryParams
-from starlette.requests import ClientDisconnect
 
 from triggers_api.api.auth import authenticate
-from triggers_api.api.validation import invalid_field, validation_error
-from triggers_api.core import deadline, strict_json
-from triggers_api.core.strict_json import MAX_BODY_BYTES
-from triggers_api.errors import PayloadTooLargeError, ValidationError
-
-_MAX_DRAINED_BYTES = 10 * 1024 * 1024  # API Gateway's own limit
-_MAX_QUERY_FIELDS = 100
-_JSON_MEDIA_TYPE = re.compile(r"application/(?:[a-z0-9!#$&^_.+-]+\+)?json", re.ASCII | re.IGNORECASE)
+from triggers_api.api.service import get_service
+from triggers_api.api.strict_request import StrictRequest
+from triggers_api.api.validation import validation_error
+from triggers_api.core import turns
+from triggers_api.core.strict_json import JsonObject
 
 
 class StrictRoute(APIRoute):
@@ -38,23 +37,32 @@ class StrictRoute(APIRoute):
         handler = super().get_route_handler()
         scopes = _required_scopes(self.endpoint)
         body_model: Any = self.body_field.field_info.annotation if self.body_field else None
-        has_query = bool(self.dependant.query_params)
+        verbatim = _verbatim_fields(body_model)
+        parameters = _query_parameters(self.dependant)
 
-        async def handle(request: Request) -> Response:
-            strict = StrictRequest(request.scope, request.receive)
-            if scopes is not None:
-                await authenticate(strict, scopes)
+        def respond(strict: StrictRequest) -> Response:
             if body_model is not None:
-                await strict.read_json()
-            if has_query:
-                strict.parse_query()
+                strict.parse_body(verbatim)
+                turns.give_way()
+            if scopes is not None:  # monitors add parameters of their own to the health check
+                strict.parse_query(parameters)
             try:
-                return await handler(strict)
+                return _run_to_end(handler(strict))
             except RequestValidationError as error:
                 problem = validation_error(error.errors(), body_model)
                 # Break the cycle of error, traceback and frame: it would keep the body in memory.
                 error.__traceback__ = None
             raise problem  # outside of the except block: FastAPI's error must not be its context
+
+        async def handle(request: Request) -> Response:
+            strict = StrictRequest(request.scope, request.receive)
+            if scopes is None:
+                return respond(strict)
+            await authenticate(strict, scopes)
+            if body_model is not None:
+                await strict.read_body()
+            service = await get_service(request)
+            return await service.run(respond, strict, lane=strict.lane)
 
         return handle
 
@@ -66,104 +74,8 @@ def strict_router(prefix: str, *, tag: str) -> APIRouter:
         tags=[tag],
         route_class=StrictRoute,
         generate_unique_id_function=lambda route: route.name,
-        strict_content_type=False,  # a missing one counts as JSON; `read_json` checks the others
+        strict_content_type=False,  # a missing one counts as JSON; `StrictRequest` checks the others
     )
-
-
-class StrictRequest(Request):
-    """A request whose body is strict JSON and whose query is unambiguous."""
-
-    _value: Any = None
-    _query: QueryParams | None = None
-
-    async def read_json(self) -> None:
-        """Read and parse the body.
-
-        Raises:
-            PayloadTooLargeError: The body is larger than `MAX_BODY_BYTES`.
-            ValidationError: The content type is not JSON, or the body is not strict JSON.
-        """
-        body = await self._read_body()
-        _check_content_type(self.headers.getlist("content-type"))
-        self._value = strict_json.parse(body)
-
-    async def body(self) -> bytes:
-        """Return a placeholder: FastAPI only checks that there is a body, and calls `json`."""
-        return b"{}"
-
-    async def json(self) -> Any:
-        """Return the value that `read_json` parsed."""
-        return self._value
-
-    def parse_query(self) -> None:
-        """Parse the query string.
-
-        Raises:
-            ValidationError: The query is not percent-encoded UTF-8, or has too many fields.
-        """
-        try:
-            pairs = parse_qsl(
-                self.scope["query_string"].decode("ascii"),
-                keep_blank_values=True,
-                errors="strict",
-                max_num_fields=_MAX_QUERY_FIELDS,
-            )
-        except ValueError:
-            raise ValidationError(
-                "The query is not valid: "
-                f"it must be percent-encoded UTF-8 of at most {_MAX_QUERY_FIELDS} fields."
-            ) from None
-        self._query = _StrictQueryParams(pairs)
-
-    @property
-    def query_params(self) -> QueryParams:
-        """Return the parsed query; empty for an endpoint that has no query parameters."""
-        return self._query or _NO_QUERY
-
-    async def _read_body(self) -> bytes:
-        """Read the body. A body that is too large is read to its end and discarded.
-
-        If the server answered and closed while the client still sends, the connection would be reset and the
-        client would never see the answer. A body larger than any gateway accepts is not waited for.
-        """
-        chunks: list[bytes] = []
-        size = 0
-        started = time.monotonic()
-        more = True
-        while more and size <= _MAX_DRAINED_BYTES:
-            message = await self.receive()
-            if message["type"] == "http.disconnect":
-                raise ClientDisconnect
-            chunk, more = message.get("body", b""), message.get("more_body", False)
-            size += len(chunk)
-            if size <= MAX_BODY_BYTES:
-                chunks.append(chunk)
-        deadline.extend(time.monotonic() - started)  # the client's upload time does not count
-        if size > MAX_BODY_BYTES:
-            raise PayloadTooLargeError(
-                f"The request body is larger than {MAX_BODY_BYTES} bytes.",
-                hint="Send less, or send a reference to the data.",
-                details={"limit_bytes": MAX_BODY_BYTES},
-            )
-        return b"".join(chunks)
-
-
-class _StrictQueryParams(QueryParams):
-    """Query parameters that refuse a repeated single-valued parameter."""
-
-    def get(self, key: Any, default: Any = None) -> Any:
-        """Return the only value of a parameter.
-
-        Raises:
-            ValidationError: The parameter is given more than once.
-        """
-        values = self.getlist(key)
-        if len(values) > 1:
-            raise ValidationError(f"The query is not valid: {key} is given more than once.")
-        return values[0] if values else default
-
-
-_NO_QUERY = QueryParams()
 
 
 def _required_scopes(endpoint: Callable[..., Any]) -> SecurityScopes | None:
@@ -175,11 +87,24 @@ def _required_scopes(endpoint: Callable[..., Any]) -> SecurityScopes | None:
     return None
 
 
-def _check_content_type(values: list[str]) -> None:
-    media_type, *parameters = (values or ["application/json"])[0].split(";")
-    if len(values) > 1 or not _JSON_MEDIA_TYPE.fullmatch(media_type.strip()):
-        raise invalid_field("Content-Type", "must be application/json")
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name.strip().lower() == "charset" and value.strip().strip('"').lower() not in {"utf-8", "utf8"}:
-            raise invalid_field("Content-Type", "must name UTF-8 if it names a charset")
+def _verbatim_fields(body_model: Any) -> Collection[str]:
+    """Return the names of the fields of a body that are kept as text."""
+    fields = body_model.model_fields if body_model else {}
+    return [name for name, field in fields.items() if field.annotation is JsonObject]
+
+
+def _query_parameters(dependant: Dependant) -> list[str]:
+    """Return the names of the query parameters. An endpoint declares them in one model, or has none."""
+    models: list[Any] = [field.field_info.annotation for field in dependant.query_params]
+    return [name for model in models for name in model.model_fields]
+
+
+def _run_to_end(coroutine: Coroutine[Any, Any, Response]) -> Response:
+    """Run a coroutine that waits for nothing, in a thread without an event loop."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        response: Response = end.value
+        return response
+    coroutine.close()
+    raise RuntimeError("An endpoint or a dependency waited for the event loop.")

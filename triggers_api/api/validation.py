@@ -1,30 +1,47 @@
 """Turn Pydantic's errors into the contract's `ValidationError`.
 
-An error names the field and what is expected, never the value: it may be a secret, or 400 KB long.
+An error names the field and what is expected, never the value: it may be a secret, or 400 KB long. The name
+of an unknown field is also the client's, so it is shortened and escaped.
 """
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Collection, Sequence
 from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from triggers_api.api.context import request_context
+from triggers_api.core.keys import mask_keys
 from triggers_api.errors import InvalidEventIdError, TriggersError, ValidationError
 
 MAX_ERRORS_SHOWN = 10
 
+_MAX_NAME_SHOWN = 32
+_WORD = re.compile(r"[\w.*-]+")
+_UNKNOWN = "extra_forbidden"
 _MESSAGES = {
     "missing": "is required",
     "model_type": "must be a JSON object",
     "model_attributes_type": "must be a JSON object",
-    "dict_type": "must be a JSON object",
+    "is_instance_of": "must be a JSON object",
     "string_type": "must be a string",
 }
-_WHAT = {"body": "The event is not valid", "query": "The query is not valid"}
+_INTRODUCTION = {"body": "The event is not valid: ", "query": "The query is not valid: ", "path": ""}
 
 
 def invalid_field(field: str, message: str) -> ValidationError:
     """Return the error for one field that is checked outside of a model."""
     return ValidationError(f"{field}: {message}.", details={"errors": [{"field": field, "message": message}]})
+
+
+def unknown_parameters(names: Sequence[str], known: Collection[str]) -> ValidationError:
+    """Return the error for query parameters that an endpoint does not have."""
+    message = (
+        f"unknown; the parameters are {', '.join(known)}" if known else "unknown; this call has no parameters"
+    )
+    problems = [{"field": show_name(name), "message": message} for name in names[:MAX_ERRORS_SHOWN]]
+    return ValidationError(_summary("query", problems), details={"errors": problems})
 
 
 def validation_error(errors: Sequence[Any], body_model: type[BaseModel] | None) -> TriggersError:
@@ -34,23 +51,41 @@ def validation_error(errors: Sequence[Any], body_model: type[BaseModel] | None) 
         errors: The errors of FastAPI's `RequestValidationError`; `loc` begins with body, query or path.
         body_model: The model of the endpoint's body, which knows the fields that are allowed.
     """
-    problems = [_problem(error, body_model) for error in errors[:MAX_ERRORS_SHOWN]]
-    first, part = problems[0], errors[0]["loc"][0]
-    details = {"errors": problems}
-    if part == "path":
-        return InvalidEventIdError(f"{first['field']}: {first['message']}.", details=details)
-    return ValidationError(f"{_WHAT[part]}: {first['field']}: {first['message']}.", details=details)
+    # Unknown fields first: a misspelt name explains why another field is missing.
+    shown = sorted(errors, key=lambda error: bool(error["type"] != _UNKNOWN))[:MAX_ERRORS_SHOWN]
+    problems = [_problem(error, body_model) for error in shown]
+    part = shown[0]["loc"][0]
+    kind = InvalidEventIdError if part == "path" else ValidationError
+    return kind(_summary(part, problems), details={"errors": problems})
+
+
+def show_name(name: str) -> str:
+    """Return a name that a client sent, safe to print: of bounded length, and escaped unless it is a word.
+
+    API keys are masked before the name is shortened: a part of a key has no form by which it is recognised.
+    """
+    name = mask_keys(name, request_context().own_key)
+    start = name[:_MAX_NAME_SHOWN]
+    shown = start if _WORD.fullmatch(start) else json.dumps(start)
+    whole = start == name and len(shown) <= _MAX_NAME_SHOWN
+    return shown if whole else f"{shown[:_MAX_NAME_SHOWN]}…"
+
+
+def _summary(part: str, problems: Sequence[dict[str, str]]) -> str:
+    """Return the sentence for the first problem, and the fields that have the same problem."""
+    message = problems[0]["message"]
+    fields = ", ".join(problem["field"] for problem in problems if problem["message"] == message)
+    return f"{_INTRODUCTION[part]}{fields}: {message}."
 
 
 def _problem(error: Any, body_model: type[BaseModel] | None) -> dict[str, str]:
     part, *location = map(str, error["loc"])
-    if error["type"] == "extra_forbidden":
-        # The name of the unknown field is client input of any length: report its parent and the known names.
-        *parents, _ = location
+    if error["type"] == _UNKNOWN:
+        *parents, name = location
         known = ", ".join(_model_at(body_model, parents).model_fields) if body_model else ""
         return {
-            "field": ".".join(parents) or part,
-            "message": f"has an unknown field; it may have {known}",
+            "field": ".".join([*parents, show_name(name)]),
+            "message": f"unknown; the fields are {known}",
         }
     message = _MESSAGES.get(error["type"]) or error["msg"].replace("Input should be", "must be").replace(
         "String should have", "must have"

@@ -1,8 +1,8 @@
 """The command `triggers` and its sub-commands.
 
 The module of a command is imported when the command is used, and Typer reads the parameters of that command
-only, which saves 6 % of the time of a short command. For the same reason a command imports boto3, FastAPI and
-the like in its function: a help page must not wait for them.
+only, which saves 6 % of the time of a short command. For the same reason a command imports botocore, FastAPI
+and the like in its function: a help page must not wait for them.
 """
 
 from importlib import import_module
@@ -66,7 +66,9 @@ def _load(name: str) -> Any:
 
 def _print_version(value: bool) -> None:
     if value:
-        typer.echo(VERSION_LINE)
+        from triggers_api.cli.output import console
+
+        console.answer(VERSION_LINE)
         raise typer.Exit
 
 

@@ -3,7 +3,7 @@
     flag  >  TRIGGERS_* variable  >  triggers.toml in the working directory, per stage  >  default
 
 For the region, `AWS_REGION` and `AWS_DEFAULT_REGION` come after `triggers.toml`, then the region of the
-profile, then us-east-1. boto3 ignores `AWS_REGION`, so the region is resolved here once and passed on.
+profile, then us-east-1. botocore ignores `AWS_REGION`, so the region is resolved here once and passed on.
 """
 
 import os
@@ -25,6 +25,9 @@ _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+", re.ASCII)
 _ANY_REGION = re.compile(r"[A-Za-z0-9-]+", re.ASCII)
 _URL = re.compile(r"https?://[^\s/?#:@][^\s?#@]*", re.ASCII)
 _ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "DYNAMODB_ENDPOINT_URL")
+AWS_PROFILE = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
+"""The variables from which boto3 takes a profile, in its order."""
+
 _STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}", re.ASCII)
 _STAGE_SETTINGS = {
     "region": str,
@@ -42,6 +45,7 @@ class StageSettings:
 
     parameters: Mapping[str, Setting]
     confirm_changes: bool
+    """False has no effect: the file may come with another user's repository."""
     disable_rollback: bool
 
 
@@ -99,10 +103,10 @@ def resolve(
         stack_name=stack,
         region=chosen_region,
         profile=_from_flag_or_env(profile, "--profile", variables, "TRIGGERS_PROFILE")
-        or _from_file(stage_table, "profile"),
+        or _from_file(stage_table, "profile")
+        or _aws_profile(variables),
         data_dir=_data_dir(data_dir, variables, chosen),
-        dynamodb_endpoint_url=variables.get("DYNAMODB_ENDPOINT_URL") or None,
-        endpoint_url=variables.get("AWS_ENDPOINT_URL") or None,
+        endpoints={name: variables[name] for name in endpoints},
     )
 
 
@@ -132,9 +136,21 @@ def api_key(flag: str | None, *, variables: Mapping[str, str] | None = None) -> 
         raise InvalidKeyError(
             f"{given.origin} is not an API key.",
             reason="its characters, its length or its checksum is wrong: it is mistyped or incomplete",
-            hint="Give the key as `triggers keys create` printed it.",
+            hint="Give the key as it was printed when it was created.",
         )
     return given
+
+
+def aws_config_file(*, variables: Mapping[str, str] | None = None) -> Path:
+    """Return the file in which AWS's SDK looks for profiles."""
+    variables = environment() if variables is None else variables
+    return Path(variables.get("AWS_CONFIG_FILE") or "~/.aws/config")
+
+
+def ca_bundles(*, variables: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Return the files of certificate authorities that AWS's SDK trusts. The smoke test trusts them too."""
+    variables = environment() if variables is None else variables
+    return tuple(value for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE") if (value := variables.get(name)))
 
 
 def stage_settings(stage: str, *, folder: Path | None = None) -> StageSettings:
@@ -176,6 +192,13 @@ def _from_flag_or_env(
 
 def _from_env(variables: Mapping[str, str], name: str) -> Setting | None:
     return Setting(variables[name], name) if variables.get(name) else None
+
+
+def _aws_profile(variables: Mapping[str, str]) -> Setting | None:
+    """Return the profile that boto3 takes from the environment; None if credentials there replace it."""
+    if variables.get("AWS_ACCESS_KEY_ID") or variables.get("AWS_WEB_IDENTITY_TOKEN_FILE"):
+        return None
+    return next(filter(None, (_from_env(variables, name) for name in AWS_PROFILE)), None)
 
 
 def _from_file(table: Mapping[str, Any], name: str) -> Setting | None:

@@ -6,8 +6,10 @@ The shared options (`cli/options.py`) resolve the target and hand it to the comm
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from triggers_api.cli import config
 from triggers_api.cli.output import console
 from triggers_api.errors import ConfigurationError
+from triggers_api.ops.shell_commands import triggers_command
 from triggers_api.ops.target import Target
 
 if TYPE_CHECKING:
@@ -41,8 +43,8 @@ def refuse_local(target: Target) -> None:
     if target.is_local:
         raise ConfigurationError(
             "The local stage is not on AWS: it has no stack and no log group.",
-            reason=f"the stage is {target.stage}; triggers dev runs it on this machine and logs to stderr",
-            hint="Run triggers dev, or give another --stage.",
+            reason=f"the stage is {target.stage}, which runs on this machine and logs to stderr",
+            hint=f"Give another --stage. To run the local stage: {triggers_command('dev')}",
         )
 
 
@@ -55,6 +57,22 @@ def aws_for(target: Target) -> "Aws":
     from triggers_api.ops.aws import Aws, region_of
 
     return Aws(target, region_of(target))
+
+
+def ca_bundles(target: Target, *, uses_aws: bool) -> tuple[str, ...]:
+    """Return the certificate authorities that requests to AWS trust: of the environment, and of the profile.
+
+    Args:
+        target: The target, whose profile may have a `ca_bundle`.
+        uses_aws: The command works with AWS, and thus has loaded botocore. Else the profile is not read.
+    """
+    found = config.ca_bundles()
+    if uses_aws and not target.is_local:
+        from triggers_api.ops.aws_profiles import find_setting
+
+        if setting := find_setting(target, "ca_bundle"):
+            found = (*found, setting[1])
+    return found
 
 
 def announce_target(target: Target, action: str) -> "Aws":
@@ -89,5 +107,7 @@ def announce_key_store(target: Target, action: str) -> None:
 def _described(target: Target, place: "Place") -> str:
     return (
         f"account {place.account}, region {place.region}, stage {target.stage}, "
-        f"stack {target.stack_name}" + (f", profile {target.profile}" if target.profile else "")
+        f"stack {target.stack_name}"
+        + (f", profile {target.profile}" if target.profile else "")
+        + "".join(f", endpoint {url} ({name})" for name, url in target.endpoints.items())
     )

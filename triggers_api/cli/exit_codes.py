@@ -16,6 +16,8 @@ EXIT_CODE: Mapping[Kind, int] = {
     Kind.METHOD_NOT_ALLOWED: 1,
     Kind.CONFLICT: 1,
     Kind.TOO_LARGE: 1,
+    Kind.UNSUPPORTED_MEDIA_TYPE: 1,
+    Kind.MISDIRECTED: 1,
     Kind.UNAVAILABLE: 1,
     Kind.INTERNAL: 1,
     Kind.FAILED: 1,

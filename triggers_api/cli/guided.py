@@ -12,7 +12,7 @@ import tomlkit
 from tomlkit.items import InlineTable
 
 from triggers_api.cli import config
-from triggers_api.cli.output import console
+from triggers_api.cli.output import console, questions
 from triggers_api.errors import (
     ConfigurationError,
     ConfirmationNeededError,
@@ -20,31 +20,38 @@ from triggers_api.errors import (
     LocalEnvironmentError,
 )
 from triggers_api.ops.target import Setting, Target
+from triggers_api.system_errors import explain_system_error
 
 
-def ask_settings(target: Target, *, no_input: bool) -> tuple[Target, config.StageSettings]:
-    """Ask for the settings of a stage (requirements, section 5.2), save them if wanted, and return them.
+def ask_settings(target: Target, *, no_input: bool) -> tuple[Target, config.StageSettings, bool]:
+    """Ask for the settings of a stage (requirements, section 5.2), and save them if wanted.
 
-    An invalid answer is asked for again.
+    An invalid answer is asked for again. Whether changes are confirmed is not saved: a file in the working
+    directory, which may be another user's, agrees to nothing.
+
+    Returns:
+        The target, its settings, and whether to ask before this deployment changes the stack.
 
     Raises:
         ConfirmationNeededError: The command is not running interactively.
         DeclinedError: The operator declined the function's role, or closed the input.
         LocalEnvironmentError: `triggers.toml` cannot be written.
     """
-    if no_input or not console.is_interactive():
+    if no_input or not questions.is_interactive():
         raise ConfirmationNeededError(
             "--guided asks questions, but the command is not running interactively.",
             reason="--no-input was given" if no_input else "the input is not a terminal",
             hint="Use flags instead, or write triggers.toml.",
         )
-    from triggers_api.ops.aws import region_of  # imports boto3
+    from triggers_api.ops.aws import region_of  # imports botocore
 
     stage = target.stage.value
+    profile = f", profile {target.profile}" if target.profile else ""
+    console.say(f"Settings of stage {target.stage}{profile}:")
     before = config.stage_settings(stage)
     stack_name = _ask_setting("Stack name", "stack_name", target.stack_name.value)
     region = _ask_setting("AWS Region", "region", region_of(target).value)
-    confirm_changes = _ask_yes_no("Confirm changes before deploy", default=before.confirm_changes)
+    confirm_changes = _ask_yes_no("Confirm changes before deploy", default=True)
     if not _ask_yes_no("Allow the creation of the function's IAM role", default=True):
         raise DeclinedError(
             "Nothing was changed.",
@@ -56,15 +63,14 @@ def ask_settings(target: Target, *, no_input: bool) -> tuple[Target, config.Stag
         answers: dict[str, str | bool] = {
             "region": region.value,
             "stack_name": stack_name.value,
-            "confirm_changes": confirm_changes,
             "disable_rollback": disable_rollback,
         }
-        if target.profile is not None:
+        if target.profile is not None and target.profile.origin not in config.AWS_PROFILE:
             answers["profile"] = target.profile.value
         save_settings(stage, answers)
         console.say(f"Saved to {config.FILE}, in [stages.{stage}].")
     target = replace(target, stack_name=stack_name, region=region)
-    return target, replace(before, confirm_changes=confirm_changes, disable_rollback=disable_rollback)
+    return target, replace(before, disable_rollback=disable_rollback), confirm_changes
 
 
 def save_settings(stage: str, settings: dict[str, str | bool], *, folder: Path | None = None) -> None:
@@ -89,25 +95,25 @@ def save_settings(stage: str, settings: dict[str, str | bool], *, folder: Path |
             shutil.copymode(path, unfinished)
         unfinished.replace(path)
     except OSError as error:
-        raise LocalEnvironmentError(
-            f"{path} cannot be written.",
-            reason=(error.strerror or str(error)).lower(),
-            hint="Make it writable, or answer n to the last question.",
-        ) from error
+        skip = "answer n to the last question"
+        reason, hint = explain_system_error(
+            error, path.parent, otherwise=f"Repair the path, or {skip}.", instead=f", or {skip}"
+        )
+        raise LocalEnvironmentError(f"{path} cannot be written.", reason=reason, hint=hint) from error
 
 
 def _ask_setting(question: str, name: str, default: str) -> Setting:
     """Ask until the answer is a valid value of the setting."""
     while True:
         try:
-            return config.check_answer(name, console.ask(f"{question} [{default}]") or default)
+            return config.check_answer(name, questions.ask(f"{question} [{default}]") or default)
         except ConfigurationError as error:
             console.say(f"{error.message} {error.hint}")
 
 
 def _ask_yes_no(question: str, *, default: bool) -> bool:
     while True:
-        answer = console.ask(f"{question} [{'Y/n' if default else 'y/N'}]").lower()
+        answer = questions.ask(f"{question} [{'Y/n' if default else 'y/N'}]").lower()
         if answer in {"", "y", "yes", "n", "no"}:
             return answer.startswith("y") if answer else default
         console.say("Answer y or n.")

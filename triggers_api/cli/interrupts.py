@@ -11,7 +11,8 @@ from triggers_api.cli.output import console
 DEPLOYMENT_LEFTOVERS = "A change set may be left: check the stack in the CloudFormation console."
 SMOKE_LEFTOVERS = "Events of this run may be left: their sources start with smoke-."
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+_SIGNALS = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]  # Windows has no SIGHUP
 
 
 @contextmanager

@@ -34,9 +34,12 @@ def _run() -> NoReturn:
 
     import typer
 
+    from triggers_api.cli import config
     from triggers_api.cli.app import make_app
     from triggers_api.cli.context import ErrorOptions
+    from triggers_api.ops.credentials import skip_crt
 
+    skip_crt(config.aws_config_file())
     # The service's log is for its operator. A command prints what matters itself.
     logging.getLogger().addHandler(logging.NullHandler())
     # Typer's own copy of Click's UsageError, which has no public name.
@@ -58,7 +61,9 @@ def _run() -> NoReturn:
         sys.exit(INTERRUPTED)
     except usage_error as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # its text is the help page
-            sys.stderr.write(f"{error.format_message()}\n")
+            from triggers_api.cli.output import console
+
+            console.say(*error.format_message().split("\n"))
             sys.exit(EXIT_CODE[ConfigurationError.kind])
         # The options could not be parsed, so --json is looked for in the arguments.
         _exit_with(_usage_error(error), as_json="--json" in sys.argv, debug=False)
@@ -110,11 +115,13 @@ def _usage_error(error: Any) -> ConfigurationError:
 
 
 def _exit_with(error: TriggersError, *, as_json: bool, debug: bool) -> NoReturn:
-    from triggers_api.cli.output.console import show_error
+    from triggers_api.cli.output import console
 
     if debug:
         import traceback
 
-        traceback.print_exception(error)
-    show_error(error, as_json=as_json)
+        # Indented, so that a message of several lines cannot look like an error of ours.
+        lines = "".join(traceback.format_exception(error)).rstrip("\n").split("\n")
+        console.say(*(f"    {line}" for line in lines))
+    console.show_error(error, as_json=as_json)
     sys.exit(EXIT_CODE[error.kind])

@@ -14,8 +14,11 @@ from typing import Annotated, Any, Concatenate, get_args
 
 import typer
 
-from triggers_api.cli import config, flags
+from triggers_api.cli import config
 from triggers_api.cli.context import CommandContext, ErrorOptions, refuse_local
+from triggers_api.cli.output import questions
+from triggers_api.ops.credentials import set_code_prompt
+from triggers_api.ops.shell_commands import set_target
 
 _STAGE = Annotated[
     str | None,
@@ -114,5 +117,6 @@ def _resolve(
 ) -> CommandContext:
     errors.as_json, errors.debug = as_json, debug  # first: resolving the target may fail
     target = config.resolve(**target_options)
-    flags.set_target(target)
+    set_target(target)
+    set_code_prompt(questions.ask if questions.is_interactive() and not no_input else None)
     return CommandContext(target, as_json, yes, no_input)

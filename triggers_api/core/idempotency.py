@@ -5,13 +5,18 @@ are stored, and both keys are secrets of a client.
 """
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from triggers_api.core.strict_json import dump_canonical
+from triggers_api.core import canonical_json, fingerprint_v1
+from triggers_api.core.events import Event
 
 IDEMPOTENCY_SECONDS = 24 * 3600
+
+_VERSION = "2:"
+"""The start of a fingerprint. Version 0.1.0 stored the digest alone."""
+
+_NOT_COMPARED = {"idempotency_key", "correlation_id"}
+"""Metadata that does not make another request: a retry may be sent under another trace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,27 +32,29 @@ class IdempotencyClaim:
     expires_at: int
 
 
-def make_claim(
-    *, key_digest: str, idempotency_key: str, fingerprint: str, event_id: str, now: int
-) -> IdempotencyClaim:
-    """Return the claim of a new request. `now` is in seconds since 1970."""
+def make_claim(event: Event, *, key_digest: str, idempotency_key: str, now: int) -> IdempotencyClaim:
+    """Return the claim of a request for a new event. `now` is in seconds since 1970."""
     return IdempotencyClaim(
         name=_sha256(f"{key_digest}\n{idempotency_key}"),
-        fingerprint=fingerprint,
-        event_id=event_id,
+        fingerprint=_fingerprint(event),
+        event_id=event.event_id,
         expires_at=now + IDEMPOTENCY_SECONDS,
     )
 
 
-def fingerprint_request(
-    source: str, event_type: str, payload: Mapping[str, Any], metadata: Mapping[str, Any]
-) -> str:
-    """Return a digest of what a request asks for. Equal requests have equal fingerprints.
+def is_repeat(event: Event, claim: IdempotencyClaim, *, stored_fingerprint: str) -> bool:
+    """Return whether a request, given by its new event and claim, is the one that was stored."""
+    if stored_fingerprint.startswith(_VERSION):
+        return stored_fingerprint == claim.fingerprint
+    return stored_fingerprint == fingerprint_v1.fingerprint(event)
 
-    The order of names makes no difference, nor does whether the idempotency key stands in the metadata.
-    """
-    others = {name: value for name, value in metadata.items() if name != "idempotency_key"}
-    return _sha256(dump_canonical([source, event_type, payload, others]))
+
+def _fingerprint(event: Event) -> str:
+    """Return a digest of what a request asks for. Requests of equal values have equal fingerprints."""
+    metadata = canonical_json.read(event.metadata)
+    compared = {name: value for name, value in metadata.items() if name not in _NOT_COMPARED}
+    request = [event.source, event.event_type, canonical_json.read(event.payload), compared]
+    return _VERSION + _sha256(canonical_json.dump(request))
 
 
 def _sha256(text: str) -> str:

@@ -23,8 +23,16 @@ _VERSION = 7 << 76
 _FIXED_BITS = 0xF << 76 | 0b11 << 62
 
 
+MAX_SECONDS_AHEAD = 60
+"""How far an id may be ahead of the clock."""
+
+
 class EventIds:
-    """Generates the event ids of this process, strictly increasing even if the clock stops or steps back.
+    """Generates event ids, strictly increasing unless the clock is set back by more than a minute.
+
+    Within a minute, ids continue after the last one. Beyond it they follow the clock: it was wrong before,
+    and one id from the future must not date all later events. Events are listed in the order of their ids,
+    so an event from the future is listed after later events, in this process and after a restart.
 
     Safe for several threads.
     """
@@ -35,9 +43,11 @@ class EventIds:
         self._lock = threading.Lock()
 
     def new(self) -> str:
-        """Return a new id. Its `created_at` is later than that of every earlier id."""
+        """Return a new id. Its `created_at` is the clock's time, or just after that of the last id."""
         with self._lock:
-            self._last = max(self._clock(), self._last + 1)
+            now = max(self._clock(), 0)
+            is_from_the_future = self._last - now > MAX_SECONDS_AHEAD * 1_000_000
+            self._last = now if is_from_the_future else max(now, self._last + 1)
             milliseconds, microseconds = divmod(self._last, 1000)
         fraction = microseconds * 4096 // 1000
         number = milliseconds << 80 | _VERSION | fraction << 64 | _VARIANT | secrets.randbits(62)

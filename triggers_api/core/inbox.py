@@ -7,23 +7,24 @@ from typing import Any
 from triggers_api.core import cursors, ids
 from triggers_api.core.access import Principal
 from triggers_api.core.events import Event, event_not_found
-from triggers_api.core.idempotency import IdempotencyClaim, fingerprint_request, make_claim
+from triggers_api.core.idempotency import make_claim
 from triggers_api.core.paging import PendingQuery
 from triggers_api.core.ports import EventStore, NewEvent
 from triggers_api.core.strict_json import dump
-from triggers_api.core.times import Clock, format_time, seconds
+from triggers_api.core.times import EARLIEST_SECONDS, Clock, format_time, seconds
 from triggers_api.errors import TriggersError
 
 _DAY = 24 * 3600
+_NEVER = 253_402_300_799  # the last second of the year 9999
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A validated event as a producer sent it."""
+    """A validated event as a producer sent it. `payload` is the JSON text of an object."""
 
     source: str
     event_type: str
-    payload: dict[str, Any] = field(repr=False)
+    payload: str = field(repr=False)
     metadata: dict[str, Any] = field(repr=False)
     idempotency_key: str | None = field(repr=False)
 
@@ -71,13 +72,20 @@ class Inbox:
             created_at=created_at,
             source=submission.source,
             event_type=submission.event_type,
-            payload=dump(submission.payload),
+            payload=submission.payload,
             metadata=dump(submission.metadata),
-            expires_at=now + self._ttl,
+            expires_at=self._expiry(now),
             acknowledged_at=None,
         )
-        entry = NewEvent(event, _claim(principal, submission, event_id, now))
-        (outcome,) = self._store.add([entry], now=now)
+        claim = None
+        if submission.idempotency_key is not None:
+            claim = make_claim(
+                event,
+                key_digest=principal.key_digest,
+                idempotency_key=submission.idempotency_key,
+                now=now,
+            )
+        (outcome,) = self._store.add([NewEvent(event, claim)], now=now)
         if isinstance(outcome, TriggersError):
             try:
                 raise outcome
@@ -139,22 +147,16 @@ class Inbox:
         """Delete an event. An event that does not exist for this principal is no error and stays as it is."""
         self._store.delete(event_id, source=principal.source)
 
+    def _expiry(self, now: int) -> int:
+        """Return when a new event expires.
+
+        If the clock was never set, an expiry by that clock would be in the past as soon as the clock is
+        set. Such an event is kept until it is deleted.
+        """
+        return now + self._ttl if now >= EARLIEST_SECONDS else _NEVER
+
 
 def _created_at(event_id: str) -> str:
     created_at = ids.created_at(event_id)
     assert created_at is not None  # noqa: S101 - the id is ours: see EventIds
     return created_at
-
-
-def _claim(principal: Principal, submission: Submission, event_id: str, now: int) -> IdempotencyClaim | None:
-    if submission.idempotency_key is None:
-        return None
-    return make_claim(
-        key_digest=principal.key_digest,
-        idempotency_key=submission.idempotency_key,
-        fingerprint=fingerprint_request(
-            submission.source, submission.event_type, submission.payload, submission.metadata
-        ),
-        event_id=event_id,
-        now=now,
-    )

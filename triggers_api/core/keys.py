@@ -25,8 +25,10 @@ GENERATED_PREFIX = "trg_"
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,128}")
 _GENERATED_KEY = re.compile(r"(trg_[a-z0-9-]+_[A-Za-z0-9_-]{43})_([0-9A-Za-z]{6})")
+_KEY_IN_TEXT = re.compile(rf"{GENERATED_PREFIX}[a-z0-9-]+_[A-Za-z0-9_-]{{16,}}|{LOCAL_KEY}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _NAME = re.compile(r"[^\ud800-\udfff]+")  # a text that can be encoded as UTF-8
+_MASK = "***"
 _RANDOM_CHARACTERS = 43
 _SHOWN_CHARACTERS = 4
 _MIN_DIFFERENT = 8
@@ -67,7 +69,6 @@ class KeyRecord:
     def _damaged(self, reason: str) -> CorruptRecordError:
         return CorruptRecordError(
             f"Key record {self.id} is damaged: {reason}.",
-            hint=f"Revoke the key with: triggers keys revoke {self.digest}",
             details={"digest": self.digest},
         )
 
@@ -146,6 +147,23 @@ def is_well_formed(key: str) -> bool:
         return False
     generated = _GENERATED_KEY.fullmatch(key)
     return generated is None or _checksum(generated[1]) == generated[2]
+
+
+def is_own_key(text: str) -> bool:
+    """Return whether a text has the form of a key that an operator chose."""
+    return not text.startswith(GENERATED_PREFIX) and _KEY.fullmatch(text) is not None
+
+
+def mask_keys(text: str, own_key: str | None = None) -> str:
+    """Return a text with `***` in place of each API key: generated keys, whole or in part, and `own_key`.
+
+    A key that an operator chose has no form by which it can be recognised, so the caller names it.
+    """
+    if own_key is not None:
+        text = text.replace(own_key, _MASK)
+    if GENERATED_PREFIX in text or LOCAL_KEY in text:  # a fast check: nearly no text holds a key
+        text = _KEY_IN_TEXT.sub(_MASK, text)
+    return text
 
 
 def generate(stage: str) -> str:

@@ -1,6 +1,8 @@
 """Give a command its boto3 clients, for the one account and region that it works in."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -8,7 +10,9 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
-from triggers_api.ops.aws_errors import explain_aws_errors, operator_error
+from triggers_api.ops.aws_errors import explain_aws_errors, explain_credential_errors, operator_error
+from triggers_api.ops.credentials import child_environment, forget_sessions, open_session
+from triggers_api.ops.shell_commands import set_region
 from triggers_api.ops.target import DEFAULT_REGION, Setting, Target
 
 # Retry when AWS throttles, but do not wait long for an unreachable network.
@@ -30,18 +34,33 @@ class Aws:
 
     def __init__(self, target: Target, region: Setting) -> None:
         self.target, self.region = target, region
-        # One session only: if a profile assumes a role with MFA, each new session asks for a code.
         self._session: boto3.session.Session | None = None
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client. Call it inside `explain_aws_errors`, since it raises boto3's own errors."""
+        """Return a client. Call it inside `explain_aws_errors`, since it raises botocore's own errors.
+
+        Raises:
+            OperatorError: The credentials cannot be resolved.
+        """
         if self._session is None:
-            profile = None if self.target.profile is None else self.target.profile.value
-            self._session = boto3.session.Session(profile_name=profile)
-        return self._session.client(service, region_name=self.region.value, config=_CONFIG)  # type: ignore[call-overload] # the stubs know DynamoDB only
+            self._session = boto3.session.Session(botocore_session=open_session(self.target, self.region))
+        client: Any = self._session.client
+        return client(service, self.region.value, config=_CONFIG)
+
+    def child_environment(self, environment: Mapping[str, str], folder: Path) -> dict[str, str]:
+        """Return an environment in which another program works in this account and region.
+
+        See `credentials.child_environment`.
+
+        Raises:
+            OperatorError: The credentials cannot be resolved, or not be renewed.
+        """
+        with explain_credential_errors(self.target, self.region):
+            return child_environment(open_session(self.target, self.region), environment, folder)
 
     def renew(self) -> None:
         """Reload the credentials for the next client; they may have been renewed on disk."""
+        forget_sessions()
         self._session = None
 
     def caller(self) -> Place:
@@ -55,11 +74,17 @@ class Aws:
 def region_of(target: Target) -> Setting:
     """Return the target's region, falling back to the profile's region and to the default.
 
+    From now on printed commands name it.
+
     Raises:
         CredentialsError: The profile does not exist.
     """
-    if target.region is not None:
-        return target.region
+    region = target.region or _profile_region(target)
+    set_region(region)
+    return region
+
+
+def _profile_region(target: Target) -> Setting:
     profile = None if target.profile is None else target.profile.value
     session = botocore.session.Session(profile=profile)
     try:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from triggers_api.api.web_access import ANY_ORIGIN, LocalAccess, is_host, is_origin, local_access
 from triggers_api.core.keys import LOCAL_KEY
 from triggers_api.errors import ConfigurationError, LocalEnvironmentError
 from triggers_api.settings import Settings
@@ -23,6 +24,8 @@ class DevOptions:
     port: int
     data_dir: Path | None
     dynamodb_endpoint: str | None
+    allowed_hosts: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class DevServer:
     """
 
     settings: Settings
+    access: LocalAccess
     listener: socket.socket
     url: str
     data: str
@@ -46,6 +50,7 @@ def prepare(options: DevOptions, environment: Mapping[str, str]) -> DevServer:
         ConfigurationError: A setting is wrong.
         LocalEnvironmentError: The data or the port cannot be used. Existing data is unchanged.
     """
+    _check_access(options)
     try:
         settings = Settings.from_environment(_service_environment(options, environment))
     except ConfigurationError as error:
@@ -74,7 +79,24 @@ def prepare(options: DevOptions, environment: Mapping[str, str]) -> DevServer:
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     key = LOCAL_KEY if settings.auth_mode == "local" else None
-    return DevServer(settings, listener, url, data, key)
+    hosts = (options.host, host, *options.allowed_hosts)
+    access = local_access(settings, hosts=hosts, origins=options.cors_origins)
+    return DevServer(settings, access, listener, url, data, key)
+
+
+def _check_access(options: DevOptions) -> None:
+    for host in options.allowed_hosts:
+        if not is_host(host):
+            raise ConfigurationError(
+                "--allowed-host must be a host name such as triggers.example.com.",
+                hint="Give the name alone, without scheme and port.",
+            )
+    for origin in options.cors_origins:
+        if origin != ANY_ORIGIN and not is_origin(origin):
+            raise ConfigurationError(
+                "--cors-origin must be * or an origin such as https://app.example.com.",
+                hint="Give scheme, host and port as the browser shows them, without a path.",
+            )
 
 
 def _service_environment(options: DevOptions, environment: Mapping[str, str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from triggers_api.ops.cloudformation.models import Stack
 from triggers_api.ops.cloudformation.outputs import resolve_outputs
 from triggers_api.ops.cloudformation.ownership import belongs_to
 from triggers_api.ops.findings import Finding, State
+from triggers_api.ops.shell_commands import triggers_command
 
 MISSING = "missing"
 
@@ -60,7 +61,8 @@ def find_stack(aws: Aws) -> Stack:
         raise StackMissingError(
             f"There is no stack {name} in {aws.region}.",
             reason=f"stage {stage} is not deployed there, or the region or account is wrong",
-            hint="Check --stage, --region, --profile and --stack-name, or run triggers deploy.",
+            hint="Check --stage, --region, --profile and --stack-name. To deploy the stage: "
+            + triggers_command("deploy"),
         )
     if not belongs_to(stack, stage):
         raise StackMissingError(
@@ -115,8 +117,8 @@ def check_resources(aws: Aws, stack: Stack) -> Iterator[Finding]:
     if deleted:
         message = f"Resources of stack {stack.name} were deleted by hand: {', '.join(deleted)}."
         fix = (
-            "Run triggers destroy, which keeps the remaining tables, then triggers deploy --adopt. "
-            "The API gets a new URL."
+            f"Run `{triggers_command('destroy')}`, which keeps the remaining tables, "
+            f"then `{triggers_command('deploy', '--adopt')}`. The API gets a new URL."
         )
         yield Finding("resources", State.WARNING, message, fix)
 

@@ -1,7 +1,7 @@
 """Describe the stage that a command works on, and the origin of each of its settings."""
 
-import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from triggers_api.errors import ConfigurationError
@@ -29,18 +29,29 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The stage that a command works on. `region` is None if only the profile may define it.
-
-    `endpoint_url` replaces all of AWS with an emulator; `dynamodb_endpoint_url` replaces DynamoDB alone.
-    """
+    """The stage that a command works on. `region` is None if only the profile may define it."""
 
     stage: Setting
     stack_name: Setting
     region: Setting | None
     profile: Setting | None
     data_dir: Setting
-    dynamodb_endpoint_url: str | None
-    endpoint_url: str | None = None
+    endpoints: Mapping[str, str] = field(default_factory=dict)
+    """The variables that direct requests to an emulator, and their URLs."""
+
+    @property
+    def endpoint_url(self) -> str | None:
+        """The URL of an emulator that replaces all of AWS."""
+        return self.endpoints.get("AWS_ENDPOINT_URL")
+
+    @property
+    def dynamodb_endpoint_url(self) -> str | None:
+        """The URL of the DynamoDB that replaces that of AWS for the keys and nothing else."""
+        return self.endpoints.get("DYNAMODB_ENDPOINT_URL")
+
+    def endpoint_of(self, service: str) -> str | None:
+        """Return the URL of the emulator that replaces a service of AWS."""
+        return self.endpoints.get(f"AWS_ENDPOINT_URL_{service.upper()}") or self.endpoint_url
 
     @property
     def is_local(self) -> bool:
@@ -75,23 +86,3 @@ class Target:
             raise ConfigurationError(
                 f"{self.data_dir.origin}: unknown user in {self.data_dir.value!r}.", hint="Correct the path."
             ) from error
-
-
-def aws_command(target: Target, region: str, *words: str, endpoint_url: str | None = None) -> str:
-    """Return an `aws` command that works on the target, whatever the shell's own profile and region are.
-
-    Resource names of a stage are the same in every region and account. Without explicit flags the command
-    could change another stage's resources.
-
-    Args:
-        target: Supplies the profile, and the endpoint of an emulator.
-        region: The region to work in.
-        words: The service, the operation and its arguments.
-        endpoint_url: The endpoint of this one service, if it is not AWS's.
-    """
-    flags = ["--region", region]
-    if target.profile is not None:
-        flags += ["--profile", target.profile.value]
-    if endpoint := endpoint_url or target.endpoint_url:
-        flags += ["--endpoint-url", endpoint]
-    return shlex.join(["aws", *words[:2], *flags, *words[2:]])

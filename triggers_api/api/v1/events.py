@@ -1,31 +1,31 @@
 """Endpoints of single events: ingest, get, acknowledge, delete.
 
-The endpoints are `async def`. In Lambda a request has the process to itself, so a store call may block the
-loop; a thread pool, which Mangum's fresh loop would start for each request, cost 1.2 ms. If one process
-serves many requests (`triggers dev`), `Service.run` sends blocking calls to worker threads.
+The endpoints are `async def`, and make blocking calls: `StrictRoute` calls them off the event loop.
 """
 
 from typing import Annotated
 
-from fastapi import Path, Response
+from fastapi import Body, Path, Response
 
 from triggers_api.api.answers import answer, joined_answer
 from triggers_api.api.auth import ConsumePrincipal, IngestPrincipal
 from triggers_api.api.context import request_context
+from triggers_api.api.documented_errors import KEY_REUSED, NO_PARAMETERS, OTHER_SOURCE, errors
 from triggers_api.api.idempotency_header import IdempotencyKey
-from triggers_api.api.openapi import REPLAYED, errors
 from triggers_api.api.service import ServiceDep
 from triggers_api.api.strict_route import strict_router
+from triggers_api.api.v1 import examples
 from triggers_api.api.v1.models import (
     AcknowledgedEvent,
     DeletedEvent,
     EventId,
+    IngestedEvent,
     IngestRequest,
     SingleEvent,
-    StoredEvent,
 )
 
 EventIdPath = Annotated[EventId, Path(examples=["01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34"])]
+IngestBody = Annotated[IngestRequest, Body(openapi_examples=examples.INGEST_REQUESTS)]
 
 router = strict_router("/v1/events", tag="events")
 
@@ -34,23 +34,24 @@ router = strict_router("/v1/events", tag="events")
     "",
     summary="Ingest an event",
     status_code=201,
-    response_model=StoredEvent,
+    response_model=IngestedEvent,
     response_description="The event is stored durably.",
     responses={
-        201: REPLAYED,
-        **errors(400, 413, 422, unprocessable="The idempotency key was used for another request."),
+        201: examples.INGESTED,
+        **errors(400, 413, 415, 422, instead={403: OTHER_SOURCE, 422: KEY_REUSED}),
     },
 )
 async def ingest_event(
-    principal: IngestPrincipal, service: ServiceDep, header_key: IdempotencyKey, event: IngestRequest
+    principal: IngestPrincipal, service: ServiceDep, header_key: IdempotencyKey, event: IngestBody
 ) -> Response:
     """Store an event. Answers 201 once it is durable.
 
-    The body is strict JSON, at most 100 levels deep. `details.limit_bytes` of a 413 is the limit of its size.
+    The body is strict JSON, at most 100 levels deep, and may be compressed (`Content-Encoding: gzip`).
+    `details.limit_bytes` of a 413 is the limit of its size, inflated.
     """
     context = request_context()
     context.source = event.source
-    receipt = await service.run(service.inbox.ingest, principal, event.submission(header_key))
+    receipt = service.inbox.ingest(principal, event.submission(header_key))
     context.event_ids = [receipt.event_id]
     response = answer(
         201,
@@ -69,13 +70,13 @@ async def ingest_event(
     summary="Get an event",
     response_model=SingleEvent,
     response_description="The event.",
-    responses=errors(404, 422),
+    responses={200: examples.EVENT, **errors(400, 404, 422, instead={400: NO_PARAMETERS})},
 )
 async def get_event(principal: ConsumePrincipal, service: ServiceDep, event_id: EventIdPath) -> Response:
     """Return an event, pending or acknowledged, until it is deleted or expires."""
     context = request_context()
     context.event_ids = [event_id]
-    event = await service.run(service.inbox.get, principal, event_id)
+    event = service.inbox.get(principal, event_id)
     context.source = event.source
     return joined_answer(event.to_json()[1:-1])
 
@@ -85,14 +86,14 @@ async def get_event(principal: ConsumePrincipal, service: ServiceDep, event_id: 
     summary="Acknowledge an event",
     response_model=AcknowledgedEvent,
     response_description="The event is acknowledged and no longer in the inbox.",
-    responses=errors(404, 409, 422),
+    responses={200: examples.ACKNOWLEDGED, **errors(400, 404, 409, 422, instead={400: NO_PARAMETERS})},
 )
 async def acknowledge_event(
     principal: ConsumePrincipal, service: ServiceDep, event_id: EventIdPath
 ) -> Response:
     """Take a pending event out of the inbox, once."""
     request_context().event_ids = [event_id]
-    at = await service.run(service.inbox.acknowledge, principal, event_id)
+    at = service.inbox.acknowledge(principal, event_id)
     return answer(
         200, event_id=event_id, status="acknowledged", acknowledged_at=at, message="Event acknowledged."
     )
@@ -103,10 +104,10 @@ async def acknowledge_event(
     summary="Delete an event",
     response_model=DeletedEvent,
     response_description="The event does not exist, whether it was deleted now or earlier.",
-    responses=errors(422),
+    responses={200: examples.DELETED, **errors(400, 422, instead={400: NO_PARAMETERS})},
 )
 async def delete_event(principal: ConsumePrincipal, service: ServiceDep, event_id: EventIdPath) -> Response:
     """Delete an event. Deleting an event that does not exist is no error."""
     request_context().event_ids = [event_id]
-    await service.run(service.inbox.delete, principal, event_id)
+    service.inbox.delete(principal, event_id)
     return answer(200, event_id=event_id, message="Event deleted.")

@@ -7,9 +7,10 @@ from fastapi import Query, Response
 from triggers_api.api.answers import joined_answer
 from triggers_api.api.auth import ConsumePrincipal
 from triggers_api.api.context import request_context
-from triggers_api.api.openapi import errors
+from triggers_api.api.documented_errors import INVALID_QUERY, errors
 from triggers_api.api.service import ServiceDep
 from triggers_api.api.strict_route import strict_router
+from triggers_api.api.v1 import examples
 from triggers_api.api.v1.models import Inbox, InboxQuery
 
 router = strict_router("/v1/inbox", tag="inbox")
@@ -20,7 +21,7 @@ router = strict_router("/v1/inbox", tag="inbox")
     summary="List pending events",
     response_model=Inbox,
     response_description="A page of pending events, oldest first.",
-    responses=errors(400),
+    responses={200: examples.INBOX, **errors(400, instead={400: INVALID_QUERY})},
 )
 async def list_inbox(
     principal: ConsumePrincipal, service: ServiceDep, query: Annotated[InboxQuery, Query()]
@@ -31,8 +32,7 @@ async def list_inbox(
     `limit` and still have a `next_cursor`.
     """
     request_context().source = query.source or principal.source
-    page = await service.run(
-        service.inbox.page,
+    page = service.inbox.page(
         principal,
         limit=query.limit,
         cursor=query.cursor,

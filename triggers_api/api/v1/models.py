@@ -9,12 +9,21 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from triggers_api.api.validation import invalid_field
 from triggers_api.core.ids import REQUEST_ID, parse_event_id
 from triggers_api.core.inbox import Submission
+from triggers_api.core.strict_json import JsonObject
 from triggers_api.version import VERSION
 
 DEFAULT_LIMIT = 50
@@ -30,8 +39,11 @@ _ERROR_CODES = (
     "FORBIDDEN",
     "NOT_FOUND",
     "METHOD_NOT_ALLOWED",
+    "REQUEST_TIMEOUT",
     "CONFLICT",
     "PAYLOAD_TOO_LARGE",
+    "UNSUPPORTED_MEDIA_TYPE",
+    "MISDIRECTED_REQUEST",
     "IDEMPOTENCY_KEY_REUSED",
     "TOO_MANY_REQUESTS",
     "INTERNAL_ERROR",
@@ -88,7 +100,13 @@ EventId = Annotated[
     Field(json_schema_extra={"format": "uuid", "examples": ["01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34"]}),
     AfterValidator(_event_id),
 ]
-Time = Annotated[str, Field(pattern=_TIME_PATTERN, examples=["2024-11-27T08:15:30.123456Z"])]
+Time = Annotated[
+    str,
+    Field(
+        pattern=_TIME_PATTERN,
+        json_schema_extra={"format": "date-time", "examples": ["2024-11-27T08:15:30.123456Z"]},
+    ),
+]
 RequestId = Annotated[str, Field(pattern=f"^{REQUEST_ID.pattern}$", examples=["test-request-123"])]
 Status = Annotated[
     str,
@@ -99,12 +117,14 @@ Status = Annotated[
 
 
 class EventMetadata(BaseModel):
-    """Optional data about an event, beside its payload."""
+    """Optional data about an event, beside its payload. A field that is null counts as absent."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     correlation_id: Annotated[str, Field(max_length=256)] | None = None
-    priority: Literal["low", "normal", "high"] = "normal"
+    priority: Annotated[
+        Literal["low", "normal", "high"] | None, Field(description="`normal` if it is absent or null.")
+    ] = None
     idempotency_key: Annotated[
         Annotated[str, Field(min_length=1, max_length=MAX_IDEMPOTENCY_KEY)] | None, Field(repr=False)
     ] = None
@@ -116,30 +136,15 @@ class IngestRequest(BaseModel):
     # Build this model at import, although `main` sets `defer_build`. FastAPI rebuilds request models and
     # suppresses a Pydantic warning only while it defines the route; a deferred build would emit it at the
     # first request.
-    model_config = ConfigDict(
-        defer_build=False,
-        extra="forbid",
-        strict=True,
-        json_schema_extra={
-            "examples": [
-                {"source": "test", "event_type": "test.created", "payload": {}},
-                {
-                    "source": "billing",
-                    "event_type": "invoice.paid",
-                    "payload": {"invoice": "2024-0117", "amount": 99.5},
-                    "metadata": {
-                        "correlation_id": "order-4711",
-                        "priority": "high",
-                        "idempotency_key": "invoice-2024-0117",
-                    },
-                },
-            ]
-        },
-    )
+    model_config = ConfigDict(defer_build=False, extra="forbid", strict=True)
 
     source: Name
     event_type: Name
-    payload: Annotated[dict[str, Any], Field(repr=False)]
+    payload: Annotated[
+        InstanceOf[JsonObject],
+        WithJsonSchema({"type": "object", "additionalProperties": True}),
+        Field(repr=False),
+    ]
     metadata: EventMetadata | None = None
 
     def submission(self, header_key: str | None) -> Submission:
@@ -149,10 +154,11 @@ class IngestRequest(BaseModel):
             ValidationError: Header and metadata carry different idempotency keys.
         """
         metadata = (self.metadata or EventMetadata()).model_dump(exclude_none=True)
+        metadata.setdefault("priority", "normal")
         body_key = metadata.get("idempotency_key")
         if header_key is not None and body_key not in (None, header_key):
             raise invalid_field("Idempotency-Key", "differs from metadata.idempotency_key; send one of them")
-        return Submission(self.source, self.event_type, self.payload, metadata, header_key or body_key)
+        return Submission(self.source, self.event_type, str(self.payload), metadata, header_key or body_key)
 
 
 class InboxQuery(BaseModel):
@@ -187,7 +193,7 @@ class Health(BaseModel):
     request_id: RequestId
 
 
-class StoredEvent(BaseModel):
+class IngestedEvent(BaseModel):
     """The result of an ingest."""
 
     event_id: EventId
@@ -197,7 +203,7 @@ class StoredEvent(BaseModel):
     request_id: RequestId
 
 
-class ListedMetadata(BaseModel):
+class StoredMetadata(BaseModel):
     """The metadata as it was sent; `priority` is `normal` if it was not sent."""
 
     correlation_id: Annotated[str, Field(max_length=256)] | None = ABSENT
@@ -214,7 +220,7 @@ class Event(BaseModel):
     event_type: str = Field(examples=["test.created"])
     payload: dict[str, Any]
     status: Status
-    metadata: ListedMetadata
+    metadata: StoredMetadata
     acknowledged_at: Time | None = ABSENT
 
 
@@ -266,7 +272,7 @@ class ErrorBody(BaseModel):
     request_id: RequestId
 
 
-class Error(BaseModel):
+class ErrorResponse(BaseModel):
     """The shape of every error."""
 
     error: ErrorBody

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from triggers_api.cli import config
-from triggers_api.cli.context import CommandContext, announce_target
-from triggers_api.cli.flags import set_target, target_flags
+from triggers_api.cli.consent import Consent, require_consent
+from triggers_api.cli.context import CommandContext, announce_target, ca_bundles
 from triggers_api.cli.interrupts import DEPLOYMENT_LEFTOVERS, handle_interrupts
 from triggers_api.cli.options import stage_options
-from triggers_api.cli.output import console
+from triggers_api.cli.output import console, questions
 from triggers_api.cli.parameters import parse_parameters
 from triggers_api.errors import (
     ChecksFailedError,
@@ -25,26 +25,16 @@ from triggers_api.errors import (
     DeclinedError,
     OperatorError,
 )
+from triggers_api.ops.shell_commands import aws_command, set_target, triggers_command
 from triggers_api.ops.target import Target
 
 if TYPE_CHECKING:
     from triggers_api.cli.output.progress import Reporter
     from triggers_api.ops.deploy.deployment import DeployOptions
-    from triggers_api.ops.deploy.progress import Outcome, Progress
+    from triggers_api.ops.deploy.progress import Outcome
 
 _SETTLING_SECONDS = 60.0
 """How long AWS may take to propagate a new API and the role of a new function."""
-
-
-@dataclass(frozen=True, slots=True)
-class Consent:
-    """The decisions that the operator made on the command line. `deploy` asks for all others."""
-
-    all_decisions: bool
-    all_changes: bool
-    confirmed_stack: str | None
-    """The value of --confirm: the name of the stack, which may lose a table."""
-    no_input: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +74,9 @@ def deploy(
             metavar="STACK", help="The stack's name, to confirm the loss of a table.", show_default=False
         ),
     ] = None,
+    allow_downgrade: Annotated[
+        bool, typer.Option("--allow-downgrade", help="Replace a newer version with this older one.")
+    ] = False,
     no_smoke: Annotated[bool, typer.Option("--no-smoke", help="Skip the smoke test.")] = False,
 ) -> None:
     """Build the service, show the changes, apply them and test the API.
@@ -99,19 +92,27 @@ def deploy(
     from_flags = parse_parameters(parameter or [], {"Runtime": runtime, "Architecture": architecture})
     given = {**settings.parameters, **from_flags}
     check_given(given, Template.load())
+    confirm_changes = True
     if guided:
         from triggers_api.cli.guided import ask_settings
 
-        target, settings = ask_settings(target, no_input=no_input)
+        target, settings, confirm_changes = ask_settings(target, no_input=no_input)
         set_target(target)
     if not plan:
-        console.check_can_confirm(yes=yes, no_input=no_input)
+        questions.check_can_confirm(yes=yes, no_input=no_input)
         if context.as_json and not (yes or console.is_terminal(sys.stdout)):
             raise ConfirmationNeededError(
                 "--yes is required when --json output is piped: the plan would not be visible.",
                 reason="with --json the plan goes to stdout, which is not a terminal",
                 hint="Review the output of --plan, then add --yes.",
             )
+        if not (settings.confirm_changes or guided or yes):
+            console.say(
+                f"Note: confirm_changes = false in {config.FILE} has no effect: "
+                "a file of the working directory agrees to nothing. --yes skips the question."
+            )
+        if settings.disable_rollback:
+            console.say(f"Note: rollback is disabled (disable_rollback in {config.FILE}).")
     options = DeployOptions(
         target=target,
         given=given,
@@ -123,7 +124,8 @@ def deploy(
     )
     consent = Consent(
         all_decisions=yes,
-        all_changes=yes or not settings.confirm_changes,
+        all_changes=yes or not confirm_changes,
+        downgrade=allow_downgrade,
         confirmed_stack=confirm,
         no_input=no_input,
     )
@@ -172,9 +174,9 @@ def _deploy_stack(request: DeployRequest) -> "Outcome | None":
                 if isinstance(event, Outcome):
                     outcome = event
                 if not options.plan:
-                    _require_consent(event, target, request.consent)
+                    require_consent(event, target, request.consent)
         except KeyboardInterrupt:
-            report_interrupt(reporter, target, aws.region.value)
+            report_interrupt(reporter, target)
             raise
         except DeclinedError as error:
             if not reporter.has_changed_aws:
@@ -187,39 +189,15 @@ def _deploy_stack(request: DeployRequest) -> "Outcome | None":
     return outcome
 
 
-def _require_consent(event: "Progress", target: Target, consent: Consent) -> None:
-    """Ask the operator if the event is a decision that the command line did not make.
-
-    Raises:
-        DeclinedError: The operator declined.
-        ConfirmationNeededError: The command is not running interactively.
-    """
-    from triggers_api.ops.deploy.progress import Obstacle, Proposal
-
-    if isinstance(event, Obstacle):
-        question = "Delete the stack and create a new one?"
-        console.confirm(question, yes=consent.all_decisions, no_input=consent.no_input)
-    elif isinstance(event, Proposal):
-        lost = ", ".join(one.physical_id or one.logical_id for one in event.change_set.lost_tables)
-        if lost:
-            console.confirm_by_name(
-                f"This change removes or replaces table {lost}. The service loses access to its data.",
-                target.stack_name.value,
-                given=consent.confirmed_stack,
-                no_input=consent.no_input,
-            )
-        else:
-            console.confirm("Apply these changes?", yes=consent.all_changes, no_input=consent.no_input)
-
-
-def report_interrupt(reporter: "Reporter", target: Target, region: str) -> None:
+def report_interrupt(reporter: "Reporter", target: Target) -> None:
     """Print what an interrupted deployment changed, and whether CloudFormation continues."""
     if reporter.cloudformation_is_running:
         name = target.stack_name.value
+        cancel = aws_command("cloudformation", "cancel-update-stack", "--stack-name", name)
         console.say(
-            f"CloudFormation continues to work on stack {name}. See triggers status {target_flags(target)}. "
-            "To stop an update, run "
-            f"aws cloudformation cancel-update-stack --stack-name {name} --region {region}."
+            f"CloudFormation continues to work on stack {name}.",
+            f"To see the stack: {triggers_command('status')}",
+            f"To stop an update: {cancel}",
         )
     elif reporter.has_changed_aws:
         console.say("The steps above completed; the remaining steps did not run.")
@@ -234,19 +212,25 @@ def _smoke_test(target: Target, url: str, *, changed: bool, as_json: bool) -> No
 
     key = config.api_key(None)
     settling = _SETTLING_SECONDS if changed else 0
-    options = SmokeOptions(url, None if key is None else key.value, target, settling=settling)
+    options = SmokeOptions(
+        url,
+        None if key is None else key.value,
+        target,
+        ca_bundles=ca_bundles(target, uses_aws=True),
+        settling=settling,
+    )
     try:
         console.say(f"Smoke test of {url}, with {'TRIGGERS_API_KEY' if key else 'a temporary key'}.")
         findings = run_smoke_test(options, "Smoke test")
     except KeyboardInterrupt:
-        console.say(f"The stack is deployed. To repeat the smoke test: triggers smoke {target_flags(target)}")
+        console.say(f"The stack is deployed. To repeat the smoke test: {triggers_command('smoke')}")
         raise
     except OperatorError as error:
         raise ChecksFailedError(
             "The stack is deployed, but its smoke test could not run.",
             reason=f"{error.message} {error.reason}".rstrip(),
-            hint=f"{error.hint} Then run triggers smoke {target_flags(target)}; --no-smoke skips the test.",
+            hint=f"{error.hint} Then run `{triggers_command('smoke')}`; --no-smoke skips the test.",
         ) from error
     if as_json:
         console.answer_line({"event": "smoke", **make_document(findings)})
-    conclude(findings, flags=target_flags(target), write=console.say)
+    conclude(findings, has_log=True, write=console.say)

@@ -1,15 +1,14 @@
 """`triggers destroy`: delete the stack, and keep its tables."""
 
-import shlex
 from contextlib import closing
 from typing import Annotated
 
 import typer
 
 from triggers_api.cli.context import CommandContext, announce_target
-from triggers_api.cli.flags import target_flags
 from triggers_api.cli.options import stage_options
-from triggers_api.cli.output import console
+from triggers_api.cli.output import console, questions
+from triggers_api.ops.shell_commands import triggers_command
 
 
 @stage_options(no_input=True)
@@ -30,7 +29,7 @@ def destroy(
 
     target, name = context.target, context.target.stack_name.value
     if confirm is None:
-        console.check_can_ask(no_input=context.no_input, fix=f"Add --confirm {name}.")
+        questions.check_can_ask(no_input=context.no_input, fix=f"Add --confirm {name}.")
     aws = announce_target(target, "Destroy")
     with explain_aws_errors(target, aws.region):
         inventory = destroy.take_inventory(aws)
@@ -44,7 +43,7 @@ def destroy(
             "It will be deleted too."
         )
     warning = f"This permanently deletes the stack {name} and its API's address."
-    console.confirm_by_name(
+    questions.confirm_by_name(
         f"{warning} It keeps {', '.join(kept)}." if kept else warning,
         name,
         given=confirm,
@@ -65,5 +64,5 @@ def destroy(
     if kept:
         console.say(f"Kept, with their data: {', '.join(kept)}.")
         parameters = destroy.parameters_to_restore(inventory.stack)
-        words = "".join(f" --parameter {shlex.quote(f'{key}={value}')}" for key, value in parameters.items())
-        console.say(f"To deploy a new stack with them: triggers deploy {target_flags(target)} --adopt{words}")
+        words = [word for key, value in parameters.items() for word in ("--parameter", f"{key}={value}")]
+        console.say(f"To deploy a new stack with them: {triggers_command('deploy', '--adopt', *words)}")

@@ -1,7 +1,6 @@
 """`triggers doctor`: check that this machine and this account can deploy."""
 
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -9,7 +8,6 @@ import typer
 
 from triggers_api.cli import config
 from triggers_api.cli.context import CommandContext
-from triggers_api.cli.flags import complete_commands
 from triggers_api.cli.options import stage_options
 from triggers_api.cli.output import console
 from triggers_api.errors import PreflightError
@@ -42,11 +40,10 @@ def doctor(
     values = {name: setting.value for name, setting in given.items()}
     today = datetime.now(UTC).date()
     findings = []
-    for found in check_readiness(target, config.environment(), given=values, today=today):
-        finding = replace(found, fix=complete_commands(found.fix))
+    for finding in check_readiness(target, config.environment(), given=values, today=today):
         findings.append(finding)
         if not context.as_json:
-            console.answer(f"{finding.state:<8} {finding.check:<28} {console.printable(finding.message)}")
+            console.answer(f"{finding.state:<8} {finding.check:<28} {finding.message}")
             if finding.fix and finding.state is not State.OK:
                 console.answer(f"{'':<8} {'':<28} fix: {finding.fix}")
     can_deploy = all(finding.state is not State.FAILED for finding in findings)

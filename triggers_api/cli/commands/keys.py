@@ -10,7 +10,7 @@ import typer
 from triggers_api.cli import config
 from triggers_api.cli.context import CommandContext, announce_key_store
 from triggers_api.cli.options import stage_options
-from triggers_api.cli.output import console
+from triggers_api.cli.output import console, questions
 
 if TYPE_CHECKING:
     from triggers_api.ops.keys.operations import Keys
@@ -160,7 +160,7 @@ def rotate(
         keys.suggest_ids(reference),
     ):
         new, old = keys.rotate(reference, overlap=overlap_seconds, expires_in=lifetime)
-    print_new_key(new, context.target, as_json=context.as_json, replaced=old)
+    print_new_key(new, context.target, as_json=context.as_json, replaced=old, overlap=overlap_seconds)
 
 
 @contextmanager
@@ -171,16 +171,16 @@ def _keys_to_change(context: CommandContext, action: str) -> Iterator["Keys"]:
     is_production = context.target.stage.value == config.DEFAULT_STAGE
     if is_production:
         # Fail before the first request to AWS if confirmation is not possible.
-        console.check_can_confirm(yes=context.yes, no_input=context.no_input)
+        questions.check_can_confirm(yes=context.yes, no_input=context.no_input)
     announce_key_store(context.target, action)
     if is_production:
-        console.confirm(f"{action} in production?", yes=context.yes, no_input=context.no_input)
+        questions.confirm(f"{action} in production?", yes=context.yes, no_input=context.no_input)
     with open_keys(context.target) as keys:
         yield keys
 
 
 def _argument_or_stdin(argument: str) -> str:
-    return console.read_secret("Key") if argument == "-" else argument
+    return questions.read_secret("Key") if argument == "-" else argument
 
 
 def _key_label(reference: str) -> str:

@@ -77,7 +77,7 @@ def tail(
     write = LineWriter(as_json=context.as_json)
     for one in read_log(aws, options):
         if isinstance(one, Notice):
-            console.say(console.printable(one.message))
+            console.say(one.message)
         else:
             write(one)
     if not write.lines:

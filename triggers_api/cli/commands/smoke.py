@@ -1,16 +1,18 @@
 """`triggers smoke`: check every call of a live API."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from triggers_api.cli import config
-from triggers_api.cli.context import CommandContext, announce_key_store
-from triggers_api.cli.flags import set_target, target_flags
+from triggers_api.cli.context import CommandContext, announce_key_store, ca_bundles
 from triggers_api.cli.options import stage_options
-from triggers_api.cli.output import console
+from triggers_api.cli.output import console, questions
 from triggers_api.errors import ConfigurationError
+from triggers_api.ops.shell_commands import set_target
+from triggers_api.ops.target import Setting
 
 
 @stage_options(local=True)
@@ -49,8 +51,10 @@ def smoke(
     target = context.target
     names_stage = target.stage.origin == "--stage"
     if url is not None and not names_stage:
-        set_target(None)  # the URL may be that of another stage
-    api_key = config.api_key(console.read_secret("Key") if key == "-" else key)
+        # The URL may be that of another stage, so printed commands leave the stage to the operator.
+        unknown = Setting("STAGE", "unknown")
+        set_target(replace(target, stage=unknown, stack_name=Setting("", "default")))
+    api_key = config.api_key(questions.read_secret("Key") if key == "-" else key)
     if url is not None and api_key is None and not names_stage:
         raise ConfigurationError(
             "--url needs a key, or the stage in which to create one.",
@@ -62,17 +66,22 @@ def smoke(
     base = urls.find_url(target) if url is None else urls.base_url(url)
     if urls.is_in_clear(base):
         console.say("warning: http:// sends the key unencrypted: anyone on the network path can read it.")
-    options = SmokeOptions(base, None if api_key is None else api_key.value, target, timeout)
+    options = SmokeOptions(
+        base,
+        None if api_key is None else api_key.value,
+        target,
+        timeout,
+        ca_bundles=ca_bundles(target, uses_aws=url is None or api_key is None),
+    )
     if api_key is None:
         announce_key_store(target, "Create a key for this run")
     console.say(f"Checking {base}; the request ids begin with smoke-{options.run}.")
     findings = run_smoke_test(options, "Checking")
     # A URL alone does not identify the stage whose log to read, and the local stage is not on AWS.
     has_log = not target.is_local and (url is None or names_stage)
-    flags = target_flags(target) if has_log else None
     about = {"url": base, "run": f"smoke-{options.run}"}
     try:
-        answer_findings(about, findings, as_json=context.as_json, flags=flags)
+        answer_findings(about, findings, as_json=context.as_json, has_log=has_log)
     finally:
         if junit is not None:
             write_report(junit, findings)

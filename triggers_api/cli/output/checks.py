@@ -3,15 +3,14 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from triggers_api.cli.exit_codes import EXIT_CODE
-from triggers_api.cli.flags import complete_commands
 from triggers_api.cli.interrupts import SMOKE_LEFTOVERS, handle_interrupts
 from triggers_api.cli.output import console
 from triggers_api.errors import ChecksFailedError
 from triggers_api.ops.findings import Finding
+from triggers_api.ops.shell_commands import triggers_command
 
 if TYPE_CHECKING:
     from triggers_api.ops.smoke.smoke_run import SmokeOptions
@@ -28,22 +27,19 @@ class CheckProgress:
 
     def __enter__(self) -> Self:
         if console.terminal_width(sys.stderr):
-            from rich.console import Console  # not needed in a pipe
-            from rich.text import Text
-
-            status = self._stack.enter_context(Console(stderr=True).status(Text(self._title)))
-            self._show = lambda text: status.update(Text(text))
+            terminal = console.rich_console(sys.stderr)
+            status = self._stack.enter_context(terminal.status(console.rich_text(self._title)))
+            self._show = lambda text: status.update(console.rich_text(text))
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def add(self, finding: Finding) -> None:
-        """Add a finding, and complete the commands in its fix."""
-        finding = replace(finding, fix=complete_commands(finding.fix))
+        """Add a finding."""
         self.findings.append(finding)
         if finding.was_run and not finding.passed:
-            console.say(f"{finding.check} failed: {console.printable(finding.message)}")
+            console.say(f"{finding.check} failed: {finding.message}")
         self._show(f"{self._title}: {len(self.findings)} of {self._total}, last {finding.check}")
 
 
@@ -57,19 +53,14 @@ def run_smoke_test(options: "SmokeOptions", title: str) -> list[Finding]:
     from triggers_api.ops.smoke.smoke_run import SmokeRun
 
     with CheckProgress(options.total, title) as progress:
-        run = SmokeRun(options, report=progress.add, notify=notify)
+        run = SmokeRun(options, report=progress.add, notify=console.say)
         with handle_interrupts(SMOKE_LEFTOVERS, stop=run.stop):
             run.execute()
     return progress.findings
 
 
-def notify(text: str) -> None:
-    """Print what is not a finding: what a run waits for, or what it could not remove."""
-    console.say(complete_commands(text))
-
-
 def answer_findings(
-    about: Mapping[str, str], findings: Sequence[Finding], *, as_json: bool, flags: str | None
+    about: Mapping[str, str], findings: Sequence[Finding], *, as_json: bool, has_log: bool
 ) -> None:
     """Print the findings; exit with 6 if a check has not passed.
 
@@ -77,7 +68,7 @@ def answer_findings(
         about: What was checked: the first fields of the JSON document.
         findings: All findings.
         as_json: Print a JSON document instead of a table.
-        flags: The flags with which `logs tail` reads the log; None if it is unknown or not on AWS.
+        has_log: The target has the log of the API that was checked.
 
     Raises:
         ChecksFailedError: A check has not passed, and the output is not JSON.
@@ -93,7 +84,7 @@ def answer_findings(
         if one.was_run
     ]
     console.answer_table(("CHECK", "RESULT", "MS"), rows)
-    conclude(findings, flags=flags, write=console.answer)
+    conclude(findings, has_log=has_log, write=console.answer)
 
 
 def make_document(findings: Sequence[Finding]) -> dict[str, Any]:
@@ -114,7 +105,7 @@ def make_document(findings: Sequence[Finding]) -> dict[str, Any]:
     return {"passed": all(one.passed for one in findings), "checks": checks}
 
 
-def conclude(findings: Sequence[Finding], *, flags: str | None, write: Callable[[str], None]) -> None:
+def conclude(findings: Sequence[Finding], *, has_log: bool, write: Callable[[str], None]) -> None:
     """Print that all checks passed, or explain each failure.
 
     Raises:
@@ -123,7 +114,7 @@ def conclude(findings: Sequence[Finding], *, flags: str | None, write: Callable[
     failed = [one for one in findings if one.was_run and not one.passed]
     not_run = [one for one in findings if not one.was_run]
     for one in failed:
-        _explain(one, flags, write)
+        _explain(one, write, has_log=has_log)
     if not_run:  # all have one cause, and the first has the fix
         write(f"not run: {', '.join(one.check for one in not_run)}")
         reason = not_run[0].message.removeprefix("not run: ")
@@ -132,7 +123,7 @@ def conclude(findings: Sequence[Finding], *, flags: str | None, write: Callable[
         first = (failed or not_run)[0]
         raise ChecksFailedError(
             _summarize(len(failed), len(not_run), len(findings)),
-            reason=f"{first.check}: {console.printable(first.message)}",
+            reason=f"{first.check}: {first.message}",
             hint=first.fix or "See above what each failed check expected and saw.",
         )
     console.say(f"All {len(findings)} checks passed.")
@@ -146,16 +137,17 @@ def _summarize(failed: int, not_run: int, total: int) -> str:
     return f"Of {total} checks {failed} failed, and {not_run} were not run."
 
 
-def _explain(finding: Finding, flags: str | None, write: Callable[[str], None]) -> None:
-    write(f"{finding.check}")
+def _explain(finding: Finding, write: Callable[[str], None], *, has_log: bool) -> None:
+    write(finding.check)
     _write_parts(("expected", finding.expected), ("saw", finding.message), ("fix", finding.fix), write=write)
-    if finding.request_id:
-        request_id = console.printable(finding.request_id)
-        command = f"triggers logs tail {flags} --no-follow --request-id {request_id}"
-        write(f"  request id: {request_id}" if flags is None else f"  logs: {command}")
+    if finding.request_id and has_log:
+        command = triggers_command("logs tail", "--no-follow", "--request-id", finding.request_id)
+        write(f"  logs: {command}")
+    elif finding.request_id:
+        write(f"  request id: {finding.request_id}")
 
 
 def _write_parts(*parts: tuple[str, str], write: Callable[[str], None]) -> None:
     for name, text in parts:
         if text:
-            write(f"  {name}: {console.printable(text)}")
+            write(f"  {name}: {text}")

@@ -1,55 +1,98 @@
 """Write a command's output: its answer to stdout, everything else to stderr.
 
+This is the one door to the terminal. Whatever goes through it is escaped here: stored data, files, answers of
+AWS, arguments. No other module of the commands prints, or creates a Rich console or text.
+
 On a terminal an answer may be a table or a panel. In a pipe it is plain lines, never wrapped, coloured or
 cut, and a table is tab-separated. With `--json`, stdout holds JSON and nothing else, errors included.
 """
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from triggers_api.cli.flags import complete_commands
-from triggers_api.errors import ConfirmationNeededError, DeclinedError, TriggersError
+from triggers_api.errors import TriggersError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
 
 NARROW = 60
 """A terminal with fewer columns gets lines instead of tables of progress."""
 
 
-def say(message: str) -> None:
-    """Print a notice to stderr. If stderr is closed, drop the notice and continue."""
+def printable(text: str) -> str:
+    """Escape a text, so that it can neither move the cursor nor forge a line.
+
+    This includes the controls that reverse text, and every kind of line break.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def say(*lines: str) -> None:
+    """Print lines of a notice to stderr. If stderr is closed, drop them and continue."""
     with _ignore_closed_stderr():
-        sys.stderr.write(f"{message}\n")
+        sys.stderr.write("".join(f"{printable(line)}\n" for line in lines))
 
 
-def answer(text: str) -> None:
-    """Write the answer unchanged."""
-    sys.stdout.write(f"{text}\n")
+def prompt(question: str) -> None:
+    """Print a question to stderr, and leave the cursor behind it."""
+    sys.stderr.write(f"{printable(question)}: ")
+    sys.stderr.flush()
+
+
+def answer(*lines: str) -> None:
+    """Write lines of the answer, at once."""
+    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
+    sys.stdout.flush()
 
 
 def answer_json(document: Mapping[str, Any]) -> None:
     """Write the answer as a JSON document."""
-    answer(_json(document, indent=2))
+    _write_json(document, indent=2)
 
 
 def answer_line(document: Mapping[str, Any]) -> None:
     """Write one JSON object of an answer that consists of several, on a line, at once."""
-    answer(_json(document))
-    sys.stdout.flush()
+    _write_json(document, indent=None)
 
 
-def _json(document: Mapping[str, Any], *, indent: int | None = None) -> str:
+def _write_json(document: Mapping[str, Any], *, indent: int | None) -> None:
     import json  # most answers are text
 
     takes_all_text = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    return json.dumps(document, indent=indent, ensure_ascii=not takes_all_text)
+    text = json.dumps(document, indent=indent, ensure_ascii=not takes_all_text)
+    # Inside of strings JSON has escaped the line breaks, but not all that moves a cursor.
+    sys.stdout.write("".join(f"{_escape_in_json(line)}\n" for line in text.split("\n")))
+    sys.stdout.flush()
 
 
-def printable(text: str) -> str:
-    """Escape a text, so that stored data can neither move the cursor nor forge a line."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+def _escape_in_json(line: str) -> str:
+    if line.isprintable():
+        return line
+    units = {char: char.encode("utf-16-be", "surrogatepass").hex() for char in line if not char.isprintable()}
+    escapes = {char: re.sub("(....)", r"\\u\1", unit) for char, unit in units.items()}
+    return "".join(escapes.get(char, char) for char in line)
+
+
+def rich_console(stream: TextIO, *, width: int | None = None) -> "Console":
+    """Return a Rich console that prints texts as they are: print only `rich_text` to it."""
+    from rich.console import Console  # not needed in a pipe
+
+    return Console(file=stream, markup=False, highlight=False, emoji=False, width=width)
+
+
+def rich_text(text: str, style: str = "") -> "Text":
+    """Return an escaped text for a Rich console."""
+    from rich.text import Text  # not needed in a pipe
+
+    return Text(printable(text), style=style)
 
 
 def answer_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, to_stderr: bool = False) -> None:
@@ -70,7 +113,6 @@ def answer_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, to_st
             stream.writelines("\t".join(row) + "\n" for row in lines)
         return
     from rich import box  # not needed in a pipe
-    from rich.console import Console
     from rich.table import Table
 
     # Two columns beside each cell, as `fits` counts: with its default of three, Rich would fold.
@@ -79,7 +121,7 @@ def answer_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, to_st
         table.add_column(name, overflow="fold")
     for row in lines[1:]:
         table.add_row(*row)
-    Console(file=stream, markup=False, highlight=False, emoji=False, width=width).print(table)
+    rich_console(stream, width=width).print(table)
 
 
 def answer_secret(secret: str, title: str) -> None:
@@ -92,12 +134,10 @@ def answer_secret(secret: str, title: str) -> None:
         say(f"{title}:")
         answer(secret)
     else:
-        from rich.console import Console  # not needed in a pipe
-        from rich.panel import Panel
-        from rich.text import Text
+        from rich.panel import Panel  # not needed in a pipe
 
-        panel = Panel(Text(secret, style="bold"), title=Text(title), expand=False)
-        Console(markup=False, highlight=False, emoji=False, width=width).print(panel)
+        panel = Panel(rich_text(secret, "bold"), title=rich_text(title), expand=False)
+        rich_console(sys.stdout, width=width).print(panel)
 
 
 @contextmanager
@@ -133,108 +173,21 @@ def terminal_width(stream: TextIO) -> int:
         return 0
 
 
-def read_secret(question: str) -> str:
-    """Read one line from stdin, without echo if stdin is a terminal."""
-    if is_terminal(sys.stdin):
-        from getpass import getpass  # needed on a terminal only
-
-        return getpass(f"{question}: ", sys.stderr).strip()
-    return sys.stdin.readline().strip() if sys.stdin else ""
-
-
 def is_terminal(stream: TextIO | None) -> bool:
     """Return whether a stream is a terminal. A closed stream is not."""
     return stream is not None and stream.isatty()
 
 
-def is_interactive() -> bool:
-    """Return whether a question can be shown and answered."""
-    return is_terminal(sys.stdin) and is_terminal(sys.stderr)
-
-
-def check_can_ask(*, no_input: bool, fix: str) -> None:
-    """Check that the operator can be asked for confirmation.
-
-    Raises:
-        ConfirmationNeededError: --no-input was given, or the command does not run interactively.
-    """
-    if no_input or not is_interactive():
-        raise ConfirmationNeededError(
-            "Confirmation required: not running interactively.",
-            reason="--no-input was given" if no_input else "the input is not a terminal",
-            hint=fix,
-        )
-
-
-def check_can_confirm(*, yes: bool, no_input: bool) -> None:
-    """Check that a confirmation was given with --yes, or can be asked for.
-
-    Raises:
-        ConfirmationNeededError: It was not given and cannot be asked for.
-    """
-    if not yes:
-        check_can_ask(no_input=no_input, fix="Check what the command will do, then add --yes.")
-
-
-def confirm(question: str, *, yes: bool, no_input: bool) -> None:
-    """Ask for confirmation, unless it was given with --yes.
-
-    Raises:
-        ConfirmationNeededError: The question cannot be asked.
-        DeclinedError: The answer is no.
-    """
-    check_can_confirm(yes=yes, no_input=no_input)
-    if not yes and ask(f"{question} [y/N]").lower() not in {"y", "yes"}:
-        raise DeclinedError("Nothing was changed.", reason="the answer was no", hint="Answer y to do it.")
-
-
-def confirm_by_name(warning: str, name: str, *, given: str | None, no_input: bool) -> None:
-    """Ask for a name to be typed, unless it was given with --confirm. A y is too quick if data can be lost.
-
-    Raises:
-        ConfirmationNeededError: The question cannot be asked.
-        DeclinedError: The name is not the expected one.
-    """
-    if given is None:
-        say(warning)
-        check_can_ask(no_input=no_input, fix=f"Check what the command will do, then add --confirm {name}.")
-        given = ask(f"Type {name} to continue")
-    if given != name:
-        raise DeclinedError(
-            "Nothing was changed.", reason=f"the name given is not {name}", hint=f"Give {name}, exactly."
-        )
-
-
-def ask(question: str) -> str:
-    """Ask a question on stderr, and return the answer.
-
-    Raises:
-        DeclinedError: The input ended. Ctrl-D is no answer, and does not accept a default.
-    """
-    sys.stderr.write(f"{question}: ")
-    sys.stderr.flush()
-    try:
-        answer = sys.stdin.readline()
-    except KeyboardInterrupt:
-        say("")
-        raise
-    if not answer:
-        say("")
-        raise DeclinedError("Nothing was changed.", reason="the input ended", hint="Answer the question.")
-    return answer.strip()
-
-
 def show_error(error: TriggersError, *, as_json: bool) -> None:
     """Write an error to stderr as up to three lines, or to stdout as a JSON object."""
-    hint = complete_commands(error.hint)
     if as_json:
         message = f"{error.message} ({error.reason})" if error.reason else error.message
         # On one line: the command may have printed other objects before.
-        answer_line({"error": {"code": error.code, "message": message, "hint": hint}})
+        answer_line({"error": {"code": error.code, "message": message, "hint": error.hint}})
         return
     lines = [f"error: {error.message}"]
     if error.reason:
         lines.append(f"  why: {error.reason}")
-    if hint:
-        lines.append(f"  fix: {hint}")
-    say("\n".join(lines))
+    if error.hint:
+        lines.append(f"  fix: {error.hint}")
+    say(*lines)

@@ -7,6 +7,9 @@ from xml.etree import ElementTree as ET
 from triggers_api.cli.output.console import printable
 from triggers_api.errors import ConfigurationError, LocalEnvironmentError
 from triggers_api.ops.findings import Finding
+from triggers_api.system_errors import explain_system_error
+
+_ANOTHER = "Give the path of a file in an existing folder."
 
 
 def check_writable(path: Path) -> None:
@@ -17,22 +20,18 @@ def check_writable(path: Path) -> None:
     """
     is_new = not path.exists()
     if not (is_new or path.is_file() or path.is_dir()):  # opening a pipe would wait for its reader
-        raise _unwritable(path, "it is not a file")
+        raise _unwritable(path, "it is not a file", _ANOTHER)
     try:
         with path.open("ab"):
             pass
         if is_new and not path.is_symlink():
             path.unlink()
     except OSError as error:
-        raise _unwritable(path, (error.strerror or str(error)).lower()) from error
+        raise _unwritable(path, *explain_system_error(error, path.parent, otherwise=_ANOTHER)) from error
 
 
-def _unwritable(path: Path, reason: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"--junit: {path} cannot be written.",
-        reason=reason,
-        hint="Give the path of a file in an existing folder.",
-    )
+def _unwritable(path: Path, reason: str, hint: str) -> ConfigurationError:
+    return ConfigurationError(f"--junit: {path} cannot be written.", reason=reason, hint=hint)
 
 
 def write_report(path: Path, findings: Sequence[Finding]) -> None:
@@ -44,10 +43,11 @@ def write_report(path: Path, findings: Sequence[Finding]) -> None:
     try:
         path.write_bytes(_make_report(findings))
     except OSError as error:
+        reason, hint = explain_system_error(error, path.parent, otherwise=_ANOTHER)
         raise LocalEnvironmentError(
             f"The report {path} could not be written.",
-            reason=(error.strerror or str(error)).lower(),
-            hint="Free some space, and run the checks again.",
+            reason=reason,
+            hint=f"{hint} Then run the checks again.",
         ) from error
 
 

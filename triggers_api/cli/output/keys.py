@@ -13,39 +13,60 @@ from triggers_api.ops.keys.operations import (
     KeyStatus,
     key_state,
 )
+from triggers_api.ops.shell_commands import triggers_command
 from triggers_api.ops.target import Target
 
 _WIDE = 100
 """A terminal with fewer columns shows days in the list instead of minutes: then a key fits in 80 columns."""
 _NAME_COLUMNS = 11
+_BOUND = (
+    f"within {REFUSED_WITHIN_SECONDS} seconds, or within the service's AUTH_CACHE_SECONDS if that is set."
+)
 
 
-def print_new_key(new: NewKey, target: Target, *, as_json: bool, replaced: KeyRecord | None = None) -> None:
+def print_new_key(
+    new: NewKey, target: Target, *, as_json: bool, replaced: KeyRecord | None = None, overlap: int = 0
+) -> None:
     """Print a new key, the only time that this is possible.
+
+    Args:
+        new: The key.
+        target: The stage that it is for.
+        as_json: Print one JSON document.
+        replaced: The record of the old key if this is a rotation.
+        overlap: The seconds until the old key expires.
 
     Raises:
         LocalEnvironmentError: The key cannot be printed.
     """
     record, stage = new.record, target.stage.value
     if replaced is not None:
-        console.say(f"The old key {replaced.id} works until {replaced.expires_at}.")
+        console.say(f"The old key {replaced.id} expires at {replaced.expires_at}.")
+        console.say(f"Every running process applies that {_BOUND}")
     scope = f"bound to source {record.source}" if record.source else "for all sources"
     console.say(f"The key's id is {record.id}; {scope}; expires: {record.expires_at or 'never'}.")
     lost = LocalEnvironmentError(
         f"Key {record.id} was created, but could not be shown.",
         reason="the output cannot be written",
-        hint=f"Revoke it and create another: triggers keys revoke {record.id}",
+        hint=f"Create another, and revoke this one: {triggers_command('keys revoke', record.id)}",
     )
     with console.must_deliver(lost):
         if as_json:
-            console.answer_json(_new_key_document(new, stage, replaced))
+            document = _new_key_document(new, stage)
+            if replaced is not None:
+                document["replaces"] = {
+                    "id": replaced.id,
+                    "expires_at": replaced.expires_at,
+                    "refused_within_seconds": max(overlap, REFUSED_WITHIN_SECONDS),
+                }
+            console.answer_json(document)
         else:
             console.answer_secret(new.key, f"API key for stage {stage}; it is not shown again")
 
 
-def _new_key_document(new: NewKey, stage: str, replaced: KeyRecord | None) -> dict[str, Any]:
+def _new_key_document(new: NewKey, stage: str) -> dict[str, Any]:
     record = new.record
-    document: dict[str, Any] = {
+    return {
         "api_key": new.key,
         "id": record.id,
         "name": record.name,
@@ -54,9 +75,6 @@ def _new_key_document(new: NewKey, stage: str, replaced: KeyRecord | None) -> di
         "created_at": record.created_at,
         "expires_at": record.expires_at,
     }
-    if replaced is not None:
-        document["replaces"] = {"id": replaced.id, "expires_at": replaced.expires_at}
-    return document
 
 
 def print_keys(
@@ -104,12 +122,14 @@ def print_key_status(status: KeyStatus, lookup_command: str | None, *, as_json: 
     if status.record is not None:
         fields = {**_record_document(status.record, status.verdict), "let_in": status.is_valid}
         fields["record"] = lookup_command
+    if status.may_be_cached:
+        console.say(f"The key was just revoked. Every running process refuses it {_BOUND}")
     if as_json:
         console.answer_json(fields)
         return
     words = {None: "-", True: "yes", False: "no"}
     for name, value in fields.items():
-        console.answer(f"{name:<{_NAME_COLUMNS}} {console.printable(words.get(value, str(value)))}")
+        console.answer(f"{name:<{_NAME_COLUMNS}} {words.get(value, str(value))}")
 
 
 def print_revocation(record: KeyRecord, *, as_json: bool) -> None:
@@ -119,10 +139,7 @@ def print_revocation(record: KeyRecord, *, as_json: bool) -> None:
         console.answer_json({**document, "refused_within_seconds": REFUSED_WITHIN_SECONDS})
         return
     console.answer(f"Key {record.id} is revoked since {record.revoked_at}.")
-    console.say(
-        f"Every running process refuses it within {REFUSED_WITHIN_SECONDS} seconds, "
-        "or within the service's AUTH_CACHE_SECONDS if that is set."
-    )
+    console.say(f"Every running process refuses it {_BOUND}")
 
 
 def _record_document(record: KeyRecord, state: str) -> dict[str, Any]:

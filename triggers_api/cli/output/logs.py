@@ -1,7 +1,4 @@
-"""Write the lines of a log to a terminal, to a pipe or as JSON.
-
-A logged text is escaped, so that it can neither move the cursor nor forge a line.
-"""
+"""Write the lines of a log to a terminal, to a pipe or as JSON."""
 
 import json
 import sys
@@ -57,21 +54,19 @@ def _write_json(line: LogLine) -> None:
 
 def _write_plain(line: LogLine) -> None:
     before, level, after = _parts(line)
-    console.answer("\n".join([f"{before} {level} {after}".rstrip(), *_traceback_lines(line)]))
-    sys.stdout.flush()
+    console.answer(f"{before} {level} {after}".rstrip(), *_traceback_lines(line))
 
 
 def _terminal_writer() -> Callable[[LogLine], None]:
-    from rich.console import Console  # not needed in a pipe
-    from rich.text import Text
-
-    terminal = Console(markup=False, highlight=False, emoji=False)
+    terminal = console.rich_console(sys.stdout)
 
     def write(line: LogLine) -> None:
         before, level, after = _parts(line)
-        text = Text.assemble(before, " ", (level, _COLOURS[line.level]), " ", after)
+        text = console.rich_text(f"{before} ")
+        text.append_text(console.rich_text(level, _COLOURS[line.level]))
+        text.append_text(console.rich_text(f" {after}"))
         text.rstrip()
-        for one in (text, *map(Text, _traceback_lines(line))):
+        for one in (text, *map(console.rich_text, _traceback_lines(line))):
             terminal.print(one, soft_wrap=True)  # the terminal wraps a long line itself, and nothing is cut
 
     return write
@@ -86,12 +81,12 @@ def _parts(line: LogLine) -> tuple[str, str, str]:
     return (
         format_time(line.time * 1000),
         f"{line.level:<{_LEVEL_COLUMNS}}",
-        console.printable(" ".join(filter(None, words))),
+        " ".join(filter(None, words)),
     )
 
 
 def _traceback_lines(line: LogLine) -> Iterator[str]:
-    return (f"    {console.printable(one)}" for one in line.traceback)
+    return (f"    {one}" for one in line.traceback)
 
 
 def _word(value: Any) -> str:

@@ -4,18 +4,20 @@ On a terminal the resources are one table that changes while CloudFormation work
 line. With `--json` each event is a JSON object on stdout.
 """
 
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from triggers_api.cli.flags import complete_commands, target_flags
 from triggers_api.cli.output import console
 from triggers_api.ops.cloudformation.models import Change, StackEvent
-from triggers_api.ops.deploy.progress import Built, Obstacle, Outcome, Progress, Proposal, Step
+from triggers_api.ops.deploy.progress import Built, Downgrade, Obstacle, Outcome, Progress, Proposal, Step
 from triggers_api.ops.findings import Finding, State
+from triggers_api.ops.shell_commands import triggers_command
 from triggers_api.ops.target import Target
+from triggers_api.version import VERSION
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -87,11 +89,11 @@ class TextReporter(Reporter):
             return
         self._close_table()
         match event:
-            case Step() | Obstacle():
+            case Step() | Obstacle() | Downgrade():
                 console.say(event.message)
             case Finding(state=State.WARNING | State.UNKNOWN):
                 # A failed finding is shown as the error that ends the command.
-                console.say(f"{event.state}: {event.message} {complete_commands(event.fix)}".rstrip())
+                console.say(f"{event.state}: {event.message} {event.fix}".rstrip())
             case Built():
                 console.say(artifact_size(event))
             case Proposal():
@@ -102,19 +104,17 @@ class TextReporter(Reporter):
     def _show_resource(self, event: StackEvent) -> None:
         width = console.terminal_width(sys.stderr)
         if width < console.NARROW:  # a pipe, or a terminal too narrow for a table
-            reason = f"  {console.printable(event.reason)}" if event.reason else ""
+            reason = f"  {event.reason}" if event.reason else ""
             console.say(f"{event.at:%H:%M:%S} UTC {event.status} {event.type} {event.logical_id}{reason}")
             return
-        from rich.console import Console
         from rich.live import Live
-        from rich.text import Text
 
         self._resources[event.logical_id] = event
         if self._live is None:
-            self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=False)
+            self._live = Live(console=console.rich_console(sys.stderr), auto_refresh=False, transient=False)
             self._live.start()
         if event.reason and "FAILED" in event.status:
-            self._live.console.print(Text(f"{event.logical_id}: {console.printable(event.reason)}"))
+            self._live.console.print(console.rich_text(f"{event.logical_id}: {event.reason}"))
         table = resource_table(list(self._resources.values()), with_types=width >= _WIDE)
         self._live.update(table, refresh=True)
 
@@ -131,16 +131,17 @@ class TextReporter(Reporter):
         else:
             console.say(f"Stack {name} is up to date.")
         console.answer_table(("NAME", "VALUE"), list(outcome.outputs.items()))
-        for line in next_steps(self._target, outcome):
-            console.say(line)
+        console.say(*next_steps(self._target, outcome))
 
 
 def _show_proposal(proposal: Proposal) -> None:
     changes = proposal.change_set.changes
     rows = [(one.action, one.logical_id, one.type, one.replacement or "-") for one in changes]
     console.answer_table(("ACTION", "LOGICAL ID", "TYPE", "REPLACEMENT"), rows, to_stderr=True)
+    if not proposal.adopts:  # an import creates no function
+        console.say(f"Version: {proposal.deployed_version or '-'} -> {VERSION}")
     for name, (before, after) in proposal.parameters.items():
-        console.say(console.printable(f"{name}: {before or '-'} -> {after or '-'}"))
+        console.say(f"{name}: {before or '-'} -> {after or '-'}")
     if proposal.adopts:
         console.say("The new stack imports these tables unchanged; its other resources are created next.")
 
@@ -162,12 +163,12 @@ def next_steps(target: Target, outcome: Outcome) -> list[str]:
         return []
     lines = [
         "Next:",
-        f"  triggers keys create --name first {target_flags(target, 'keys')}",
-        f"  curl {outcome.outputs.get('ApiUrl', '')}/v1/health",
+        f"  {triggers_command('keys create', '--name', 'first')}",
+        f"  curl {shlex.quote(outcome.outputs.get('ApiUrl', '') + '/v1/health')}",
     ]
     if target.stage.value == "prod":
         lines.append("Protect the production tables against deletion:")
-        lines.append(f"  triggers deploy {target_flags(target)} --parameter DeletionProtection=true")
+        lines.append(f"  {triggers_command('deploy', '--parameter', 'DeletionProtection=true')}")
     return lines
 
 
@@ -175,15 +176,15 @@ def resource_table(events: list[StackEvent], *, with_types: bool) -> "Table":
     """Return a table of resources with their latest states. Long cells are folded, not cut."""
     from rich import box
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("TIME (UTC)", "STATUS", "LOGICAL ID", *(["TYPE"] if with_types else [])):
         table.add_column(name, overflow="fold")
     for event in events:
         colour = next((one for word, one in _COLOURS if word in event.status), "")
-        cells = [Text(f"{event.at:%H:%M:%S}"), Text(event.status, style=colour), Text(event.logical_id)]
-        table.add_row(*cells, *([Text(event.type)] if with_types else []))
+        cells = [(f"{event.at:%H:%M:%S}", ""), (event.status, colour), (event.logical_id, "")]
+        cells += [(event.type, "")] if with_types else []
+        table.add_row(*(console.rich_text(*cell) for cell in cells))
     return table
 
 
@@ -194,18 +195,21 @@ def to_document(event: Progress) -> Mapping[str, Any]:  # noqa: PLR0911 - one fo
             return {"event": "step", "step": event.name, "message": event.message}
         case Finding():
             fields = {"check": event.check, "state": event.state, "message": event.message}
-            return {"event": "finding", **fields, "fix": complete_commands(event.fix)}
+            return {"event": "finding", **fields, "fix": event.fix}
         case Built():
             return {"event": "artifact", **asdict(event)}
         case Obstacle():
             return {"event": "obstacle", "status": event.stack.status, "message": event.message}
+        case Downgrade():
+            return {"event": "downgrade", **asdict(event), "message": event.message}
         case Proposal():
             return {
                 "event": "change_set",
                 "adopts": event.adopts,
+                "version": {"before": event.deployed_version or None, "after": VERSION},
                 "changes": [_change_document(change) for change in event.change_set.changes],
                 "parameters": {
-                    name: {"before": before, "after": after}
+                    name: {"before": before or None, "after": after}
                     for name, (before, after) in event.parameters.items()
                 },
             }

@@ -5,7 +5,9 @@ from dataclasses import asdict
 from typing import Any
 
 from triggers_api.cli.output import console
+from triggers_api.ops.cloudformation.versions import deployed_version
 from triggers_api.ops.status import Status
+from triggers_api.version import VERSION
 
 _NAME_COLUMNS = 17
 
@@ -16,7 +18,7 @@ def print_status(status: Status, *, as_json: bool) -> None:
         console.answer_json(_document(status))
         return
     for name, value in _lines(status):
-        console.answer(f"{name:<{_NAME_COLUMNS}} {console.printable(value)}")
+        console.answer(f"{name:<{_NAME_COLUMNS}} {value}")
 
 
 def _document(status: Status) -> dict[str, Any]:
@@ -24,6 +26,8 @@ def _document(status: Status) -> dict[str, Any]:
     return {
         "stack": stack.name,
         "status": stack.status,
+        "version": deployed_version(stack),
+        "program_version": VERSION,
         "reason": stack.reason or None,
         "last_deployed_at": stack.changed_at.isoformat(),
         "outputs": dict(status.outputs),
@@ -36,6 +40,7 @@ def _document(status: Status) -> dict[str, Any]:
 def _lines(status: Status) -> Iterator[tuple[str, str]]:
     stack, function = status.stack, status.function
     yield "stack", f"{stack.name}, {stack.status}" + (f": {stack.reason}" if stack.reason else "")
+    yield "version", f"{deployed_version(stack)} (this program: {VERSION})"
     yield "last deployed", f"{stack.changed_at:%Y-%m-%d %H:%M} UTC"
     if function is None:
         yield "function", "missing"

@@ -13,13 +13,12 @@ whichever Python it finds.
 """
 
 import argparse
-import importlib.util
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from triggers_api.ops.build.bytecode import compile_sources, find_interpreter
 from triggers_api.ops.build.paths import DEPLOY, PACKAGE
 from triggers_api.ops.build.scratch import scratch_folder
 from triggers_api.ops.build.trimming import trim
+from triggers_api.ops.build.uv import Uv, find_uv, hint_for
 
 RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
 ARCHITECTURES = ("x86_64", "arm64")
@@ -60,8 +60,14 @@ class Artifact:
         )
 
 
-def build(folder: Path, *, runtime: str, architecture: str) -> Artifact:
+def build(folder: Path, *, runtime: str, architecture: str, environment: Mapping[str, str]) -> Artifact:
     """Build the artifact into a folder that is empty or does not exist.
+
+    Args:
+        folder: The folder.
+        runtime: The Lambda runtime, one of `RUNTIMES`.
+        architecture: One of `ARCHITECTURES`.
+        environment: The user's environment variables. uv uses those about package indexes and the network.
 
     Raises:
         BuildError: The folder is not empty, uv is missing, or installing or compiling failed.
@@ -73,12 +79,13 @@ def build(folder: Path, *, runtime: str, architecture: str) -> Artifact:
             reason="an artifact contains every file of its folder",
             hint="Choose another folder.",
         )
+    uv = Uv(find_uv(), environment)
     copy_service(folder / PACKAGE.name)
     with scratch_folder() as dependencies:
-        _install_dependencies(dependencies, runtime=runtime, architecture=architecture)
+        _install_dependencies(dependencies, uv, runtime=runtime, architecture=architecture)
         trim(dependencies)
         shutil.copytree(dependencies, folder, dirs_exist_ok=True)
-    interpreter = find_interpreter(runtime, find_uv())
+    interpreter = find_interpreter(runtime, uv)
     if interpreter:
         compile_sources(folder, interpreter)
     _normalize(folder)
@@ -88,29 +95,6 @@ def build(folder: Path, *, runtime: str, architecture: str) -> Artifact:
 def copy_service(folder: Path) -> None:
     """Copy the sources of the service, without the CLI."""
     shutil.copytree(PACKAGE, folder, ignore=_ignored_names)
-
-
-def find_uv() -> str:
-    """Return the path of the uv executable.
-
-    Raises:
-        BuildError: uv is not installed.
-    """
-    found = None
-    if importlib.util.find_spec("uv") is not None:
-        from uv import find_uv_bin  # a dependency of the package, but not of a checkout's python3
-
-        try:
-            found = find_uv_bin()
-        except FileNotFoundError:
-            found = None
-    if found := found or shutil.which("uv"):
-        return found
-    raise BuildError(
-        "The artifact cannot be built without uv.",
-        reason="uv is installed neither with this Python nor on PATH",
-        hint="Run python3 -m pip install uv.",
-    )
 
 
 def zipped_bytes(folder: Path) -> int:
@@ -130,25 +114,21 @@ def _ignored_names(folder: str, names: list[str]) -> set[str]:
     return {name for name in names if name == "__pycache__"}
 
 
-def _install_dependencies(folder: Path, *, runtime: str, architecture: str) -> None:
+def _install_dependencies(folder: Path, uv: Uv, *, runtime: str, architecture: str) -> None:
     """Install into a folder. Its files may be links into uv's cache: do not change them in place."""
-    command = [find_uv(), "pip", "install", "--quiet", "--no-progress", "--color", "never"]
+    command = ["pip", "install", "--quiet", "--no-progress", "--color", "never"]
     command += ["--target", str(folder.absolute()), "--python", sys.executable, "--no-python-downloads"]
     command += ["--python-version", runtime.removeprefix("python")]
     command += ["--python-platform", _PLATFORMS[architecture]]
     command += ["--only-binary", ":all:", "--no-deps", "--require-hashes", "--no-compile-bytecode"]
     # Links into uv's cache save seconds: most files are trimmed, and only the rest is copied.
     command += ["--link-mode", "hardlink", "--requirements", str(DEPLOY / "requirements.txt")]
-    # uv reads settings from its working directory. In an empty one no stray file can change the build.
-    with scratch_folder() as empty:
-        done = subprocess.run(  # noqa: S603 - no shell, and no untrusted argument
-            command, cwd=empty, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-        )
+    done = uv.run(*command)
     if done.returncode:
         raise BuildError(
             f"Could not install the dependencies for {runtime} on {architecture}.",
             reason=" ".join(done.stderr.split()) or f"uv exited with code {done.returncode}",
-            hint="Check the network and uv's settings, and try again.",
+            hint=hint_for(done.stderr),
         )
 
 
@@ -173,8 +153,10 @@ def main() -> None:
     parser.add_argument("--runtime", choices=RUNTIMES, default=RUNTIMES[0])
     parser.add_argument("--architecture", choices=ARCHITECTURES, default=ARCHITECTURES[0])
     arguments = parser.parse_args()
+    target = {"runtime": arguments.runtime, "architecture": arguments.architecture}
+    environment = os.environ
     try:
-        artifact = build(arguments.folder, runtime=arguments.runtime, architecture=arguments.architecture)
+        artifact = build(arguments.folder, **target, environment=environment)
     except TriggersError as error:
         sys.exit(f"error: {error.message}\n  why: {error.reason}\n  fix: {error.hint}")
     except OSError as error:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from triggers_api.errors import BuildError
 from triggers_api.ops.build.scratch import scratch_folder
+from triggers_api.ops.build.uv import Uv
 
 TASK_ROOT = "/var/task/"
 """The folder that Lambda unpacks an artifact into."""
@@ -55,10 +56,10 @@ class Interpreter:
     version: str
 
 
-def find_interpreter(runtime: str, uv: str) -> Interpreter | None:
+def find_interpreter(runtime: str, uv: Uv) -> Interpreter | None:
     """Return a Python that can compile for a runtime such as python3.13; None if there is none.
 
-    The running interpreter is tried first, then the one on PATH, then those that uv manages.
+    The running interpreter is tried first, then the one on PATH, then those that uv finds.
     """
     for executable in _candidates(runtime, uv):
         if interpreter := _identify(executable, runtime):
@@ -87,14 +88,17 @@ def compile_sources(folder: Path, interpreter: Interpreter) -> None:
             (folder / name).unlink()
 
 
-def _candidates(runtime: str, uv: str) -> Iterator[str]:
+def _candidates(runtime: str, uv: Uv) -> Iterator[str]:
     yield sys.executable
-    if on_path := shutil.which(runtime):
+    if on_path := shutil.which(runtime, path=uv.environment.get("PATH")):
         yield on_path
     version = runtime.removeprefix("python")
-    command = [uv, "python", "find", "--quiet", "--no-project", "--no-python-downloads", version]
-    done = _run(command, timeout=_IDENTIFY_SECONDS)
-    if done is not None and not done.returncode:
+    command = ["python", "find", "--quiet", "--no-project", "--no-python-downloads", version]
+    try:
+        done = uv.run(*command, timeout=_IDENTIFY_SECONDS)
+    except (OSError, subprocess.TimeoutExpired):
+        return
+    if not done.returncode:
         yield done.stdout.strip()
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from triggers_api.errors import LocalEnvironmentError
+from triggers_api.system_errors import explain_system_error
 
 
 @contextmanager
@@ -33,8 +34,11 @@ def scratch_folder() -> Iterator[Path]:
 
 def local_build_error(error: OSError) -> LocalEnvironmentError:
     """Return the error for a machine whose temporary folder cannot hold a build."""
-    return LocalEnvironmentError(
-        "This machine cannot hold the build.",
-        reason=str(error),
-        hint="Free space in the temporary folder, or set TMPDIR to another folder.",
+    another = "set TMPDIR to another folder"
+    reason, hint = explain_system_error(
+        error,
+        "the temporary folder",
+        otherwise=f"Repair the temporary folder, or {another}.",
+        instead=f", or {another}",
     )
+    return LocalEnvironmentError("This machine cannot hold the build.", reason=reason, hint=hint)

@@ -1,4 +1,4 @@
-"""Read and change one CloudFormation stack through a boto3 client."""
+"""Read and change one CloudFormation stack through a botocore client."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +20,7 @@ from triggers_api.ops.cloudformation.models import (
     StackEvent,
     parse_parameters,
 )
+from triggers_api.ops.shell_commands import aws_command, triggers_command
 
 _WAITER = {"Delay": POLL_SECONDS, "MaxAttempts": 150}
 _CHANGE_SET_MISSING = {"ChangeSetNotFound", "ChangeSetNotFoundException"}
@@ -29,7 +30,7 @@ _CALL_UNAVAILABLE = {"AccessDenied", "AccessDeniedException", "InvalidAction", "
 
 
 class CloudFormation:
-    """The stack of one name. Every method may raise the errors of boto3; see `ops/aws_errors.py`."""
+    """The stack of one name. Every method may raise the errors of botocore; see `ops/aws_errors.py`."""
 
     def __init__(self, client: Any, name: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self._client, self.name, self._sleep = client, name, sleep
@@ -162,7 +163,8 @@ class CloudFormation:
         raise DeploymentError(
             f"Could not delete a change set of stack {self.name}.",
             reason="CloudFormation is still creating it",
-            hint=f"Delete it later: aws cloudformation delete-change-set --change-set-name {arn}",
+            hint="Delete it later: "
+            + aws_command("cloudformation", "delete-change-set", "--change-set-name", arn),
         )
 
     def execute(self, change_set: ChangeSet, *, disable_rollback: bool) -> Iterator[StackEvent]:
@@ -202,7 +204,7 @@ class CloudFormation:
             raise PreflightError(
                 f"Stack {self.name} changed in the meantime.",
                 reason="another user or process is working on it",
-                hint="See triggers status, and try again.",
+                hint=f"Try again after a look at the stack: {triggers_command('status')}",
             )
 
     def failure_reasons(self, **scope: str) -> list[str]:

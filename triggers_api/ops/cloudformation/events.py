@@ -7,6 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from triggers_api.errors import DeploymentError
 from triggers_api.ops.cloudformation.models import Stack, StackEvent
+from triggers_api.ops.shell_commands import triggers_command
 
 POLL_SECONDS = 2.0
 """CloudFormation throttles early, and its limit is shared by all programs of an account."""
@@ -74,5 +75,5 @@ class EventStream:
             raise DeploymentError(
                 f"Lost contact with CloudFormation while waiting for stack {self._name}.",
                 reason=str(error),
-                hint="CloudFormation continues without this command: see triggers status.",
+                hint=f"CloudFormation continues without this command: {triggers_command('status')}",
             ) from error

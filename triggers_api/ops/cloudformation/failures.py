@@ -12,20 +12,23 @@ from triggers_api.errors import DeploymentError
 from triggers_api.ops.aws import Aws
 from triggers_api.ops.cloudformation.client import CloudFormation
 from triggers_api.ops.cloudformation.models import Stack, StackEvent
+from triggers_api.ops.shell_commands import aws_command, triggers_command
 from triggers_api.ops.target import Target
 
 _CANCELLED = re.compile(r"Resource (creation|update|deletion) cancelled", re.IGNORECASE)
 
+_LOG_GROUP = re.compile(r"/aws/(?:lambda|apigateway)/triggers-api-[a-z0-9-]+")
+
 _REMEDIES = (
     (
         r"log.?group.*already exists|already exists.*log.?group",
-        "Delete the log group (aws logs delete-log-group), and deploy again.",
+        "Delete the log group with `{delete_log_group}`, and deploy again.",
     ),
     (r"table.*already exists|already exists.*table", "Deploy with --adopt to keep the table's data."),
     (r"already exists", "Delete the existing resource, or choose another --stage."),
     (
         r"not authorized to perform|AccessDenied|is not authorized",
-        "Ask for the named permission; triggers doctor lists the permissions that deploying needs.",
+        "Ask for the named permission; `{doctor}` lists the permissions that deploying needs.",
     ),
     (
         r"CloudWatch Logs role ARN must be set",
@@ -33,7 +36,7 @@ _REMEDIES = (
     ),
     (
         r"no longer supported|runtime parameter",
-        "Choose another Python with --runtime; triggers doctor shows which versions AWS supports.",
+        "Choose another Python with --runtime; `{doctor}` shows which versions AWS supports.",
     ),
     (
         r"quota|LimitExceeded|maximum number of|limit exceeded",
@@ -100,7 +103,13 @@ def stack_failure(
 
 def find_remedy(reason: str) -> str:
     """Return the fix for a known cause of failure, else an empty text."""
-    return next((fix for pattern, fix in _REMEDIES if re.search(pattern, reason, re.IGNORECASE)), "")
+    fix = next((fix for pattern, fix in _REMEDIES if re.search(pattern, reason, re.IGNORECASE)), "")
+    log_group = _LOG_GROUP.search(reason)
+    name = log_group.group() if log_group else "NAME"
+    return fix.format(
+        doctor=triggers_command("doctor"),
+        delete_log_group=aws_command("logs", "delete-log-group", "--log-group-name", name),
+    )
 
 
 def _root_cause(events: Sequence[StackEvent]) -> StackEvent | None:
@@ -116,7 +125,7 @@ def _root_cause(events: Sequence[StackEvent]) -> StackEvent | None:
 def _inspection_hint(stack: Stack, target: Target, region: str) -> str:
     partition = stack.id.split(":")[1]
     if target.endpoint_url or partition not in _CONSOLES:
-        return "triggers status shows the stack."
+        return f"To see the stack: {triggers_command('status')}"
     return (
         f"See https://{region}.{_CONSOLES[partition]}/cloudformation/home?region={region}"
         f"#/stacks/events?stackId={quote(stack.id, safe='')}"

@@ -1,6 +1,6 @@
 """Typed records of what CloudFormation reports: stacks, resources, change sets and events.
 
-Each `parse` takes one item of a boto3 response, so that only this module knows the response's field names.
+Each `parse` takes one item of an AWS response, so that only this module knows the response's field names.
 """
 
 from collections.abc import Mapping

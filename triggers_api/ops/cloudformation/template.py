@@ -17,10 +17,14 @@ import yaml
 
 from triggers_api.errors import ConfigurationError
 from triggers_api.ops.build.paths import DEPLOY
+from triggers_api.version import VERSION
 
 FUNCTION = "TriggersApiFunction"
 TABLES = ("EventsTable", "ApiKeysTable")
 """The tables' logical ids."""
+
+VERSION_OUTPUT = "Version"
+"""The output with the version of this program that the stack was deployed with."""
 
 MARKER_PARAMETERS = {"Stage", "EventTtlDays", "CorsAllowOrigin"}
 """Parameters that, taken together, only stacks of this program have."""
@@ -117,6 +121,7 @@ class Template:
         function = document["Resources"][FUNCTION]
         function["Properties"]["CodeUri"] = str(code)
         function["Metadata"] = {"BuildMethod": build_method} if build_method else {"SkipBuild": True}
+        document["Outputs"][VERSION_OUTPUT]["Value"] = VERSION
         api = document["Resources"]["TriggersApi"]
         api["Properties"] = _replace_parameter(api["Properties"], "CorsAllowOrigin", cors_allow_origin)
         return json.dumps(document, indent=1)
@@ -157,6 +162,14 @@ class Template:
             properties = _replace_parameter(properties, name, text)
         result: dict[str, Any] = _replace_sub(properties)
         return result
+
+
+def parse_template(body: str | Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a template as `GetTemplate` gives it: parsed if it is JSON, else its text in YAML."""
+    if not isinstance(body, str):
+        return body
+    document = yaml.load(body, _Loader)  # noqa: S506 - a safe loader
+    return document if isinstance(document, Mapping) else {}
 
 
 def _replace_parameter(value: Any, parameter: str, text: str) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 from triggers_api.errors import PreflightError
 from triggers_api.ops.aws import Aws
+from triggers_api.ops.shell_commands import aws_command
 
 _SETTINGS = (
     "DeletionProtectionEnabled",
@@ -74,7 +75,8 @@ def _check_adoptable(name: str, table: Mapping[str, Any], template: Mapping[str,
         raise PreflightError(
             f"Table {name} cannot be adopted: it is billed by provisioned capacity.",
             reason="the stack's tables are billed by request, and an import changes no setting",
-            hint=f"Run aws dynamodb update-table --table-name {name} --billing-mode {mode}.",
+            hint="Change that, and deploy again: "
+            + aws_command("dynamodb", "update-table", "--table-name", name, "--billing-mode", mode),
         )
 
 

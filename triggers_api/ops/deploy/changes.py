@@ -4,7 +4,7 @@ There are two kinds. An IMPORT change set adopts tables that an earlier stack ke
 else. An ordinary one, created by SAM, brings the stack to what the template describes.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from triggers_api.errors import DeploymentError
@@ -14,6 +14,7 @@ from triggers_api.ops.cloudformation.client import CloudFormation
 from triggers_api.ops.cloudformation.failures import follow_operation
 from triggers_api.ops.cloudformation.models import Stack
 from triggers_api.ops.cloudformation.outputs import resolve_outputs
+from triggers_api.ops.cloudformation.versions import deployed_version
 from triggers_api.ops.deploy.progress import Outcome, Progress, Proposal, Step
 from triggers_api.ops.deploy.sam import Sam
 from triggers_api.ops.status import check_resources
@@ -50,10 +51,17 @@ class StackChanges:
             arn = self._cloudformation.create_import(template, parameters, kept)
             pending.record_created(arn)
             self._cloudformation.wait_for_import(arn)
-            yield from self._propose_and_execute(pending, arn, first=True, adopts=True)
+            proposal = Proposal(self._cloudformation.change_set(arn), adopts=True)
+            yield from self._propose_and_execute(pending, proposal, first=True)
 
     def update_stack(
-        self, tool: Sam, built: Path, parameters: Mapping[str, str], stack: Stack | None
+        self,
+        tool: Sam,
+        built: Path,
+        parameters: Mapping[str, str],
+        stack: Stack | None,
+        *,
+        given: Iterable[str],
     ) -> Iterator[Progress]:
         """Bring the stack to what the template describes.
 
@@ -62,33 +70,30 @@ class StackChanges:
             built: The template that `sam build` wrote.
             parameters: The stack parameters.
             stack: The stack as it is; None before its first deployment.
+            given: The names of the parameters that the operator gave.
 
         Raises:
             OperatorError: SAM failed, CloudFormation rejected the change set, or the change failed.
         """
         yield Step("change set", "Uploading the artifact and creating the change set.")
-        profile = self._aws.target.profile
         with pending_change_set(self._cloudformation) as pending:
-            arn = tool.create_change_set(
-                built,
-                stack_name=self._name,
-                region=self._aws.region.value,
-                profile=None if profile is None else profile.value,
-                parameters=parameters,
-            )
+            arn = tool.create_change_set(self._aws, built, parameters=parameters)
             if arn is None:
                 yield from self._report_unchanged()
             else:
                 pending.record_created(arn)
-                before = {} if stack is None else stack.parameters
+                before = dict.fromkeys(given, "") if stack is None else stack.parameters
                 changed = {
                     name: (before[name], value)
                     for name, value in parameters.items()
                     if before.get(name, value) != value
                 }
-                yield from self._propose_and_execute(
-                    pending, arn, first=stack is None, changed_parameters=changed
+                proposal = Proposal(
+                    self._cloudformation.change_set(arn),
+                    parameters=changed,
+                    deployed_version="" if stack is None else deployed_version(stack),
                 )
+                yield from self._propose_and_execute(pending, proposal, first=stack is None)
 
     def _report_unchanged(self) -> Iterator[Progress]:
         """Yield the outcome, after warnings about resources that were deleted by hand.
@@ -106,17 +111,11 @@ class StackChanges:
         yield self._outcome(stack, changed=False, first=False)
 
     def _propose_and_execute(
-        self,
-        pending: PendingChangeSet,
-        arn: str,
-        *,
-        first: bool,
-        adopts: bool = False,
-        changed_parameters: Mapping[str, tuple[str, str]] | None = None,
+        self, pending: PendingChangeSet, proposal: Proposal, *, first: bool
     ) -> Iterator[Progress]:
-        change_set = self._cloudformation.change_set(arn)
+        change_set, adopts = proposal.change_set, proposal.adopts
         pending.record_stack(change_set)
-        yield Proposal(change_set, adopts, changed_parameters or {})
+        yield proposal
         if self._plan_only:
             return
         stack = self._cloudformation.describe(change_set.stack_id)

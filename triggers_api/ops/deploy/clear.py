@@ -13,6 +13,7 @@ from triggers_api.ops.cloudformation.client import CloudFormation
 from triggers_api.ops.cloudformation.failures import follow_operation
 from triggers_api.ops.cloudformation.models import Stack
 from triggers_api.ops.deploy.progress import Obstacle, Progress, Step
+from triggers_api.ops.shell_commands import triggers_command
 
 
 def check_plannable(stack: Stack) -> None:
@@ -25,7 +26,7 @@ def check_plannable(stack: Stack) -> None:
         raise PreflightError(
             f"There is nothing to compare with: the first create of stack {stack.name} failed.",
             reason=f"the stack is in {stack.status}",
-            hint="Run triggers deploy, which deletes the stack and creates a new one.",
+            hint=f"Delete the stack and create a new one: {triggers_command('deploy')}",
         )
 
 

@@ -10,9 +10,10 @@
 Whatever can fail without a trace comes first. Building follows the checks because it takes longest. Adopting
 follows building because a failed build must not leave half a stack behind.
 
-The stages are one generator of progress events. Two events are decisions: an `Obstacle` and a `Proposal`. The
-caller agrees by taking the next event, and declines by closing the generator. Declining, a plan, Ctrl-C and
-errors therefore share one way out, the `finally` blocks, in which each stage deletes what it created.
+The stages are one generator of progress events. Three events are decisions: an `Obstacle`, a `Downgrade` and
+a `Proposal`. The caller agrees by taking the next event, and declines by closing the generator. Declining, a
+plan, Ctrl-C and errors therefore share one way out, the `finally` blocks, in which each stage deletes what it
+created.
 """
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -25,22 +26,24 @@ from botocore.exceptions import BotoCoreError, ClientError
 from triggers_api.errors import PreflightError
 from triggers_api.ops.aws import Aws
 from triggers_api.ops.aws_errors import operator_error
-from triggers_api.ops.build.artifact import find_uv
 from triggers_api.ops.build.scratch import scratch_folder
+from triggers_api.ops.build.uv import find_uv
 from triggers_api.ops.cloudformation.client import CloudFormation
 from triggers_api.ops.cloudformation.models import Stack
 from triggers_api.ops.cloudformation.template import Template
+from triggers_api.ops.cloudformation.versions import deployed_version, is_downgrade
 from triggers_api.ops.deploy import preflight
 from triggers_api.ops.deploy.adopt import describe_tables
 from triggers_api.ops.deploy.changes import StackChanges
 from triggers_api.ops.deploy.clear import check_plannable, clear_stack
 from triggers_api.ops.deploy.package import build_package
 from triggers_api.ops.deploy.parameters import settle_parameters, settle_protection, warn_about_dropped
-from triggers_api.ops.deploy.progress import Progress, Step
+from triggers_api.ops.deploy.progress import Downgrade, Progress, Step
 from triggers_api.ops.deploy.sam import Sam, find_sam
 from triggers_api.ops.deploy.uploads import remove_uploads
 from triggers_api.ops.findings import Finding, State
 from triggers_api.ops.target import Setting, Target
+from triggers_api.version import VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +85,13 @@ class _Deployment:
     def run(self, today: date) -> Iterator[Progress]:
         yield Step("preflight", "Running the preflight checks.")
         find_uv()
-        tool = find_sam(self._options.environment, self._aws.region.value)
+        tool = find_sam(self._options.environment)
         stack = self._cloudformation.stack()
         given = self._options.given
         parameters = settle_parameters(given, stack, self._template, stage=self._options.target.stage.value)
         yield from self._preflight(stack, parameters, today)
+        if stack is not None and is_downgrade(stack):
+            yield Downgrade(deployed_version(stack), VERSION)
 
         if stack is not None and (stack.is_empty or stack.create_failed):
             yield from self._clear(stack, parameters)
@@ -106,13 +111,14 @@ class _Deployment:
                 template=self._template,
                 parameters=parameters,
                 stack=stack,
+                environment=self._options.environment,
                 use_container=self._options.use_container,
             )
             if kept:
                 import_template = self._template.import_template(tables)
                 yield from self._changes.adopt_tables(kept, import_template, parameters)
             if not self._options.plan:
-                yield from self._changes.update_stack(tool, built, parameters, stack)
+                yield from self._changes.update_stack(tool, built, parameters, stack, given=given)
             elif not kept:  # the stack of an adoption does not exist yet, so nothing more can be planned
                 yield from self._plan_update(tool, built, parameters, stack)
 
@@ -142,7 +148,8 @@ class _Deployment:
         self, tool: Sam, built: Path, parameters: Mapping[str, str], stack: Stack | None
     ) -> Iterator[Progress]:
         with remove_uploads(self._aws, self._cloudformation) as uploads:
-            yield from self._changes.update_stack(tool, built, parameters, stack)
+            given = self._options.given
+            yield from self._changes.update_stack(tool, built, parameters, stack, given=given)
         if uploads.are_kept:
             message = "The plan's uploads are kept, because another deployment may use them."
             yield Finding("artifacts", State.WARNING, message)

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -11,7 +12,8 @@ from triggers_api.ops.aws_errors import operator_error
 from triggers_api.ops.cloudformation.client import CloudFormation
 from triggers_api.ops.cloudformation.failures import follow_operation
 from triggers_api.ops.cloudformation.models import Resource, Stack, StackEvent
-from triggers_api.ops.cloudformation.template import Template
+from triggers_api.ops.cloudformation.template import Template, parse_template
+from triggers_api.ops.shell_commands import triggers_command
 from triggers_api.ops.status import find_stack
 
 
@@ -38,17 +40,10 @@ def take_inventory(aws: Aws) -> Inventory:
         raise PreflightError(
             f"Stack {stack.name} is busy: {stack.status_since}.",
             reason="another user, or an earlier run, is working on it",
-            hint="Watch it with triggers status; destroy it when that is done.",
+            hint=f"Destroy it when that is done. To watch it: {triggers_command('status')}",
         )
     client = aws.client("cloudformation")
-    kept: set[str] = set()
-    if not stack.is_empty:
-        template = client.get_template(StackName=stack.id, TemplateStage="Processed")["TemplateBody"]
-        kept = {
-            name
-            for name, resource in template["Resources"].items()
-            if resource.get("DeletionPolicy", "Delete").startswith("Retain")
-        }
+    kept = set() if stack.is_empty else _find_kept(client, stack)
     cloudformation = CloudFormation(client, stack.name)
     resources = [one for one in cloudformation.resources() if one.status != "DELETE_COMPLETE"]
     return Inventory(
@@ -57,6 +52,13 @@ def take_inventory(aws: Aws) -> Inventory:
         kept=tuple(one for one in resources if one.logical_id in kept),
         change_sets=cloudformation.change_sets(),
     )
+
+
+def _find_kept(client: Any, stack: Stack) -> set[str]:
+    """Return the logical ids of the resources that the deletion of the stack keeps."""
+    body = client.get_template(StackName=stack.id, TemplateStage="Processed")["TemplateBody"]
+    resources = parse_template(body).get("Resources", {})
+    return {name for name, one in resources.items() if str(one.get("DeletionPolicy")).startswith("Retain")}
 
 
 def parameters_to_restore(stack: Stack) -> dict[str, str]:

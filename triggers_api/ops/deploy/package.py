@@ -28,6 +28,7 @@ def build_package(
     template: Template,
     parameters: Mapping[str, str],
     stack: Stack | None,
+    environment: Mapping[str, str],
     use_container: bool,
 ) -> Generator[Progress, None, Path]:
     """Build into `folder`, and return the template that SAM deploys.
@@ -37,18 +38,25 @@ def build_package(
         LocalEnvironmentError: The folder could not be written, for example because the disk is full.
     """
     try:
-        source, artifact = _write_sources(folder, template, parameters, use_container=use_container)
+        source, artifact = _write_sources(
+            folder, template, parameters, environment, use_container=use_container
+        )
     except OSError as error:
         raise local_build_error(error) from error
     if artifact is not None:
         yield Built(artifact.zipped_bytes, deployed_code_size(aws, stack), artifact.compiled_by)
         if artifact.warning:
             yield Finding("bytecode", State.WARNING, *artifact.warning)
-    return tool.build(source, folder / "built", parameters=parameters, use_container=use_container)
+    return tool.build(aws, source, folder / "built", parameters=parameters, use_container=use_container)
 
 
 def _write_sources(
-    folder: Path, template: Template, parameters: Mapping[str, str], *, use_container: bool
+    folder: Path,
+    template: Template,
+    parameters: Mapping[str, str],
+    environment: Mapping[str, str],
+    *,
+    use_container: bool,
 ) -> tuple[Path, Artifact | None]:
     """Write the inputs of `sam build`. Return the template, and the artifact unless SAM builds that."""
     code = folder / "code"
@@ -58,7 +66,12 @@ def _write_sources(
         shutil.copy(DEPLOY / "requirements.txt", code)
         build_method = parameters["Runtime"]
     else:
-        artifact = build(code, runtime=parameters["Runtime"], architecture=parameters["Architecture"])
+        artifact = build(
+            code,
+            runtime=parameters["Runtime"],
+            architecture=parameters["Architecture"],
+            environment=environment,
+        )
     path = folder / "template.yaml"
     text = template.sam_template(
         code=code, cors_allow_origin=parameters["CorsAllowOrigin"], build_method=build_method

@@ -10,12 +10,13 @@ from datetime import date, timedelta
 from botocore.exceptions import ClientError
 
 from triggers_api.ops.aws import Aws
-from triggers_api.ops.aws_errors import DENIED
+from triggers_api.ops.aws_refusals import DENIED
 from triggers_api.ops.cloudformation.client import CloudFormation
 from triggers_api.ops.cloudformation.models import Stack
 from triggers_api.ops.cloudformation.ownership import foreign_parameters
 from triggers_api.ops.cloudformation.template import MARKER_PARAMETERS, TABLES
 from triggers_api.ops.findings import Finding, State
+from triggers_api.ops.shell_commands import aws_command, triggers_command
 
 END_OF_LIFE = {
     "python3.11": date(2027, 6, 30),
@@ -30,18 +31,16 @@ SAM_STACK = "aws-sam-cli-managed-default"
 
 _SOON = timedelta(days=180)
 
-_DESTROY = "Fix the cause, and run triggers destroy to retry the deletion."
-_ROLL_BACK = "Run aws cloudformation rollback-stack {stack}, and deploy again."
-_STUCK = {
-    "UPDATE_ROLLBACK_FAILED": (
-        "Fix the cause, run aws cloudformation continue-update-rollback {stack}, and deploy again."
-    ),
+_DESTROY = "Fix the cause, and retry the deletion: {destroy}"
+STUCK = {
+    "UPDATE_ROLLBACK_FAILED": "Fix the cause, run `{continue_rollback}`, and deploy again.",
+    "UPDATE_FAILED": "Run `{roll_back}`, and deploy again.",
     "ROLLBACK_FAILED": _DESTROY,
     "DELETE_FAILED": _DESTROY,
-    "UPDATE_FAILED": _ROLL_BACK,
-    "IMPORT_ROLLBACK_FAILED": _ROLL_BACK,
+    # AWS documents no call that continues the rollback of an import.
+    "IMPORT_ROLLBACK_FAILED": ("Fix the cause, run `{destroy}`, which keeps the tables, then `{adopt}`."),
 }
-"""The fix for each state that a stack cannot be deployed from."""
+"""The fix for each state that a stack cannot be deployed from, with the calls that AWS documents for it."""
 
 
 def preflight(aws: Aws, stack: Stack | None, *, adopt: bool, access_logs: bool) -> Iterator[Finding]:
@@ -86,15 +85,21 @@ def check_stack(aws: Aws, stack: Stack | None) -> Finding:
         fix = "Choose another --stack-name or --stage."
         return Finding("stack", State.FAILED, f"Stack {name} {message}.", fix)
     if stack.is_busy:
+        status = triggers_command("status")
         return Finding(
             "stack",
             State.FAILED,
             f"Stack {name} is busy: {stack.status_since}.",
-            "Another user, or an earlier run, is working on it: watch triggers status, then deploy.",
+            f"Another user, or an earlier run, is working on it. Deploy later; to watch it: {status}",
         )
-    if stack.status in _STUCK:
+    if stack.status in STUCK:
         reason = stack.reason or "a change could not be rolled back"
-        fix = _STUCK[stack.status].format(stack=f"--stack-name {name} --region {aws.region.value}")
+        fix = STUCK[stack.status].format(
+            destroy=triggers_command("destroy"),
+            adopt=triggers_command("deploy", "--adopt"),
+            roll_back=aws_command("cloudformation", "rollback-stack", "--stack-name", name),
+            continue_rollback=aws_command("cloudformation", "continue-update-rollback", "--stack-name", name),
+        )
         return Finding("stack", State.FAILED, f"Stack {name} is in {stack.status}: {reason}", fix)
     if stack.create_failed:
         message = f"The first create of stack {name} failed ({stack.status})."
@@ -115,12 +120,16 @@ def check_tables(aws: Aws, cloudformation: CloudFormation, stack: Stack | None, 
         fix = f"Deploy that stack with --stack-name {min(owners)}, or choose another --stage."
         return Finding("tables", State.FAILED, message, fix)
     if stack is not None and not (stack.is_empty or stack.create_failed):
-        fix = "Run triggers destroy, which keeps the tables, then triggers deploy --adopt."
+        fix = (
+            f"Run `{triggers_command('destroy')}`, which keeps the tables, "
+            f"then `{triggers_command('deploy', '--adopt')}`."
+        )
         return Finding("tables", State.FAILED, f"{tables}: exists, but not in the stack.", fix)
     if adopt:
         return Finding("tables", State.OK, f"{tables}: to be adopted, with all their data.")
     message = f"{tables}: kept from an earlier stack. A new stack cannot create them."
-    fix = "Deploy with --adopt to keep the data, or delete it with aws dynamodb delete-table."
+    delete = [f"`{aws_command('dynamodb', 'delete-table', '--table-name', one)}`" for one in found.values()]
+    fix = f"Deploy with --adopt to keep the data, or delete it with {' and '.join(delete)}."
     return Finding("tables", State.FAILED, message, fix)
 
 
@@ -134,7 +143,7 @@ def check_log_group(aws: Aws, stack: Stack | None) -> Finding:
                 "log group",
                 State.FAILED,
                 f"Log group {name} already exists outside of the stack.",
-                f"Delete it: aws logs delete-log-group --log-group-name {name} --region {aws.region.value}",
+                "Delete it: " + aws_command("logs", "delete-log-group", "--log-group-name", name),
             )
     return Finding("log group", State.OK, "No log group exists outside of the stack.")
 
@@ -145,9 +154,8 @@ def check_artifact_bucket(aws: Aws) -> Finding:
     if stack is None:
         return Finding("artifact bucket", State.OK, "SAM creates its bucket in the first deployment.")
     bucket = stack.outputs.get("SourceBucket", "")
-    delete_stack = (
-        f"Delete that stack: aws cloudformation delete-stack --stack-name {SAM_STACK} "
-        f"--region {aws.region.value}"
+    delete_stack = "Delete that stack: " + aws_command(
+        "cloudformation", "delete-stack", "--stack-name", SAM_STACK
     )
     if not bucket and (stack.is_busy or stack.is_empty):
         message = f"SAM's stack {SAM_STACK} is still being created: {stack.status}."
@@ -159,7 +167,7 @@ def check_artifact_bucket(aws: Aws) -> Finding:
     try:
         aws.client("s3").head_bucket(Bucket=bucket)
     except ClientError as error:
-        if error.response["Error"]["Code"] in {*DENIED, "403"}:
+        if error.response["Error"]["Code"] in DENIED:
             message = f"SAM's bucket {bucket} exists, but these credentials have no access to it."
             return Finding("artifact bucket", State.FAILED, message, "Ask for s3:* on it.")
         message = f"SAM's stack {SAM_STACK} names the bucket {bucket}, which does not exist."
@@ -178,7 +186,13 @@ def check_logging_role(aws: Aws, *, needed: bool) -> Finding:
         "access logs",
         State.FAILED,
         "Access logs are on, but API Gateway has no role to write them in this account and region.",
-        "Set the role (aws apigateway update-account), or deploy with --parameter AccessLogs=false.",
+        "Deploy with --parameter AccessLogs=false, or set a role: "
+        + aws_command(
+            "apigateway",
+            "update-account",
+            "--patch-operations",
+            "op=replace,path=/cloudwatchRoleArn,value=ROLE_ARN",
+        ),
     )
 
 

@@ -37,15 +37,34 @@ class Obstacle:
 
 
 @dataclass(frozen=True, slots=True)
+class Downgrade:
+    """A decision: the stack has a newer version than this program. Continuing deploys the older one."""
+
+    deployed: str
+    new: str
+
+    @property
+    def message(self) -> str:
+        """What may go wrong."""
+        return (
+            f"Version {self.deployed} is deployed, and this program is the older {self.new}. "
+            "It may not understand what the newer version stored."
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """A decision: a change set is ready. Continuing executes it.
 
-    `parameters` holds the stack parameters that change, each with its value before and after.
+    `parameters` holds the stack parameters that change, each with its value before and after. Before a first
+    deployment the values are empty, and those that the operator gave are listed. `deployed_version` is empty
+    then too.
     """
 
     change_set: ChangeSet
     adopts: bool = False
     parameters: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    deployed_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,4 +77,4 @@ class Outcome:
     first: bool = False
 
 
-Progress = Step | Finding | Built | Obstacle | Proposal | StackEvent | Outcome
+Progress = Step | Finding | Built | Obstacle | Downgrade | Proposal | StackEvent | Outcome

@@ -1,7 +1,8 @@
 """Drive the SAM CLI: it uploads the artifact and creates the change set, which this program executes.
 
 Every option is passed, together with an empty configuration file, so that a stray `samconfig.toml` changes
-nothing. SAM runs in a separate environment: the `sam` on PATH, else one that uv installs and caches.
+nothing; nor do variables of SAM, uv or Python. SAM gets the credentials that the command has resolved, and
+never the profile: it would ask for an MFA code again. SAM is the `sam` on PATH, else one that uv installs.
 """
 
 import re
@@ -11,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from botocore.exceptions import ClientError
+
 from triggers_api.errors import (
     BuildError,
     CredentialsError,
@@ -19,11 +22,13 @@ from triggers_api.errors import (
     PermissionDeniedError,
     PreflightError,
 )
-from triggers_api.ops.aws_errors import BAD_CREDENTIALS, DENIED, GET_CREDENTIALS
-from triggers_api.ops.build.artifact import find_uv
+from triggers_api.ops.aws import Aws
+from triggers_api.ops.aws_errors import operator_error
 from triggers_api.ops.build.scratch import scratch_folder
+from triggers_api.ops.build.uv import find_uv, tool_environment
 from triggers_api.ops.deploy.preflight import SAM_STACK
 from triggers_api.ops.deploy.process import run
+from triggers_api.ops.shell_commands import triggers_command
 
 PACKAGE = "aws-sam-cli==1.170.0"
 """The version that this package is tested with. uv installs it if there is no sam on PATH."""
@@ -36,19 +41,20 @@ _NO_CHANGES = "No changes to deploy"
 
 @dataclass(frozen=True, slots=True)
 class Sam:
-    """A SAM CLI: its command, its version, and the environment that it runs in."""
+    """A SAM CLI: its command, its version, and the operator's environment."""
 
     command: tuple[str, ...]
     version: str
     environment: Mapping[str, str] = field(repr=False)
 
     def build(
-        self, template: Path, into: Path, *, parameters: Mapping[str, str], use_container: bool
+        self, aws: Aws, template: Path, into: Path, *, parameters: Mapping[str, str], use_container: bool
     ) -> Path:
         """Run `sam build`, and return the template that it writes.
 
         Raises:
             BuildError: `sam build` failed, or wrote no template.
+            OperatorError: The credentials cannot be resolved.
         """
         arguments = [
             "build",
@@ -59,40 +65,32 @@ class Sam:
             *(["--use-container"] if use_container else []),
             *_parameter_overrides(parameters),
         ]
-        done = self._run(arguments, template.parent)
+        done = self._run(aws, arguments, template.parent)
         built = into / "template.yaml"
         if done.returncode or not built.is_file():
             error = BuildError("sam build failed.", reason=_failure_reason(done), hint=_failure_hint(done))
             raise _with_output(error, done)
         return built
 
-    def create_change_set(
-        self,
-        template: Path,
-        *,
-        stack_name: str,
-        region: str,
-        profile: str | None,
-        parameters: Mapping[str, str],
-    ) -> str | None:
+    def create_change_set(self, aws: Aws, template: Path, *, parameters: Mapping[str, str]) -> str | None:
         """Run `sam deploy`: upload the artifact, and create a change set without executing it.
 
         Returns:
             The change set's ARN; None if there is nothing to change.
 
         Raises:
-            CredentialsError: AWS rejected the credentials.
+            CredentialsError: The credentials cannot be resolved, or AWS rejected them.
             PermissionDeniedError: The credentials lack a permission.
             DeploymentError: `sam deploy` failed for another reason.
         """
+        stack_name = aws.target.stack_name.value
         arguments = [
             "deploy",
             f"--template-file={template}",
             f"--config-file={_write_empty_config(template.parent)}",
             f"--stack-name={stack_name}",
             f"--s3-prefix={stack_name}",
-            f"--region={region}",
-            *([f"--profile={profile}"] if profile else []),
+            f"--region={aws.region.value}",
             "--resolve-s3",
             "--capabilities=CAPABILITY_IAM",
             "--no-execute-changeset",
@@ -102,9 +100,9 @@ class Sam:
             "--no-progressbar",
             *_parameter_overrides(parameters),
         ]
-        done = self._run(arguments, template.parent)
+        done = self._run(aws, arguments, template.parent)
         if done.returncode:
-            raise _with_output(_deploy_error(done), done)
+            raise _with_output(_deploy_error(done, aws), done)
         if found := _CHANGE_SET_ARN.search(done.stdout):
             return found.group()
         if _NO_CHANGES in done.stdout + done.stderr:
@@ -118,33 +116,42 @@ class Sam:
             done,
         )
 
-    def _run(self, arguments: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
-        # SAM leaves temporary folders behind; in ours they are deleted with it.
-        return run((*self.command, *arguments), folder, {**self.environment, "TMPDIR": str(folder)})
+    def _run(self, aws: Aws, arguments: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+        variables = aws.child_environment(_sam_environment(self.environment, folder), folder)
+        return run((*self.command, *arguments), folder, variables)
 
 
-def find_sam(environment: Mapping[str, str], region: str) -> Sam:
+def find_sam(environment: Mapping[str, str]) -> Sam:
     """Return the SAM CLI on PATH, else the one that uv installs.
 
     Raises:
+        BuildError: The user's `uv.toml` cannot be read.
         PreflightError: There is none, or it does not run.
     """
-    variables = {**environment, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": region, "AWS_REGION": region}
     on_path = shutil.which("sam", path=environment.get("PATH"))
     hint = f"Install it: python3 -m pip install pipx && pipx install {PACKAGE}"
     try:
         command = (on_path,) if on_path else (find_uv(), "tool", "run", "--quiet", "--from", PACKAGE, "sam")
-        with scratch_folder() as folder:
+    except BuildError as error:
+        raise PreflightError("The SAM CLI is not installed.", reason=error.reason, hint=hint) from error
+    with scratch_folder() as folder:
+        variables = _sam_environment(environment, folder)
+        try:
             done = run((*command, "--version"), folder, variables)
-    except (BuildError, OSError) as error:
-        reason = getattr(error, "reason", "") or str(error)
-        raise PreflightError("The SAM CLI is not installed.", reason=reason, hint=hint) from error
+        except OSError as error:
+            raise PreflightError("The SAM CLI is not installed.", reason=str(error), hint=hint) from error
     version = re.search(r"\d+\.\d+\.\d+", done.stdout)
     if done.returncode or version is None:
         not_installed = "The SAM CLI is not installed, and uv could not install it."
         message = f"{on_path} does not run." if on_path else not_installed
         raise PreflightError(message, reason=_last_line(done), hint=hint)
-    return Sam(command, version.group(), variables)
+    return Sam(command, version.group(), environment)
+
+
+def _sam_environment(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
+    # SAM leaves temporary folders behind; in ours they are deleted with it.
+    own = {"SAM_CLI_TELEMETRY": "0", "TMPDIR": str(folder)}
+    return tool_environment(environment, folder) | own
 
 
 def _parameter_overrides(parameters: Mapping[str, str]) -> list[str]:
@@ -157,18 +164,15 @@ def _write_empty_config(folder: Path) -> Path:
     return path
 
 
-def _deploy_error(done: subprocess.CompletedProcess[str]) -> OperatorError:
-    found = _AWS_ERROR.search(done.stderr)
-    code, reason = (found.group(1), found.group(3).strip()) if found else ("", "")
-    if code in {*DENIED, "403"}:
-        return PermissionDeniedError(
-            "These AWS credentials lack a permission.",
-            reason=reason,
-            hint="Ask for the permission, or use another profile with --profile; "
-            "triggers doctor lists the permissions.",
-        )
-    if code in BAD_CREDENTIALS:
-        return CredentialsError("AWS rejected the credentials.", reason=reason, hint=GET_CREDENTIALS)
+def _deploy_error(done: subprocess.CompletedProcess[str], aws: Aws) -> OperatorError:
+    if found := _AWS_ERROR.search(done.stderr):
+        code, operation, message = found.groups()
+        refusal = ClientError({"Error": {"Code": code, "Message": message.strip()}}, operation)
+        error = operator_error(refusal, aws.target, aws.region)
+        if isinstance(error, PermissionDeniedError):
+            error.hint += f" `{triggers_command('doctor')}` lists the permissions."
+        if isinstance(error, CredentialsError | PermissionDeniedError):
+            return error
     return DeploymentError("sam deploy failed.", reason=_failure_reason(done), hint=_failure_hint(done))
 
 
@@ -183,7 +187,9 @@ def _failure_hint(done: subprocess.CompletedProcess[str]) -> str:
         return (
             f"SAM's bucket was deleted but its stack was not: delete the stack {SAM_STACK}, and deploy again."
         )
-    return "Run triggers doctor, or run this command with --debug to see the whole output of sam."
+    return (
+        f"Run this command with --debug to see the whole output of sam, or run {triggers_command('doctor')}"
+    )
 
 
 def _last_line(done: subprocess.CompletedProcess[str]) -> str:

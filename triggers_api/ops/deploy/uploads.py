@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from triggers_api.errors import DeploymentError
+from botocore.exceptions import BotoCoreError, ClientError
+
+from triggers_api.errors import DeploymentError, OperatorError
 from triggers_api.ops.aws import Aws
 from triggers_api.ops.cloudformation.client import CloudFormation
 from triggers_api.ops.cloudformation.models import Stack
@@ -30,13 +32,20 @@ def remove_uploads(aws: Aws, cloudformation: CloudFormation) -> Iterator[Uploads
     A `SystemExit` (the second Ctrl-C) skips the cleanup.
 
     Raises:
-        DeploymentError: S3 refused to delete an object.
+        DeploymentError: S3 refused to delete an object. If the block itself failed, its own error is raised
+            instead, with a note about the uploads in the hint.
     """
     cleanup = _Cleanup(aws, cloudformation)
     uploads = Uploads()
     try:
         yield uploads
     except SystemExit:
+        raise
+    except OperatorError as error:
+        try:
+            cleanup.run()
+        except (ClientError, BotoCoreError, OperatorError) as cleanup_error:
+            error.hint += f" The plan's uploads may be left in SAM's bucket ({cleanup_error})."
         raise
     except BaseException:
         cleanup.run()

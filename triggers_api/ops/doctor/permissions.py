@@ -11,7 +11,7 @@ from itertools import islice
 from botocore.exceptions import ClientError
 
 from triggers_api.ops.aws import Aws
-from triggers_api.ops.aws_errors import DENIED
+from triggers_api.ops.aws_refusals import DENIED
 from triggers_api.ops.findings import Finding, State
 
 ACTIONS = {

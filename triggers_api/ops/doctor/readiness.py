@@ -7,16 +7,19 @@ from datetime import date
 from triggers_api.errors import BuildError, OperatorError, PermissionDeniedError, PreflightError
 from triggers_api.ops.aws import Aws, Place, region_of
 from triggers_api.ops.aws_errors import explain_aws_errors
-from triggers_api.ops.build.artifact import find_uv
+from triggers_api.ops.build.uv import find_uv
 from triggers_api.ops.cloudformation.client import CloudFormation
+from triggers_api.ops.cloudformation.models import Stack
 from triggers_api.ops.cloudformation.ownership import belongs_to
 from triggers_api.ops.cloudformation.template import Template
+from triggers_api.ops.cloudformation.versions import deployed_version, is_downgrade
 from triggers_api.ops.deploy import preflight
 from triggers_api.ops.deploy.sam import find_sam
 from triggers_api.ops.doctor import permissions
 from triggers_api.ops.findings import Finding, State
 from triggers_api.ops.status import check_resources
-from triggers_api.ops.target import DEFAULT_REGION, Target
+from triggers_api.ops.target import Target
+from triggers_api.version import VERSION
 
 
 def check_readiness(
@@ -44,11 +47,11 @@ def check_tools(environment: Mapping[str, str]) -> Iterator[Finding]:
     except BuildError as error:
         yield _failed("uv", error)
     try:
-        sam = find_sam(environment, DEFAULT_REGION)
+        sam = find_sam(environment)
         yield Finding(
             "sam", State.OK, f"{sam.version}, {'run by uv' if len(sam.command) > 1 else sam.command[0]}"
         )
-    except PreflightError as error:
+    except (BuildError, PreflightError) as error:
         yield _failed("sam", error)
     for name, use in (("aws", "only some fixes use it"), ("docker", "only --use-container needs it")):
         found = shutil.which(name, path=environment.get("PATH"))
@@ -71,6 +74,7 @@ def check_account(aws: Aws, place: Place, *, given: Mapping[str, str], today: da
     yield preflight.check_runtime(parameters["Runtime"], today)
     checks: dict[str, Callable[[], Iterable[Finding]]] = {
         "stack": lambda: [preflight.check_stack(aws, stack)],
+        "version": lambda: [check_version(stack)] if stack is not None and is_ours else [],
         "resources": lambda: check_resources(aws, stack) if stack is not None and is_ours else [],
         "tables": lambda: [preflight.check_tables(aws, cloudformation, stack, adopt=False)],
         "log group": lambda: [preflight.check_log_group(aws, stack)],
@@ -87,6 +91,16 @@ def check_account(aws: Aws, place: Place, *, given: Mapping[str, str], today: da
         except OperatorError as error:
             findings = [_failed(check, error)]
         yield from findings
+
+
+def check_version(stack: Stack) -> Finding:
+    """Check that deploying would not replace the stack's version with an older one."""
+    deployed = deployed_version(stack)
+    message = f"Stack {stack.name} has version {deployed}, and this program is version {VERSION}."
+    if is_downgrade(stack):
+        fix = "Update this program, or deploy the older version with --allow-downgrade."
+        return Finding("version", State.WARNING, message, fix)
+    return Finding("version", State.OK, message)
 
 
 def _failed(check: str, error: OperatorError) -> Finding:

@@ -37,6 +37,12 @@ def check_new_key(
                 f"--{option} must be 1 to {MAX_NAME} printable characters.",
                 hint="Give another value, or omit the option.",
             )
+        if text is not None and keys.mask_keys(text) != text:
+            raise ConfigurationError(
+                f"--{option} contains an API key.",
+                reason="it is stored and printed in clear",
+                hint="Give another value. To bring your own key, use --api-key.",
+            )
     if own_key is not None and (flaw := keys.flaw_of(own_key)):
         raise InvalidKeyError(
             "This text cannot be an API key.", reason=flaw, hint="Omit --api-key to generate a key."

@@ -21,22 +21,28 @@ from triggers_api.errors import (
 )
 from triggers_api.ops.keys.new_key import NewKey, check_new_key, new_key, time_after
 from triggers_api.ops.keys.references import find_digest, is_key_id, not_found, typing_error
+from triggers_api.ops.shell_commands import triggers_command
 from triggers_api.ops.target import LOCAL
 
 if TYPE_CHECKING:
     from triggers_api.core.ports import KeyStore  # its imports would slow down every keys command
 
 REFUSED_WITHIN_SECONDS = keys.DEFAULT_AUTH_CACHE_SECONDS
-"""How long a warm process may still accept a revoked key, with the service's default setting."""
+"""How long a running process may still accept a key that was revoked or whose expiry was changed, with the
+service's default setting."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyStatus:
-    """What is known of a key. `verdict` is its state, or the reason why there is no record."""
+    """What is known of a key. `verdict` is its state, or the reason why there is no record.
+
+    `may_be_cached`: the key was revoked a moment ago, so a running process may still accept it.
+    """
 
     record: KeyRecord | None
     verdict: str
     is_valid: bool
+    may_be_cached: bool = False
 
 
 def key_state(record: KeyRecord, now: str) -> str:
@@ -82,7 +88,7 @@ class Keys:
             raise KeyExistsError(
                 f"This key exists already. Its id is {new.record.id}.",
                 reason="it was created before; its record was not changed",
-                hint=f"See it with: triggers keys show {new.record.id}",
+                hint=f"See it with: {triggers_command('keys show', new.record.id)}",
             )
         return new
 
@@ -123,7 +129,13 @@ class Keys:
             return self._without_record(reference, "unknown: no key with this value was created here")
         state = key_state(record, self.now)
         times = {"active": "", "revoked": f" at {record.revoked_at}", "expired": f" at {record.expires_at}"}
-        return KeyStatus(record, f"{state}{times[state]}", is_valid=state == "active")
+        bound = format_time(self._clock() - REFUSED_WITHIN_SECONDS * 1_000_000)
+        return KeyStatus(
+            record,
+            f"{state}{times[state]}",
+            is_valid=state == "active",
+            may_be_cached=(record.revoked_at or "") > bound,
+        )
 
     def revoke(self, reference: str) -> KeyRecord:
         """Permanently revoke a key, and return its record. Revoking it again has no effect.
@@ -160,14 +172,14 @@ class Keys:
             raise KeyStateError(
                 f"Key {old.id} is {key_state(old, format_time(now))} and cannot be rotated.",
                 reason="only a valid key can be replaced without an interruption",
-                hint="Create a new key with: triggers keys create",
+                hint=f"Create a new key with: {triggers_command('keys create')}",
             )
         expires_at = time_after(now, overlap)
         if old.expires_at is not None and old.expires_at <= expires_at:
             raise KeyStateError(
                 f"Key {old.id} already expires at {old.expires_at}, before the overlap ends.",
                 reason="it was rotated before, or created with this expiry",
-                hint="Give a shorter --overlap, or create a new key with: triggers keys create",
+                hint="Give a shorter --overlap, or create a new key with: " + triggers_command("keys create"),
             )
         if old.expires_at is not None and expires_in is None:
             raise ConfigurationError(
@@ -180,7 +192,7 @@ class Keys:
             raise KeyStateError(
                 f"Key {old.id} was changed by another user at the same time. Nothing was rotated.",
                 reason="its record differs from the one that the rotation started from",
-                hint=f"See it with: triggers keys show {old.id}",
+                hint=f"See it with: {triggers_command('keys show', old.id)}",
             )
         return new, replace(old, expires_at=expires_at)
 
@@ -216,7 +228,12 @@ class Keys:
         return tuple(record.id for record in records if record.name == name)
 
     def _find(self, reference: str) -> KeyRecord:
-        record = self._store.find(find_digest(self._store, reference))
+        digest = find_digest(self._store, reference)
+        try:
+            record = self._store.find(digest)
+        except CorruptRecordError as error:
+            hint = f"Revoke the key with: {triggers_command('keys revoke', digest)}"
+            raise CorruptRecordError(error.message, hint=hint, details=error.details) from error
         if record is None:
             raise not_found()
         return record

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from triggers_api.core import keys
 from triggers_api.core.keys import KeyRecord
 from triggers_api.errors import CorruptRecordError, KeyNotFoundError
+from triggers_api.ops.shell_commands import triggers_command
 
 if TYPE_CHECKING:
     from triggers_api.core.ports import KeyStore  # its imports would slow down every keys command
 
 _ID = re.compile(r"[0-9a-f]{4,12}")
 _SHORT_ID = re.compile(r"[0-9a-f]{1,3}")
-_LIST_KEYS = "List them with: triggers keys list --all"
 
 
 def is_key_id(text: str) -> bool:
@@ -60,7 +60,7 @@ def _find_digest_by_id(store: "KeyStore", key_id: str) -> str:
         raise KeyNotFoundError(
             f"The id {key_id} matches {len(digests)} keys.",
             reason="their ids start with the same characters",
-            hint="Give more characters of the id: triggers keys list --all",
+            hint=f"Give more characters of the id: {_list_keys()}",
         )
     if not digests:
         raise not_found()
@@ -75,4 +75,10 @@ def not_found(
     reason: str = "no key with this value or id was created here, or it belongs to another stage",
 ) -> KeyNotFoundError:
     """Return the error for a reference to a key that the stage does not have."""
-    return KeyNotFoundError("There is no such key on this stage.", reason=reason, hint=_LIST_KEYS)
+    return KeyNotFoundError(
+        "There is no such key on this stage.", reason=reason, hint=f"List them with: {_list_keys()}"
+    )
+
+
+def _list_keys() -> str:
+    return triggers_command("keys list", "--all")

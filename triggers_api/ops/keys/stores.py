@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from triggers_api.core.keys import KeyRecord
+from triggers_api.errors import StoreUnavailableError
 from triggers_api.ops.keys.operations import Keys
-from triggers_api.ops.target import Target, aws_command
+from triggers_api.ops.shell_commands import aws_command
+from triggers_api.ops.target import Target
 
 
 @contextmanager
@@ -25,11 +27,16 @@ def open_keys(target: Target) -> Iterator[Keys]:
         database.open()
         try:
             yield Keys(SqliteKeyStore(database), stage=target.stage.value)
+        except StoreUnavailableError as error:
+            if isinstance(error.__cause__, Exception):
+                raise database.unusable(error.__cause__) from error
+            raise
         finally:
             database.close()
         return
     from triggers_api.ops.aws import region_of
     from triggers_api.ops.aws_errors import explain_aws_errors
+    from triggers_api.ops.credentials import open_session
     from triggers_api.store.dynamodb.client import DynamoDB
     from triggers_api.store.dynamodb.keys import DynamoKeyStore
 
@@ -38,7 +45,7 @@ def open_keys(target: Target) -> Iterator[Keys]:
         dynamodb = DynamoDB(
             region=region.value,
             endpoint_url=target.dynamodb_endpoint_url,
-            profile=None if target.profile is None else target.profile.value,
+            session=open_session(target, region),
         )
         yield Keys(DynamoKeyStore(dynamodb, target.keys_table), stage=target.stage.value)
 
@@ -50,8 +57,6 @@ def lookup_command(target: Target, record: KeyRecord) -> str:
 
         query = f"SELECT * FROM keys WHERE digest = '{record.digest}'"  # noqa: S608 - for a person to run
         return shlex.join(["sqlite3", str(target.sqlite_folder / FILE_NAME), query])
-    from triggers_api.ops.aws import region_of
-
     key = f'{{"api_key": {{"S": "{record.digest}"}}}}'
     words = ("dynamodb", "get-item", "--consistent-read", "--table-name", target.keys_table, "--key", key)
-    return aws_command(target, region_of(target).value, *words, endpoint_url=target.dynamodb_endpoint_url)
+    return aws_command(*words, endpoint_url=target.dynamodb_endpoint_url)

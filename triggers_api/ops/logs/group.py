@@ -18,7 +18,7 @@ from botocore.exceptions import ConnectionError as NoConnectionError
 
 from triggers_api.errors import LogGroupMissingError, TriggersError
 from triggers_api.ops.aws import Aws
-from triggers_api.ops.aws_errors import EXPIRED, operator_error
+from triggers_api.ops.aws_errors import is_expired, operator_error
 from triggers_api.ops.logs.window import Event, Window
 
 PATIENCE = 6
@@ -138,7 +138,7 @@ class LogGroup:
     def _pause_after(self, error: Exception, attempt: int, token: str | None) -> float:
         """Return the seconds to wait before the next attempt. Raise the error if waiting cannot fix it."""
         code = _code(error)
-        if code in EXPIRED and not self._has_renewed:
+        if is_expired(error) and not self._has_renewed:
             self._has_renewed, self._client = True, None
             self._aws.renew()
             return 0

@@ -7,15 +7,22 @@ from http import HTTPStatus
 
 import httpx
 
+from triggers_api.ops.shell_commands import triggers_command
+
 BOUND_KEY = "The key is bound to another source; use a key that is not bound, or leave --key out."
-REFUSED_KEY = (
-    "The key is unknown to the API, revoked, expired, or belongs to another stage; `triggers keys show` "
-    "prints its state. With --stage local, --data-dir must be that of the running `triggers dev`."
-)
 _REFUSED_BEFORE_API = (
     "A component in front of the API refuses the request: check that the URL ends with the stage (.../prod), "
     "and the gateway's firewall and resource policy."
 )
+
+
+def refused_key() -> str:
+    """Return the fix for a key that the API refuses."""
+    return (
+        "The key is unknown to the API, revoked, expired, or belongs to another stage; "
+        f"`{triggers_command('keys show', '-')}` reads the key and prints its state. "
+        f"With --stage local, --data-dir must be that of the running `{triggers_command('dev')}`."
+    )
 
 
 class CheckError(Exception):
@@ -42,8 +49,8 @@ def explain_no_response(error: Exception, request: str, request_id: str) -> Chec
         reason = getattr(tls, "verify_message", "") or tls.reason or "no reason"
         saw = f"TLS failed: {reason}"
         fix = (
-            "Check the certificate, its host and this machine's clock; set SSL_CERT_FILE to use a private "
-            "certificate authority. A server without TLS needs http://."
+            "Check the certificate, its host and this machine's clock; set AWS_CA_BUNDLE or SSL_CERT_FILE to "
+            "use a private certificate authority. A server without TLS needs http://."
         )
     elif isinstance(error, httpx.ProxyError):
         saw = "the proxy refused the connection"
@@ -52,7 +59,8 @@ def explain_no_response(error: Exception, request: str, request_id: str) -> Chec
         refused = any(isinstance(cause, ConnectionRefusedError) for cause in causes)
         saw = "the connection is refused" if refused else "no connection can be made"
         fix = (
-            "Check host and port, and that the API runs: `triggers dev` here, `triggers status` on AWS. "
+            f"Check host and port, and that the API runs: `{triggers_command('dev')}` here, "
+            f"`{triggers_command('status')}` on AWS. "
             "Check the variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY if they are set."
         )
     elif isinstance(error, httpx.DecodingError):
@@ -68,7 +76,7 @@ def fix_for_status(status: int, code: str) -> str:
     if status == HTTPStatus.FORBIDDEN:
         return BOUND_KEY if code == "FORBIDDEN" else _REFUSED_BEFORE_API
     if status == HTTPStatus.UNAUTHORIZED:
-        return REFUSED_KEY
+        return refused_key()
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return "Other requests use up the stage's throttle: try again, or raise ThrottlingRateLimit."
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -88,11 +96,13 @@ def describe_wrong_service(status: int, content_type: str) -> tuple[str, str]:
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         return f"{status}, a redirect", "Give the URL that it leads to: a key is not sent after a redirect."
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        fix = "The service does not start, or does not exist: see its log, and `triggers status`."
+        status_command = triggers_command("status")
+        fix = f"The service does not start, or does not exist: see its log, and `{status_command}`."
         return f"{saw}: a failure of the server", fix
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return f"{saw}: throttled", fix_for_status(status, "")
-    fix = "Give the URL of a Triggers API: `triggers outputs --name ApiUrl`, with its stage and without /v1."
+    url = triggers_command("outputs", "--name", "ApiUrl")
+    fix = f"Give the URL of a Triggers API, with its stage and without /v1. `{url}` prints it."
     return f"{saw}: not a Triggers API", fix
 
 

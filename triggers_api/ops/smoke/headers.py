@@ -1,7 +1,8 @@
-"""Checks of request ids and CORS (requirements, sections 7.7 and 7.8). No check here needs a key.
+"""Checks of request ids, CORS, caching and HEAD (requirements, sections 7.7 and 7.8), without a key.
 
 The allowed origin may be narrowed (`CorsAllowOrigin`): `*` is right, and so is one origin if it is the same
-in every response and not an echo of the origin that asks.
+in every response and not an echo of the origin that asks. `triggers dev` echoes the origins of its machine,
+and allows no other.
 """
 
 from uuid import uuid4
@@ -9,11 +10,14 @@ from uuid import uuid4
 from triggers_api.ops.smoke.api_response import ApiResponse, is_random_uuid
 from triggers_api.ops.smoke.check_context import Check, CheckContext
 
-_ORIGIN = "https://smoke-test.example"
-_METHODS = {"get", "post", "delete", "options"}
-_HEADERS = {"content-type", "x-api-key", "x-request-id", "idempotency-key"}
+_FOREIGN_ORIGIN = "https://smoke-test.example"
+_LOCAL_ORIGIN = "http://localhost:3000"
+_METHODS = {"get", "head", "post", "delete", "options"}
+_HEADERS = {"content-type", "content-encoding", "x-api-key", "x-request-id", "idempotency-key"}
+_EXPOSED = {"x-request-id", "retry-after", "idempotent-replayed", "allow", "www-authenticate"}
 _MAX_AGE = "3600"
 _NO_PATH = "/v1/no-such-path"
+_NO_STORE = "Cache-Control: no-store"
 
 
 async def _given_id(context: CheckContext) -> None:
@@ -56,11 +60,12 @@ async def _id_of_errors(context: CheckContext) -> None:
 
 
 async def _preflight(context: CheckContext) -> None:
-    response = await _send_preflight(context)
+    origin = await _allowed_origin(context)
+    response = await _send_preflight(context, origin)
     response.require(response.status in {200, 204}, "200 or 204")
     _require_origin(response)
     methods = _names(response, "Access-Control-Allow-Methods")
-    response.require(methods >= _METHODS, "the methods GET, POST, DELETE and OPTIONS", "fewer, or none")
+    response.require(methods >= _METHODS, "the methods GET, HEAD, POST, DELETE and OPTIONS", "fewer, or none")
     missing = sorted(_HEADERS - _names(response, "Access-Control-Allow-Headers"))
     response.require(
         not missing, "every header of the contract allowed", f"not allowed: {', '.join(missing)}"
@@ -71,19 +76,43 @@ async def _preflight(context: CheckContext) -> None:
 
 async def _cors(context: CheckContext) -> None:
     """Check a response and errors. Their origin must be that of the preflight if the preflight has one."""
-    preflight_origin = (await _send_preflight(context)).header("Access-Control-Allow-Origin")
+    asking = await _allowed_origin(context)
+    preflight_origin = (await _send_preflight(context, asking)).header("Access-Control-Allow-Origin")
     for path in ("/v1/health", _NO_PATH, "/v1/inbox"):
-        response = await context.call("GET", path, with_key=False, headers={"Origin": _ORIGIN})
+        response = await context.call("GET", path, with_key=False, headers={"Origin": asking})
         _require_origin(response)
         origin = response.header("Access-Control-Allow-Origin")
         response.require(preflight_origin in {"", origin}, "the origin of the preflight", "another origin")
-        exposed = _names(response, "Access-Control-Expose-Headers")
-        response.require("x-request-id" in exposed, "X-Request-ID exposed", f"not exposed, in {response}")
+        hidden = sorted(_EXPOSED - _names(response, "Access-Control-Expose-Headers"))
+        response.require(
+            not hidden,
+            "every header of the contract exposed",
+            f"not exposed: {', '.join(hidden)}, in {response}",
+        )
 
 
-async def _send_preflight(context: CheckContext) -> ApiResponse:
+async def _no_cache(context: CheckContext) -> None:
+    for path in ("/v1/health", _NO_PATH, "/v1/inbox"):
+        response = await context.call("GET", path, with_key=False)
+        directives = _names(response, "Cache-Control")
+        response.require("no-store" in directives, _NO_STORE, f"another value, or none, in {response}")
+
+
+async def _head(context: CheckContext) -> None:
+    response = await context.call("HEAD", "/v1/health", with_key=False)
+    response.require_status(200)
+
+
+async def _allowed_origin(context: CheckContext) -> str:
+    """Return the origin to ask with: one of this machine, if the API lets no other call."""
+    headers = {"Origin": _FOREIGN_ORIGIN}
+    response = await context.call("GET", "/v1/health", with_key=False, headers=headers)
+    return _FOREIGN_ORIGIN if response.header("Access-Control-Allow-Origin") else _LOCAL_ORIGIN
+
+
+async def _send_preflight(context: CheckContext, origin: str) -> ApiResponse:
     headers = {
-        "Origin": _ORIGIN,
+        "Origin": origin,
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": ",".join(sorted(_HEADERS)),
     }
@@ -94,7 +123,7 @@ def _require_origin(response: ApiResponse) -> None:
     origin = response.header("Access-Control-Allow-Origin")
     response.require(bool(origin), "Access-Control-Allow-Origin", f"none, in {response}")
     response.require(
-        origin != _ORIGIN, "*, or the one origin that is allowed", "an echo of the origin that asks"
+        origin != _FOREIGN_ORIGIN, "*, or an origin that is allowed", "an echo of the origin that asks"
     )
     credentials = response.header("Access-Control-Allow-Credentials")
     response.require(not credentials, "credentials not allowed", "Access-Control-Allow-Credentials")
@@ -118,8 +147,10 @@ CHECKS = (
     ),
     Check(
         "CORS headers",
-        "the origin, and X-Request-ID exposed, in responses and errors",
+        "the origin, and the headers of the contract exposed, in responses and errors",
         _cors,
         needs_key=False,
     ),
+    Check("not cached", f"{_NO_STORE}, in responses and errors", _no_cache, needs_key=False),
+    Check("HEAD", "200 to HEAD /v1/health", _head, needs_key=False),
 )

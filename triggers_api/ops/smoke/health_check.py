@@ -2,7 +2,7 @@
 
 from triggers_api.core.times import is_time
 from triggers_api.ops.smoke.check_context import Check, CheckContext
-from triggers_api.ops.smoke.check_errors import BOUND_KEY, REFUSED_KEY, CheckError, describe_wrong_service
+from triggers_api.ops.smoke.check_errors import BOUND_KEY, CheckError, describe_wrong_service, refused_key
 
 _FIELDS = {"status", "timestamp", "version", "request_id"}
 _ENOUGH_FIELDS = 3
@@ -38,7 +38,7 @@ async def find_key_problem(context: CheckContext) -> CheckError | None:
     """
     response = await context.call("GET", "/v1/inbox", params={"limit": 1, "source": context.source})
     if response.error_code == "UNAUTHORIZED":
-        return CheckError("", "the key is refused", REFUSED_KEY, response.request_id)
+        return CheckError("", "the key is refused", refused_key(), response.request_id)
     if response.error_code == "FORBIDDEN":
         return CheckError("", "the key is bound to another source", BOUND_KEY, response.request_id)
     return None

@@ -4,6 +4,9 @@ The client has no time-outs. A server that drips is never silent for long, so th
 a whole instead. Redirects are not followed: they would carry the key to another place.
 """
 
+import ssl
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,11 +22,15 @@ _IDLE_SECONDS = 2.0
 """Shorter than servers keep an idle connection: a request on a connection that is being closed is lost."""
 
 
-def make_client(url: str, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+def make_client(
+    url: str, ca_bundles: Sequence[str] = (), transport: httpx.AsyncBaseTransport | None = None
+) -> httpx.AsyncClient:
     """Return a client for an API.
 
     Args:
         url: The base URL of every request.
+        ca_bundles: Files or folders of certificate authorities to trust, besides those of `SSL_CERT_FILE`,
+            `SSL_CERT_DIR` or certifi.
         transport: Sends the requests in place of the network.
 
     Raises:
@@ -37,16 +44,29 @@ def make_client(url: str, transport: httpx.AsyncBaseTransport | None = None) -> 
     # No time-out: the runner bounds each check.
     settings: dict[str, Any] = {"base_url": url, "headers": headers, "timeout": None, "limits": limits}
     try:
+        verify = _trust(ca_bundles) if httpx.URL(url).scheme == "https" else True
         if transport is None and is_loopback(url):
-            transport = httpx.AsyncHTTPTransport(limits=limits)  # no proxy stands before this machine
-        return httpx.AsyncClient(transport=transport, **settings)
+            # No proxy stands before this machine.
+            transport = httpx.AsyncHTTPTransport(verify=verify, limits=limits)
+        return httpx.AsyncClient(transport=transport, verify=verify, **settings)
     except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
         # The text of the error may hold a proxy's password.
         raise ConfigurationError(
             "The proxy or certificate settings in the environment cannot be used.",
             reason=type(error).__name__,
-            hint="Check ALL_PROXY, HTTPS_PROXY, HTTP_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
+            hint="Check ALL_PROXY, HTTPS_PROXY, HTTP_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR, "
+            "AWS_CA_BUNDLE and REQUESTS_CA_BUNDLE.",
         ) from error
+
+
+def _trust(ca_bundles: Sequence[str]) -> ssl.SSLContext:
+    context = httpx.create_ssl_context()
+    for bundle in ca_bundles:
+        if Path(bundle).is_dir():
+            context.load_verify_locations(capath=bundle)
+        else:
+            context.load_verify_locations(cafile=bundle)
+    return context
 
 
 async def read_body(response: httpx.Response) -> bytes:

@@ -53,6 +53,8 @@ class SmokeOptions:
     target: Target | None = None
     timeout: float = TIMEOUT_SECONDS
     """The bound of one check, in seconds."""
+    ca_bundles: tuple[str, ...] = ()
+    """Files or folders of certificate authorities to trust besides the usual ones."""
     settling: float = 0.0
     """How long, in seconds, an API that was just deployed may need until it works."""
     run: str = field(default_factory=lambda: secrets.token_hex(4))
@@ -123,7 +125,7 @@ class SmokeRun:
             OperatorError: No key could be created.
         """
         options = self._options
-        client = make_client(options.url, self._transport)
+        client = make_client(options.url, options.ca_bundles, self._transport)
         if options.key is not None:
             self._check(client, options.key)
         else:

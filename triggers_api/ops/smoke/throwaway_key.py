@@ -6,6 +6,7 @@ from triggers_api.core.keys import digest_of, id_of
 from triggers_api.errors import KeyNotFoundError, TriggersError
 from triggers_api.ops.findings import Finding, State
 from triggers_api.ops.keys.stores import open_keys
+from triggers_api.ops.shell_commands import triggers_command
 from triggers_api.ops.smoke.urls import hinting
 from triggers_api.ops.target import Target
 
@@ -39,7 +40,7 @@ def revoke_key(key: str, target: Target) -> Finding:
         key_id = id_of(digest_of(key))
         fix = (
             f"The key expires within {LIFETIME_SECONDS // 60} minutes. "
-            f"To revoke it now: triggers keys revoke {key_id}"
+            f"To revoke it now: {triggers_command('keys revoke', key_id)}"
         )
     return Finding(
         REVOKE,

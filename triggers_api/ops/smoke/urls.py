@@ -12,6 +12,7 @@ from triggers_api.errors import (
     PermissionDeniedError,
     StackMissingError,
 )
+from triggers_api.ops.shell_commands import triggers_command
 from triggers_api.ops.target import Target
 
 LOCAL_URL = "http://127.0.0.1:8000"
@@ -51,7 +52,7 @@ def find_url(target: Target) -> str:
     """
     if target.is_local:
         return LOCAL_URL
-    from triggers_api.ops.aws import Aws, region_of  # boto3 is slow to import
+    from triggers_api.ops.aws import Aws, region_of  # botocore is slow to import
     from triggers_api.ops.aws_errors import explain_aws_errors
     from triggers_api.ops.status import read_outputs
 
@@ -63,7 +64,7 @@ def find_url(target: Target) -> str:
         raise StackMissingError(
             f"The stack {target.stack_name.value} has no ApiUrl.",
             reason="it is not complete",
-            hint="See triggers status, or give --url.",
+            hint=f"Give --url, or see why: {triggers_command('status')}",
         )
     return base_url(outputs["ApiUrl"])
 

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from triggers_api.errors import AwsUnavailableError
 from triggers_api.ops.aws import Aws
+from triggers_api.ops.shell_commands import triggers_command
 from triggers_api.ops.verify.background import call_in_background
 from triggers_api.ops.verify.live_stack import LiveStack
 from triggers_api.ops.verify.log_search import LogSearch
@@ -33,7 +34,6 @@ _SEARCH_SECONDS_WITHOUT_RESPONSE = 10.0
 _SEARCH_MARGIN_SECONDS = 10.0
 _ERROR_CODE = re.compile(r"[A-Z_]{1,40}", re.ASCII)
 _REFUSED = "401 UNAUTHORIZED, with the request's id"
-_SEE_LOGS = "See the function's log: triggers logs tail."
 
 
 class Canary:
@@ -62,12 +62,11 @@ class Canary:
 
     def make_probes(self) -> list[Probe]:
         """Return the two probes. The second relies on the first."""
-        fix = f"Check that {self._live.outputs.get('ApiUrl')} is this service. {_SEE_LOGS}"
+        fix = f"Check that {self._live.outputs.get('ApiUrl')} is this service. {_see_logs()}"
+        see = _see_logs()
         sent = Expectation("request: an unknown key is refused", _REFUSED, str, fix)
-        found = Expectation("request: its id is in the logs", self._presence, self._read_presence, _SEE_LOGS)
-        hidden = Expectation(
-            "request: key and payload are not in the logs", "in no line", _read_absence, _SEE_LOGS
-        )
+        found = Expectation("request: its id is in the logs", self._presence, self._read_presence, see)
+        hidden = Expectation("request: key and payload are not in the logs", "in no line", _read_absence, see)
         return [
             Probe(self._send, (sent,), self.request_id),
             Probe(self._search, (found, hidden), self.request_id),
@@ -88,7 +87,7 @@ class Canary:
             raise AwsUnavailableError(
                 f"{url} did not answer within {RESPONSE_SECONDS:g} s.",
                 reason="it is too slow, or hangs",
-                hint=f"Try again. {_SEE_LOGS}",
+                hint=f"Try again. {_see_logs()}",
             ) from error
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # UnicodeError: an impossible host
             problem = explain_no_response(error, "POST /v1/events", self.request_id)
@@ -169,3 +168,7 @@ def _describe(response: "httpx.Response", request_id: str) -> tuple[str, bool]:
     is_ours = ids == {request_id}
     whose = "the request's id" if is_ours else "another id"
     return f"{response.status_code} {code}, with {whose}", is_ours
+
+
+def _see_logs() -> str:
+    return f"See the function's log: {triggers_command('logs tail')}"

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from triggers_api.ops.shell_commands import aws_command, triggers_command
 from triggers_api.ops.verify.live_stack import LiveStack
 from triggers_api.ops.verify.probe import Expectation, Probe, Value
 
@@ -22,7 +23,7 @@ def make_probes(live: LiveStack, logical_id: str, label: str) -> list[Probe]:
     )
 
     def command(operation: str, *words: str) -> str:
-        return live.command("dynamodb", operation, "--table-name", name, *words)
+        return aws_command("dynamodb", operation, "--table-name", name, *words)
 
     return [
         Probe(
@@ -79,7 +80,8 @@ def _expect_description(
             f"{label}: key",
             _key(wanted["KeySchema"], wanted),
             lambda table: _key(table["KeySchema"], table),
-            "The key of a table cannot be changed: save its data, and let triggers deploy create a new one.",
+            "The key of a table cannot be changed. Save its data, and create a new table: "
+            + triggers_command("deploy"),
         ),
         Expectation(
             f"{label}: index",
@@ -107,14 +109,14 @@ def _expect_description(
 def _fix_indexes(wanted: Mapping[str, Any], command: Callable[..., str]) -> str:
     """Return how to restore the indexes. DynamoDB accepts one change at a time."""
     delete = json.dumps([{"Delete": {"IndexName": "NAME"}}])
-    steps = [f"delete an extra index with {_update_indexes(command, delete)}"]
+    steps = [f"delete an extra index with `{_update_indexes(command, delete)}`"]
     for index in wanted.get("GlobalSecondaryIndexes", []):
         types = [
             f"AttributeName={one['AttributeName']},AttributeType={one['AttributeType']}"
             for one in wanted["AttributeDefinitions"]
         ]
         create = _update_indexes(command, json.dumps([{"Create": index}]), "--attribute-definitions", *types)
-        steps.append(f"create the missing index with {create}")
+        steps.append(f"create the missing index with `{create}`")
     return f"An index that is being created needs time. Otherwise {', and '.join(steps)}"
 
 

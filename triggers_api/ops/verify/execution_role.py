@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from triggers_api.ops.shell_commands import aws_command
 from triggers_api.ops.verify.live_stack import LiveStack
 from triggers_api.ops.verify.probe import Expectation, Probe, Value
 from triggers_api.store.dynamodb.schema import PENDING_INDEX
@@ -62,7 +63,7 @@ def make_probes(live: LiveStack) -> list[Probe]:
         return Probe(ask, (Expectation(f"role: {check}", expected, read, fix),))
 
     def command(operation: str, *words: str) -> str:
-        return live.command("iam", operation, "--role-name", name, *words)
+        return aws_command("iam", operation, "--role-name", name, *words)
 
     only_lambda = frozenset({"sts:AssumeRole by Service lambda.amazonaws.com"})
     return [

@@ -6,13 +6,10 @@ from typing import Any
 
 from triggers_api.errors import AwsUnavailableError
 from triggers_api.ops.cloudformation.template import FUNCTION
+from triggers_api.ops.shell_commands import aws_command, triggers_command
 from triggers_api.ops.verify.live_stack import LiveStack
 from triggers_api.ops.verify.probe import Expectation, Probe, Value
 
-_ARCHITECTURE = (
-    "Deploy for the other architecture, then for the right one: triggers deploy --architecture arm64, "
-    "triggers deploy --architecture x86_64."
-)
 _READY = "Active, last update Successful"
 _NOT_READY = (
     "If it is Pending or InProgress, wait. If it is Inactive, verify again: an idle function refuses the "
@@ -28,7 +25,7 @@ def make_probes(live: LiveStack) -> list[Probe]:
         return live.clients["lambda"].get_function_configuration(FunctionName=live.output("FunctionName"))
 
     def command(operation: str, *words: str) -> str:
-        return live.command(
+        return aws_command(
             "lambda", operation, "--function-name", live.outputs.get("FunctionName", "NAME"), *words
         )
 
@@ -50,6 +47,7 @@ def _expect_settings(
     log_format = wanted["LoggingConfig"].get("LogFormat", "Text")
     logging = update("--logging-config", f"LogFormat={log_format},LogGroup={log_group}")
     memory, timeout = wanted["MemorySize"], wanted["Timeout"]
+    other_first = sorted(("arm64", "x86_64"), key=lambda one: one in wanted["Architectures"])
     role = live.arn("iam", f"role/{live.outputs.get('RoleName')}", regional=False)
     return (
         Expectation("function: handler", handler, _field("Handler"), update("--handler", handler)),
@@ -58,7 +56,8 @@ def _expect_settings(
             "function: architecture",
             frozenset(wanted["Architectures"]),
             lambda found: frozenset(found.get("Architectures", ["x86_64"])),
-            _ARCHITECTURE,
+            "Deploy for the other architecture, then for the right one: "
+            + ", then ".join(f"`{triggers_command('deploy', '--architecture', one)}`" for one in other_first),
         ),
         Expectation(
             "function: memory",
@@ -157,5 +156,5 @@ def _probe_log_group(live: LiveStack) -> Probe:
         return f"{name}, {f'{kept[0]} days' if kept[0] else 'never expires'}"
 
     words = ("put-retention-policy", "--log-group-name", name, "--retention-in-days", str(days))
-    fix = live.command("logs", *words)
+    fix = aws_command("logs", *words)
     return Probe(ask, (Expectation("log group: retention", f"{name}, {days} days", read, fix),))

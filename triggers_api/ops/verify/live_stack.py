@@ -12,7 +12,8 @@ from triggers_api.errors import StackMissingError
 from triggers_api.ops.cloudformation.models import Stack
 from triggers_api.ops.cloudformation.outputs import resolve_outputs
 from triggers_api.ops.cloudformation.template import Template
-from triggers_api.ops.target import Target, aws_command
+from triggers_api.ops.shell_commands import triggers_command
+from triggers_api.ops.target import Target
 
 SERVICES = ("lambda", "logs", "dynamodb", "iam", "apigateway")
 
@@ -45,7 +46,7 @@ class LiveStack:
             raise StackMissingError(
                 f"The stack has no output {name}.",
                 reason=f"its state is {self.stack.status}",
-                hint="See triggers status, and run triggers deploy.",
+                hint=f"See `{triggers_command('status')}`, and run `{triggers_command('deploy')}`.",
             )
         return outputs[name]
 
@@ -57,10 +58,6 @@ class LiveStack:
     def stage(self) -> str:
         """The name of the stack's stage."""
         return self.target.stage.value
-
-    def command(self, *words: str) -> str:
-        """Return an AWS CLI command for the stack's account and region."""
-        return aws_command(self.target, self.stack.id.split(":")[3], *words)
 
     def arn(self, service: str, resource: str, *, regional: bool = True) -> str:
         """Return the ARN of a resource in the stack's account, and in its region unless it is global."""

@@ -14,15 +14,12 @@ from triggers_api.errors import LogGroupMissingError, TriggersError
 from triggers_api.ops.aws import Aws
 from triggers_api.ops.aws_errors import operator_error
 from triggers_api.ops.findings import Finding, State
+from triggers_api.ops.shell_commands import triggers_command
 
 Value = str | frozenset[str]
 """A text, or a set of texts, in which each missing and each extra one is a difference."""
 
 _NOT_FOUND = {"ResourceNotFoundException", "NoSuchEntity", "NotFoundException", "TableNotFoundException"}
-_RECREATE = (
-    "To recreate it, create a new stack: triggers destroy, then triggers deploy --adopt. "
-    "Leave --adopt out if no table is left."
-)
 _REPORT = "Verify again; if the problem stays, look at the resource itself, and report a bug of this program."
 
 
@@ -94,7 +91,11 @@ def _explain(error: Exception, aws: Aws) -> tuple[str, str]:
     """Return why there is no answer, and the fix."""
     code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
     if isinstance(error, LogGroupMissingError) or code in _NOT_FOUND:
-        return "it does not exist", _RECREATE
+        destroy, deploy = triggers_command("destroy"), triggers_command("deploy", "--adopt")
+        return "it does not exist", (
+            f"To recreate it, create a new stack: `{destroy}`, then `{deploy}`. "
+            "Leave --adopt out if no table is left."
+        )
     if isinstance(error, ClientError | BotoCoreError | OSError):
         error = operator_error(error, aws.target, aws.region)
     if not isinstance(error, TriggersError):  # its text may be a part of the answer

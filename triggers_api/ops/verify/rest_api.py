@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from triggers_api.ops.shell_commands import aws_command
 from triggers_api.ops.verify.live_stack import LiveStack
 from triggers_api.ops.verify.probe import Expectation, Probe, Value
 
@@ -48,7 +49,7 @@ def make_probes(live: LiveStack) -> list[Probe]:
         pages = gateway.get_paginator("get_gateway_responses").paginate(restApiId=live.output("ApiId"))
         return {one["responseType"]: one for page in pages for one in page.get("items", [])}
 
-    deployment = live.command(
+    deployment = aws_command(
         "apigateway", "create-deployment", "--rest-api-id", api, "--stage-name", live.stage
     )
     deploy_again = f"Undo the change made by hand. If an earlier state of the API is deployed: {deployment}"
@@ -82,7 +83,7 @@ def _expect_stages(live: LiveStack, wanted: Mapping[str, Any], api: str) -> tupl
     (limits,) = wanted["MethodSettings"]
 
     def command(operation: str, stage: str, *words: str) -> str:
-        return live.command("apigateway", operation, "--rest-api-id", api, "--stage-name", stage, *words)
+        return aws_command("apigateway", operation, "--rest-api-id", api, "--stage-name", stage, *words)
 
     rate, burst = float(limits["ThrottlingRateLimit"]), int(limits["ThrottlingBurstLimit"])
 

@@ -11,8 +11,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from triggers_api.ops.aws import Aws
+from triggers_api.ops.cloudformation.models import Stack
 from triggers_api.ops.cloudformation.template import Template
 from triggers_api.ops.findings import Finding
+from triggers_api.ops.shell_commands import triggers_command
 from triggers_api.ops.status import find_stack
 from triggers_api.ops.verify import dynamodb_tables, execution_role, lambda_function, rest_api
 from triggers_api.ops.verify.background import call_in_background
@@ -33,6 +35,7 @@ class Verification:
 
     total: int
     findings: Iterator[Finding]
+    stack: Stack
 
 
 def verify(
@@ -51,7 +54,7 @@ def verify(
         transport: Sends the one request in place of the network.
 
     Raises:
-        StackMissingError: There is no such stack. Errors of boto3 are for `explain_aws_errors`. With a
+        StackMissingError: There is no such stack. Errors of botocore are for `explain_aws_errors`. With a
             stack nothing is raised: what cannot be checked is a failed check.
     """
     stack = find_stack(aws)
@@ -67,7 +70,7 @@ def verify(
         Canary(live, aws, sleep=sleep, monotonic=monotonic, transport=transport).make_probes(),
     )
     total = sum(len(probe.expectations) for chain in chains for probe in chain)
-    return Verification(total, _run(chains, aws))
+    return Verification(total, _run(chains, aws), stack)
 
 
 def _run(chains: tuple[list[Probe], ...], aws: Aws) -> Iterator[Finding]:
@@ -83,5 +86,8 @@ def _run_chain(chain: list[Probe], aws: Aws) -> list[Finding]:
 def _probe_state(live: LiveStack) -> Probe:
     status = live.stack.status
     expected = status if status in COMPLETE else " or ".join(COMPLETE)
-    fix = "See triggers status; triggers deploy prints what can be done about this state."
+    fix = (
+        f"See `{triggers_command('status')}`; "
+        f"`{triggers_command('deploy')}` prints what can be done about this state."
+    )
     return Probe(lambda: status, (Expectation("stack: state", expected, str, fix),))

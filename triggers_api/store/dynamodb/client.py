@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 3
 
+SESSION_VARIABLES = {"ca_bundle": ("ca_bundle", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"], None, None)}
+"""botocore's clients read both variables, but its sessions report the first only."""
+
 
 class ConditionFailedError(Exception):
     """A write was refused by its condition. `item` is the existing item, empty if there is none."""
@@ -46,7 +49,9 @@ class DynamoDB:
         ConfigurationError: The AWS or network settings of the environment cannot be used.
     """
 
-    def __init__(self, *, region: str, endpoint_url: str | None = None, profile: str | None = None) -> None:
+    def __init__(
+        self, *, region: str, endpoint_url: str | None = None, session: botocore.session.Session | None = None
+    ) -> None:
         config = Config(
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
@@ -59,7 +64,7 @@ class DynamoDB:
             user_agent=f"triggers-api/{VERSION} Botocore/{botocore.__version__}",
         )
         self._client, ca_bundle = make_client(
-            region=region, endpoint_url=endpoint_url, config=config, profile=profile
+            region=region, endpoint_url=endpoint_url, config=config, session=session
         )
         try:
             transport: Any = Transport(self._client.meta.endpoint_url, ca_bundle)
@@ -111,16 +116,18 @@ class DynamoDB:
 
 
 def make_client(
-    *, region: str, endpoint_url: str | None, config: Config, profile: str | None = None
+    *, region: str, endpoint_url: str | None, config: Config, session: botocore.session.Session | None = None
 ) -> tuple["DynamoDBClient", str | bool]:
-    """Return a client with the environment's credentials, and its CA bundle (`AWS_CA_BUNDLE`, or True).
+    """Return a client, and the CA bundle of its session; True if there is none.
 
-    If there are no credentials, an endpoint URL gets some that satisfy an emulator.
+    The credentials are those of the session, or of the environment if no session is given. If there are none,
+    an endpoint URL gets some that satisfy an emulator.
 
     Raises:
         ConfigurationError: The profile does not exist, or a part of the credentials is missing.
     """
-    session = botocore.session.Session(profile=profile)
+    if session is None:
+        session = botocore.session.Session(session_vars=SESSION_VARIABLES)
     try:
         if endpoint_url and session.get_credentials() is None:
             # DynamoDB Local requires a signature, and accepts any.

@@ -17,7 +17,7 @@ from typing import Any
 
 from triggers_api.core import deadline, ids
 from triggers_api.core.events import ACKNOWLEDGED, PENDING, Event, event_not_found
-from triggers_api.core.idempotency import IdempotencyClaim
+from triggers_api.core.idempotency import IdempotencyClaim, is_repeat
 from triggers_api.core.paging import Page, PageBuilder, PendingQuery, Position
 from triggers_api.core.ports import NewEvent
 from triggers_api.errors import (
@@ -142,7 +142,7 @@ class DynamoEventStore:
         }
         try:
             if entry.claim is not None:
-                return self._put_with_claim(put, entry.claim, now)
+                return self._put_with_claim(put, entry.event, entry.claim, now)
             # The id is fresh and has 62 random bits. If the item exists, it is this event, put by an attempt
             # whose answer was lost.
             with suppress(ConditionFailedError):
@@ -151,7 +151,7 @@ class DynamoEventStore:
             return error
         return entry.event.event_id
 
-    def _put_with_claim(self, put: dict[str, Any], claim: IdempotencyClaim, now: int) -> str:
+    def _put_with_claim(self, put: dict[str, Any], event: Event, claim: IdempotencyClaim, now: int) -> str:
         """Put an event and its claim, or return the event id of the earlier request that made the claim."""
         put_claim = {
             "TableName": self._table,
@@ -170,7 +170,7 @@ class DynamoEventStore:
             except TransactionCanceledError as cancelled:
                 codes = {reason.get("Code") for reason in cancelled.reasons}
                 if "ConditionalCheckFailed" in codes:
-                    return _earlier_event_id(cancelled.reasons[-1].get("Item", {}), claim)
+                    return _earlier_event_id(cancelled.reasons[-1].get("Item", {}), event, claim)
                 if "TransactionConflict" not in codes:
                     logger.error("store failed", extra={"fields": {"reason": ", ".join(map(str, codes))}})
                     break
@@ -234,7 +234,7 @@ def _check_refused_ack(item: dict[str, Any], *, nonce: str, now: int, source: st
     raise ConflictError("This event is already acknowledged.")
 
 
-def _earlier_event_id(stored: dict[str, Any], claim: IdempotencyClaim) -> str:
+def _earlier_event_id(stored: dict[str, Any], event: Event, claim: IdempotencyClaim) -> str:
     """Return the event id of a stored claim.
 
     Raises:
@@ -248,6 +248,6 @@ def _earlier_event_id(stored: dict[str, Any], claim: IdempotencyClaim) -> str:
         raise CorruptRecordError("An idempotency record cannot be read.") from error
     if not valid:
         raise CorruptRecordError("An idempotency record does not name an event.")
-    if fingerprint != claim.fingerprint:
+    if not is_repeat(event, claim, stored_fingerprint=fingerprint):
         raise IdempotencyKeyReusedError("This idempotency key was used before, for another request.")
     return str(event_id)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from triggers_api.core import deadline, ids
+from triggers_api.core import deadline, ids, turns
 from triggers_api.core.events import ACKNOWLEDGED, PENDING, Event, load_event
 from triggers_api.core.idempotency import IdempotencyClaim
 from triggers_api.core.strict_json import MAX_BODY_BYTES
@@ -21,7 +21,8 @@ _BILLED_BYTES = 1024
 _ADDED_BY_AN_ACK = 72
 """Bytes: a longer status, and the names and values of `acknowledged_at` and `ack_nonce`."""
 
-_MAX_INFLATED_BYTES = 8 * MAX_BODY_BYTES  # the numbers of a body may grow fourfold when written out: 1e15
+# No payload is larger than its body. But version 0.1.0 wrote numbers out, so they grew up to fourfold: 1e15.
+_MAX_INFLATED_BYTES = 8 * MAX_BODY_BYTES
 
 
 def primary_key(event_id: str) -> dict[str, Any] | None:
@@ -75,6 +76,7 @@ def readable_events(items: list[dict[str, Any]]) -> Iterator[Event]:
     """
     for item in items:
         deadline.remaining()
+        turns.give_way()
         try:
             yield load_item(item)
         except CorruptRecordError as error:

@@ -3,6 +3,8 @@
 WAL, so that readers and the writer do not wait for each other. `synchronous=FULL`, so that an event that was
 committed, and answered with a 201, is on the disk whatever happens to the process or the machine.
 
+One connection, the anchor, stays open until `close`, so that SQLite keeps the files that `OpenFiles` watches.
+
 Writers of this process queue at a lock, in order, before they ask SQLite. SQLite waits by polling, and
 sixteen threads that poll starve some of them. Against other processes there is only SQLite's waiting.
 """
@@ -10,15 +12,17 @@ sixteen threads that poll starve some of them. Against other processes there is 
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, LifoQueue
 
 from triggers_api.core import deadline
 from triggers_api.errors import LocalEnvironmentError, StoreUnavailableError
 from triggers_api.store.calls import logged, logger
+from triggers_api.store.sqlite.failures import explain_failure
 from triggers_api.store.sqlite.file import BUSY_SECONDS, prepare_file, switch_to_wal
-from triggers_api.store.sqlite.migrations import MIGRATIONS, Migration, NewerSchemaError, migrate
+from triggers_api.store.sqlite.files import FilesChangedError, LogRemovedError, OpenFiles
+from triggers_api.store.sqlite.migrations import MIGRATIONS, Migration, migrate
 
 FILE_NAME = "triggers.sqlite3"
 
@@ -40,8 +44,8 @@ class Database:
         self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
         self._write_lock = threading.Lock()
         self._open_lock = threading.Lock()
-        self._ready = False
-        self._file: tuple[int, int] | None = None
+        self._anchor: sqlite3.Connection | None = None
+        self._files: OpenFiles | None = None
 
     @contextmanager
     def read(self, operation: str) -> Iterator[sqlite3.Connection]:
@@ -50,7 +54,7 @@ class Database:
         Raises:
             StoreUnavailableError: SQLite failed, or the request's time is up.
         """
-        with logged(operation), _translate_errors(operation):
+        with logged(operation), self._translate_errors(operation):
             deadline.remaining()
             with self._connection() as connection:
                 yield connection
@@ -60,21 +64,23 @@ class Database:
         """Give a connection in a transaction. Commit it at the end, or roll all of it back.
 
         Raises:
-            StoreUnavailableError: SQLite failed, or the request's time is up. Nothing was written.
+            StoreUnavailableError: SQLite failed, or the request's time is up. Nothing was written, unless the
+                files were removed at this very moment.
         """
         with (
             logged(operation),
-            _translate_errors(operation),
+            self._translate_errors(operation),
             self._writers_turn(),
             self._connection() as connection,
         ):
             connection.execute("BEGIN IMMEDIATE")
             try:
-                if self._file != _file_identity(self.path):
-                    raise sqlite3.OperationalError("the file was removed or replaced; start again")
+                if self._files is not None:
+                    self._files.check_lengths()
                 yield connection
                 deadline.remaining()  # a request that took too long was answered 503: then write nothing
                 connection.execute("COMMIT")
+                self._check_files()  # never report success for what went into a removed file
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
@@ -90,9 +96,9 @@ class Database:
             with self._connection() as connection:
                 (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         except sqlite3.Error as error:
-            raise self._unusable(error) from error
+            raise self.unusable(error) from error
         if verdict != "ok":
-            raise self._unusable("its pages are inconsistent")
+            raise self.unusable(sqlite3.DatabaseError("its pages are inconsistent"))
 
     def open(self) -> None:
         """Open the file for writing. Create it if it is missing, and migrate it if it is old.
@@ -105,15 +111,32 @@ class Database:
                 connection.execute("BEGIN IMMEDIATE")
                 connection.execute("ROLLBACK")
         except (OSError, sqlite3.Error) as error:
-            raise self._unusable(error) from error
+            raise self.unusable(error) from error
 
     def close(self) -> None:
-        """Close the idle connections. SQLite then writes the log back into the file."""
-        while True:
-            try:
+        """Close the idle connections. SQLite then copies the log into the data."""
+        with suppress(Empty):
+            while True:
                 self._idle.get_nowait().close()
-            except Empty:
-                return
+        with self._open_lock:
+            if self._anchor is not None:
+                self._anchor.close()
+            if self._files is not None:
+                self._files.close()
+            self._anchor = self._files = None
+
+    def unusable(self, error: Exception) -> LocalEnvironmentError:
+        """Return the error for a command, with the cause of a failure and its fix."""
+        reason, fix = explain_failure(error, self.path)
+        return LocalEnvironmentError(f"The data in {self.path} cannot be used.", reason=reason, hint=fix)
+
+    def failure(self, operation: str, error: Exception) -> StoreUnavailableError:
+        """Log a failure of SQLite with its cause and fix, and return the error for the caller."""
+        # SQLite's messages name tables and files, never values.
+        reason, fix = explain_failure(error, self.path)
+        fields = {"operation": operation, "reason": reason, "fix": fix}
+        logger.error("store failed", extra={"fields": fields})
+        return StoreUnavailableError("The store cannot be used right now.")
 
     @contextmanager
     def _writers_turn(self) -> Iterator[None]:
@@ -125,7 +148,31 @@ class Database:
             self._write_lock.release()
 
     @contextmanager
+    def _translate_errors(self, operation: str) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            raise self.failure(operation, error) from error
+
+    def _check_files(self) -> None:
+        """Check that nothing is read from removed files, and nothing is written to them.
+
+        Raises:
+            FilesChangedError: A file was removed or replaced. What was committed is saved if that is
+            possible.
+        """
+        if self._files is None or self._anchor is None:
+            return
+        try:
+            self._files.check()
+        except LogRemovedError as error:
+            # Copy the log, which SQLite still has open, into the data.
+            _, pages, copied = self._anchor.execute("PRAGMA wal_checkpoint").fetchone()
+            raise FilesChangedError(f"{error}; {copied} of its {pages} pages were saved") from error
+
+    @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
+        self._check_files()
         try:
             connection = self._idle.get_nowait()
         except Empty:
@@ -139,57 +186,34 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         with self._open_lock:
-            if not self._ready:
-                prepare_file(self.path)
-            connection = sqlite3.connect(
-                self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            try:
-                if not self._ready:
-                    if migrate(connection, self._migrations) == 0:
-                        self.path.chmod(0o600)  # an empty file that another program created
-                    switch_to_wal(connection)
-                    self._file = _file_identity(self.path)
-                    self._ready = True
-                connection.execute("PRAGMA synchronous = FULL")
-                connection.text_factory = _decode_text
-                connection.set_progress_handler(_is_out_of_time, _STEPS_BETWEEN_CHECKS)
-            except BaseException:
-                connection.close()
-                raise
+            if self._anchor is None:
+                self._anchor, self._files = self._open_anchor()
+        connection = self._open()
+        try:
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.text_factory = _decode_text
+            connection.set_progress_handler(_is_out_of_time, _STEPS_BETWEEN_CHECKS)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
-    def _unusable(self, reason: Exception | str) -> LocalEnvironmentError:
-        if isinstance(reason, NewerSchemaError):
-            hint = (
-                "Upgrade triggers-api to the version that wrote it, or choose another folder with --data-dir."
-            )
-        else:
-            hint = "Make the folder writable, restore or move the file, or choose another with --data-dir."
-        return LocalEnvironmentError(
-            f"The data in {self.path} cannot be used.", reason=str(reason), hint=hint
-        )
+    def _open_anchor(self) -> tuple[sqlite3.Connection, OpenFiles]:
+        """Prepare the file, and return a connection that has opened the log and its index."""
+        prepare_file(self.path)
+        connection = self._open()
+        try:
+            if migrate(connection, self._migrations) == 0:
+                self.path.chmod(0o600)  # an empty file that another program created
+            switch_to_wal(connection)
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
+            return connection, OpenFiles(self.path)
+        except BaseException:
+            connection.close()
+            raise
 
-
-def store_failure(operation: str, error: Exception) -> StoreUnavailableError:
-    """Log a failure of SQLite, and return the error for the caller."""
-    # SQLite's messages name tables and files, never values.
-    logger.error("store failed", extra={"fields": {"operation": operation, "reason": str(error)}})
-    return StoreUnavailableError("The store cannot be used right now.")
-
-
-@contextmanager
-def _translate_errors(operation: str) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, sqlite3.Error) as error:
-        raise store_failure(operation, error) from error
-
-
-def _file_identity(path: Path) -> tuple[int, int]:
-    """Return what distinguishes two files of one name. What is written into an unlinked file is lost."""
-    status = path.stat()
-    return status.st_dev, status.st_ino
+    def _open(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
 
 
 def _is_out_of_time() -> bool:

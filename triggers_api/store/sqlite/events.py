@@ -2,20 +2,31 @@
 
 DynamoDB removes expired items in the background. Here each ingest removes a few expired events and
 idempotency claims, so that the file does not grow without end.
+
+This machine's clock may be wrong, and time must not destroy what was not read:
+
+- Nothing is removed until the clock has been steady for an hour, while requests came. Until then expired
+  events are only hidden. If the clock is right again, they are back.
+- If the clock is set ahead while the service runs, no event and no claim expires because of it. What was
+  valid just before expires later, by as much as the clock was set.
+- An event that was stored before the clock was ever set does not expire (`Inbox`).
 """
 
 import sqlite3
+import threading
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import fields
 from functools import partial
 from operator import attrgetter
 
-from triggers_api.core import deadline
+from triggers_api.core import deadline, turns
 from triggers_api.core.events import Event, event_not_found, load_event
-from triggers_api.core.idempotency import IdempotencyClaim
+from triggers_api.core.idempotency import IDEMPOTENCY_SECONDS, IdempotencyClaim, is_repeat
+from triggers_api.core.ids import MAX_SECONDS_AHEAD
 from triggers_api.core.paging import Page, PageBuilder, PendingQuery
 from triggers_api.core.ports import NewEvent
+from triggers_api.core.times import Clock, ClockWatch, format_time, monotonic_clock
 from triggers_api.errors import (
     ConflictError,
     CorruptRecordError,
@@ -24,27 +35,39 @@ from triggers_api.errors import (
     TriggersError,
 )
 from triggers_api.store.calls import logger
-from triggers_api.store.sqlite.database import Database, store_failure
+from triggers_api.store.sqlite.database import Database
 
 _FIELDS = [field.name for field in fields(Event)]
 _COLUMNS = ", ".join(_FIELDS)
 _INSERT = f"INSERT INTO events ({_COLUMNS}) VALUES ({', '.join('?' * len(_FIELDS))})"  # noqa: S608 - constants
 _row_of = attrgetter(*_FIELDS)
 _REMOVED_PER_INGEST = 8
+_POSTPONED_PER_WRITE = 10_000
+_EVENT_BEFORE = "created_at <= :latest_event"
+_CLAIM_BEFORE = "expires_at <= :latest_claim"
 
 
 class SqliteEventStore:
-    """See `EventStore` for the contract."""
+    """See `EventStore` for the contract.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        database: The file.
+        monotonic: A clock that is never set, to notice when the wall clock is.
+    """
+
+    def __init__(self, database: Database, *, monotonic: Clock = monotonic_clock) -> None:
         self._database = database
+        self._watch = ClockWatch(monotonic)
+        self._watch_lock = threading.Lock()
 
     def add(self, entries: Sequence[NewEvent], *, now: int) -> list[str | TriggersError]:
         """Insert the events and their claims in one transaction, with a savepoint for each entry."""
         try:
+            is_steady = self._watch_clock(now)
             with self._database.write("add") as connection:
-                outcomes = [_add_entry(connection, entry, now) for entry in entries]
-                _remove_expired(connection, now)
+                outcomes = [self._add_entry(connection, entry, now) for entry in entries]
+                if is_steady:
+                    _remove_expired(connection, now)
         except StoreUnavailableError as error:
             return [error] * len(entries)  # the transaction failed: nothing was stored
         return outcomes
@@ -52,6 +75,7 @@ class SqliteEventStore:
     def get(self, event_id: str, now: int) -> Event | None:
         """Read one row."""
         query = f"SELECT {_COLUMNS} FROM events WHERE event_id = ? AND expires_at > ?"  # noqa: S608 - constants
+        self._watch_clock(now)
         with self._database.read("get") as connection:
             row = connection.execute(query, (event_id, now)).fetchone()
         return row and load_event(partial(Event, *row))
@@ -60,12 +84,14 @@ class SqliteEventStore:
         """Walk one index, which holds only pending events, in order."""
         page = PageBuilder(query.limit)
         statement, values = _pending_statement(query)
+        self._watch_clock(query.now)
         with (
             self._database.read("pending") as connection,
             closing(connection.execute(statement, values)) as rows,
         ):
             for row in rows:
                 deadline.remaining()
+                turns.give_way()
                 try:
                     event = load_event(partial(Event, *row))
                 except CorruptRecordError as error:
@@ -78,6 +104,7 @@ class SqliteEventStore:
     def acknowledge(self, event_id: str, *, at: str, nonce: str, now: int, source: str | None) -> None:  # noqa: ARG002 - no answer is lost between here and the file
         """Update the row if it is pending. The same transaction finds out why it was not."""
         of_source, values = _source_condition(source)
+        self._watch_clock(now)
         with self._database.write("acknowledge") as connection:
             updated = connection.execute(
                 "UPDATE events SET acknowledged_at = ?"  # noqa: S608 - constants
@@ -105,26 +132,54 @@ class SqliteEventStore:
                 (event_id, *values),
             )
 
+    def _add_entry(self, connection: sqlite3.Connection, entry: NewEvent, now: int) -> str | TriggersError:
+        connection.execute("SAVEPOINT entry")
+        try:
+            return _add_or_replay(connection, entry, now)
+        except IdempotencyKeyReusedError as error:
+            return error
+        except sqlite3.Error as error:
+            if not connection.in_transaction:
+                raise  # a full disk or a passed deadline has rolled back all entries
+            connection.execute("ROLLBACK TO entry")
+            return self._database.failure("add", error)
+        finally:
+            if connection.in_transaction:
+                connection.execute("RELEASE entry")
+
+    def _watch_clock(self, now: int) -> bool:
+        """Return whether the clock has been steady for an hour. If it was set, log that once."""
+        with self._watch_lock:
+            step = self._watch.step(now)
+            if step > 0:
+                self._postpone_expiries(now, step)
+            if step:
+                logger.warning("clock was set", extra={"fields": {"seconds": step}})
+            return self._watch.accept(now)
+
+    def _postpone_expiries(self, now: int, step: int) -> None:
+        """Postpone what expires only because the clock was set ahead. A repeat changes nothing.
+
+        Older rows that had expired before are left alone: the clock before the step may have been far behind.
+        """
+        before = now - step
+        values = {
+            "step": step,
+            "before": before,
+            "now": now,
+            "latest_event": format_time((before + MAX_SECONDS_AHEAD) * 1_000_000),
+            "latest_claim": before + MAX_SECONDS_AHEAD + IDEMPOTENCY_SECONDS,
+        }
+        for statement in (_postpone("events", _EVENT_BEFORE), _postpone("idempotency", _CLAIM_BEFORE)):
+            updated = _POSTPONED_PER_WRITE
+            while updated == _POSTPONED_PER_WRITE:
+                with self._database.write("postpone expiries") as connection:
+                    updated = connection.execute(statement, values).rowcount
+
 
 def insert_event(connection: sqlite3.Connection, event: Event) -> None:
     """Insert one row."""
     connection.execute(_INSERT, _row_of(event))
-
-
-def _add_entry(connection: sqlite3.Connection, entry: NewEvent, now: int) -> str | TriggersError:
-    connection.execute("SAVEPOINT entry")
-    try:
-        return _add_or_replay(connection, entry, now)
-    except IdempotencyKeyReusedError as error:
-        return error
-    except sqlite3.Error as error:
-        if not connection.in_transaction:
-            raise  # a full disk or a passed deadline has rolled back all entries
-        connection.execute("ROLLBACK TO entry")
-        return store_failure("add", error)
-    finally:
-        if connection.in_transaction:
-            connection.execute("RELEASE entry")
 
 
 def _add_or_replay(connection: sqlite3.Connection, entry: NewEvent, now: int) -> str:
@@ -137,7 +192,7 @@ def _add_or_replay(connection: sqlite3.Connection, entry: NewEvent, now: int) ->
             _insert_claim(connection, claim)
         return event.event_id
     fingerprint, event_id = earlier
-    if fingerprint != claim.fingerprint:
+    if not is_repeat(event, claim, stored_fingerprint=fingerprint):
         raise IdempotencyKeyReusedError("This idempotency key was used before, for another request.")
     return str(event_id)
 
@@ -163,6 +218,14 @@ def _remove_expired(connection: sqlite3.Connection, now: int) -> None:
             f" (SELECT rowid FROM {table} WHERE expires_at <= ? LIMIT {_REMOVED_PER_INGEST})",
             (now,),
         )
+
+
+def _postpone(table: str, was_stored_before: str) -> str:
+    return (
+        f"UPDATE {table} SET expires_at = expires_at + :step WHERE rowid IN"  # noqa: S608 - constants
+        f" (SELECT rowid FROM {table} WHERE expires_at > :before AND expires_at <= :now"
+        f" AND {was_stored_before} LIMIT {_POSTPONED_PER_WRITE})"
+    )
 
 
 def _source_condition(source: str | None) -> tuple[str, tuple[str, ...]]:

@@ -1,0 +1,208 @@
+"""No command writes an escape to a terminal, a pipe or into JSON, whatever it is given or answered."""
+
+import json
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from tests.support import hostile_aws
+from tests.support.hostile_aws import HOSTILE, IN_XML
+from tests.support.stubbed_aws import AT, make_stack, make_target
+from tests.support.terminal import run_on_terminal
+from tests.unit.test_documents import COMMANDS
+from triggers_api.cli.main import main
+from triggers_api.cli.output import console
+from triggers_api.cli.output.progress import make_reporter
+from triggers_api.core.keys import digest_of
+from triggers_api.errors import PreflightError
+from triggers_api.ops.cloudformation.models import Change, ChangeSet, StackEvent
+from triggers_api.ops.deploy.progress import Downgrade, Obstacle, Outcome, Progress, Proposal, Step
+from triggers_api.ops.findings import Finding, State
+from triggers_api.ops.verify import canary
+from triggers_api.store.sqlite.database import FILE_NAME
+
+ARGUMENT = HOSTILE.replace("\0", "")
+"""No argument of a process can hold a NUL."""
+OF_AWS = ["--stage", "dev", "--region", "us-east-1"]
+KEY_ID = digest_of(hostile_aws.KEY).removeprefix("sha256:")[:12]
+ON_AWS = {
+    "triggers doctor": [],
+    "triggers deploy": ["--yes"],
+    "triggers status": [],
+    "triggers outputs": [],
+    "triggers smoke": [],
+    "triggers verify": [],
+    "triggers destroy": ["--confirm", "no"],
+    "triggers keys create": ["--name", "x"],
+    "triggers keys list": ["--all"],
+    "triggers keys show": [KEY_ID],
+    "triggers keys revoke": [KEY_ID],
+    "triggers keys rotate": [KEY_ID],
+    "triggers logs tail": ["--no-follow", "--since", "2026-01-01T00:00:00Z"],
+}
+"""The arguments with which each command shows the most of what AWS answers."""
+
+OFF_AWS = {"triggers dev", "triggers openapi"}
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[str]:
+    with hostile_aws.answering() as url:
+        yield url
+
+
+@dataclass
+class Shell:
+    """Runs commands in this process."""
+
+    capsys: pytest.CaptureFixture[str]
+    patch: pytest.MonkeyPatch
+
+    def run(self, *arguments: str, columns: int = 0) -> str:
+        """Run a command on a terminal of some columns, or in a pipe, and return all that it wrote."""
+        self.patch.setattr(console, "terminal_width", lambda _: columns)
+        self.patch.setattr(sys, "argv", ["triggers", *arguments])
+        with pytest.raises(SystemExit):
+            main()
+        written = self.capsys.readouterr()
+        screen = written.out + written.err
+        raw = {char for char in screen if not char.isprintable()} - {"\n", "\t"}
+        assert not raw, f"{raw}: {screen!r}"
+        assert "\nerror: forged" not in screen
+        return screen
+
+    def run_in_every_form(self, *arguments: str) -> str:
+        return "".join(
+            (self.run(*arguments), self.run(*arguments, columns=160), self.run(*arguments, "--json"))
+        )
+
+    def answer(self, *arguments: str) -> Any:
+        """Run a command with `--json`, and return its document."""
+        screen = self.run(*arguments, "--json")
+        return json.loads(screen[screen.index("{\n") : screen.rindex("\n}") + 2])
+
+
+def find_no_sam(*_: object) -> NoReturn:
+    raise PreflightError(HOSTILE, reason=HOSTILE, hint=HOSTILE)
+
+
+@pytest.fixture
+def shell(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Shell:
+    monkeypatch.chdir(tmp_path)
+    for module in ("deploy.deployment", "doctor.readiness"):  # the real one starts processes
+        monkeypatch.setattr(f"triggers_api.ops.{module}.find_sam", find_no_sam)
+    monkeypatch.setattr(canary, "_SEARCH_SECONDS_WITHOUT_RESPONSE", 0.0)
+    return Shell(capsys, monkeypatch)
+
+
+def test_every_command_is_tried() -> None:
+    assert ON_AWS.keys() | OFF_AWS == COMMANDS.keys()
+
+
+@pytest.mark.parametrize("words", ON_AWS)
+def test_answers_of_aws_are_escaped(words: str, aws: str, shell: Shell) -> None:
+    shell.patch.setenv("AWS_ENDPOINT_URL", aws)
+    shown = shell.run_in_every_form(*words.split()[1:], *OF_AWS, *ON_AWS[words])
+    assert "evil" in shown or words == "triggers smoke"  # whose URL is refused, and not repeated
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_arguments_are_escaped(words: str, shell: Shell) -> None:
+    for arguments in ([ARGUMENT, ARGUMENT], [f"--{ARGUMENT}"], ["--stage", ARGUMENT, "x"]):
+        shell.run(*words.split()[1:], *arguments)
+
+
+FILES = {
+    "name": f"[stages.prod]\n{json.dumps(HOSTILE)} = 1",
+    "stage": f"stage = {json.dumps(HOSTILE)}",
+    "table": f"[stages.{json.dumps(HOSTILE)}]\nregion = 1",
+    "value": f"[stages.prod]\nprofile = {json.dumps(HOSTILE)}",
+    "parameter": f"[stages.prod.parameters]\n{json.dumps(HOSTILE)} = {json.dumps(HOSTILE)}",
+    "no TOML": HOSTILE,
+}
+
+
+@pytest.mark.parametrize("file", FILES.values(), ids=FILES.keys())
+@pytest.mark.parametrize("words", ["triggers deploy", "triggers keys list"])
+def test_settings_file_is_escaped(words: str, file: str, aws: str, shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "triggers.toml").write_text(file)
+    shell.patch.setenv("AWS_ENDPOINT_URL", aws)
+    shell.run_in_every_form(*words.split()[1:], *ON_AWS[words])
+
+
+def test_answers_of_an_api_are_escaped(aws: str, shell: Shell, tmp_path: Path) -> None:
+    arguments = ["smoke", "--url", aws, "--key", "x" * 20, "--junit", str(tmp_path / "junit.xml")]
+    shell.run_in_every_form(*arguments)
+    assert (tmp_path / "junit.xml").read_text().replace("\n", "").isprintable()
+
+
+ON_LOCAL: dict[str, Callable[[str], list[str]]] = {
+    "list": lambda _: ["--all"],
+    "show": lambda key_id: [key_id],
+    "rotate": lambda key_id: [key_id],
+    "revoke": lambda key_id: [key_id],
+    "create": lambda _: ["--name", "new"],
+}
+
+
+@pytest.mark.parametrize("command", ON_LOCAL)
+def test_stored_keys_are_escaped(command: str, shell: Shell, tmp_path: Path) -> None:
+    folder = tmp_path / "data\x1b[31m"
+    options = ["--stage", "local", "--data-dir", str(folder)]
+    made = shell.answer("keys", "create", *options)
+    with sqlite3.connect(folder / FILE_NAME) as connection:
+        connection.execute("UPDATE keys SET name = ?, source = ?, prefix = ?", (HOSTILE, HOSTILE, HOSTILE))
+        connection.execute("INSERT INTO keys (digest, is_active) VALUES (?, 1)", (HOSTILE,))
+    connection.close()
+    shell.run_in_every_form("keys", command, *ON_LOCAL[command](made["id"]), *options)
+
+
+EVENTS: list[Progress] = [
+    Step(HOSTILE, HOSTILE),
+    Finding(HOSTILE, State.WARNING, HOSTILE, HOSTILE),
+    Obstacle(make_stack("ROLLBACK_COMPLETE"), HOSTILE),
+    Downgrade(HOSTILE, HOSTILE),
+    Proposal(
+        ChangeSet("1", "2", (Change(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE),)),
+        parameters={HOSTILE: (HOSTILE, HOSTILE)},
+        deployed_version=HOSTILE,
+    ),
+    StackEvent("1", AT, HOSTILE, HOSTILE, f"{HOSTILE}FAILED", HOSTILE),
+    Outcome(True, HOSTILE, {HOSTILE: HOSTILE}, first=True),
+]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize("columns", [0, 160])
+def test_progress_of_a_deployment_is_escaped(shell: Shell, as_json: bool, columns: int) -> None:
+    shell.patch.setattr(console, "terminal_width", lambda _: columns)
+    with make_reporter(as_json=as_json, target=make_target()) as reporter:
+        for event in EVENTS:
+            reporter.report(event)
+    written = shell.capsys.readouterr()
+    raw = {char for char in written.out + written.err if not char.isprintable()}
+    assert raw <= {"\n", "\t"}
+
+
+def test_json_means_what_was_stored(aws: str, shell: Shell) -> None:
+    shell.patch.setenv("AWS_ENDPOINT_URL", aws)
+    status = shell.answer("status", *OF_AWS)
+    assert status["function"]["state"] == HOSTILE
+    assert status["reason"] == IN_XML
+
+
+def test_traceback_is_escaped(aws: str, shell: Shell) -> None:
+    shell.patch.setenv("AWS_ENDPOINT_URL", aws)
+    assert "    Traceback" in shell.run("keys", "create", *OF_AWS, "--debug")
+
+
+def test_terminal_gets_no_escape(aws: str, tmp_path: Path) -> None:
+    variables = {"TERM": "dumb", "NO_COLOR": "1", "AWS_ENDPOINT_URL": aws}  # then Rich has no escapes itself
+    screen = run_on_terminal("status", *OF_AWS, variables=variables, folder=tmp_path).screen
+    assert "evil" in screen
+    assert screen.replace("\n", "").isprintable()

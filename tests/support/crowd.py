@@ -1,0 +1,83 @@
+"""Many clients at the same moment, and one that asks for health meanwhile."""
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Event, Thread
+from urllib.parse import urlsplit
+
+import httpx
+
+from tests.support.dev_server import KEY
+from tests.support.raw_http import RawAnswer, answers_in
+
+SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Timed:
+    """An answer, and how long its client waited for it."""
+
+    answer: RawAnswer
+    seconds: float
+
+
+@dataclass
+class HealthChecks:
+    """What was answered, and how long each check took."""
+
+    statuses: list[int] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+
+def request(method: str, path: str, body: bytes = b"", headers: str = "") -> bytes:
+    """Return the bytes of a request with the key, after which the connection closes."""
+    head = (
+        f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {KEY}\r\nConnection: close\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
+    )
+    return head.encode() + body
+
+
+def send_all(url: str, requests: Sequence[bytes]) -> list[Timed]:
+    """Send all requests at the same moment, each over a connection of its own."""
+
+    async def send() -> list[Timed]:
+        return await asyncio.gather(*(_exchange(url, one) for one in requests))
+
+    return asyncio.run(send())
+
+
+@contextmanager
+def health_checked(url: str) -> Iterator[HealthChecks]:
+    """Ask for health over and over, each time over a new connection."""
+    checks, over = HealthChecks(), Event()
+
+    def check() -> None:
+        while not over.wait(0.05):
+            began = time.monotonic()
+            response = httpx.get(f"{url}/v1/health", timeout=SECONDS, trust_env=False)
+            checks.seconds.append(time.monotonic() - began)
+            checks.statuses.append(response.status_code)
+
+    thread = Thread(target=check)
+    thread.start()
+    try:
+        yield checks
+    finally:
+        over.set()
+        thread.join()
+
+
+async def _exchange(url: str, sent: bytes) -> Timed:
+    parts = urlsplit(url)
+    began = time.monotonic()
+    async with asyncio.timeout(SECONDS):
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        writer.write(sent)
+        received = await reader.read()
+        writer.close()
+    (answer,) = answers_in(received, complete=True)
+    return Timed(answer, time.monotonic() - began)

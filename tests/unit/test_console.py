@@ -1,0 +1,96 @@
+"""The door to the terminal: what it escapes, and that every module uses it."""
+
+import ast
+import json
+import sys
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+
+from tests.support.wild_texts import BREAKS, CONTROLS, WILD_TEXTS
+from triggers_api.cli.output import console
+from triggers_api.errors import OperatorError
+from triggers_api.ops.build.paths import PACKAGE
+
+DOOR = "cli/output/console.py"
+PRINTS = {"print", "write", "writelines", "echo", "secho", "print_exc", "print_exception", "warn"}
+RICH = {"rich", "rich.console", "rich.text", "rich.prompt", "rich.markup", "rich.pretty", "rich.traceback"}
+REVIEWED = {
+    ("cli/main.py", "write"),  # --version, which loads nothing else
+    ("ops/build/artifact.py", "write"),  # an archive; and it runs alone, in the process of `sam build`
+    ("cli/output/progress.py", "print"),  # to a console of the door, and a text of the door
+    ("cli/output/logs.py", "print"),
+    ("cli/output/checks.py", "write"),  # `console.say` or `console.answer`
+    ("cli/commands/logs.py", "write"),  # `LineWriter`
+}
+"""Calls that look like printing, and are safe."""
+
+
+# What it escapes
+
+
+@given(WILD_TEXTS)
+def test_printable_text_has_no_control(text: str) -> None:
+    assert console.printable(text).isprintable()
+    assert console.printable(console.printable(text)) == console.printable(text)
+
+
+@pytest.mark.parametrize(
+    "text", [*BREAKS, *CONTROLS, "\x9b31m", "\u2066", "\u2069", "\u061c", "\ud800"], ids=ascii
+)
+def test_every_way_out_escapes(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    console.say(text, f"{text}x")
+    console.answer(text)
+    console.answer_table(("NAME", text), [(text, text)])
+    console.show_error(OperatorError(text, reason=text, hint=text), as_json=False)
+    console.prompt(text)
+    written = capsys.readouterr()
+    assert {char for char in written.out + written.err if not char.isprintable()} <= {"\n", "\t"}
+    assert written.err.count("\n") == 5
+    assert written.out.count("\n") == 3
+
+
+@given(WILD_TEXTS)
+def test_json_is_printable_and_keeps_its_meaning(text: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        lines: list[str] = []
+        patch.setattr(sys.stdout, "write", lines.append)
+        console.answer_line({"text": text, text: [text]})
+    (line,) = lines
+    assert line.removesuffix("\n").isprintable()
+    assert json.loads(line) == {"text": text, text: [text]}
+
+
+def test_markup_of_rich_is_text(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "terminal_width", lambda _: 100)
+    console.answer_table(("NAME",), [("[red]x[/red] :smile: [link=http://evil]y[/link]",)])
+    assert "[red]x[/red] :smile: [link=http://evil]y[/link]" in capsys.readouterr().out
+
+
+# Every module uses it
+
+
+def calls() -> Iterator[tuple[str, str]]:
+    """Yield each call of a function that may print, and each import of what prints in Rich, by module."""
+    for path in PACKAGE.rglob("*.py"):
+        name = path.relative_to(PACKAGE).as_posix()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+                yield name, called
+            elif isinstance(node, ast.ImportFrom) and node.module in RICH:
+                yield from ((name, f"{node.module}.{one.name}") for one in node.names)
+            elif isinstance(node, ast.Import):
+                yield from ((name, one.name) for one in node.names if one.name in RICH)
+
+
+def test_no_other_module_prints() -> None:
+    found = {
+        (name, called)
+        for name, called in calls()
+        if name.startswith(("cli/", "ops/")) and name != DOOR
+        if called in PRINTS or (called.startswith("rich.") and called != "rich.box")
+    }
+    assert not found - REVIEWED, f"Print with {DOOR}: {found - REVIEWED}"
+    assert not REVIEWED - found, f"These are gone: {REVIEWED - found}"

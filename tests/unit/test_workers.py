@@ -1,0 +1,146 @@
+"""The worker threads: bounded in number, and so is what waits for them."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from triggers_api.api import workers
+from triggers_api.api.context import RequestContext, current, request_id
+from triggers_api.api.workers import Lane, Workers
+from triggers_api.core import deadline
+from triggers_api.errors import DeadlineExceededError, Kind, OverloadedError
+
+
+@contextmanager
+def occupied(pool: Workers, lane: Lane) -> Iterator[tuple[list[asyncio.Task[bool]], threading.Event]]:
+    """Give each thread of a lane a call that ends when the event is set."""
+    over = threading.Event()
+    tasks = [asyncio.create_task(pool.run(lane, lambda: over.wait(30))) for _ in range(lane.value)]
+    try:
+        yield tasks, over
+    finally:
+        over.set()
+
+
+async def begin() -> None:
+    """Let the calls that were created get their threads."""
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+def test_call_has_the_context_of_its_request_and_another_thread() -> None:
+    async def work() -> tuple[str, int]:
+        current.set(RequestContext("one"))
+        return await Workers().run(Lane.SHORT, lambda: (request_id(), threading.get_ident()))
+
+    name, thread = asyncio.run(work())
+    assert name == "one"
+    assert thread != threading.get_ident()
+
+
+def test_error_of_a_call_is_raised() -> None:
+    def fail() -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        asyncio.run(Workers().run(Lane.SHORT, fail))
+
+
+@pytest.mark.parametrize("lane", Lane)
+def test_lane_has_a_bounded_number_of_threads_and_leaves_the_others_alone(lane: Lane) -> None:
+    async def work() -> None:
+        pool = Workers()
+        with occupied(pool, lane) as (tasks, over):
+            waiting = asyncio.create_task(pool.run(lane, lambda: 7))
+            await begin()
+            for other in set(Lane) - {lane}:
+                assert await pool.run(other, lambda: 8) == 8
+            assert not waiting.done()
+            over.set()
+            assert await waiting == 7
+            await asyncio.gather(*tasks)
+
+    asyncio.run(work())
+
+
+def test_request_is_refused_at_once_when_too_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "MAX_WAITING", 1)
+
+    async def work() -> None:
+        pool = Workers()
+        with occupied(pool, Lane.LARGE_BODY) as (_, over):
+            waiting = asyncio.create_task(pool.run(Lane.LARGE_BODY, lambda: 7))
+            await begin()
+            with pytest.raises(OverloadedError) as caught:
+                await pool.run(Lane.LARGE_BODY, lambda: 8)
+            assert caught.value.kind is Kind.UNAVAILABLE
+            over.set()
+            assert await waiting == 7
+
+    asyncio.run(work())
+
+
+def test_last_requests_are_refused_as_soon_as_calls_prove_to_take_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each of them takes longer than a request may wait, so all but the first cannot be served in time."""
+    monkeypatch.setattr(workers, "MAX_WAIT_SECONDS", 0.0001)
+    monkeypatch.setattr(workers, "_WEIGHT", 1)
+
+    async def work() -> None:
+        pool = Workers()
+        gate = threading.Event()
+        first = asyncio.create_task(pool.run(Lane.LARGE_BODY, lambda: gate.wait(30)))
+        await begin()
+        last = asyncio.create_task(pool.run(Lane.LARGE_BODY, lambda: 8))
+        await begin()
+        with pytest.raises(OverloadedError):
+            await last
+        gate.set()
+        assert await first
+        assert await pool.run(Lane.LARGE_BODY, lambda: 9) == 9, "a free thread is never refused"
+
+    asyncio.run(work())
+
+
+def test_call_is_abandoned_at_the_deadline() -> None:
+    async def work() -> None:
+        deadline.start(0.01)
+        over = threading.Event()
+        try:
+            with pytest.raises(DeadlineExceededError):
+                await Workers().run(Lane.SHORT, lambda: over.wait(30))
+        finally:
+            over.set()
+
+    asyncio.run(work())
+
+
+def test_request_whose_time_is_up_is_not_started() -> None:
+    called = []
+
+    async def work() -> None:
+        deadline.start(-1)
+        with pytest.raises(DeadlineExceededError):
+            await Workers().run(Lane.SHORT, lambda: called.append(1))
+
+    asyncio.run(work())
+    assert called == []
+
+
+def test_cancelled_request_is_cancelled_and_not_refused() -> None:
+    """The server stops: `RequestBoundary` answers a cancelled request."""
+
+    async def work() -> None:
+        over = threading.Event()
+        task = asyncio.create_task(Workers().run(Lane.SHORT, lambda: over.wait(30)))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        over.set()
+
+    asyncio.run(work())

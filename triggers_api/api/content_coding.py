@@ -1,0 +1,62 @@
+"""The content coding of a request body: gzip, or none."""
+
+import gzip
+import io
+import zlib
+from collections.abc import Sequence
+
+from triggers_api.core.strict_json import MAX_BODY_BYTES
+from triggers_api.errors import UnsupportedMediaTypeError
+
+GZIP_MAGIC = b"\x1f\x8b"
+
+MAX_GZIP_BYTES = MAX_BODY_BYTES + 64 * 1024
+"""How large a compressed body may be: gzip adds a little to what it cannot compress."""
+
+_GZIP = {"gzip", "x-gzip"}  # equivalent: RFC 9110, 8.4.1.3
+_KNOWN = {"br", "compress", "dcb", "dcz", "deflate", "exi", "x-compress", "zstd"}
+
+
+def is_gzip(headers: Sequence[str]) -> bool:
+    """Return whether a body is compressed.
+
+    Args:
+        headers: The values of the request's `Content-Encoding` headers.
+
+    Raises:
+        UnsupportedMediaTypeError: The body has another coding than gzip, or more than one.
+    """
+    names = [name.strip().lower() for header in headers for name in header.split(",")]
+    codings = [name for name in names if name not in {"", "identity"}]
+    if not codings:
+        return False
+    if len(codings) == 1 and codings[0] in _GZIP:
+        return True
+    # Name a registered coding only: a message never quotes what may be a secret in the wrong header.
+    unknown = next((name for name in codings if name in _KNOWN), None)
+    what = (
+        "more than one coding"
+        if len(codings) > 1
+        else f"the coding {unknown}"
+        if unknown
+        else "an unknown coding"
+    )
+    raise _unsupported(f"Content-Encoding: the body has {what}.")
+
+
+def inflate(body: bytes) -> bytes:
+    """Return the content of a gzip body: all of it, or one byte more than `MAX_BODY_BYTES` if it is larger.
+
+    Raises:
+        UnsupportedMediaTypeError: The body is not gzip.
+    """
+    if not body.startswith(GZIP_MAGIC):
+        raise _unsupported("Content-Encoding: the body is not gzip.")
+    try:
+        return gzip.GzipFile(fileobj=io.BytesIO(body)).read(MAX_BODY_BYTES + 1)
+    except (EOFError, OSError, zlib.error):
+        raise _unsupported("Content-Encoding: the body is not gzip, or damaged.") from None
+
+
+def _unsupported(message: str) -> UnsupportedMediaTypeError:
+    return UnsupportedMediaTypeError(message, hint="Send the body as it is, or with gzip.")

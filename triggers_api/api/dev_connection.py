@@ -1,0 +1,166 @@
+"""One connection of `triggers dev`: uvicorn's h11 protocol, with the bounds that it lacks.
+
+uvicorn drops the answer to a client that half-closes. It waits without end for the rest of a request, and for
+a client that does not read its answer.
+
+The other servers do worse: under httptools a POST that offers HTTP/2 loses its body, hypercorn and granian
+answer invalid HTTP in plain text, and granian drops the requests of clients that half-close. None of them
+bounds how long an answer may wait for its reader, or closes connections before file descriptors run out.
+"""
+
+import asyncio
+import logging
+from http import HTTPStatus
+from typing import Any, cast
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from triggers_api.api.context import accepted_request_id
+from triggers_api.api.dev_parser import DevParser
+from triggers_api.api.errors import error_body
+
+logger = logging.getLogger("triggers_api.access")
+
+HEAD_SECONDS = 10.0
+"""How long a client may take to send the head of a request, after it connected or was answered."""
+BODY_SECONDS = 15.0
+"""How long a client may take to send a body, after the head."""
+ANSWER_SECONDS = 60.0
+"""How long a client may take to read an answer."""
+LINGER_SECONDS = 5.0
+"""How long a client may continue to send a request that has its answer."""
+
+
+class DevConnection(H11Protocol):
+    """A connection whose client may half-close, and cannot keep the server waiting without end."""
+
+    conn: DevParser
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start to wait for a request."""
+        self.conn = DevParser()
+        self._refused = False
+        self._since = self.loop.time()
+        super().connection_made(cast("asyncio.Transport", _Transport(transport, self)))
+
+    def data_received(self, data: bytes) -> None:
+        """Take data of the client, unless no further request can come from it."""
+        if self.transport.is_closing() or self.conn.their_state is h11.MUST_CLOSE:
+            return
+        before = self.conn.their_state
+        super().data_received(data)
+        if self.conn.their_state is not before:
+            self._since = self.loop.time()
+
+    def eof_received(self) -> bool:  # type: ignore[override] # in uvicorn, every end closes the connection
+        """Keep the connection open if an answer is due: a client that half-closes still reads it."""
+        is_due = not self.transport.is_closing() and self.conn.their_state not in {h11.IDLE, h11.SEND_BODY}
+        if is_due:
+            self.cycle.keep_alive = False
+        return is_due
+
+    def on_response_complete(self) -> None:
+        """Start to wait for the next request."""
+        super().on_response_complete()
+        self._since = self.loop.time()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text, in another shape
+        """Refuse a request that cannot be parsed. No app sees it."""
+        self._refuse(HTTPStatus.BAD_REQUEST, "VALIDATION_ERROR", self.conn.problem)
+
+    @property
+    def client_may_send(self) -> bool:
+        """Whether more of a request that has its answer may come."""
+        return self._refused or self.conn.their_state is h11.SEND_BODY
+
+    def seconds_waited(self, now: float) -> float:
+        """Return how long the client has kept the server waiting; 0 if the server has to act."""
+        reads = self.transport.get_write_buffer_size() > 0
+        sends = self.conn.their_state in {h11.IDLE, h11.SEND_BODY} and not self.flow.read_paused
+        return now - self._since if reads or sends or self.transport.is_closing() else 0.0
+
+    def close_if_overdue(self, now: float) -> None:
+        """Close the connection if its client has kept the server waiting for too long."""
+        waited = self.seconds_waited(now)
+        if self.transport.get_write_buffer_size():
+            if waited > ANSWER_SECONDS:
+                self.transport.abort()
+        elif self.transport.is_closing():
+            if waited > LINGER_SECONDS:
+                self.transport.abort()
+        elif waited > (BODY_SECONDS if self.conn.their_state is h11.SEND_BODY else HEAD_SECONDS):
+            self._time_out()
+
+    def _time_out(self) -> None:
+        if self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]:
+            self.transport.close()  # no request has begun
+            return
+        message = f"The request did not arrive in time: {HEAD_SECONDS:.0f} s for its head, "
+        self._refuse(
+            HTTPStatus.REQUEST_TIMEOUT, "REQUEST_TIMEOUT", f"{message}{BODY_SECONDS:.0f} s for its body."
+        )
+
+    def _refuse(self, status: HTTPStatus, code: str, message: str) -> None:
+        """Close, after an answer in the contract's error shape unless another answer has begun."""
+        sent_ids: list[bytes] = []
+        if self.cycle is not None and not self.cycle.response_complete:
+            sent_ids = [value for name, value in self.cycle.scope["headers"] if name == b"x-request-id"]
+            self.cycle.disconnected = True  # the app waits for the body no longer
+            self.cycle.message_event.set()
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            request_id = accepted_request_id(sent_ids)
+            self._send(status, error_body(code, message, {}, request_id), request_id)
+            fields = {"request_id": request_id, "status": status.value, "reason": message}
+            logger.info("refused", extra={"fields": fields})
+        self._refused = True
+        self._since = self.loop.time()
+        self.transport.close()
+
+    def _send(self, status: HTTPStatus, body: str, request_id: str) -> None:
+        headers = [
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(len(body))),
+            ("X-Request-ID", request_id),
+            ("Cache-Control", "no-store"),
+            ("Connection", "close"),
+        ]
+        for event in (
+            h11.Response(status_code=status, headers=headers, reason=status.phrase),
+            h11.Data(data=body.encode()),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+
+
+class _Transport:
+    """A transport that does not cut off a client that is still sending (RFC 9112, 9.6).
+
+    Closing a socket with unread data resets the connection, and the client may lose its answer. So the server
+    ends its own side, and discards what comes until the client closes.
+    """
+
+    def __init__(self, transport: asyncio.BaseTransport, connection: DevConnection) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._connection = connection
+        self._has_ended = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        """Return whether the connection takes no further request."""
+        return self._has_ended or self._transport.is_closing()
+
+    def close(self) -> None:
+        """Close the connection, once the client has sent its request."""
+        if self.is_closing() or not self._connection.client_may_send:
+            self._transport.close()
+            return
+        self._has_ended = True
+        try:
+            self._transport.write_eof()
+        except OSError:  # the client has reset the connection
+            self._transport.abort()
+        else:
+            self._connection.flow.resume_reading()

@@ -1,0 +1,152 @@
+"""A request whose body is strict JSON, perhaps compressed, and whose query is unambiguous."""
+
+import re
+import time
+from collections.abc import Collection, Container
+from typing import Any
+from urllib.parse import parse_qsl
+
+from fastapi import Request
+from starlette.datastructures import QueryParams
+from starlette.requests import ClientDisconnect
+
+from triggers_api.api.content_coding import MAX_GZIP_BYTES, inflate, is_gzip
+from triggers_api.api.validation import invalid_field, unknown_parameters
+from triggers_api.api.workers import Lane
+from triggers_api.core import deadline, strict_json
+from triggers_api.core.strict_json import MAX_BODY_BYTES
+from triggers_api.errors import PayloadTooLargeError, ValidationError
+
+_MAX_DRAINED_BYTES = 10 * 1024 * 1024  # API Gateway's own limit
+_MAX_QUERY_FIELDS = 100
+_LARGE_BODY_BYTES = 16 * 1024
+_JSON_MEDIA_TYPE = re.compile(r"application/(?:[a-z0-9!#$&^_.+-]+\+)?json", re.ASCII | re.IGNORECASE)
+
+
+class StrictRequest(Request):
+    """A request whose body is strict JSON and whose query is unambiguous."""
+
+    _raw = b""
+    _value: Any = None
+    _query: QueryParams | None = None
+
+    def parse_body(self, verbatim: Container[str]) -> None:
+        """Inflate and parse the body that `read_body` read.
+
+        Members named in `verbatim` are kept as text: see `strict_json.parse`.
+
+        Raises:
+            UnsupportedMediaTypeError: The body has a content coding other than gzip, or is not gzip.
+            PayloadTooLargeError: The inflated body is larger than `MAX_BODY_BYTES`.
+            ValidationError: The content type is not JSON, or the body is not strict JSON.
+        """
+        body, self._raw = self._raw, b""
+        if is_gzip(self.headers.getlist("content-encoding")):
+            body = inflate(body)
+        if len(body) > MAX_BODY_BYTES:
+            raise _body_too_large()
+        _check_content_type(self.headers.getlist("content-type"))
+        self._value = strict_json.parse(body, verbatim=verbatim)
+
+    @property
+    def lane(self) -> Lane:
+        """The threads for the request. A compressed body may be large once it is inflated."""
+        if self.method == "GET":
+            return Lane.READ
+        is_large = len(self._raw) > _LARGE_BODY_BYTES or "content-encoding" in self.headers
+        return Lane.LARGE_BODY if is_large else Lane.SHORT
+
+    async def body(self) -> bytes:
+        """Return a placeholder: FastAPI only checks that there is a body, and calls `json`."""
+        return b"{}"
+
+    async def json(self) -> Any:
+        """Return the value that `parse_body` parsed."""
+        return self._value
+
+    def parse_query(self, known: Collection[str]) -> None:
+        """Parse the query string.
+
+        Raises:
+            ValidationError: The query is not percent-encoded UTF-8, or has too many fields or an unknown one.
+        """
+        try:
+            pairs = parse_qsl(
+                self.scope["query_string"].decode("ascii"),
+                keep_blank_values=True,
+                errors="strict",
+                max_num_fields=_MAX_QUERY_FIELDS,
+            )
+        except ValueError:
+            raise ValidationError(
+                "The query is not valid: "
+                f"it must be percent-encoded UTF-8 of at most {_MAX_QUERY_FIELDS} fields."
+            ) from None
+        if unknown := [name for name in dict(pairs) if name not in known]:
+            raise unknown_parameters(unknown, known)
+        self._query = _StrictQueryParams(pairs)
+
+    @property
+    def query_params(self) -> QueryParams:
+        """Return the parsed query; empty for an endpoint that has no query parameters."""
+        return self._query or _NO_QUERY
+
+    async def read_body(self) -> None:
+        """Read the body. A body that is too large is read to its end and discarded.
+
+        If the server answered and closed while the client still sends, the connection would be reset and the
+        client would never see the answer. A body larger than any gateway accepts is not waited for.
+        """
+        limit = MAX_GZIP_BYTES if "content-encoding" in self.headers else MAX_BODY_BYTES
+        chunks: list[bytes] = []
+        size = 0
+        started = time.monotonic()
+        more = True
+        while more and size <= _MAX_DRAINED_BYTES:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            chunk, more = message.get("body", b""), message.get("more_body", False)
+            size += len(chunk)
+            if size <= limit:
+                chunks.append(chunk)
+        deadline.extend(time.monotonic() - started)  # the client's upload time does not count
+        if size > limit:
+            raise _body_too_large()
+        self._raw = b"".join(chunks)
+
+
+class _StrictQueryParams(QueryParams):
+    """Query parameters that refuse a repeated single-valued parameter."""
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """Return the only value of a parameter.
+
+        Raises:
+            ValidationError: The parameter is given more than once.
+        """
+        values = self.getlist(key)
+        if len(values) > 1:
+            raise ValidationError(f"The query is not valid: {key} is given more than once.")
+        return values[0] if values else default
+
+
+_NO_QUERY = QueryParams()
+
+
+def _body_too_large() -> PayloadTooLargeError:
+    return PayloadTooLargeError(
+        f"The request body is larger than {MAX_BODY_BYTES} bytes.",
+        hint="Send less, or send a reference to the data.",
+        details={"limit_bytes": MAX_BODY_BYTES},
+    )
+
+
+def _check_content_type(values: list[str]) -> None:
+    media_type, *parameters = (values or ["application/json"])[0].split(";")
+    if len(values) > 1 or not _JSON_MEDIA_TYPE.fullmatch(media_type.strip()):
+        raise invalid_field("Content-Type", "must be application/json")
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset" and value.strip().strip('"').lower() not in {"utf-8", "utf8"}:
+            raise invalid_field("Content-Type", "must name UTF-8 if it names a charset")
