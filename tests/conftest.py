@@ -1,6 +1,7 @@
 """Fixtures of all suites: the two stores, and a clock that tests set."""
 
 import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,11 @@ from triggers_api.store.sqlite.keys import SqliteKeyStore
 pytest_plugins = ["tests.support.forms", "tests.support.promises"]
 
 REGION = "us-east-1"
+
+# A shell without job control ignores SIGINT in what it starts in the background, and the servers under test
+# would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass(frozen=True)
