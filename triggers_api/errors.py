@@ -12,6 +12,7 @@ exit code (`cli/exit_codes.py`).
     ├── NotFoundError
     ├── MethodNotAllowedError
     ├── ConflictError
+    ├── LeaseLostError
     ├── PayloadTooLargeError
     ├── UnsupportedMediaTypeError
     ├── MisdirectedRequestError
@@ -40,7 +41,9 @@ exit code (`cli/exit_codes.py`).
 
 from collections.abc import Mapping
 from enum import Enum, auto
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
+
+T = TypeVar("T")
 
 
 class Kind(Enum):
@@ -83,6 +86,20 @@ class TriggersError(Exception):
         self.reason = reason
         self.hint = hint
         self.details = details or {}
+
+
+def value_of(outcome: T | TriggersError) -> T:
+    """Return the outcome of one entry of several, or raise it if it is an error.
+
+    Raises:
+        TriggersError: The outcome.
+    """
+    if isinstance(outcome, TriggersError):
+        try:
+            raise outcome
+        finally:
+            del outcome  # its traceback refers to this frame: a cycle would keep the request in memory
+    return outcome
 
 
 class ValidationError(TriggersError):
@@ -132,10 +149,17 @@ class MethodNotAllowedError(TriggersError):
 
 
 class ConflictError(TriggersError):
-    """The event is already acknowledged."""
+    """The event's status does not allow the change, such as a second acknowledgement."""
 
     kind = Kind.CONFLICT
     code = "CONFLICT"
+
+
+class LeaseLostError(TriggersError):
+    """A lease token is not good: another receive claimed the event, or it was requeued."""
+
+    kind = Kind.CONFLICT
+    code = "LEASE_LOST"
 
 
 class PayloadTooLargeError(TriggersError):

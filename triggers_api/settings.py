@@ -9,6 +9,7 @@
 | `AUTH_MODE`             | `aws`: keys are looked up; `local`: the test key too    | `local`            |
 | `AUTH_CACHE_SECONDS`    | how long a looked-up key is cached, 0 to 3600           | `30`               |
 | `EVENT_TTL_DAYS`        | how long an event is kept, 1 to 3650                    | `7`                |
+| `MAX_DELIVERIES`        | receives of an event before it is dead, 0 (never) to 1000 | `10`             |
 | `CORS_ALLOW_ORIGIN`     | `*`, or the one origin whose pages may call             | `*`                |
 | `LOG_LEVEL`             | `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`       | `INFO`             |
 | `TRIGGERS_DATA_DIR`     | the folder of the SQLite file                           | the user's data    |
@@ -43,6 +44,7 @@ class Settings:
     auth_mode: str
     auth_cache_seconds: int
     event_ttl_days: int
+    max_deliveries: int
     cors_allow_origin: str
     log_level: str
     data_dir: Path | None
@@ -66,6 +68,7 @@ class Settings:
             auth_mode=read.one_of("AUTH_MODE", AUTH_MODES, "local", str.lower),
             auth_cache_seconds=read.whole_number("AUTH_CACHE_SECONDS", DEFAULT_AUTH_CACHE_SECONDS, 0, 3600),
             event_ttl_days=read.whole_number("EVENT_TTL_DAYS", 7, 1, 3650),
+            max_deliveries=read.whole_number("MAX_DELIVERIES", 10, 0, 1000),
             cors_allow_origin=read.url(
                 "CORS_ALLOW_ORIGIN", _ORIGIN, "* or an origin such as https://example.com"
             )

@@ -23,7 +23,10 @@ from triggers_api.api.web_access import PublicAccess, WebAccess
 from triggers_api.api.workers import Workers
 from triggers_api.core.ids import EventIds
 from triggers_api.core.inbox import Inbox
+from triggers_api.core.intake import Intake
+from triggers_api.core.maintenance import Maintenance
 from triggers_api.core.ports import EventStore, KeyStore
+from triggers_api.core.retention import Retention
 from triggers_api.core.times import Clock, monotonic_clock, system_clock
 from triggers_api.errors import TriggersError
 from triggers_api.settings import Settings
@@ -55,8 +58,11 @@ def build_service(
         ConfigurationError: The AWS or network settings of the environment cannot be used.
     """
     events, keys = stores or _build_stores(settings)
+    retention = Retention(settings.event_ttl_days)
     return Service(
-        inbox=Inbox(events, ids=EventIds(clock), clock=clock, event_ttl_days=settings.event_ttl_days),
+        intake=Intake(events, ids=EventIds(clock), clock=clock, retention=retention),
+        inbox=Inbox(events, clock=clock, retention=retention, max_deliveries=settings.max_deliveries),
+        maintenance=Maintenance(events, clock=clock, retention=retention),
         authenticator=Authenticator(
             keys,
             accept_local_key=settings.auth_mode == "local",

@@ -1,4 +1,4 @@
-"""The parts that the endpoints work with: the inbox, the authenticator, and the worker threads."""
+"""The parts that endpoints work with: the operations of the inbox, the authenticator, the worker threads."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +10,8 @@ from fastapi import Depends, Request
 from triggers_api.api.authenticator import Authenticator
 from triggers_api.api.workers import Lane, Workers
 from triggers_api.core.inbox import Inbox
+from triggers_api.core.intake import Intake
+from triggers_api.core.maintenance import Maintenance
 from triggers_api.core.times import Clock
 
 Arguments = TypeVarTuple("Arguments")
@@ -23,7 +25,9 @@ class Service:
     There a thread pool, which Mangum's new loop would start for each request, cost 1.2 ms.
     """
 
+    intake: Intake
     inbox: Inbox
+    maintenance: Maintenance
     authenticator: Authenticator
     clock: Clock
     workers: Workers | None

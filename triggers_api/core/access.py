@@ -17,9 +17,11 @@ class Scope(StrEnum):
 
     INGEST = "ingest"
     CONSUME = "consume"
+    MANAGE = "manage"
 
 
-ALL_SCOPES = frozenset(Scope)
+DEFAULT_SCOPES = frozenset({Scope.INGEST, Scope.CONSUME})
+"""The scopes of a key whose record names none, as those of version 0.1.0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +31,13 @@ class Principal:
     key_id: str
     key_digest: str
     source: str | None = None
-    scopes: frozenset[str] = ALL_SCOPES
+    scopes: frozenset[str] = DEFAULT_SCOPES
 
     @classmethod
     def from_key(cls, record: KeyRecord) -> "Principal":
         """Return the principal of a valid key."""
-        return cls(record.id, record.digest, record.source)
+        scopes = DEFAULT_SCOPES if record.scopes is None else frozenset(record.scopes.split())
+        return cls(record.id, record.digest, record.source, scopes)
 
     def require_scopes(self, scopes: list[str]) -> None:
         """Raise unless the caller has all of `scopes`.

@@ -1,42 +1,92 @@
 """Cursors: the position of the next page, as an opaque text that is safe in a URL.
 
-A cursor holds a version, a position and a digest of both and of the filters in force, the source of the key
-included. A cursor that was damaged, or made with other filters, is refused instead of quietly skipping
-events. A cursor is neither a secret nor a permission: each request decides what its key may see.
+A cursor holds a version, a place and a digest of both and of what the walk is about: the filters in force,
+the source of the key included. A cursor that was damaged, or made for another walk, is refused instead of
+quietly skipping events. A cursor is neither a secret nor a permission: each request decides what its key may
+see.
 """
 
 import hashlib
 import json
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
+from collections.abc import Sequence
+from typing import Any
 
-from triggers_api.core.paging import Position
+from triggers_api.core.paging import EventQuery, Filter, Position
 from triggers_api.core.strict_json import dump
 from triggers_api.errors import ValidationError
 
-_VERSION = b"\x01"
+_PLAIN = b"\x01"
+"""The version that 0.1.0 made: pending events, oldest first, of at most one source and one type."""
+_LATER = b"\x02"
+
 _DIGEST_BYTES = 12
 _URL_SAFE = b"-_"
 _MAX_SORT_KEY_BYTES = 1024  # limits of DynamoDB, which calls a position beyond them malformed
 _MAX_PARTITION_KEY_BYTES = 2048
 
 
-def encode(position: Position, *, source: str | None, event_type: str | None) -> str:
-    """Return the cursor that continues after `position` under these filters."""
-    text = dump(list(position)).encode()
-    return b64encode(_VERSION + _digest(text, source, event_type) + text, _URL_SAFE).rstrip(b"=").decode()
+def encode(position: Position, query: EventQuery) -> str:
+    """Return the cursor that continues a page after `position`."""
+    version, walk = _page_walk(query)
+    return _encode(position, walk, version)
 
 
-def decode(cursor: str, *, source: str | None, event_type: str | None) -> Position:
-    """Return the position of a cursor that was made under these filters.
+def decode(cursor: str, query: EventQuery) -> Position:
+    """Return the position of a cursor that was made for pages of the same kind.
 
     Raises:
         ValidationError: The cursor is malformed, or was made under other filters.
     """
+    version, walk = _page_walk(query)
+    return Position(*_decode(cursor, walk, version, texts=2))
+
+
+def encode_change(place: Sequence[str], walk: Sequence[Any]) -> str:
+    """Return the cursor of a walk that changes events. The last two texts of its place are a position."""
+    return _encode(place, walk, _LATER)
+
+
+def decode_change(cursor: str, walk: Sequence[Any], *, texts: int) -> list[str]:
+    """Return the place of a cursor of the same walk.
+
+    Raises:
+        ValidationError: The cursor is malformed, or was made for another walk.
+    """
+    return _decode(cursor, walk, _LATER, texts=texts)
+
+
+def _page_walk(query: EventQuery) -> tuple[bytes, Sequence[Any]]:
+    """Return the version of a page's cursor, and what it is bound to."""
+    one = query.filter
+    plain = Filter(source=one.source, event_types=one.event_types[:1])
+    if one == plain and not query.newest_first and not query.only_available:
+        return _PLAIN, [one.source, *(one.event_types or [None])]
+    walk = (
+        "page",
+        one.status,
+        one.source,
+        one.event_types,
+        one.since,
+        one.until,
+        query.newest_first,
+        query.only_available,
+    )
+    return _LATER, walk
+
+
+def _encode(place: Sequence[str], walk: Sequence[Any], version: bytes) -> str:
+    text = dump(list(place)).encode()
+    digest = hashlib.sha256(dump(walk).encode() + b"\n" + text).digest()[:_DIGEST_BYTES]
+    return b64encode(version + digest + text, _URL_SAFE).rstrip(b"=").decode()
+
+
+def _decode(cursor: str, walk: Sequence[Any], version: bytes, *, texts: int) -> list[str]:
     try:
         data = b64decode(cursor + "=" * (-len(cursor) % 4), _URL_SAFE, validate=True)
-        position = _parse_position(data[1 + _DIGEST_BYTES :])
-        if cursor != encode(position, source=source, event_type=event_type):
+        place = _parse_place(data[1 + _DIGEST_BYTES :], texts)
+        if cursor != _encode(place, walk, version):
             raise ValueError("not ours")  # noqa: TRY301 - one exit for all that can be wrong
     except (Base64Error, ValueError, RecursionError):
         message = "The cursor is malformed, or was made with other filters or another key."
@@ -45,20 +95,15 @@ def decode(cursor: str, *, source: str | None, event_type: str | None) -> Positi
             hint="Send next_cursor unchanged and with the same filters, or omit it to start over.",
             details={"errors": [{"field": "cursor", "message": message}]},
         ) from None
-    return position
+    return place
 
 
-def _parse_position(text: bytes) -> Position:
-    """Return a position that every store can continue at, or raise ValueError."""
-    parts = json.loads(text)
-    if not isinstance(parts, list) or [type(part) for part in parts] != [str, str]:
+def _parse_place(text: bytes, texts: int) -> list[str]:
+    """Return a place whose position every store can continue at, or raise ValueError."""
+    place = json.loads(text)
+    if not isinstance(place, list) or [type(part) for part in place] != [str] * texts:
+        raise ValueError("not a place")
+    created_at, event_id = (len(part.encode()) for part in place[-2:])
+    if not (0 < created_at <= _MAX_SORT_KEY_BYTES and 0 < event_id <= _MAX_PARTITION_KEY_BYTES):
         raise ValueError("not a position")
-    position = Position(*parts)
-    sizes = len(position.created_at.encode()), len(position.event_id.encode())
-    if not (0 < sizes[0] <= _MAX_SORT_KEY_BYTES and 0 < sizes[1] <= _MAX_PARTITION_KEY_BYTES):
-        raise ValueError("not a position")
-    return position
-
-
-def _digest(position: bytes, source: str | None, event_type: str | None) -> bytes:
-    return hashlib.sha256(dump([source, event_type]).encode() + b"\n" + position).digest()[:_DIGEST_BYTES]
+    return place

@@ -11,11 +11,15 @@ from typing import Any, NoReturn
 
 from triggers_api.core.ids import created_at, parse_event_id
 from triggers_api.core.strict_json import dump
-from triggers_api.core.times import is_time
+from triggers_api.core.times import format_time, is_time
 from triggers_api.errors import CorruptRecordError, NotFoundError
 
 PENDING = "pending"
 ACKNOWLEDGED = "acknowledged"
+DEAD = "dead"
+
+MAX_HIDDEN_SECONDS = 43_200
+"""12 hours: the longest lease, and the longest delay of a release. A later end is an error of some clock."""
 
 _PRIORITIES = ("low", "normal", "high")
 _METADATA_FIELDS = {"correlation_id", "idempotency_key", "priority"}
@@ -24,11 +28,23 @@ _MAX_METADATA_TEXT = 256
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A stored event. `expires_at` is in seconds since 1970; the other times are texts in UTC.
+    """A stored event. Times are texts in UTC unless said otherwise.
 
     A new field is added here and to `to_json`, to each store's codec, and to the model of the answer. A field
     has no default, so the type checker reports the codec of DynamoDB and the ingest. SQLite's codec follows
     these fields and needs a migration. Tests report a codec or an answer that lacks a field.
+
+    Attributes:
+        payload: The JSON text of an object.
+        metadata: The JSON text of an object.
+        expires_at: When the event is removed, in seconds since 1970.
+        acknowledged_at: When the event was acknowledged; None if it is pending or dead.
+        died_at: When the event was moved to the dead ones; None if it is pending or acknowledged.
+        reason: Why it is dead, as a client or the service says.
+        deliveries: How often a receive has claimed the event.
+        hidden_until: When the lease or the delay ends, in milliseconds since 1970. 0 if there is none.
+        lease: The token of the latest receive, which stays good after the lease has ended.
+        requeued_at: When the event was requeued last. Its age counts from then.
     """
 
     event_id: str
@@ -39,15 +55,37 @@ class Event:
     metadata: str = field(repr=False)
     expires_at: int
     acknowledged_at: str | None
+    died_at: str | None
+    reason: str | None = field(repr=False)
+    deliveries: int
+    hidden_until: int
+    lease: str | None = field(repr=False)
+    requeued_at: str | None
 
-    def to_json(self) -> str:
+    @property
+    def status(self) -> str:
+        """Pending, acknowledged or dead."""
+        return ACKNOWLEDGED if self.acknowledged_at else DEAD if self.died_at else PENDING
+
+    def is_hidden(self, now_ms: int) -> bool:
+        """Return whether a receive must leave the pending event out. `now_ms`: milliseconds since 1970."""
+        return now_ms < self.hidden_until <= now_ms + MAX_HIDDEN_SECONDS * 1000
+
+    def to_json(self, now_ms: int) -> str:
         """Return the event as the API shows it. Payload and metadata are JSON already."""
-        acknowledged = f',"acknowledged_at":"{self.acknowledged_at}"' if self.acknowledged_at else ""
+        state = f'"status":"{self.status}","deliveries":{self.deliveries}'
+        if self.status == PENDING and self.is_hidden(now_ms):
+            state += f',"leased_until":"{format_time(self.hidden_until * 1000)}"'
+        if self.acknowledged_at:
+            state += f',"acknowledged_at":"{self.acknowledged_at}"'
+        if self.died_at:
+            state += f',"died_at":"{self.died_at}"'
+        if self.reason is not None:
+            state += f',"reason":{dump(self.reason)}'
         return (
             f'{{"event_id":"{self.event_id}","created_at":"{self.created_at}",'
             f'"source":{dump(self.source)},"event_type":{dump(self.event_type)},'
-            f'"payload":{self.payload},"status":"{ACKNOWLEDGED if acknowledged else PENDING}",'
-            f'"metadata":{self.metadata}{acknowledged}}}'
+            f'"payload":{self.payload},"metadata":{self.metadata},{state}}}'
         )
 
 
@@ -66,13 +104,17 @@ def load_event(build: Callable[[], Event]) -> Event:
     """
     try:
         event = build()
-        for text in (event.source, event.event_type, event.payload, event.metadata):
+        for text in (event.source, event.event_type, event.payload, event.metadata, event.reason or ""):
             text.encode()  # fails if it is no text, or holds a lone surrogate
         valid = (
             parse_event_id(event.event_id) == event.event_id
             and created_at(event.event_id) == event.created_at is not None
-            and (event.acknowledged_at is None or is_time(event.acknowledged_at))
-            and isinstance(event.expires_at, int)
+            and all(one is None or is_time(one) for one in (event.acknowledged_at, event.died_at))
+            and (event.requeued_at is None or is_time(event.requeued_at))
+            and not (event.acknowledged_at and event.died_at)
+            and all(isinstance(one, int) for one in (event.expires_at, event.hidden_until, event.deliveries))
+            and event.deliveries >= 0
+            and isinstance(event.lease, str | None)
             and isinstance(_decoder.decode(event.payload), dict)
             and _is_metadata(_decoder.decode(event.metadata))
         )

@@ -1,99 +1,65 @@
-"""The rules of ingest, list, acknowledge and delete, the same over every store."""
+"""The inbox as a consumer sees it: list, get, receive, acknowledge, extend, release, delete."""
 
+import logging
 import secrets
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
-from triggers_api.core import cursors, ids
+from triggers_api.core import cursors
 from triggers_api.core.access import Principal
-from triggers_api.core.events import Event, event_not_found
-from triggers_api.core.idempotency import make_claim
-from triggers_api.core.paging import PendingQuery
-from triggers_api.core.ports import EventStore, NewEvent
-from triggers_api.core.strict_json import dump
-from triggers_api.core.times import EARLIEST_SECONDS, Clock, format_time, seconds
+from triggers_api.core.events import DEAD, Event, event_not_found
+from triggers_api.core.leases import Claim, Held, Release
+from triggers_api.core.paging import MAX_COUNTED, DeadStats, EventQuery, Filter, PendingStats
+from triggers_api.core.ports import EventStore
+from triggers_api.core.retention import Retention
+from triggers_api.core.times import Clock, format_time, milliseconds, seconds, seconds_since
 from triggers_api.errors import TriggersError
 
-_DAY = 24 * 3600
-_NEVER = 253_402_300_799  # the last second of the year 9999
+_TOKEN_BYTES = 12
 
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """A validated event as a producer sent it. `payload` is the JSON text of an object."""
-
-    source: str
-    event_type: str
-    payload: str = field(repr=False)
-    metadata: dict[str, Any] = field(repr=False)
-    idempotency_key: str | None = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """The answer to an ingest; `replayed` if it repeats the answer to an earlier request."""
-
-    event_id: str
-    created_at: str
-    replayed: bool
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class InboxPage:
-    """Events, oldest first, and the cursor of the next page; None on the last page."""
+    """Events in the order of the page, and the cursor of the next page; None on the last page."""
 
     events: tuple[Event, ...]
     next_cursor: str | None
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The events of a receive, and their lease. `more`: a further receive may find something."""
+
+    events: tuple[Event, ...]
+    more: bool
+    token: str = field(repr=False)
+    expires_at: str
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What waits and what is dead. The age of the event that waits longest is in seconds."""
+
+    pending: PendingStats
+    oldest_age_seconds: int | None
+    dead: DeadStats
 
 
 class Inbox:
-    """The operations of a principal on the events of a store."""
+    """The operations of a principal on the events of a store.
 
-    def __init__(self, store: EventStore, *, ids: ids.EventIds, clock: Clock, event_ttl_days: int) -> None:
+    An operation on several events treats each as if it came alone, and returns an outcome for each, in order.
+    """
+
+    def __init__(self, store: EventStore, *, clock: Clock, retention: Retention, max_deliveries: int) -> None:
         self._store = store
-        self._ids = ids
         self._clock = clock
-        self._ttl = event_ttl_days * _DAY
-
-    def ingest(self, principal: Principal, submission: Submission) -> Receipt:
-        """Store an event. It is durable when this returns.
-
-        Raises:
-            ForbiddenError: The key is bound to another source.
-            IdempotencyKeyReusedError: The idempotency key was used for another request.
-            StoreUnavailableError: The outcome is unknown; a repeat with the idempotency key settles it.
-        """
-        principal.require_source(submission.source)
-        event_id = self._ids.new()
-        created_at = _created_at(event_id)
-        now = seconds(self._clock())
-        event = Event(
-            event_id=event_id,
-            created_at=created_at,
-            source=submission.source,
-            event_type=submission.event_type,
-            payload=submission.payload,
-            metadata=dump(submission.metadata),
-            expires_at=self._expiry(now),
-            acknowledged_at=None,
-        )
-        claim = None
-        if submission.idempotency_key is not None:
-            claim = make_claim(
-                event,
-                key_digest=principal.key_digest,
-                idempotency_key=submission.idempotency_key,
-                now=now,
-            )
-        (outcome,) = self._store.add([NewEvent(event, claim)], now=now)
-        if isinstance(outcome, TriggersError):
-            try:
-                raise outcome
-            finally:
-                del outcome  # its traceback refers to this frame: a cycle would keep the request in memory
-        if outcome != event_id:
-            return Receipt(outcome, _created_at(outcome), replayed=True)
-        return Receipt(event_id, created_at, replayed=False)
+        self._retention = retention
+        self._max_deliveries = max_deliveries
 
     def get(self, principal: Principal, event_id: str) -> Event:
         """Return an event.
@@ -109,54 +75,143 @@ class Inbox:
     def page(
         self,
         principal: Principal,
+        wanted: Filter,
         *,
         limit: int,
-        cursor: str | None,
-        source: str | None,
-        event_type: str | None,
+        cursor: str | None = None,
+        newest_first: bool = False,
+        only_available: bool = False,
     ) -> InboxPage:
-        """Return a page of pending events that match the filters; `limit` counts matching events.
+        """Return a page of events that match a filter; `limit` counts matching events.
 
         Raises:
             ForbiddenError: The key is bound to another source than the filter's.
-            ValidationError: The cursor is malformed, or belongs to other filters.
+            ValidationError: The cursor is malformed, or was made with another filter or order.
         """
-        source = principal.narrow(source)
-        after = None if cursor is None else cursors.decode(cursor, source=source, event_type=event_type)
-        now = seconds(self._clock())
-        page = self._store.pending(PendingQuery(limit, now, after, source, event_type))
-        next_cursor = page.next and cursors.encode(page.next, source=source, event_type=event_type)
-        return InboxPage(page.events, next_cursor)
+        query = EventQuery(
+            replace(wanted, source=principal.narrow(wanted.source)),
+            limit,
+            milliseconds(self._clock()),
+            newest_first=newest_first,
+            only_available=only_available,
+        )
+        if cursor is not None:
+            query = replace(query, after=cursors.decode(cursor, query))
+        page = self._store.page(query)
+        return InboxPage(page.events, page.next and cursors.encode(page.next, query), query.now_ms)
 
-    def acknowledge(self, principal: Principal, event_id: str) -> str:
-        """Acknowledge a pending event and return the time of the acknowledgement.
+    def stats(self, principal: Principal, *, source: str | None, event_types: tuple[str, ...]) -> Stats:
+        """Describe what waits and what is dead.
 
         Raises:
-            NotFoundError: There is no such event for this principal.
-            ConflictError: The event is already acknowledged.
+            ForbiddenError: The key is bound to another source than the filter's.
         """
-        microseconds = self._clock()
-        at = format_time(microseconds)
-        nonce = secrets.token_hex(8)
-        self._store.acknowledge(
-            event_id, at=at, nonce=nonce, now=seconds(microseconds), source=principal.source
+        now = self._clock()
+        wanted = Filter(source=principal.narrow(source), event_types=event_types)
+        query = EventQuery(wanted, MAX_COUNTED, milliseconds(now))
+        pending = self._store.pending_stats(query)
+        dead = self._store.dead_stats(replace(query, filter=replace(wanted, status=DEAD)))
+        oldest = pending.oldest_since
+        return Stats(pending, None if oldest is None else seconds_since(oldest, now), dead)
+
+    def receive(
+        self,
+        principal: Principal,
+        *,
+        limit: int,
+        lease_seconds: int,
+        source: str | None,
+        event_type: str | None,
+    ) -> Delivery:
+        """Claim available events, roughly oldest first.
+
+        Raises:
+            ForbiddenError: The key is bound to another source than the filter's.
+        """
+        now = self._clock()
+        claim = Claim(
+            limit=limit,
+            token=secrets.token_urlsafe(_TOKEN_BYTES),
+            now_ms=milliseconds(now),
+            until_ms=milliseconds(now) + lease_seconds * 1000,
+            source=principal.narrow(source),
+            event_type=event_type,
+            max_deliveries=self._max_deliveries,
+            died_at=format_time(now),
+            dead_until=self._retention.expiry(seconds(now)),
         )
-        return at
+        received = self._store.receive(claim)
+        for event in received.died:
+            _log_death(event)
+        expires_at = format_time(claim.until_ms * 1000)
+        return Delivery(received.events, received.more, claim.token, expires_at, claim.now_ms)
 
-    def delete(self, principal: Principal, event_id: str) -> None:
-        """Delete an event. An event that does not exist for this principal is no error and stays as it is."""
-        self._store.delete(event_id, source=principal.source)
+    def acknowledge(self, principal: Principal, events: Sequence[Held]) -> list[str | TriggersError]:
+        """Acknowledge events. Each outcome is the time of the acknowledgement, or an error.
 
-    def _expiry(self, now: int) -> int:
-        """Return when a new event expires.
-
-        If the clock was never set, an expiry by that clock would be in the past as soon as the clock is
-        set. Such an event is kept until it is deleted.
+        Errors are `NotFoundError`, `LeaseLostError`, and `ConflictError` if it is already acknowledged.
         """
-        return now + self._ttl if now >= EARLIEST_SECONDS else _NEVER
+        now = self._clock()
+        return self._store.acknowledge(
+            events,
+            at=format_time(now),
+            nonce=secrets.token_hex(8),
+            now=seconds(now),
+            source=principal.source,
+        )
+
+    def extend(
+        self, principal: Principal, events: Sequence[Held], *, lease_seconds: int
+    ) -> tuple[str, list[TriggersError | None]]:
+        """Let leases end `lease_seconds` from now. Return their new end, and for each event None or an error.
+
+        Errors are `NotFoundError`, `LeaseLostError`, and `ConflictError` if the event is not pending.
+        """
+        now_ms = milliseconds(self._clock())
+        until_ms = now_ms + lease_seconds * 1000
+        outcomes = self._store.extend(events, until_ms=until_ms, now_ms=now_ms, source=principal.source)
+        return format_time(until_ms * 1000), outcomes
+
+    def release(
+        self,
+        principal: Principal,
+        events: Sequence[Held],
+        *,
+        delay_seconds: int = 0,
+        dead: bool = False,
+        reason: str | None = None,
+    ) -> list[Event | TriggersError]:
+        """Give events back, available after the delay, or move them to the dead ones.
+
+        An event that was claimed as often as it may be is moved to the dead ones in any case. Each outcome is
+        the event in its new state, or an error as of `extend`.
+        """
+        now = self._clock()
+        release = Release(
+            now_ms=milliseconds(now),
+            until_ms=milliseconds(now) + delay_seconds * 1000 if delay_seconds else 0,
+            dead=dead,
+            reason=reason,
+            max_deliveries=self._max_deliveries,
+            died_at=format_time(now),
+            dead_until=self._retention.expiry(seconds(now)),
+        )
+        outcomes = self._store.release(events, release, source=principal.source)
+        for outcome in outcomes:
+            if isinstance(outcome, Event) and outcome.died_at == release.died_at:
+                _log_death(outcome)
+        return outcomes
+
+    def delete(self, principal: Principal, event_ids: Sequence[str]) -> list[TriggersError | None]:
+        """Delete events. One that does not exist for this principal is no error and stays as it is."""
+        return self._store.delete(event_ids, source=principal.source)
 
 
-def _created_at(event_id: str) -> str:
-    created_at = ids.created_at(event_id)
-    assert created_at is not None  # noqa: S101 - the id is ours: see EventIds
-    return created_at
+def _log_death(event: Event) -> None:
+    fields = {
+        "event_id": event.event_id,
+        "source": event.source,
+        "event_type": event.event_type,
+        "deliveries": event.deliveries,
+    }
+    _logger.warning("event died", extra={"fields": fields})

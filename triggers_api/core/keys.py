@@ -38,7 +38,10 @@ _DISPLAY_FIELDS = {"created_at", "name", "prefix", "revoked_at"}
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """A stored key record. Only `digest` and `is_active` are required; times are texts in UTC."""
+    """A stored key record. Only `digest` and `is_active` are required; times are texts in UTC.
+
+    `scopes` are separated by spaces, as in RFC 6749, 3.3; None for a record of version 0.1.0.
+    """
 
     digest: str
     is_active: bool
@@ -48,6 +51,7 @@ class KeyRecord:
     expires_at: str | None = None
     revoked_at: str | None = None
     prefix: str | None = None
+    scopes: str | None = None
 
     def __post_init__(self) -> None:
         """Check the fields that decide about access.
@@ -65,6 +69,8 @@ class KeyRecord:
             isinstance(self.expires_at, str) and is_time(self.expires_at)
         ):
             raise self._damaged("expires_at is not a time")
+        if not isinstance(self.scopes, str | None):
+            raise self._damaged("scopes is not a text")
 
     def _damaged(self, reason: str) -> CorruptRecordError:
         return CorruptRecordError(

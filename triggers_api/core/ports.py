@@ -10,7 +10,8 @@ from typing import Protocol
 from triggers_api.core.events import Event
 from triggers_api.core.idempotency import IdempotencyClaim
 from triggers_api.core.keys import KeyRecord
-from triggers_api.core.paging import Page, PendingQuery
+from triggers_api.core.leases import Claim, Held, Received, Release
+from triggers_api.core.paging import Count, DeadStats, EventQuery, Page, PendingStats
 from triggers_api.errors import CorruptRecordError, TriggersError
 
 
@@ -23,19 +24,25 @@ class NewEvent:
 
 
 class EventStore(Protocol):
-    """Stores events. Each method but `add` is atomic, and raises `StoreUnavailableError` if the store fails.
+    """Stores events.
 
-    `now` is in seconds since 1970 everywhere.
+    Methods raise `StoreUnavailableError` if the store fails. A method that takes several events treats each
+    as if it came alone, and returns one outcome for each, in order: an event that fails has its error as the
+    outcome and leaves the others alone. The change of one event is atomic.
+
+    `now` is in seconds since 1970, `now_ms` in milliseconds. If `source` is given, an event of any other
+    source does not exist.
     """
 
     def add(self, entries: Sequence[NewEvent], *, now: int) -> list[str | TriggersError]:
-        """Store new events durably, in order, each as if it were added alone.
+        """Store new events durably.
+
+        Entries with the same claim are stored in order, other entries in any.
 
         Returns:
-            One outcome for each entry. It is the id of the stored event; or, if the same request made the
-            claim before, the id that was stored then, and nothing is stored. An entry that fails has its
-            error as the outcome and leaves the other entries alone: `IdempotencyKeyReusedError` if another
-            request made the claim, `StoreUnavailableError`, or `CorruptRecordError`.
+            For each entry the id of the stored event; or, if the same request made the claim before, the id
+            that was stored then, and nothing is stored. Errors are `IdempotencyKeyReusedError` if another
+            request made the claim, `StoreUnavailableError`, and `CorruptRecordError`.
         """
 
     def get(self, event_id: str, now: int) -> Event | None:
@@ -45,27 +52,80 @@ class EventStore(Protocol):
             CorruptRecordError: The event is damaged.
         """
 
-    def pending(self, query: PendingQuery) -> Page:
-        """Return a page of the inbox. Damaged records are left out and logged."""
+    def page(self, query: EventQuery) -> Page:
+        """Return a page of events. Damaged records are left out and logged."""
 
-    def acknowledge(self, event_id: str, *, at: str, nonce: str, now: int, source: str | None) -> None:
-        """Change a pending event to acknowledged, once.
+    def count(self, query: EventQuery) -> Count:
+        """Count the events that match, up to the limit of the query, with a bounded number of reads."""
+
+    def pending_stats(self, query: EventQuery) -> PendingStats:
+        """Describe the pending events that match, with a bounded number of reads.
+
+        Without a source and a type, `oldest_since` is exact however many events wait.
+        """
+
+    def dead_stats(self, query: EventQuery) -> DeadStats:
+        """Describe the dead events that match, with a bounded number of reads."""
+
+    def receive(self, claim: Claim) -> Received:
+        """Claim available events, roughly oldest first, with a bounded number of reads and writes.
+
+        Each event that is claimed is in the answer. If anything was claimed, a later failure is no error.
+        """
+
+    def acknowledge(
+        self, events: Sequence[Held], *, at: str, nonce: str, now: int, source: str | None
+    ) -> list[str | TriggersError]:
+        """Change pending or dead events to acknowledged, once.
 
         Args:
-            event_id: The event.
+            events: The events. One with a lease is acknowledged under that lease only.
             at: The time of the acknowledgement.
             nonce: Identifies this call, so that a repeat after a lost answer is recognised as the same call.
             now: An event that expired by then does not exist.
-            source: If given, an event of any other source does not exist.
+            source: See the class.
 
-        Raises:
-            NotFoundError: The event does not exist.
-            ConflictError: Another call acknowledged the event.
-            CorruptRecordError: The event is damaged.
+        Returns:
+            For each event the time of its acknowledgement, which is an earlier one if it was acknowledged
+            before under the same lease. Errors are `NotFoundError`, `LeaseLostError` if the lease is not
+            good, `ConflictError` if another call acknowledged the event, and `CorruptRecordError`.
         """
 
-    def delete(self, event_id: str, *, source: str | None) -> None:
-        """Delete an event if it exists. If `source` is given, an event of any other source is kept."""
+    def extend(
+        self, events: Sequence[Held], *, until_ms: int, now_ms: int, source: str | None
+    ) -> list[TriggersError | None]:
+        """Set the end of leases.
+
+        Errors are `NotFoundError`, `LeaseLostError`, and `ConflictError` if the event is not pending.
+        """
+
+    def release(
+        self, events: Sequence[Held], release: Release, *, source: str | None
+    ) -> list[Event | TriggersError]:
+        """Give events back, or move them to the dead ones.
+
+        Returns:
+            For each event its new state. A repeat of a release that killed the event returns the dead event.
+            Errors are those of `extend`.
+        """
+
+    def requeue(self, events: Sequence[Event], *, at: str, expires_at: int) -> list[bool | TriggersError]:
+        """Make acknowledged or dead events pending again, at their old places, as if never delivered.
+
+        Args:
+            events: The events as they were seen. One that has changed since is left alone.
+            at: The time of the requeue. An event that has it already was requeued by this call.
+            expires_at: When they expire.
+
+        Returns:
+            For each event whether it was requeued.
+        """
+
+    def delete(self, event_ids: Sequence[str], *, source: str | None) -> list[TriggersError | None]:
+        """Delete events. One that does not exist is no error; one of another source is kept."""
+
+    def purge(self, events: Sequence[Event]) -> list[bool | TriggersError]:
+        """Delete events that still have the status that was seen. Return for each whether it is gone."""
 
 
 class KeyStore(Protocol):

@@ -11,7 +11,7 @@ AWS keeps it, and DynamoDB deletes expired items by its own clock.
 import re
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 Clock = Callable[[], int]
@@ -21,6 +21,7 @@ EARLIEST_SECONDS = 1_577_836_800
 """2020-01-01. This program is newer, so a clock that shows an earlier time was never set."""
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive on purpose: all of this module is UTC, and it prints faster
+_RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d(?:\.\d{1,6})?)([Zz]|[+\- ]\d\d:\d\d)", re.ASCII)
 _FORMAT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 
 
@@ -91,6 +92,36 @@ def is_time(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def normalise_time(text: str) -> str:
+    """Return a time of RFC 3339, with any offset and up to six fractional digits, as `format_time` writes it.
+
+    A `+` that a query string turned into a space counts as a `+`.
+
+    Raises:
+        ValueError: The text is no such time.
+    """
+    if not (match := _RFC_3339.fullmatch(text)):
+        raise ValueError(text)
+    date, clock, offset = match.groups()
+    offset = "+00:00" if offset in {"Z", "z"} else offset.replace(" ", "+")
+    try:
+        moment = datetime.fromisoformat(f"{date}T{clock}{offset}").astimezone(UTC)
+    except OverflowError:
+        raise ValueError(text) from None
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def seconds_since(text: str, microseconds: int) -> int:
+    """Return the whole seconds from a time, as `format_time` writes it, to another. 0 if it is ahead."""
+    elapsed = _EPOCH + timedelta(microseconds=microseconds) - datetime.fromisoformat(text.removesuffix("Z"))
+    return max(0, int(elapsed.total_seconds()))
+
+
+def milliseconds(microseconds: int) -> int:
+    """Return whole milliseconds since 1970, as leases count."""
+    return microseconds // 1000
 
 
 def seconds(microseconds: int) -> int:

@@ -23,6 +23,9 @@ from triggers_api.api.v1.models import (
     IngestRequest,
     SingleEvent,
 )
+from triggers_api.core.leases import Held
+from triggers_api.core.times import milliseconds
+from triggers_api.errors import value_of
 
 EventIdPath = Annotated[EventId, Path(examples=["01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34"])]
 IngestBody = Annotated[IngestRequest, Body(openapi_examples=examples.INGEST_REQUESTS)]
@@ -51,7 +54,7 @@ async def ingest_event(
     """
     context = request_context()
     context.source = event.source
-    receipt = service.inbox.ingest(principal, event.submission(header_key))
+    receipt = service.intake.ingest(principal, event.submission(header_key))
     context.event_ids = [receipt.event_id]
     response = answer(
         201,
@@ -78,7 +81,7 @@ async def get_event(principal: ConsumePrincipal, service: ServiceDep, event_id: 
     context.event_ids = [event_id]
     event = service.inbox.get(principal, event_id)
     context.source = event.source
-    return joined_answer(event.to_json()[1:-1])
+    return joined_answer(event.to_json(milliseconds(service.clock()))[1:-1])
 
 
 @router.post(
@@ -93,9 +96,13 @@ async def acknowledge_event(
 ) -> Response:
     """Take a pending event out of the inbox, once."""
     request_context().event_ids = [event_id]
-    at = service.inbox.acknowledge(principal, event_id)
+    (outcome,) = service.inbox.acknowledge(principal, [Held(event_id, None)])
     return answer(
-        200, event_id=event_id, status="acknowledged", acknowledged_at=at, message="Event acknowledged."
+        200,
+        event_id=event_id,
+        status="acknowledged",
+        acknowledged_at=value_of(outcome),
+        message="Event acknowledged.",
     )
 
 
@@ -109,5 +116,6 @@ async def acknowledge_event(
 async def delete_event(principal: ConsumePrincipal, service: ServiceDep, event_id: EventIdPath) -> Response:
     """Delete an event. Deleting an event that does not exist is no error."""
     request_context().event_ids = [event_id]
-    service.inbox.delete(principal, event_id)
+    (outcome,) = service.inbox.delete(principal, [event_id])
+    value_of(outcome)
     return answer(200, event_id=event_id, message="Event deleted.")

@@ -12,6 +12,7 @@ from triggers_api.api.service import ServiceDep
 from triggers_api.api.strict_route import strict_router
 from triggers_api.api.v1 import examples
 from triggers_api.api.v1.models import Inbox, InboxQuery
+from triggers_api.core.paging import Filter
 
 router = strict_router("/v1/inbox", tag="inbox")
 
@@ -34,11 +35,10 @@ async def list_inbox(
     request_context().source = query.source or principal.source
     page = service.inbox.page(
         principal,
+        Filter(source=query.source, event_types=(query.event_type,) if query.event_type else ()),
         limit=query.limit,
         cursor=query.cursor,
-        source=query.source,
-        event_type=query.event_type,
     )
-    events = ",".join(event.to_json() for event in page.events)
+    events = ",".join(event.to_json(page.now_ms) for event in page.events)
     cursor = f',"next_cursor":"{page.next_cursor}"' if page.next_cursor else ""
     return joined_answer(f'"events":[{events}],"pagination":{{"limit":{query.limit}{cursor}}}')

@@ -22,7 +22,7 @@ from pydantic_core import PydanticCustomError
 
 from triggers_api.api.validation import invalid_field
 from triggers_api.core.ids import REQUEST_ID, parse_event_id
-from triggers_api.core.inbox import Submission
+from triggers_api.core.intake import Submission
 from triggers_api.core.strict_json import JsonObject
 from triggers_api.version import VERSION
 

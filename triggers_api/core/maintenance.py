@@ -1,0 +1,161 @@
+"""Requeue and purge: changes of many events that a filter finds, a bounded piece in each call.
+
+A call lists events, then changes each under the condition that it is still as it was seen. So a repeat after
+a lost answer does not undo what a consumer did meanwhile. The cursor of the next call carries the time of the
+first one, and events that came later are left alone: a walk ends while events arrive.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass, replace
+
+from triggers_api.core import cursors
+from triggers_api.core.access import Principal
+from triggers_api.core.events import ACKNOWLEDGED, DEAD, PENDING, Event
+from triggers_api.core.paging import MAX_COUNTED, Count, EventQuery, Filter, Position
+from triggers_api.core.ports import EventStore
+from triggers_api.core.retention import Retention
+from triggers_api.core.times import Clock, format_time, milliseconds, seconds
+from triggers_api.errors import TriggersError, value_of
+
+ANY = "any"
+"""The status of a filter that matches events of every status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """How many events were changed, and the cursor of the next call; None if there is nothing left."""
+
+    count: int
+    next_cursor: str | None
+
+
+class Maintenance:
+    """Requeue and purge for a principal."""
+
+    def __init__(self, store: EventStore, *, clock: Clock, retention: Retention) -> None:
+        self._store = store
+        self._clock = clock
+        self._retention = retention
+
+    def requeue(self, principal: Principal, event_ids: Sequence[str]) -> int:
+        """Make events pending again that are acknowledged or dead; return how many. Others are left alone.
+
+        Raises:
+            StoreUnavailableError: Some may be requeued. A repeat requeues the others.
+            CorruptRecordError: An event is damaged.
+        """
+        now = seconds(self._clock())
+        found = [self._store.get(event_id, now) for event_id in event_ids]
+        return self._requeue(
+            [event for event in found if event and event.status != PENDING and principal.owns(event.source)]
+        )
+
+    def requeue_matching(
+        self, principal: Principal, wanted: Filter, *, limit: int, cursor: str | None
+    ) -> Changed:
+        """Make up to `limit` events pending again that match a filter of acknowledged or dead events.
+
+        Raises:
+            ForbiddenError: The key is bound to another source than the filter's.
+            ValidationError: The cursor is malformed, or was made with another filter.
+            StoreUnavailableError: Some may be requeued. A repeat goes on.
+        """
+        return self._change("requeue", self._requeue, _narrowed(wanted, principal), limit, cursor)
+
+    def purge(self, principal: Principal, wanted: Filter, *, limit: int, cursor: str | None) -> Changed:
+        """Delete up to `limit` events that match a filter, also leased, delayed and expired ones.
+
+        Raises:
+            ForbiddenError: The key is bound to another source than the filter's.
+            ValidationError: The cursor is malformed, or was made with another filter.
+            StoreUnavailableError: Some may be deleted. A repeat goes on.
+        """
+        return self._change("purge", self._purge, _narrowed(wanted, principal), limit, cursor)
+
+    def count(self, principal: Principal, wanted: Filter, *, with_expired: bool) -> Count:
+        """Count the events that match a filter, with a bounded number of reads.
+
+        Raises:
+            ForbiddenError: The key is bound to another source than the filter's.
+        """
+        wanted = _narrowed(wanted, principal)
+        now_ms = milliseconds(self._clock())
+        counts = [
+            self._store.count(
+                EventQuery(replace(wanted, status=status), MAX_COUNTED, now_ms, with_expired=with_expired)
+            )
+            for status in _statuses(wanted)
+        ]
+        return Count(sum(one.count for one in counts), any(one.capped for one in counts))
+
+    def _change(
+        self,
+        name: str,
+        change: Callable[[Sequence[Event]], int],
+        wanted: Filter,
+        limit: int,
+        cursor: str | None,
+    ) -> Changed:
+        """List up to `limit` events, change them, and return how many were changed and where to go on."""
+        now = self._clock()
+        walk = (name, *astuple(wanted))
+        statuses = _statuses(wanted)
+        started, after = format_time(now), None
+        if cursor is not None:
+            started, status, *position = cursors.decode_change(cursor, walk, texts=4)
+            statuses = statuses[statuses.index(status) :]
+            after = Position(*position)
+        changed = 0
+        for status in statuses:
+            part = _part(wanted, status, started)
+            query = EventQuery(part, limit, milliseconds(now), after, with_expired=name == "purge")
+            page = self._store.page(query)
+            changed += change(page.events)
+            limit -= len(page.events)
+            if page.next is None and limit == 0 and status != statuses[-1]:
+                last = page.events[-1]
+                after = Position(last.created_at, last.event_id)
+            else:
+                after = page.next
+            if after is not None:
+                return Changed(changed, cursors.encode_change([started, status, *after], walk))
+        return Changed(changed, None)
+
+    def _requeue(self, events: Sequence[Event]) -> int:
+        now = self._clock()
+        outcomes = self._store.requeue(
+            events, at=format_time(now), expires_at=self._retention.expiry(seconds(now))
+        )
+        return _count(outcomes)
+
+    def _purge(self, events: Sequence[Event]) -> int:
+        return _count(self._store.purge(events))
+
+
+def _narrowed(wanted: Filter, principal: Principal) -> Filter:
+    return replace(wanted, source=principal.narrow(wanted.source))
+
+
+def _statuses(wanted: Filter) -> Sequence[str]:
+    return (PENDING, ACKNOWLEDGED, DEAD) if wanted.status == ANY else (wanted.status,)
+
+
+def _part(wanted: Filter, status: str, started: str) -> Filter:
+    """Return the filter for one status, without the events that came after the walk was started."""
+    until = wanted.acknowledged_until
+    return replace(
+        wanted,
+        status=status,
+        until=wanted.until or started,
+        # An event that was requeued, and acknowledged again meanwhile, is not requeued a second time.
+        acknowledged_until=until or started if status == ACKNOWLEDGED else until,
+    )
+
+
+def _count(outcomes: Sequence[bool | TriggersError]) -> int:
+    """Return how many events were changed, or raise the first error.
+
+    Raises:
+        TriggersError: A change failed. Others may have succeeded.
+    """
+    return sum(value_of(outcome) for outcome in outcomes)
