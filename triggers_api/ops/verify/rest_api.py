@@ -1,4 +1,4 @@
-"""Probes of the REST API: its stages, its limits, its routes, and CORS.
+"""Probes of the REST API: its stages, its limits, its routes, CORS, and the compression of answers.
 
 Routes and preflight are read from the export of the stage, which is what was deployed last. The resources of
 the API are what would be deployed next.
@@ -32,6 +32,9 @@ def make_probes(live: LiveStack) -> list[Probe]:
     gateway, wanted = live.clients["apigateway"], live.expected("TriggersApi")
     api = live.outputs.get("ApiId", "API_ID")
 
+    def rest_api() -> Any:
+        return gateway.get_rest_api(restApiId=live.output("ApiId"))
+
     def stages() -> Any:
         return gateway.get_stages(restApiId=live.output("ApiId")).get("item", [])
 
@@ -53,7 +56,23 @@ def make_probes(live: LiveStack) -> list[Probe]:
         "apigateway", "create-deployment", "--rest-api-id", api, "--stage-name", live.stage
     )
     deploy_again = f"Undo the change made by hand. If an earlier state of the API is deployed: {deployment}"
+    smallest = wanted["MinimumCompressionSize"]
+    compress = f"op=replace,path=/minimumCompressionSize,value={smallest}"
+    update = aws_command(
+        "apigateway", "update-rest-api", "--rest-api-id", api, "--patch-operations", compress
+    )
     return [
+        Probe(
+            rest_api,
+            (
+                Expectation(
+                    "api: compression",
+                    _compression(smallest),
+                    lambda found: _compression(found.get("minimumCompressionSize")),
+                    f"{update}. Then deploy it: {deployment}",
+                ),
+            ),
+        ),
         Probe(stages, _expect_stages(live, wanted, api)),
         Probe(
             exported,
@@ -176,6 +195,10 @@ def _read_preflight(paths: Mapping[str, Any]) -> Value:
         for answer in methods.get("options", {}).get(_INTEGRATION, {}).get("responses", {}).values()
         for name, value in answer.get("responseParameters", {}).items()
     )
+
+
+def _compression(smallest: object) -> str:
+    return "none" if smallest is None else f"of answers of {smallest} bytes or more"
 
 
 def _wanted_responses(wanted: Mapping[str, Any]) -> Iterator[str]:
