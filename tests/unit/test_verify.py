@@ -460,7 +460,7 @@ DEFECTS: dict[str, tuple[Change, str, str]] = {
     "no compression": (
         lambda aws: aws.rest_api.pop("minimumCompressionSize"),
         "api: compression",
-        "none",
+        "off",
     ),
     "compression of small answers": (
         lambda aws: aws.rest_api.update(minimumCompressionSize=0),

@@ -56,23 +56,8 @@ def make_probes(live: LiveStack) -> list[Probe]:
         "apigateway", "create-deployment", "--rest-api-id", api, "--stage-name", live.stage
     )
     deploy_again = f"Undo the change made by hand. If an earlier state of the API is deployed: {deployment}"
-    smallest = wanted["MinimumCompressionSize"]
-    compress = f"op=replace,path=/minimumCompressionSize,value={smallest}"
-    update = aws_command(
-        "apigateway", "update-rest-api", "--rest-api-id", api, "--patch-operations", compress
-    )
     return [
-        Probe(
-            rest_api,
-            (
-                Expectation(
-                    "api: compression",
-                    _compression(smallest),
-                    lambda found: _compression(found.get("minimumCompressionSize")),
-                    f"{update}. Then deploy it: {deployment}",
-                ),
-            ),
-        ),
+        Probe(rest_api, (_expect_compression(wanted, api, deployment),)),
         Probe(stages, _expect_stages(live, wanted, api)),
         Probe(
             exported,
@@ -96,6 +81,22 @@ def make_probes(live: LiveStack) -> list[Probe]:
             ),
         ),
     ]
+
+
+def _expect_compression(wanted: Mapping[str, Any], api: str, deployment: str) -> Expectation:
+    smallest = wanted["MinimumCompressionSize"]
+    words = ("update-rest-api", "--rest-api-id", api, "--patch-operations")
+    update = aws_command("apigateway", *words, f"op=replace,path=/minimumCompressionSize,value={smallest}")
+    return Expectation(
+        "api: compression",
+        _compression(smallest),
+        lambda found: _compression(found.get("minimumCompressionSize")),
+        f"{update}. Then deploy it: {deployment}",
+    )
+
+
+def _compression(smallest: object) -> str:
+    return "off" if smallest is None else f"of answers of {smallest} bytes or more"
 
 
 def _expect_stages(live: LiveStack, wanted: Mapping[str, Any], api: str) -> tuple[Expectation, ...]:
@@ -195,10 +196,6 @@ def _read_preflight(paths: Mapping[str, Any]) -> Value:
         for answer in methods.get("options", {}).get(_INTEGRATION, {}).get("responses", {}).values()
         for name, value in answer.get("responseParameters", {}).items()
     )
-
-
-def _compression(smallest: object) -> str:
-    return "none" if smallest is None else f"of answers of {smallest} bytes or more"
 
 
 def _wanted_responses(wanted: Mapping[str, Any]) -> Iterator[str]:
