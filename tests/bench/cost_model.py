@@ -141,15 +141,17 @@ class Service:
         polls = Requests(0, 0, 0 if batches.leased else MILLION / LIMIT, self.requests().empty_polls)
         in_all = polls.total + number * len(batches.calls)
         time = sum(self.time_price(self.batch_ms(call, batches.size, size), size) for call in batches.calls)
-        received = number * self.figures["read units: receive"] if batches.leased else 0
+        reads = self._reads(polls)
+        if batches.leased:
+            units = number * self.figures["read units: receive"]
+            reads += units / MILLION * prices.dynamodb_per_million_read_units
         written = sum(self.figures[f"write units: {call}"] for call in batches.calls) / SIZE
         return {
             "API Gateway, requests": in_all / MILLION * prices.api_gateway_rest_per_million_requests,
             "Lambda, requests": in_all / MILLION * prices.lambda_per_million_requests,
             "Lambda, time": number * time + self.time(polls, size),
             "DynamoDB, writes": written * prices.dynamodb_per_million_write_units,
-            "DynamoDB, reads": self._reads(polls)
-            + received / MILLION * prices.dynamodb_per_million_read_units,
+            "DynamoDB, reads": reads,
             "DynamoDB, storage and backups": self._storage(kept),
             "CloudWatch Logs": self._logs(in_all, kept),
         }
