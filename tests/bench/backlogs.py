@@ -12,7 +12,7 @@ from triggers_api.core.paging import Position
 from triggers_api.core.times import seconds, system_clock
 from triggers_api.store.dynamodb.items import event_item
 from triggers_api.store.sqlite.database import Database
-from triggers_api.store.sqlite.events import insert_event
+from triggers_api.store.sqlite.event_rows import insert_event
 
 T = TypeVar("T")
 

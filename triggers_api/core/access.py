@@ -23,6 +23,9 @@ class Scope(StrEnum):
 DEFAULT_SCOPES = frozenset({Scope.INGEST, Scope.CONSUME})
 """The scopes of a key whose record names none, as those of version 0.1.0."""
 
+ALL_SCOPES = " ".join(Scope)
+"""Every scope, as a key record has them."""
+
 
 def scopes_of(record: KeyRecord) -> list[str]:
     """Return the scopes of a key, in the order to show them."""

@@ -83,6 +83,11 @@ def format_time(microseconds: int) -> str:
     return (_EPOCH + timedelta(microseconds=microseconds)).isoformat(timespec="microseconds") + "Z"
 
 
+def parse_time(text: str) -> int:
+    """Return the microseconds since 1970 of a time as `format_time` writes it."""
+    return (datetime.fromisoformat(text.removesuffix("Z")) - _EPOCH) // timedelta(microseconds=1)
+
+
 def is_time(text: str) -> bool:
     """Return whether a text is a time as `format_time` writes it."""
     if not _FORMAT.fullmatch(text):
@@ -115,8 +120,7 @@ def normalise_time(text: str) -> str:
 
 def seconds_since(text: str, microseconds: int) -> int:
     """Return the whole seconds from a time, as `format_time` writes it, to another. 0 if it is ahead."""
-    elapsed = _EPOCH + timedelta(microseconds=microseconds) - datetime.fromisoformat(text.removesuffix("Z"))
-    return max(0, int(elapsed.total_seconds()))
+    return max(0, seconds(microseconds - parse_time(text)))
 
 
 def milliseconds(microseconds: int) -> int:
