@@ -21,7 +21,10 @@ EARLIEST_SECONDS = 1_577_836_800
 """2020-01-01. This program is newer, so a clock that shows an earlier time was never set."""
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive on purpose: all of this module is UTC, and it prints faster
-_RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d(?:\.\d{1,6})?)([Zz]|[+\- ]\d\d:\d\d)", re.ASCII)
+_HOUR = r"(?:[01]\d|2[0-3])"  # Python 3.14 reads 24:00 too
+_RFC_3339 = re.compile(
+    rf"(\d{{4}}-\d\d-\d\d)[Tt]({_HOUR}:\d\d:\d\d(?:\.\d{{1,6}})?)([Zz]|[+\- ]{_HOUR}:[0-5]\d)", re.ASCII
+)
 _FORMAT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 
 
