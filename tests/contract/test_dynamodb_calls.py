@@ -7,9 +7,9 @@ import boto3
 import pytest
 
 from tests.conftest import REGION, Stores, Tables
-from tests.contract.test_event_store import NOW, ack, add, add_one, claim, event, page, walk
+from tests.contract.test_event_store import NOW, ack, add, add_one, claim, delete, event, page, walk
 from tests.support.faulty_proxy import FaultyProxy
-from triggers_api.core.paging import PendingQuery
+from tests.support.sample_events import page_query
 from triggers_api.core.ports import EventStore, NewEvent
 from triggers_api.store.dynamodb.events import MAX_READS_PER_PAGE
 from triggers_api.store.dynamodb.items import event_item
@@ -21,7 +21,7 @@ def test_every_operation_is_one_call(proxied: EventStore, proxy: FaultyProxy) ->
     add_one(proxied, claimed, claim(claimed))
     proxied.get(added.event_id, NOW)
     ack(proxied, added.event_id)
-    proxied.delete(added.event_id, source=None)
+    delete(proxied, added.event_id)
     assert proxy.requests == 5
 
 
@@ -56,7 +56,7 @@ def test_page_stops_at_its_bound_on_reads_and_the_next_one_continues(
         add(proxied, source="b")
     wanted = add(proxied, source="a")
     proxy.plan()
-    first = proxied.pending(PendingQuery(5, NOW, source="a"))
+    first = proxied.page(page_query(5, source="a"))
     assert proxy.requests == MAX_READS_PER_PAGE
     assert first.events == ()
     assert first.next is not None

@@ -23,10 +23,10 @@ from typing import Any
 import pytest
 
 from tests.contract.test_event_store import add_one, event
+from tests.support.sample_events import page_query
 from triggers_api.core.events import Event
 from triggers_api.core.idempotency import IdempotencyClaim, make_claim
 from triggers_api.core.keys import KeyRecord
-from triggers_api.core.paging import PendingQuery
 from triggers_api.errors import IdempotencyKeyReusedError, LocalEnvironmentError, StoreUnavailableError
 from triggers_api.store.sqlite.database import FILE_NAME, Database
 from triggers_api.store.sqlite.events import SqliteEventStore
@@ -103,7 +103,7 @@ def test_a_folder_of_an_earlier_version_opens_with_its_events_and_keys(tmp_path:
     now = min(one.expires_at for one in events) - 1
     assert [event_store.get(one.event_id, now) for one in events] == events
     pending = [one for one in events if one.acknowledged_at is None]
-    assert list(event_store.pending(PendingQuery(100, now)).events) == pending
+    assert list(event_store.page(page_query(now=now)).events) == pending
     keys = {one.digest: one for one in key_store.list() if isinstance(one, KeyRecord)}
     assert keys == {one["digest"]: KeyRecord(**one) for one in contents["keys"]}
     database.close()

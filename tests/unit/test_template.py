@@ -313,6 +313,7 @@ def test_settings_start_from_the_stack_variables() -> None:
         auth_mode="aws",
         auth_cache_seconds=30,
         event_ttl_days=30,
+        max_deliveries=10,
         cors_allow_origin="https://example.com",
         log_level="DEBUG",
         data_dir=None,

@@ -12,7 +12,7 @@ import secrets
 import threading
 from uuid import UUID
 
-from triggers_api.core.times import Clock, format_time, system_clock
+from triggers_api.core.times import Clock, format_time, parse_time, system_clock
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 """The request ids that the service accepts from a client. It replaces any other by a generated one."""
@@ -21,6 +21,7 @@ _CANONICAL = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII |
 _VARIANT = 0b10 << 62
 _VERSION = 7 << 76
 _FIXED_BITS = 0xF << 76 | 0b11 << 62
+_CHARACTERS_OF_TIME = 18
 
 
 MAX_SECONDS_AHEAD = 60
@@ -48,15 +49,21 @@ class EventIds:
             now = max(self._clock(), 0)
             is_from_the_future = self._last - now > MAX_SECONDS_AHEAD * 1_000_000
             self._last = now if is_from_the_future else max(now, self._last + 1)
-            milliseconds, microseconds = divmod(self._last, 1000)
-        fraction = microseconds * 4096 // 1000
-        number = milliseconds << 80 | _VERSION | fraction << 64 | _VARIANT | secrets.randbits(62)
-        return str(UUID(int=number))
+            microseconds = self._last
+        return _compose(microseconds, secrets.randbits(62))
 
 
 def parse_event_id(text: str) -> str | None:
     """Return the id in lower case if `text` is a UUID of any version in its 36 characters, else None."""
     return text.lower() if _CANONICAL.fullmatch(text) else None
+
+
+def boundary(created_at: str) -> str:
+    """Return a text that sorts after the ids of all earlier events, and before those of this time and later.
+
+    `created_at` is a time as `format_time` writes it.
+    """
+    return _compose(max(parse_time(created_at), 0), 0)[:_CHARACTERS_OF_TIME]
 
 
 def created_at(event_id: str) -> str | None:
@@ -72,3 +79,9 @@ def created_at(event_id: str) -> str | None:
         return format_time((number >> 80) * 1000 + microseconds)
     except OverflowError:
         return None
+
+
+def _compose(microseconds: int, random_bits: int) -> str:
+    milliseconds, rest = divmod(microseconds, 1000)
+    fraction = rest * 4096 // 1000
+    return str(UUID(int=milliseconds << 80 | _VERSION | fraction << 64 | _VARIANT | random_bits))

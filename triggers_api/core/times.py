@@ -21,7 +21,10 @@ EARLIEST_SECONDS = 1_577_836_800
 """2020-01-01. This program is newer, so a clock that shows an earlier time was never set."""
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive on purpose: all of this module is UTC, and it prints faster
-_RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d(?:\.\d{1,6})?)([Zz]|[+\- ]\d\d:\d\d)", re.ASCII)
+_HOUR = r"(?:[01]\d|2[0-3])"  # Python 3.14 reads 24:00 too
+_RFC_3339 = re.compile(
+    rf"(\d{{4}}-\d\d-\d\d)[Tt]({_HOUR}:\d\d:\d\d(?:\.\d{{1,6}})?)([Zz]|[+\- ]{_HOUR}:[0-5]\d)", re.ASCII
+)
 _FORMAT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 
 
@@ -83,6 +86,11 @@ def format_time(microseconds: int) -> str:
     return (_EPOCH + timedelta(microseconds=microseconds)).isoformat(timespec="microseconds") + "Z"
 
 
+def parse_time(text: str) -> int:
+    """Return the microseconds since 1970 of a time as `format_time` writes it."""
+    return (datetime.fromisoformat(text.removesuffix("Z")) - _EPOCH) // timedelta(microseconds=1)
+
+
 def is_time(text: str) -> bool:
     """Return whether a text is a time as `format_time` writes it."""
     if not _FORMAT.fullmatch(text):
@@ -115,8 +123,7 @@ def normalise_time(text: str) -> str:
 
 def seconds_since(text: str, microseconds: int) -> int:
     """Return the whole seconds from a time, as `format_time` writes it, to another. 0 if it is ahead."""
-    elapsed = _EPOCH + timedelta(microseconds=microseconds) - datetime.fromisoformat(text.removesuffix("Z"))
-    return max(0, int(elapsed.total_seconds()))
+    return max(0, seconds(microseconds - parse_time(text)))
 
 
 def milliseconds(microseconds: int) -> int:

@@ -49,7 +49,32 @@ _CREATE_TABLES: Migration = (
     )""",
 )
 
-MIGRATIONS: Sequence[Migration] = (_CREATE_TABLES,)
+_ADD_LEASES: Migration = (
+    "ALTER TABLE events ADD COLUMN died_at TEXT",
+    "ALTER TABLE events ADD COLUMN reason TEXT",
+    "ALTER TABLE events ADD COLUMN deliveries INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE events ADD COLUMN hidden_until INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE events ADD COLUMN lease TEXT",
+    "ALTER TABLE events ADD COLUMN requeued_at TEXT",
+    """ALTER TABLE events ADD COLUMN status TEXT AS (CASE
+        WHEN acknowledged_at IS NOT NULL THEN 'acknowledged'
+        WHEN died_at IS NOT NULL THEN 'dead'
+        ELSE 'pending' END) VIRTUAL""",
+    "DROP INDEX events_pending",
+    "DROP INDEX events_pending_by_source",
+    "DROP INDEX events_pending_by_type",
+    # Each index has all columns that a filter compares. So an event that does not match is never read from
+    # the table, where a payload of 390 KB may lie in front of its state.
+    """CREATE INDEX events_by_status ON events
+        (status, event_id, event_type, hidden_until, expires_at, requeued_at, acknowledged_at)""",
+    """CREATE INDEX events_by_source ON events
+        (status, source, event_id, event_type, hidden_until, expires_at, requeued_at, acknowledged_at)""",
+    """CREATE INDEX events_by_type ON events
+        (status, event_type, event_id, hidden_until, expires_at, requeued_at, acknowledged_at)""",
+    "ALTER TABLE keys ADD COLUMN scopes TEXT",
+)
+
+MIGRATIONS: Sequence[Migration] = (_CREATE_TABLES, _ADD_LEASES)
 """In order: the first one makes version 1."""
 
 _APPLICATION_ID = 0x54524947  # "TRIG"

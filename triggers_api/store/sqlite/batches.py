@@ -1,0 +1,59 @@
+"""Several changes in one transaction, each as if it came alone."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from triggers_api.core import deadline, turns
+from triggers_api.errors import StoreUnavailableError, TriggersError
+
+Entry = TypeVar("Entry")
+Outcome = TypeVar("Outcome")
+
+
+def change_each(
+    connection: sqlite3.Connection,
+    entries: Sequence[Entry],
+    change: Callable[[sqlite3.Connection, Entry], Outcome],
+    failure: Callable[[sqlite3.Error], StoreUnavailableError],
+) -> list[Outcome | TriggersError]:
+    """Make a change for each entry, in a savepoint. Return what it returns or raises, in order.
+
+    Args:
+        connection: A connection in a transaction.
+        entries: The entries.
+        change: Makes the change of one entry.
+        failure: Logs an error of SQLite that fails one entry, and returns the outcome of the entry.
+
+    Raises:
+        DeadlineExceededError: The request's time is up.
+        sqlite3.Error: SQLite has rolled the transaction back.
+    """
+    outcomes: list[Outcome | TriggersError] = []
+    for entry in entries:
+        deadline.remaining()
+        turns.give_way()
+        outcomes.append(_change_one(connection, entry, change, failure))
+    return outcomes
+
+
+def _change_one(
+    connection: sqlite3.Connection,
+    entry: Entry,
+    change: Callable[[sqlite3.Connection, Entry], Outcome],
+    failure: Callable[[sqlite3.Error], StoreUnavailableError],
+) -> Outcome | TriggersError:
+    outcome: Outcome | TriggersError
+    connection.execute("SAVEPOINT entry")
+    try:
+        outcome = change(connection, entry)
+    except TriggersError as error:
+        outcome = error
+    except sqlite3.Error as error:
+        if not connection.in_transaction:
+            raise  # a full disk or a passed deadline has rolled back all entries
+        outcome = failure(error)
+    if isinstance(outcome, TriggersError):
+        connection.execute("ROLLBACK TO entry")
+    connection.execute("RELEASE entry")
+    return outcome

@@ -1,0 +1,79 @@
+"""The rows of events: how a row becomes an event, and the statements that find and change one row."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from functools import partial
+from operator import attrgetter
+from typing import Any
+
+from triggers_api.core import deadline, turns
+from triggers_api.core.events import Event, event_not_found, load_event
+from triggers_api.errors import CorruptRecordError
+from triggers_api.store.calls import logger
+
+_FIELDS = [field.name for field in fields(Event)]
+_SENT_FIELDS = {"event_id", "created_at", "source", "event_type", "payload", "metadata"}
+_STATE_FIELDS = [name for name in _FIELDS if name not in _SENT_FIELDS]
+
+COLUMNS = ", ".join(_FIELDS)
+_INSERT = f"INSERT INTO events ({COLUMNS}) VALUES ({', '.join('?' * len(_FIELDS))})"  # noqa: S608 - constants
+_FIND = f"SELECT {COLUMNS} FROM events WHERE event_id = ?"  # noqa: S608 - constants
+_UPDATE = f"UPDATE events SET {', '.join(f'{name} = ?' for name in _STATE_FIELDS)} WHERE event_id = ?"  # noqa: S608 - constants
+
+_row_of = attrgetter(*_FIELDS)
+_state_of = attrgetter(*_STATE_FIELDS, "event_id")
+
+
+def insert_event(connection: sqlite3.Connection, event: Event) -> None:
+    """Insert the row of a new event."""
+    connection.execute(_INSERT, _row_of(event))
+
+
+def update_event(connection: sqlite3.Connection, event: Event) -> None:
+    """Store the state of an event. What its producer sent never changes."""
+    connection.execute(_UPDATE, _state_of(event))
+
+
+def find_event(connection: sqlite3.Connection, event_id: str) -> Event | None:
+    """Return an event, even if it has expired, None if there is none.
+
+    Raises:
+        CorruptRecordError: The row is damaged.
+    """
+    row = connection.execute(_FIND, (event_id,)).fetchone()
+    return None if row is None else _load_row(row)
+
+
+def find_visible_event(
+    connection: sqlite3.Connection, event_id: str, *, now: int, source: str | None
+) -> Event:
+    """Return an event that exists for a caller.
+
+    Raises:
+        NotFoundError: There is no such event, it has expired, or it has another source.
+        CorruptRecordError: The row is damaged.
+    """
+    event = find_event(connection, event_id)
+    if event is None or event.expires_at <= now or source not in (None, event.source):
+        raise event_not_found()
+    return event
+
+
+def readable_events(rows: Iterable[tuple[Any, ...]]) -> Iterator[Event]:
+    """Yield the events of rows. A damaged one is logged and left out.
+
+    Raises:
+        DeadlineExceededError: The request's time is up.
+    """
+    for row in rows:
+        deadline.remaining()
+        turns.give_way()
+        try:
+            yield _load_row(row)
+        except CorruptRecordError as error:
+            logger.exception("event left out", extra={"fields": {"reason": error.message}})
+
+
+def _load_row(row: tuple[Any, ...]) -> Event:
+    return load_event(partial(Event, *row))
