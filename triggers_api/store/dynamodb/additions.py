@@ -29,8 +29,8 @@ _TRANSACTION_TRIES = 8
 def add(table: EventTable, entries: Sequence[NewEvent], *, now: int) -> list[str | TriggersError]:
     """Put the events side by side, except entries with the same claim: they are put one after the other.
 
-    Not with `BatchWriteItem`: it has no conditions, so a repeat after a lost answer could make an acknowledged
-    event pending again.
+    Not with `BatchWriteItem`: it has no conditions, so a repeat after a lost answer could make an
+    acknowledged event pending again.
     """
     outcomes: dict[int, str | TriggersError] = {}
     chains: dict[str | int, list[int]] = {}

@@ -8,8 +8,8 @@ event whose lease ends is available, and nothing has to end the lease.
     pending ──────────────────────────── KILL ──► dead
     acknowledged, dead ────────────── REQUEUE ──► pending
 
-`lease` is the token of the last claim. It stays in the item until another claim replaces it or REQUEUE removes
-it. Version 0.1.0 ignores `hidden`, `lease` and `claims`, so it reads and acknowledges leased events.
+`lease` is the token of the last claim. It stays in the item until another claim replaces it, or REQUEUE
+removes it. Version 0.1.0 ignores `hidden`, `lease` and `claims`, so it reads and acknowledges leased events.
 """
 
 from triggers_api.core.events import ACKNOWLEDGED, DEAD, MAX_HIDDEN_SECONDS, PENDING
@@ -53,4 +53,6 @@ def hidden_values(now_ms: int) -> dict[str, int]:
 
 def kill(reason: str | None) -> str:
     """Return the change that makes an event dead, for a reason or for none."""
-    return f"{_KILL} REMOVE #hidden, #reason" if reason is None else f"{_KILL}, #reason = :reason REMOVE #hidden"
+    return (
+        f"{_KILL} REMOVE #hidden, #reason" if reason is None else f"{_KILL}, #reason = :reason REMOVE #hidden"
+    )

@@ -54,7 +54,7 @@ class DynamoEventStore:
         return pages.dead_stats(self._table, query)
 
     def receive(self, claim: Claim) -> Received:
-        """Claim events of a window, and remember them: the index still shows them as available for a moment."""
+        """Claim events of a window, and remember that they are not available any more."""
         received = claim_events(self._table, claim, self._windows.read(claim))
         self._recent.add(_ids(received.events), now_ms=claim.now_ms, until_ms=claim.until_ms)
         return received
@@ -64,7 +64,9 @@ class DynamoEventStore:
     ) -> list[str | TriggersError]:
         """Acknowledge events, and remember them as `receive` does."""
         outcomes = leases.acknowledge(self._table, events, at=at, nonce=nonce, now=now, source=source)
-        done = [held.event_id for held, outcome in zip(events, outcomes, strict=True) if isinstance(outcome, str)]
+        done = [
+            held.event_id for held, outcome in zip(events, outcomes, strict=True) if isinstance(outcome, str)
+        ]
         self._recent.add(done, now_ms=now * 1000, until_ms=now * 1000 + RECENT_MS)
         return outcomes
 

@@ -7,8 +7,8 @@ Each is a conditional write. If DynamoDB refuses it, it returns the existing ite
     ack B ─────────────────────────► refused: acknowledged, nonce A  ──► another call did it: conflict
                                      refused: no item                ──► not found
 
-A lease does the same for a request that is repeated: under the same lease, an acknowledged event has the time of
-its acknowledgement as the answer.
+A lease does the same for a request that is repeated: under the lease of an acknowledged event, the answer is
+the time of its acknowledgement.
 """
 
 from collections.abc import Sequence
@@ -74,7 +74,7 @@ def extend(
 
 
 def release(
-    table: EventTable, events: Sequence[Held], release: Release, *, source: str | None
+    table: EventTable, events: Sequence[Held], wanted: Release, *, source: str | None
 ) -> list[Event | TriggersError]:
     """Show each event now or later, or make it dead.
 
@@ -82,17 +82,17 @@ def release(
     """
 
     def release_one(held: Held) -> Event:
-        holder = _Holder(held.event_id, held.lease or "", release.now_ms // 1000, source)
-        if release.dead:
-            return _kill(table, holder, release, release.reason)
+        holder = _Holder(held.event_id, held.lease or "", wanted.now_ms // 1000, source)
+        if wanted.dead:
+            return _kill(table, holder, wanted, wanted.reason)
         try:
-            return _show(table, holder, release)
+            return _show(table, holder, wanted)
         except ConditionFailedError as refusal:
             event = holder.load(refusal.item)
         if event.acknowledged_at or event.died_at:
             return _dead(event)
-        reason = reason_of(event.deliveries) if release.reason is None else release.reason
-        return _kill(table, holder, release, reason)
+        reason = reason_of(event.deliveries) if wanted.reason is None else wanted.reason
+        return _kill(table, holder, wanted, reason)
 
     return table.threads.each(release_one, events)
 
@@ -115,7 +115,7 @@ class _Holder:
             ConditionFailedError: One of them does not hold.
         """
         has_lease = "" if self.lease is None else "#lease = :lease"
-        known = {"now": self.now, "source": self.source or "", "lease": self.lease or ""}
+        known: Values = {"now": self.now, "source": self.source or "", "lease": self.lease or ""}
         return table.update(
             self.event_id,
             change,
@@ -140,30 +140,28 @@ class _Holder:
         return event
 
 
-def _show(table: EventTable, holder: _Holder, release: Release) -> Event:
+def _show(table: EventTable, holder: _Holder, wanted: Release) -> Event:
     """Make an event available, now or when the delay ends, unless it was claimed too often.
 
     Raises:
         ConditionFailedError: It was claimed too often, or the caller does not hold it.
     """
-    may_live = "NOT #claims >= :max_deliveries" if release.max_deliveries else ""
+    may_live = "NOT #claims >= :max_deliveries" if wanted.max_deliveries else ""
     item = holder.update(
         table,
-        HIDE if release.until_ms else SHOW,
-        {"until": release.until_ms, "max_deliveries": release.max_deliveries},
+        HIDE if wanted.until_ms else SHOW,
+        {"until": wanted.until_ms, "max_deliveries": wanted.max_deliveries},
         condition=all_of(IS_PENDING, may_live),
         returns="ALL_NEW",
     )
     return load_item(item)
 
 
-def _kill(table: EventTable, holder: _Holder, release: Release, reason: str | None) -> Event:
+def _kill(table: EventTable, holder: _Holder, wanted: Release, reason: str | None) -> Event:
     """Make an event dead, or return it as it is if it is dead already."""
-    values = {"died_at": release.died_at, "dead_until": release.dead_until, "reason": reason or ""}
+    values: Values = {"died_at": wanted.died_at, "dead_until": wanted.dead_until, "reason": reason or ""}
     try:
-        return load_item(
-            holder.update(table, kill(reason), values, condition=IS_PENDING, returns="ALL_NEW")
-        )
+        return load_item(holder.update(table, kill(reason), values, condition=IS_PENDING, returns="ALL_NEW"))
     except ConditionFailedError as refusal:
         return _dead(holder.load(refusal.item))
 

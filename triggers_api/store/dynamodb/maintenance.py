@@ -16,7 +16,7 @@ def requeue(
     """Make each event pending that is acknowledged or dead since the time that was seen."""
 
     def requeue_one(event: Event) -> bool:
-        values = {**STATUSES, "at": at, "expires_at": expires_at}
+        values: dict[str, str | int] = {**STATUSES, "at": at, "expires_at": expires_at}
         if event.acknowledged_at:
             condition, values["seen"] = "#acknowledged_at = :seen", event.acknowledged_at
         elif event.died_at:
@@ -33,9 +33,7 @@ def requeue(
     return table.threads.each(requeue_one, events)
 
 
-def delete(
-    table: EventTable, event_ids: Sequence[str], *, source: str | None
-) -> list[TriggersError | None]:
+def delete(table: EventTable, event_ids: Sequence[str], *, source: str | None) -> list[TriggersError | None]:
     """Delete each event. The source that an API key is bound to is a condition of the delete itself."""
 
     def delete_one(event_id: str) -> None:

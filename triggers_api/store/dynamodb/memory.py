@@ -1,7 +1,7 @@
 """What a process remembers between receives. All of it is safe for several threads.
 
-Times are in milliseconds since 1970, by the clock of the requests. A memory that seems to come from the future
-was made before that clock was set back, and is ignored.
+Times are in milliseconds since 1970, by the clock of the requests. What seems to come from the future was
+remembered before that clock was set back, and is ignored.
 """
 
 import threading
@@ -17,8 +17,8 @@ _MAX_STOPS = 100
 class RecentEvents:
     """Events that this process claimed or acknowledged a moment ago.
 
-    The index lags behind the table, so it may still show them as available. Without this memory a consumer that
-    receives in a tight loop would try to claim its own events again, and pay for the refused writes.
+    The index lags behind the table, so it may still show them as available. Without this memory a consumer
+    that receives in a tight loop would try to claim its own events again, and pay for the refused writes.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ def _is_ahead(end: int, now_ms: int) -> bool:
 class Stops:
     """For each filter, where the last receive stopped reading before it had found enough.
 
-    A stop is forgotten a minute after the first one of a row. Then a receive reads everything from the head on.
+    A stop is forgotten a minute after the first one in a row. The next receive reads from the head on.
     """
 
     def __init__(self) -> None:

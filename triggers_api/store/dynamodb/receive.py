@@ -123,9 +123,7 @@ class _Receive:
 
     def _claimed_state(self, event: Event) -> Event:
         claim = self._claim
-        return replace(
-            event, deliveries=event.deliveries + 1, hidden_until=claim.until_ms, lease=claim.token
-        )
+        return replace(event, deliveries=event.deliveries + 1, hidden_until=claim.until_ms, lease=claim.token)
 
     @property
     def _values(self) -> dict[str, str | int]:

@@ -27,7 +27,8 @@ class EventTable:
         if key is None:
             return None
         answer = self.dynamodb.call("get_item", TableName=self.name, Key=key, ConsistentRead=True)
-        return answer.get("Item")
+        item: dict[str, Any] | None = answer.get("Item")
+        return item
 
     def update(
         self, event_id: str, change: str, *, condition: str, values: Values, returns: str = "NONE"
@@ -47,7 +48,8 @@ class EventTable:
         request = expressions(values, UpdateExpression=change, ConditionExpression=condition)
         expects = None if returns == "NONE" else "Attributes"
         answer = self._write("update_item", event_id, expects=expects, ReturnValues=returns, **request)
-        return answer.get("Attributes", {})
+        attributes: dict[str, Any] = answer.get("Attributes", {})
+        return attributes
 
     def delete(self, event_id: str, *, condition: str, values: Values) -> None:
         """Delete an item if the condition holds. An empty condition always holds.

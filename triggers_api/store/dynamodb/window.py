@@ -29,10 +29,10 @@ class Window:
 class WindowReader:
     """Reads windows, from the oldest event on, with a bounded number of reads.
 
-    A receive that reaches the bound has found too little although there may be more. The next receive with the
-    same filter reads the head of the index, because leases end there, and then goes on behind the place where
-    the other one stopped. So a consumer gets past any number of leased events, and of events that its filter
-    leaves out.
+    A receive that reaches the bound has found too little although there may be more. The next receive with
+    the same filter reads the head of the index, because leases end there, and then goes on behind the place
+    where the other one stopped. So a consumer gets past any number of leased events, and of events that its
+    filter leaves out.
     """
 
     def __init__(self, table: EventTable, recent: RecentEvents) -> None:
