@@ -7,8 +7,8 @@ idempotency claims, so that the file does not grow without end. The clock decide
   events are only hidden. If the clock is right again, they are back.
 - If the clock is set ahead while the service runs, no event and no claim expires because of it. What was
   valid just before expires later, by as much as the clock was set.
-- If the clock is set ahead or back while the service runs, leases and delays move with it. One that was in
-  force just before ends when its time has passed, neither at once nor hours late.
+- If the clock is set ahead or back while the service runs, a lease or a delay that was to end sooner than the
+  clock was set lasts as long as it would have. A longer one ends at the time that its holder was told.
 - An event that was stored before the clock was ever set does not expire (`Retention`).
 """
 
@@ -77,7 +77,7 @@ class ClockGuard:
             self._move("events", "expires_at", step, (before, now), f"created_at <= '{latest_event}'")
             latest_claim = before + MAX_SECONDS_AHEAD + IDEMPOTENCY_SECONDS
             self._move("idempotency", "expires_at", step, (before, min(now, latest_claim)))
-        # A lease that has longer to run than the clock was set is left alone: it may be a new one.
+        # A longer lease stays: after a repeat, it could not be told from one that was moved or that is new.
         latest_lease = before + min(abs(step), MAX_HIDDEN_SECONDS)
         self._move(
             "events",
