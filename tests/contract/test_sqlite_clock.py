@@ -286,24 +286,11 @@ def test_lease_or_delay_lasts_as_long_when_the_clock_is_set(
     consumer: Consumer, clock: FakeClock, step: int, delayed: bool
 ) -> None:
     added = consumer.add()
-    assert consumer.receive(lease_seconds=80) == [added]
-    if delayed:
-        consumer.release(added, delay_seconds=80)
-    clock.step(seconds=step)
-    clock.advance(seconds=79)
-    assert consumer.receive() == []
-    clock.advance(seconds=1)
-    assert consumer.receive() == [added]
-
-
-@pytest.mark.parametrize("step", [90, -90])
-def test_lease_that_outlasts_the_step_ends_at_the_time_that_its_holder_knows(
-    consumer: Consumer, clock: FakeClock, step: int
-) -> None:
-    added = consumer.add()
     assert consumer.receive(lease_seconds=600) == [added]
+    if delayed:
+        consumer.release(added, delay_seconds=600)
     clock.step(seconds=step)
-    clock.advance(seconds=599 - step)
+    clock.advance(seconds=599)
     assert consumer.receive() == []
     clock.advance(seconds=1)
     assert consumer.receive() == [added]
@@ -321,17 +308,35 @@ def test_lease_that_had_ended_stays_ended_when_the_clock_is_set(
 
 
 @pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("after", [100, 599, 601, 100_000])
 def test_process_that_notices_a_step_later_moves_no_lease_again(
-    tmp_path: Path, consumer: Consumer, clock: FakeClock, step: int
+    tmp_path: Path, consumer: Consumer, clock: FakeClock, step: int, after: int
 ) -> None:
     other = Consumer(tmp_path, clock)
     added = consumer.add()
     for one in (consumer, other):
-        one.receive(lease_seconds=80)
+        one.receive(lease_seconds=600)
     clock.step(seconds=step)
     assert consumer.receive() == []
-    clock.advance(seconds=50)
+    clock.advance(seconds=after)
+    expected = [added] if after >= 600 else []
+    assert other.receive(lease_seconds=1) == expected
+    other.close()
+
+
+def test_second_step_moves_leases_again(tmp_path: Path, consumer: Consumer, clock: FakeClock) -> None:
+    other = Consumer(tmp_path, clock)
+    added = consumer.add()
+    for one in (consumer, other):
+        one.receive(lease_seconds=600)
+    clock.step(seconds=7200)
+    assert consumer.receive() == []
+    clock.advance(seconds=100)
     assert other.receive() == []
-    clock.advance(seconds=30)
-    assert other.receive() == [added]
+    clock.step(seconds=-3600)
+    assert other.receive() == []
+    clock.advance(seconds=499)
+    assert consumer.receive() == []
+    clock.advance(seconds=1)
+    assert consumer.receive() == [added]
     other.close()

@@ -15,7 +15,12 @@ from triggers_api.core import deadline
 from triggers_api.core.events import Event
 from triggers_api.core.leases import Claim, Held
 from triggers_api.core.ports import NewEvent
-from triggers_api.errors import CorruptRecordError, StoreUnavailableError, TriggersError
+from triggers_api.errors import (
+    CorruptRecordError,
+    DeadlineExceededError,
+    StoreUnavailableError,
+    TriggersError,
+)
 from triggers_api.store.sqlite.database import FILE_NAME, Database
 from triggers_api.store.sqlite.events import SqliteEventStore
 
@@ -120,7 +125,7 @@ def test_batch_that_takes_too_long_changes_nothing(
         try:
             return next(left)
         except StopIteration:
-            raise deadline.DeadlineExceededError("The request's time is up.") from None
+            raise DeadlineExceededError("The request's time is up.") from None
 
     monkeypatch.setattr(deadline, "remaining", remaining)
     outcomes = store.add([NewEvent(one) for one in events], now=NOW)
