@@ -5,7 +5,7 @@ programs may rely on, and a `kind`. The kind, not the class, decides the HTTP st
 exit code (`cli/exit_codes.py`).
 
     TriggersError
-    ├── ValidationError ── InvalidJsonError
+    ├── ValidationError ── InvalidJsonError ── MalformedJsonError
     ├── InvalidEventIdError
     ├── UnauthorizedError
     ├── ForbiddenError
@@ -110,7 +110,11 @@ class ValidationError(TriggersError):
 
 
 class InvalidJsonError(ValidationError):
-    """A body is not strict JSON."""
+    """A body, or an entry of a batch, is not strict JSON."""
+
+
+class MalformedJsonError(InvalidJsonError):
+    """A body is not JSON at all."""
 
 
 class InvalidEventIdError(TriggersError):

@@ -17,6 +17,7 @@ from tests.bench import (
     inbox_pages,
     large_bodies,
     local_server,
+    queue_measures,
     start_up,
     store_measures,
 )
@@ -34,6 +35,8 @@ STEPS: dict[str, Measure] = {
     "large bodies": large_bodies.large_bodies,
     "warm polls and acks": consumer_measures.polls_and_acks,
     "calls and units": store_measures.calls_and_units,
+    "calls and units of the queue": queue_measures.calls_and_units,
+    "warm calls of the queue": queue_measures.processor,
     "inbox pages, SQLite": inbox_pages.sqlite_pages,
     "inbox pages, DynamoDB Local": inbox_pages.dynamodb_pages,
     "start-up of the command line": start_up.command_line,

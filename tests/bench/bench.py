@@ -13,6 +13,7 @@ from tests.bench.subjects import ENTRIES, Subject, build_baseline, build_product
 from tests.bench.tls import in_front_of, make_certificate, trust
 from tests.support import dynamodb_local
 from tests.support.rehearsal import REGION
+from triggers_api.core.access import Scope
 from triggers_api.core.keys import KeyRecord, digest_of, generate
 from triggers_api.ops.dev_tables import events_table, keys_table
 from triggers_api.store.dynamodb.client import DynamoDB
@@ -63,7 +64,7 @@ def product_subject(artifact: Path, url: str, through: str, stage: str = "produc
     tables = make_tables(url, stage)
     key = generate("prod")
     store = DynamoKeyStore(DynamoDB(region=REGION, endpoint_url=url), tables["keys"])
-    store.add(KeyRecord(digest_of(key), is_active=True))
+    store.add(KeyRecord(digest_of(key), is_active=True, scopes=" ".join(Scope)))
     variables = lambda_variables(endpoint_url=through, **tables)
     entry = str(ENTRIES / "product_without_store.py")
     return Subject("product", artifact, "triggers_api.main", entry, key, variables)

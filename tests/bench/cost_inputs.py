@@ -10,7 +10,7 @@ from typing import Any
 
 PRICES = Path(__file__).with_name("prices.toml")
 
-_NOT_ZERO = {"memory_mb_of_one_vcpu", "vcpu_ms_per_measured_ms"}
+_NOT_ZERO = {"memory_mb_of_one_vcpu", "vcpu_ms_per_measured_ms", "dynamodb_calls_at_a_time"}
 
 
 class InputError(Exception):
@@ -43,6 +43,7 @@ class Assumptions:
 
     polls_that_find_nothing_per_million_events: float
     dynamodb_ms_per_call: float
+    dynamodb_calls_at_a_time: float
     read_units_of_a_query_that_finds_nothing: float
     memory_mb_of_one_vcpu: float
     vcpu_ms_per_measured_ms: float

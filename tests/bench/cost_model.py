@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from tests.bench.cost_inputs import Assumptions, Figures, Prices
 from tests.bench.inbox_pages import LIMIT
+from tests.bench.queue_measures import SIZE
 
 MILLION = 1_000_000
 SECONDS_PER_MONTH = 730 * 3600
@@ -52,6 +53,22 @@ class Requests:
     @property
     def total(self) -> float:
         return self.ingests + self.acks + self.polls + self.empty_polls
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """How a million events are handled: ingested and acknowledged so many at a time.
+
+    `leased`: received under leases, as many at a time. Otherwise they are fetched in full pages.
+    """
+
+    size: int
+    leased: bool = False
+
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """The calls that are made for each batch."""
+        return ("batch ingest", "receive", "batch ack") if self.leased else ("batch ingest", "batch ack")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +115,7 @@ class Service:
             "DynamoDB, writes": self.writes("write units: ingest", "write units: ack"),
             "DynamoDB, reads": self._reads(requests),
             "DynamoDB, storage and backups": self._storage(kept),
-            "CloudWatch Logs": self._logs(requests, kept),
+            "CloudWatch Logs": self._logs(requests.total, kept),
         }
 
     def million_refused(self, size: Size, kept: Kept) -> float:
@@ -113,7 +130,38 @@ class Service:
             prices.lambda_per_million_requests,
             prices.dynamodb_per_million_read_units,
         )
-        return sum(per_million) + self.time(requests, size) + self._logs(requests, kept)
+        return sum(per_million) + self.time(requests, size) + self._logs(requests.total, kept)
+
+    def million_in_batches(self, batches: Batches, size: Size, kept: Kept) -> dict[str, float]:
+        """Return what a million events of 1 KB cost in batches, by service, as `million_events` does.
+
+        A receive is billed the read units of one of 25 events, however many it has.
+        """
+        prices, number = self.prices, MILLION / batches.size
+        polls = Requests(0, 0, 0 if batches.leased else MILLION / LIMIT, self.requests().empty_polls)
+        in_all = polls.total + number * len(batches.calls)
+        time = sum(self.time_price(self.batch_ms(call, batches.size, size), size) for call in batches.calls)
+        reads = self._reads(polls)
+        if batches.leased:
+            units = number * self.figures["read units: receive"]
+            reads += units / MILLION * prices.dynamodb_per_million_read_units
+        written = sum(self.figures[f"write units: {call}"] for call in batches.calls) / SIZE
+        return {
+            "API Gateway, requests": in_all / MILLION * prices.api_gateway_rest_per_million_requests,
+            "Lambda, requests": in_all / MILLION * prices.lambda_per_million_requests,
+            "Lambda, time": number * time + self.time(polls, size),
+            "DynamoDB, writes": written * prices.dynamodb_per_million_write_units,
+            "DynamoDB, reads": reads,
+            "DynamoDB, storage and backups": self._storage(kept),
+            "CloudWatch Logs": self._logs(in_all, kept),
+        }
+
+    def batch_ms(self, call: str, events: int, size: Size) -> float:
+        """Return how long a warm call with some events takes. Its calls to DynamoDB are made in parallel."""
+        cpu = self._on_share(self.figures[f"warm {call} of {events}"] * events, size)
+        alone = self.figures[f"calls: {call}"] - SIZE  # such as the query of a receive
+        in_turn = alone + math.ceil(events / self.assumptions.dynamodb_calls_at_a_time)
+        return cpu + in_turn * self.assumptions.dynamodb_ms_per_call
 
     def requests(self) -> Requests:
         """Return the requests of a million events, which are fetched in full pages."""
@@ -171,11 +219,11 @@ class Service:
         backups = table * self.prices.dynamodb_backups_per_gb_month
         return MILLION * (stored + backups) / _GB * kept.events_days / DAYS_PER_MONTH
 
-    def _logs(self, requests: Requests, kept: Kept) -> float:
+    def _logs(self, requests: float, kept: Kept) -> float:
         """Every request is taken to log as much as an ingest."""
         line = self.figures["log bytes"] + self.assumptions.log_bytes_besides_per_request
         stored = self.prices.logs_stored_per_gb_month * kept.logs_days / DAYS_PER_MONTH
-        return requests.total * line / _GB * (self.prices.logs_ingested_per_gb + stored)
+        return requests * line / _GB * (self.prices.logs_ingested_per_gb + stored)
 
     def _on_share(self, cpu_ms: float, size: Size) -> float:
         share = min(1.0, size.memory_mb / self.assumptions.memory_mb_of_one_vcpu)

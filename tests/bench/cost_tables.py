@@ -3,7 +3,8 @@
 import math
 from collections.abc import Iterable, Sequence
 
-from tests.bench.cost_model import DAYS_PER_MONTH, MILLION, Kept, Service, Size
+from tests.bench.cost_model import DAYS_PER_MONTH, MILLION, Batches, Kept, Service, Size
+from tests.bench.queue_measures import SIZES
 
 SECONDS_PER_DAY = 24 * 3600
 
@@ -38,6 +39,28 @@ def million_events(product: Service, baseline: Service, size: Size, kept: Kept) 
         f"The largest line is {largest}: {shares(largest)}.\n"
         f"Lambda's time is {shares('Lambda, time')}.\n"
     )
+
+
+def batches(product: Service, size: Size, kept: Kept) -> str:
+    """Return what a million events cost one by one, in batches, and in batches under leases."""
+    ways = {"one by one": product.million_events(size, kept)}
+    for leased, how in ((False, "ingested and acknowledged"), (True, "ingested, received and acknowledged")):
+        for number in SIZES:
+            ways[f"{how} in batches of {number}"] = product.million_in_batches(
+                Batches(number, leased), size, kept
+            )
+    rows = [
+        (
+            way,
+            dollars(costs["API Gateway, requests"]),
+            dollars(costs["DynamoDB, writes"]),
+            dollars(costs["Lambda, time"]),
+            f"**{dollars(sum(costs.values()))}**",
+        )
+        for way, costs in ways.items()
+    ]
+    head = ("API Gateway, requests", "DynamoDB, writes", "Lambda, time", "**in all**")
+    return _table(("a million events", *head), rows)
 
 
 def time(product: Service, baseline: Service) -> str:

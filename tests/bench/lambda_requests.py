@@ -48,6 +48,12 @@ def ingest(key: str, body: bytes, *, idempotency_key: str | None = None) -> dict
     return rest_event("POST", "/v1/events", headers=headers, body=body)
 
 
+def post(key: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Return any other request with a body."""
+    headers = [("Content-Type", "application/json"), ("X-API-Key", key)]
+    return rest_event("POST", path, headers=headers, body=json.dumps(body).encode())
+
+
 def call(key: str, method: str, path: str, query: str = "") -> dict[str, Any]:
-    """Return any other request."""
+    """Return any request without a body."""
     return rest_event(method, path, query=query, headers=[("X-API-Key", key)])

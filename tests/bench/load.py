@@ -1,8 +1,8 @@
 """Clients that post events to a server as fast as it answers.
 
-`python -m tests.bench.load URL KEY CLIENTS SECONDS` is a process of its own, so that neither the server nor
-the bench shares its interpreter. It prints the number of events that were answered with a 201, a second; any
-other answer ends it.
+`python -m tests.bench.load URL KEY CLIENTS SECONDS BATCH` is a process of its own, so that neither the server
+nor the bench shares its interpreter. It prints the number of events that were stored, a second; any other
+answer ends it. BATCH is the number of events in a request.
 """
 
 import http.client
@@ -14,29 +14,32 @@ from urllib.parse import urlsplit
 from tests.bench.lambda_requests import kilobyte_body
 
 
-def post(address: str, key: str, until: float, counts: list[int]) -> None:
+def post(address: str, key: str, until: float, batch: int, counts: list[int]) -> None:
     """Post events over one connection until the time is up."""
     connection = http.client.HTTPConnection(address, timeout=30)
     headers = {"Content-Type": "application/json", "X-API-Key": key}
-    body = kilobyte_body()
+    path, body, expected = "/v1/events", kilobyte_body(), http.client.CREATED
+    if batch > 1:
+        path, expected = "/v1/events/batch", http.client.OK
+        body = b'{"events":[%s]}' % b",".join([body] * batch)
     stored = 0
     while time.monotonic() < until:
-        connection.request("POST", "/v1/events", body, headers)
+        connection.request("POST", path, body, headers)
         response = connection.getresponse()
         answer = response.read()
-        if response.status != http.client.CREATED:
+        if response.status != expected or b'"error"' in answer:
             raise RuntimeError(f"{response.status}: {answer.decode()}")
-        stored += 1
+        stored += batch
     connection.close()
     counts.append(stored)
 
 
 def main() -> None:
     """Run the clients; print events a second."""
-    url, key, clients, seconds = sys.argv[1:]
+    url, key, clients, seconds, batch = sys.argv[1:]
     counts: list[int] = []
     began = time.monotonic()
-    arguments = (urlsplit(url).netloc, key, began + float(seconds), counts)
+    arguments = (urlsplit(url).netloc, key, began + float(seconds), int(batch), counts)
     threads = [threading.Thread(target=post, args=arguments) for _ in range(int(clients))]
     for thread in threads:
         thread.start()

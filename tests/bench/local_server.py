@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from tests.bench.bench import Bench, make_tables
@@ -22,6 +23,7 @@ from tests.support.rehearsal import CHECKOUT
 from triggers_api.core.keys import LOCAL_KEY
 
 CLIENTS = 8
+BATCH = 100
 
 _START_SECONDS = 60
 
@@ -36,7 +38,8 @@ def throughput(bench: Bench, tick: Tick) -> list[Row]:
         urls = {"product": dev.url, "baseline": baseline_url}
         for url in urls.values():
             load(url, seconds=1)
-        measures = {name: lambda url=url: load(url, seconds=seconds) for name, url in urls.items()}
+        measures = {name: partial(load, url, seconds=seconds) for name, url in urls.items()}
+        measures["batches"] = partial(load, dev.url, seconds=seconds, batch=BATCH)
         found = interleaved(bench.rounds(5, 1), measures, tick)
     return [
         Row(
@@ -45,7 +48,14 @@ def throughput(bench: Bench, tick: Tick) -> list[Row]:
             "events/s",
             Sample.of(found["product"]),
             Sample.of(found["baseline"]),
-        )
+        ),
+        Row(
+            "local server, batches",
+            f"triggers dev on SQLite, an event of 1 KB in a batch of {BATCH}, beside one by one",
+            "ms",
+            Sample.of([1000 / rate for rate in found["batches"]]),
+            Sample.of([1000 / rate for rate in found["product"]]),
+        ),
     ]
 
 
@@ -56,9 +66,10 @@ def baseline_variables(dynamodb_url: str) -> dict[str, str]:
     return {**variables, "AUTH_MODE": "local"}
 
 
-def load(url: str, *, seconds: float) -> float:
+def load(url: str, *, seconds: float, batch: int = 1) -> float:
     """Return the events a second that a server took from the clients."""
-    command = [sys.executable, "-m", "tests.bench.load", url, LOCAL_KEY, str(CLIENTS), str(seconds)]
+    arguments = (url, LOCAL_KEY, CLIENTS, seconds, batch)
+    command = [sys.executable, "-m", "tests.bench.load", *map(str, arguments)]
     done = subprocess.run(
         command, cwd=CHECKOUT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )

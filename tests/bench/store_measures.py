@@ -105,7 +105,7 @@ def _walk(subject: Subject, wire: Wire, url: str) -> Walk:
     page = call(subject.key, "GET", "/v1/inbox", f"limit={LIMIT}")
     uses: dict[str, Use] = {}
     with Function(subject) as function:
-        ask = partial(_counted, uses, function, wire)
+        ask = partial(counted, uses, function, wire)
         ask(FIRST, event, 201)  # the key is warm now
         path = _path(ask("ingest", event, 201))
         function.call(event, expected=201, times=LIMIT)  # so there are more than a page takes
@@ -127,7 +127,7 @@ def _path(receipt: dict[str, Any]) -> str:
     return f"/v1/events/{receipt['event_id']}"
 
 
-def _counted(
+def counted(
     uses: dict[str, Use], function: Function, wire: Wire, name: str, request: dict[str, Any], expected: int
 ) -> dict[str, Any]:
     """Note what an operation takes, and return its answer's body."""

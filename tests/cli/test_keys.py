@@ -20,7 +20,7 @@ from tests.support.terminal import run_on_terminal
 from triggers_api.core.keys import digest_of, generate, is_well_formed
 
 OWN_KEY = "My-Own-Key_0123456789-zyxwv"
-KEY_FIELDS = {"id", "name", "source", "prefix", "created_at", "expires_at", "revoked_at", "state"}
+KEY_FIELDS = {"id", "name", "source", "scopes", "prefix", "created_at", "expires_at", "revoked_at", "state"}
 
 
 @pytest.fixture
@@ -63,7 +63,8 @@ def test_create_prints_only_the_key_to_a_pipe(keys: KeyCommands) -> None:
 
 def test_json_documents_have_their_fields(keys: KeyCommands) -> None:
     made = keys.create("--name", "the shop's käse", "--source", "shop", "--expires-in", "90d")
-    assert list(made) == ["api_key", "id", "name", "source", "stage", "created_at", "expires_at"]
+    fields = ["api_key", "id", "name", "source", "scopes", "stage", "created_at", "expires_at"]
+    assert list(made) == fields
     assert (made["name"], made["source"], made["stage"]) == ("the shop's käse", "shop", keys.stage)
     assert made["id"] == digest_of(made["api_key"]).removeprefix("sha256:")[:12]
     (listed,) = keys.ask("list")["keys"]
@@ -103,10 +104,31 @@ def test_list_shows_active_keys_unless_all_are_requested(keys: KeyCommands) -> N
     keys.run("revoke", b)
     assert [one["id"] for one in keys.ask("list")["keys"]] == [a]
     head, *rows = keys.run("list", "--all", "--source", "b").stdout.splitlines()
-    assert head.split("\t") == ["ID", "NAME", "SOURCE", "PREFIX", "CREATED", "EXPIRES", "STATE"]
-    ((found, name, source, prefix, _, expires, state),) = [row.split("\t") for row in rows]
-    assert (found, name, source, expires, state) == (b, "-", "b", "-", "revoked")
+    assert head.split("\t") == ["ID", "NAME", "SOURCE", "SCOPES", "PREFIX", "CREATED", "EXPIRES", "STATE"]
+    ((found, name, source, scopes, prefix, _, expires, state),) = [row.split("\t") for row in rows]
+    assert (found, name, source, scopes) == (b, "-", "b", "ingest consume")
+    assert (expires, state) == ("-", "revoked")
     assert prefix.startswith(f"trg_{keys.stage}_")
+
+
+def test_scopes_are_shown_and_kept_by_rotate(keys: KeyCommands) -> None:
+    made = keys.create("--scope", "manage", "--scope", "ingest")
+    new = keys.ask("rotate", made["id"])
+    plain = keys.create()
+    assert made["scopes"] == new["scopes"] == ["ingest", "manage"]
+    assert plain["scopes"] == ["ingest", "consume"]
+    shown = {one["id"]: one["scopes"] for one in keys.ask("list")["keys"]}
+    assert shown == {one["id"]: one["scopes"] for one in (made, new, plain)}
+    assert keys.ask("show", new["id"])["scopes"] == ["ingest", "manage"]
+    assert "\nscopes      ingest manage\n" in keys.run("show", new["id"]).stdout
+    assert "scopes: ingest consume;" in keys.run("create").stderr
+
+
+def test_unknown_scope_is_a_usage_error_and_creates_no_key(local: KeyCommands) -> None:
+    done = local.run("create", "--scope", "read")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--scope must be ingest, consume or manage." in lines_of(done.stderr)["error"]
+    assert local.all() == {}
 
 
 def test_show_prints_a_get_item_command_that_finds_the_record(dev: KeyCommands) -> None:
@@ -136,7 +158,7 @@ def test_list_fits_a_key_on_one_line_of_80_columns(local: KeyCommands) -> None:
     (made,) = local.ask("list")["keys"]
     seen = run_on_terminal(*local.line("list")[1:], columns=80)
     (line,) = (line for line in seen.screen.splitlines() if line.strip().startswith(made["id"]))
-    cells = (made["prefix"], made["created_at"][:10], made["expires_at"][:10], "active")
+    cells = (made["prefix"], "default", made["expires_at"][:10], "active")
     assert [cell for cell in cells if cell not in line] == []
 
 

@@ -15,6 +15,7 @@ TOUR_URL = "http://127.0.0.1:8000"
 EVENT_ID = r"""sed 's/.*"event_id":"\([^"]*\)".*/\1/'"""
 VARYING = {
     "id": r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    "token": r'(?<="token":")[\w-]+',
     "time": r"\d{4}-\d\d-\d\dT[\d:.]+Z|\w{3}, \d\d \w{3} \d{4} [\d:]+ GMT",
 }
 
@@ -27,7 +28,8 @@ def run(script: str) -> str:
 
 def normalised(output: str) -> list[str]:
     """Return the lines of an output with equal ids replaced by equal names, and without times."""
-    output = re.sub(VARYING["time"], "TIME", output)
+    for name in ("time", "token"):
+        output = re.sub(VARYING[name], name.upper(), output)
     names: dict[str, str] = {}
     output = re.sub(VARYING["id"], lambda found: names.setdefault(found[0], f"ID-{len(names)}"), output)
     return [line.strip() for line in output.splitlines() if line.strip()]

@@ -37,6 +37,7 @@ PARAMETERS = {
     "Stage": "dev",
     "CorsAllowOrigin": "https://shop.example",
     "EventTtlDays": "30",
+    "MaxDeliveries": "5",
     "LogLevel": "INFO",
     "LogRetentionDays": "14",
     "Runtime": "python3.13",
@@ -123,6 +124,7 @@ class SoundStack(Aws):
         self.policies = {"triggers-api": json.loads(json.dumps(POLICY))}
         self.attached: list[str] = []
         self.trust = json.loads(json.dumps(TRUST))
+        self.rest_api: dict[str, Any] = {"id": API, "name": NAME, "minimumCompressionSize": 1024}
         self.stages = [_stage()]
         self.paths = {path: _methods() for path in ("/", "/{proxy+}")}
         self.gateway_responses = _gateway_responses()
@@ -146,6 +148,7 @@ class SoundStack(Aws):
             "iam.GetRolePolicy": self._policy,
             "iam.ListAttachedRolePolicies": self._attached_policies,
             "iam.GetRole": lambda _: {"Role": _role(self.trust)},
+            "apigateway.GetRestApi": lambda _: self.rest_api,
             "apigateway.GetStages": lambda _: {"item": self.stages},
             "apigateway.GetExport": self._export,
             "apigateway.GetGatewayResponses": lambda _: {"items": self.gateway_responses},
@@ -229,6 +232,7 @@ def _function() -> dict[str, Any]:
                 "AUTH_MODE": "aws",
                 "LOG_LEVEL": "INFO",
                 "EVENT_TTL_DAYS": "30",
+                "MAX_DELIVERIES": "5",
                 "CORS_ALLOW_ORIGIN": "https://shop.example",
             }
         },

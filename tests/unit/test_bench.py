@@ -12,15 +12,17 @@ from rich.console import Console
 from tests.bench.goals import GOALS, Goal, met, not_measured
 from tests.bench.lambda_requests import KILOBYTE, ingest, kilobyte_body
 from tests.bench.processes import Function
+from tests.bench.queue_measures import CALLS, READS, STATS
 from tests.bench.report import LIMITS, as_json, show, worse_than_limits
 from tests.bench.samples import Row, Sample, interleaved
-from tests.bench.store_measures import FIRST, OPERATIONS, PLACES, READS, WRITES
+from tests.bench.store_measures import FIRST, OPERATIONS, PLACES, WRITES
+from tests.bench.store_measures import READS as SINGLE_READS
 from tests.bench.subjects import Subject
 
 STRUCTURAL = {
-    *(f"calls: {name}" for name in (*OPERATIONS, FIRST)),
-    *(f"write units: {name}" for name in WRITES),
-    *(f"read units: {name}" for name in READS),
+    *(f"calls: {name}" for name in (*OPERATIONS, FIRST, *CALLS, STATS)),
+    *(f"write units: {name}" for name in (*WRITES, *CALLS)),
+    *(f"read units: {name}" for name in (*SINGLE_READS, *READS)),
     *(f"stored bytes: {place}" for place in PLACES),
     *("write units", "zipped artifact", "files", "modules", "log bytes"),
 }

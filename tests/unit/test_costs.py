@@ -16,10 +16,11 @@ from tests.bench.cost_inputs import (
     load_figures,
     load_prices,
 )
-from tests.bench.cost_model import DAYS_PER_MONTH, SECONDS_PER_MONTH, Kept, Service, Size
+from tests.bench.cost_model import DAYS_PER_MONTH, SECONDS_PER_MONTH, Batches, Kept, Service, Size
 from tests.bench.cost_tables import MEMORY_MB, dollars
 from tests.bench.costs import MARK, computed, defaults, main, with_costs
 from tests.support.documents import COSTS, DOCUMENTS
+from triggers_api.store.dynamodb.parallel import THREADS
 
 FIGURES = PRICES.with_name("figures.json")
 GB = 1024**3
@@ -44,6 +45,7 @@ ONES = Prices(
 ASSUMED = Assumptions(
     polls_that_find_nothing_per_million_events=1_000_000,
     dynamodb_ms_per_call=5,
+    dynamodb_calls_at_a_time=10,
     read_units_of_a_query_that_finds_nothing=2,
     memory_mb_of_one_vcpu=2048,
     vcpu_ms_per_measured_ms=1,
@@ -61,6 +63,16 @@ MEDIANS = {
     "calls: ingest": 1,
     "calls: ack": 1,
     "calls: inbox": 1,
+    "warm batch ingest of 100": 0.5,
+    "warm receive of 100": 1,
+    "warm batch ack of 100": 0.5,
+    "calls: batch ingest": 25,
+    "calls: receive": 27,
+    "calls: batch ack": 25,
+    "write units: batch ingest": 25 * 2,
+    "write units: receive": 25 * 2,
+    "write units: batch ack": 25 * 3,
+    "read units: receive": 200,
     "write units: ingest": 2,
     "write units: ack": 3,
     "read units: ingest": 1,
@@ -145,6 +157,44 @@ def test_a_million_events_cost_what_each_service_asks() -> None:
         "DynamoDB, storage and backups": pytest.approx(1 + 1 + 1),  # of the backups there is no index
         "CloudWatch Logs": pytest.approx(3.02 * (1 + 1)),
     }
+
+
+def test_a_batch_takes_the_cpu_of_its_events_and_the_waits_of_calls_in_parallel() -> None:
+    assert SERVICE.batch_ms("batch ingest", 100, VCPU) == 50 + 10 * 5
+    assert SERVICE.batch_ms("batch ingest", 100, HALF_A_VCPU) == 100 + 10 * 5
+    assert SERVICE.batch_ms("receive", 100, VCPU) == 100 + (2 + 10) * 5  # two queries, before the leases
+
+
+def test_a_million_events_in_batches_are_fewer_requests_and_as_many_writes() -> None:
+    found = SERVICE.million_in_batches(Batches(100), VCPU, A_MONTH)
+    polls, batches = 1_000_000 + 20_000, 2 * 10_000
+    assert found == {
+        "API Gateway, requests": pytest.approx((polls + batches) / 1_000_000),
+        "Lambda, requests": pytest.approx((polls + batches) / 1_000_000),
+        "Lambda, time": pytest.approx(2 * (polls * 0.015 + batches * 0.1)),
+        "DynamoDB, writes": 2 + 3,
+        "DynamoDB, reads": pytest.approx(0.02 * 50 + (1 + 2)),
+        "DynamoDB, storage and backups": pytest.approx(3),
+        "CloudWatch Logs": pytest.approx((polls + batches) / 1_000_000 * 2),
+    }
+
+
+def test_leases_are_receives_in_the_place_of_pages_and_their_writes() -> None:
+    found = SERVICE.million_in_batches(Batches(100, leased=True), VCPU, A_MONTH)
+    assert found["API Gateway, requests"] == pytest.approx(1 + 3 * 0.01)
+    assert found["Lambda, time"] == pytest.approx(2 * (1_000_000 * 0.015 + 10_000 * (0.1 + 0.16 + 0.1)))
+    assert found["DynamoDB, writes"] == 2 + 2 + 3
+    assert found["DynamoDB, reads"] == pytest.approx(10_000 * 200 / 1_000_000 + (1 + 2))
+
+
+def test_the_calls_at_a_time_are_those_of_the_store() -> None:
+    assert load_prices(PRICES)[1].dynamodb_calls_at_a_time == THREADS
+
+
+def test_a_million_events_in_batches_of_25_cost_at_most_3_dollars_90() -> None:
+    product = Service(load_figures(FIGURES)["product"], *load_prices(PRICES))
+    size, kept, _ = defaults()
+    assert sum(product.million_in_batches(Batches(25), size, kept).values()) <= 3.90
 
 
 def test_a_million_wrong_keys_are_requests_time_log_lines_and_a_read_each() -> None:

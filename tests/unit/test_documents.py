@@ -140,8 +140,8 @@ def test_readme_shows_picture_of_command(name: str) -> None:
     assert f"({(PICTURES / name).relative_to(ROOT)}.svg)" in README
 
 
-def test_readme_has_fewer_than_300_lines() -> None:
-    assert len(README.splitlines()) < 300, "Move details to deploy/guide"
+def test_readme_has_at_most_400_lines() -> None:
+    assert len(README.splitlines()) <= 400, "Move details to deploy/guide"
 
 
 # The guide

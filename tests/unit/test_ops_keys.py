@@ -1,6 +1,6 @@
 """The operations of `triggers keys`, on a store in memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -73,10 +73,11 @@ def create(
     *,
     name: str | None = None,
     source: str | None = None,
+    scopes: Sequence[str] = (),
     own_key: str | None = None,
     expires_in: int | None = None,
 ) -> NewKey:
-    return keys.create(name=name, source=source, own_key=own_key, expires_in=expires_in)
+    return keys.create(name=name, source=source, scopes=scopes, own_key=own_key, expires_in=expires_in)
 
 
 def test_create_stores_only_the_digest_of_a_generated_or_own_key(
@@ -98,6 +99,33 @@ def test_create_stores_only_the_digest_of_a_generated_or_own_key(
     assert new.key not in repr(new)
     new = create(keys, own_key=OWN_KEY)
     assert (new.key, new.record.digest, new.record.prefix) == (OWN_KEY, digest_of(OWN_KEY), "My-O")
+
+
+@pytest.mark.parametrize(
+    ("scopes", "stored"),
+    [
+        ([], None),
+        (["consume"], "consume"),
+        (["manage", "ingest"], "ingest manage"),
+        (["manage", "manage", "consume", "ingest"], "ingest consume manage"),
+    ],
+)
+def test_create_stores_each_scope_once(keys: Keys, scopes: list[str], stored: str | None) -> None:
+    assert create(keys, scopes=scopes).record.scopes == stored
+
+
+@pytest.mark.parametrize("scope", ["", "admin", "Ingest", "ingest consume", "ingest,consume", "*"])
+def test_create_refuses_an_unknown_scope(keys: Keys, store: MemoryKeyStore, scope: str) -> None:
+    with pytest.raises(ConfigurationError, match="--scope must be ingest, consume or manage"):
+        create(keys, scopes=["ingest", scope])
+    assert store.records == {}
+
+
+@pytest.mark.parametrize("scopes", [[], ["manage"]])
+def test_rotate_keeps_the_scopes(keys: Keys, scopes: list[str]) -> None:
+    old = create(keys, scopes=scopes).record
+    new, _ = keys.rotate(old.id, overlap=60, expires_in=None)
+    assert new.record.scopes == old.scopes
 
 
 @pytest.mark.parametrize("own_key", ["", "short", "a" * 40, "abcdefgh" * 4, f"{OWN_KEY}!", "a" * 129])

@@ -13,7 +13,6 @@ from tests.support.contract import DOCUMENT
 from tests.support.template import PATH, Stack
 from triggers_api.api.headers import CORS_HEADERS, CORS_MAX_AGE_SECONDS, CORS_METHODS, answer_headers
 from triggers_api.api.v1.models import ErrorBody
-from triggers_api.core.strict_json import MAX_BODY_BYTES
 from triggers_api.ops.cloudformation.template import Template
 from triggers_api.ops.dev_tables import events_table, keys_table
 from triggers_api.settings import LOG_LEVELS, Settings
@@ -37,11 +36,12 @@ SAMPLES = {
     "$context.error.responseType": "ACCESS_DENIED",
     "$context.error.messageString": json.dumps('Explicit "deny"'),  # the gateway's own: it has the quotes
 }
-GATEWAY_ERRORS = {
+GATEWAY_ERRORS: dict[str, tuple[int | None, str, dict[str, int]]] = {
     "DEFAULT_4XX": (None, "ACCESS_DENIED", {}),
     "DEFAULT_5XX": (503, "SERVICE_UNAVAILABLE", {}),
     "THROTTLED": (None, "TOO_MANY_REQUESTS", {}),
-    "REQUEST_TOO_LARGE": (None, "PAYLOAD_TOO_LARGE", {"limit_bytes": MAX_BODY_BYTES}),
+    # The gateway has its own limit, which is larger than both of the service.
+    "REQUEST_TOO_LARGE": (None, "PAYLOAD_TOO_LARGE", {}),
     "MISSING_AUTHENTICATION_TOKEN": (404, "NOT_FOUND", {}),
 }
 """The gateway's own errors: status (None keeps the gateway's), code and details."""
@@ -132,6 +132,7 @@ def test_every_parameter_has_its_default() -> None:
         "Stage": ("String", "prod"),
         "CorsAllowOrigin": ("String", "*"),
         "EventTtlDays": ("Number", 7),
+        "MaxDeliveries": ("Number", 10),
         "LogLevel": ("String", "INFO"),
         "LogRetentionDays": ("Number", 7),
         "Runtime": ("String", "python3.11"),
@@ -287,6 +288,7 @@ def test_variables_match_the_requirements_and_parameters() -> None:
             "AUTH_MODE": "aws",
             "LOG_LEVEL": ref("LogLevel"),
             "EVENT_TTL_DAYS": ref("EventTtlDays"),
+            "MAX_DELIVERIES": ref("MaxDeliveries"),
             "CORS_ALLOW_ORIGIN": ref("CorsAllowOrigin"),
         }
     }
@@ -304,7 +306,13 @@ def test_template_variables_are_those_that_settings_reads() -> None:
 
 
 def test_settings_start_from_the_stack_variables() -> None:
-    stack = Stack(Stage="staging", EventTtlDays="30", LogLevel="DEBUG", CorsAllowOrigin="https://example.com")
+    stack = Stack(
+        Stage="staging",
+        EventTtlDays="30",
+        MaxDeliveries="0",
+        LogLevel="DEBUG",
+        CorsAllowOrigin="https://example.com",
+    )
     assert Settings.from_environment(variables_of(stack)) == Settings(
         table_events="triggers-api-events-staging",
         table_keys="triggers-api-keys-staging",
@@ -313,7 +321,7 @@ def test_settings_start_from_the_stack_variables() -> None:
         auth_mode="aws",
         auth_cache_seconds=30,
         event_ttl_days=30,
-        max_deliveries=10,
+        max_deliveries=0,
         cors_allow_origin="https://example.com",
         log_level="DEBUG",
         data_dir=None,
@@ -323,11 +331,13 @@ def test_settings_start_from_the_stack_variables() -> None:
 
 def test_parameter_bounds_are_those_of_the_settings() -> None:
     assert TEMPLATE["Parameters"]["LogLevel"]["AllowedValues"] == list(LOG_LEVELS)
-    days = TEMPLATE["Parameters"]["EventTtlDays"]
-    for bound in (days["MinValue"], days["MaxValue"]):
-        settings = Settings.from_environment(variables_of(Stack(EventTtlDays=str(bound))))
-        assert settings.event_ttl_days == bound
+    days, deliveries = (TEMPLATE["Parameters"][name] for name in ("EventTtlDays", "MaxDeliveries"))
+    for end in ("MinValue", "MaxValue"):
+        stack = Stack(EventTtlDays=str(days[end]), MaxDeliveries=str(deliveries[end]))
+        settings = Settings.from_environment(variables_of(stack))
+        assert (settings.event_ttl_days, settings.max_deliveries) == (days[end], deliveries[end])
     assert (days["MinValue"], days["MaxValue"]) == (1, 3650)
+    assert (deliveries["MinValue"], deliveries["MaxValue"]) == (0, 1000)
 
 
 # --- The role

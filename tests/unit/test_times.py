@@ -11,6 +11,7 @@ from triggers_api.core.times import (
     is_time,
     milliseconds,
     normalise_time,
+    parse_time,
     seconds,
     seconds_since,
     system_clock,
@@ -83,6 +84,11 @@ def test_other_form_is_not_a_time(text: str) -> None:
 @pytest.mark.parametrize(("time", "whole"), [(0, 0), (999_999, 0), (1_000_000, 1), (1_999_999, 1)])
 def test_seconds_are_rounded_down(time: int, whole: int) -> None:
     assert seconds(time) == whole
+
+
+@given(microseconds)
+def test_written_time_is_parsed_as_the_same_number(time: int) -> None:
+    assert parse_time(format_time(time)) == time
 
 
 def test_system_clock_returns_microseconds_since_1970() -> None:

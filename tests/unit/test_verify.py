@@ -57,6 +57,7 @@ CHECKS = [
     "function: AUTH_MODE",
     "function: LOG_LEVEL",
     "function: EVENT_TTL_DAYS",
+    "function: MAX_DELIVERIES",
     "function: CORS_ALLOW_ORIGIN",
     "function: other variables",
     "log group: retention",
@@ -78,6 +79,7 @@ CHECKS = [
     "role: inline policies",
     "role: attached policies",
     "role: who may be it",
+    "api: compression",
     "api: stages",
     "api: no requests logged, no answers cached",
     "api: throttling",
@@ -161,6 +163,8 @@ def test_expectations_come_from_the_template_and_the_stack_parameters(aws: Sound
         f"{INDEX}: status (HASH, S), created_at (RANGE, S), projects ALL"
     )
     assert expected["log group: retention"] == f"{LOG_GROUP}, 14 days"
+    assert expected["function: MAX_DELIVERIES"] == "5"
+    assert expected["api: compression"] == "of answers of 1024 bytes or more"
     assert expected["api: throttling"] == "*/*: 50 a second and 75 at once"
 
 
@@ -453,6 +457,16 @@ DEFECTS: dict[str, tuple[Change, str, str]] = {
         "role: who may be it",
         f"extra: sts:AssumeRole by all but AWS {ACCOUNT}",
     ),
+    "no compression": (
+        lambda aws: aws.rest_api.pop("minimumCompressionSize"),
+        "api: compression",
+        "off",
+    ),
+    "compression of small answers": (
+        lambda aws: aws.rest_api.update(minimumCompressionSize=0),
+        "api: compression",
+        "of answers of 0 bytes or more",
+    ),
     "the stage named Stage": (
         lambda aws: aws.stages.append({"stageName": "Stage"}),
         "api: stages",
@@ -690,6 +704,7 @@ CHECKS_BY_OPERATION = {
     "iam.GetRolePolicy": {"role: permissions"},
     "iam.ListRolePolicies": {"role: permissions", "role: inline policies"},
     "iam.ListAttachedRolePolicies": {"role: attached policies"},
+    "apigateway.GetRestApi": {"api: compression"},
     "apigateway.GetStages": {"api: stages", "api: no requests logged, no answers cached", "api: throttling"},
     "apigateway.GetExport": {"api: routes", "api: preflight"},
     "apigateway.GetGatewayResponses": {"api: gateway responses"},

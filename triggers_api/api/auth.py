@@ -53,3 +53,4 @@ authenticate = _ApiKeyScheme()
 
 IngestPrincipal = Annotated[Principal, Security(authenticate, scopes=[Scope.INGEST])]
 ConsumePrincipal = Annotated[Principal, Security(authenticate, scopes=[Scope.CONSUME])]
+ManagePrincipal = Annotated[Principal, Security(authenticate, scopes=[Scope.MANAGE])]

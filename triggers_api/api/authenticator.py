@@ -16,6 +16,7 @@ from collections import OrderedDict
 from threading import Lock
 from typing import Generic, NamedTuple, TypeVar
 
+from triggers_api.core.access import ALL_SCOPES
 from triggers_api.core.keys import LOCAL_KEY, KeyRecord, digest_of, is_well_formed
 from triggers_api.core.ports import KeyStore
 from triggers_api.core.times import Clock, format_time, monotonic_clock
@@ -102,7 +103,7 @@ class Authenticator:
             UnauthorizedError: The key is malformed, its cached record has expired, or it was just refused.
         """
         if self._accept_local_key and hmac.compare_digest(key.encode(), LOCAL_KEY.encode()):
-            return KeyRecord(digest_of(key), is_active=True)
+            return KeyRecord(digest_of(key), is_active=True, scopes=ALL_SCOPES)
         now, digest = self._now(), digest_of(key)
         with self._lock:
             record = self._valid.get(digest, now)

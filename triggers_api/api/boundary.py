@@ -144,4 +144,6 @@ def _log_access(method: str, scope: Scope, context: RequestContext, status: int,
         fields["event_id"] = context.event_ids[0]
     elif context.event_ids:
         fields["events"] = len(context.event_ids)
+    if context.failed:
+        fields["failed"] = context.failed
     logger.info("request", extra={"fields": fields})

@@ -5,13 +5,12 @@ import io
 import zlib
 from collections.abc import Sequence
 
-from triggers_api.core.strict_json import MAX_BODY_BYTES
 from triggers_api.errors import UnsupportedMediaTypeError
 
 GZIP_MAGIC = b"\x1f\x8b"
 
-MAX_GZIP_BYTES = MAX_BODY_BYTES + 64 * 1024
-"""How large a compressed body may be: gzip adds a little to what it cannot compress."""
+GZIP_OVERHEAD_BYTES = 64 * 1024
+"""How much larger than its content a compressed body may be, if gzip cannot compress it."""
 
 _GZIP = {"gzip", "x-gzip"}  # equivalent: RFC 9110, 8.4.1.3
 _KNOWN = {"br", "compress", "dcb", "dcz", "deflate", "exi", "x-compress", "zstd"}
@@ -44,8 +43,8 @@ def is_gzip(headers: Sequence[str]) -> bool:
     raise _unsupported(f"Content-Encoding: the body has {what}.")
 
 
-def inflate(body: bytes) -> bytes:
-    """Return the content of a gzip body: all of it, or one byte more than `MAX_BODY_BYTES` if it is larger.
+def inflate(body: bytes, limit: int) -> bytes:
+    """Return the content of a gzip body: all of it, or one byte more than `limit` if it is larger.
 
     Raises:
         UnsupportedMediaTypeError: The body is not gzip.
@@ -53,7 +52,7 @@ def inflate(body: bytes) -> bytes:
     if not body.startswith(GZIP_MAGIC):
         raise _unsupported("Content-Encoding: the body is not gzip.")
     try:
-        return gzip.GzipFile(fileobj=io.BytesIO(body)).read(MAX_BODY_BYTES + 1)
+        return gzip.GzipFile(fileobj=io.BytesIO(body)).read(limit + 1)
     except (EOFError, OSError, zlib.error):
         raise _unsupported("Content-Encoding: the body is not gzip, or damaged.") from None
 

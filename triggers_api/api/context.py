@@ -16,8 +16,8 @@ from triggers_api.core.keys import mask_keys
 class RequestContext:
     """The id of a request, and what its endpoint adds for the access log line.
 
-    `own_key` is the API key that the request carries, if an operator chose that key: such a key cannot be
-    recognised in a log line by its form.
+    `failed` counts the entries of a batch that failed. `own_key` is the API key that the request carries, if
+    an operator chose that key: such a key cannot be recognised in a log line by its form.
     """
 
     request_id: str
@@ -26,6 +26,7 @@ class RequestContext:
     principal: Principal | None = None
     source: str | None = None
     event_ids: list[str] = field(default_factory=list)
+    failed: int = 0
 
 
 current: ContextVar[RequestContext | None] = ContextVar("request", default=None)

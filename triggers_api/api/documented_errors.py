@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from triggers_api.api.v1.models import ErrorResponse
-from triggers_api.core.strict_json import MAX_BODY_BYTES
+from triggers_api.core.strict_json import MAX_BATCH_BYTES, MAX_BODY_BYTES
 
 REF = "#/components/schemas/{model}"
 _RETRY_AFTER = {
@@ -67,7 +67,12 @@ ERRORS: Mapping[int, ErrorDoc] = {
         "NOT_FOUND",
         "There is no event with this id.",
     ),
-    409: ErrorDoc("The event is already acknowledged.", "CONFLICT", "This event is already acknowledged."),
+    409: ErrorDoc(
+        "The event is already acknowledged (`CONFLICT`), or the token of the lease is not good any more "
+        "(`LEASE_LOST`).",
+        "CONFLICT",
+        "This event is already acknowledged.",
+    ),
     413: ErrorDoc(
         "The body is too large; `details.limit_bytes` is the limit.",
         "PAYLOAD_TOO_LARGE",
@@ -109,6 +114,25 @@ INVALID_QUERY = ErrorDoc(
     "The query is not valid: limit: must be a whole number from 1 to 100.",
     {"errors": [{"field": "limit", "message": "must be a whole number from 1 to 100"}]},
 )
+UNKNOWN_PARAMETER = ErrorDoc(
+    "The query is not valid: `details.errors` names the parameters.",
+    "VALIDATION_ERROR",
+    "The query is not valid: limit: unknown; the parameters are source, event_type.",
+    {"errors": [{"field": "limit", "message": "unknown; the parameters are source, event_type"}]},
+)
+INVALID_BODY = ErrorDoc(
+    "The request is not valid: `details.errors` names the fields.",
+    "VALIDATION_ERROR",
+    "The request is not valid: source: must be a string.",
+    {"errors": [{"field": "source", "message": "must be a string"}]},
+)
+INVALID_BATCH = ErrorDoc(
+    "The batch is not JSON, has 0 or more than 100 entries or an unknown field, or names an event twice. "
+    "Nothing is done.",
+    "VALIDATION_ERROR",
+    "events: must be a list of 1 to 100.",
+    {"errors": [{"field": "events", "message": "must be a list of 1 to 100"}]},
+)
 NO_PARAMETERS = ErrorDoc(
     "The request has a query parameter, and this call has none.",
     "VALIDATION_ERROR",
@@ -119,6 +143,17 @@ OTHER_SOURCE = ErrorDoc(
     "The key is bound to another source, or lacks a scope (`details.scope`).",
     "FORBIDDEN",
     "This key is bound to another source than the event's.",
+)
+OTHER_FILTER = ErrorDoc(
+    "The key is bound to another source, or lacks a scope (`details.scope`).",
+    "FORBIDDEN",
+    "This key is bound to another source than the filter's.",
+)
+BATCH_TOO_LARGE = ErrorDoc(
+    "The body is too large; `details.limit_bytes` is the limit.",
+    "PAYLOAD_TOO_LARGE",
+    f"The request body is larger than {MAX_BATCH_BYTES} bytes. Send less, or send a reference to the data.",
+    {"limit_bytes": MAX_BATCH_BYTES},
 )
 KEY_REUSED = ErrorDoc(
     "The idempotency key was used for another request.",

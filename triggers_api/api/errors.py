@@ -70,16 +70,30 @@ def answer_error(error: Exception, request_id: str) -> Response:
     if not isinstance(error, TriggersError):
         logger.error("bug", exc_info=error, extra={"fields": {"error": type(error).__name__}})
         error = TriggersError("An unexpected error occurred.")
-    elif error.kind is Kind.UNAVAILABLE:
+    else:
+        log_error(error)
+    return error_response(error, request_id)
+
+
+def log_error(error: TriggersError) -> None:
+    """Log an error if the client does not see its cause."""
+    if error.kind is Kind.UNAVAILABLE:
         logger.warning("unavailable", extra={"fields": {"reason": error.message}})
     elif status_of(error) == HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("bug", exc_info=error, extra={"fields": {"reason": error.message}})
-    return error_response(error, request_id)
 
 
 def status_of(error: TriggersError) -> int:
     """Return the status of an error. An operator's error is never the client's: in an answer it is a bug."""
     return 500 if isinstance(error, OperatorError) else HTTP_STATUS[error.kind]
+
+
+def error_members(error: TriggersError) -> dict[str, object]:
+    """Return code, message and details of an error. A 500 hides its cause."""
+    if status_of(error) == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return {"code": "INTERNAL_ERROR", "message": "An unexpected error occurred.", "details": {}}
+    message = f"{error.message} {error.hint}" if error.hint else error.message
+    return {"code": error.code, "message": message, "details": error.details}
 
 
 def error_body(code: str, message: str, details: Mapping[str, object], request_id: str) -> str:
@@ -89,13 +103,9 @@ def error_body(code: str, message: str, details: Mapping[str, object], request_i
 
 
 def error_response(error: TriggersError, request_id: str) -> Response:
-    """Return the answer to an error. A 500 hides its cause; the client learns the request id only."""
+    """Return the answer to an error. Of a 500 the client learns the request id only."""
     status = status_of(error)
-    code, message, details = error.code, error.message, error.details
-    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        code, message, details = "INTERNAL_ERROR", "An unexpected error occurred.", {}
-    elif error.hint:
-        message = f"{message} {error.hint}"
+    body = mask_keys(dump({"error": {**error_members(error), "request_id": request_id}}))
     headers = {}
     if status == HTTPStatus.UNAUTHORIZED:  # RFC 9110, 11.6.1: a 401 names its scheme
         headers["WWW-Authenticate"] = "ApiKey"
@@ -105,7 +115,7 @@ def error_response(error: TriggersError, request_id: str) -> Response:
         headers["Accept-Encoding"] = "gzip"
     elif isinstance(error, MethodNotAllowedError):
         headers["Allow"] = ", ".join(error.details["allowed"])
-    return Response(error_body(code, message, details, request_id), status, headers, "application/json")
+    return Response(body, status, headers, "application/json")
 
 
 def _allowed_methods(request: Request) -> list[str]:

@@ -18,7 +18,7 @@ from triggers_api.api.docs import docs_router
 from triggers_api.api.errors import on_error, on_routing_error
 from triggers_api.api.openapi import build_document
 from triggers_api.api.service import Service
-from triggers_api.api.v1 import events, health, inbox
+from triggers_api.api.v1 import events, health, inbox, maintenance, queue
 from triggers_api.api.web_access import PublicAccess, WebAccess
 from triggers_api.api.workers import Workers
 from triggers_api.core.ids import EventIds
@@ -31,7 +31,13 @@ from triggers_api.core.times import Clock, monotonic_clock, system_clock
 from triggers_api.errors import TriggersError
 from triggers_api.settings import Settings
 
-V1_ROUTES: Sequence[BaseRoute] = (*health.router.routes, *events.router.routes, *inbox.router.routes)
+V1_ROUTES: Sequence[BaseRoute] = (
+    *health.router.routes,
+    *events.router.routes,
+    *inbox.router.routes,
+    *queue.router.routes,
+    *maintenance.router.routes,
+)
 """The endpoints of the contract. Routes, not routers: FastAPI would build a router's routes twice."""
 
 _NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
@@ -81,6 +87,7 @@ def build_app(
     service: Service | None = None,
     docs_assets: Path | None = None,
     access: WebAccess | None = None,
+    compress: bool = False,
 ) -> FastAPI:
     """Return the app for `service`, or for a new service built from the settings.
 
@@ -90,14 +97,20 @@ def build_app(
         docs_assets: A folder with Swagger UI, see `docs_router`.
         access: Which web pages may use the service. By default it follows from the settings: every page may,
             or those of `CORS_ALLOW_ORIGIN`.
+        compress: Compress answers for clients that accept it. On AWS the gateway does.
 
     Raises:
         ConfigurationError: The AWS or network settings of the environment cannot be used.
     """
+    middleware = [Middleware(RequestBoundary, access=access or PublicAccess(settings.cors_allow_origin))]
+    if compress:
+        from triggers_api.api.dev_compression import CompressedAnswers  # noqa: PLC0415 - not in the Lambda
+
+        middleware.append(Middleware(CompressedAnswers))
     app = _App(
         title="Triggers API",
         routes=[*V1_ROUTES, *docs_router(docs_assets).routes],
-        middleware=[Middleware(RequestBoundary, access=access or PublicAccess(settings.cors_allow_origin))],
+        middleware=middleware,
         exception_handlers={TriggersError: on_error, HTTPException: on_routing_error},
         openapi_url=None,
         docs_url=None,

@@ -49,3 +49,18 @@ async def _idempotency_key(request: Request, _: Annotated[str | None, _DOCUMENTE
 
 
 IdempotencyKey = Annotated[str | None, Depends(_idempotency_key)]
+
+
+async def _no_idempotency_key(request: Request) -> None:
+    """Refuse the header.
+
+    Raises:
+        ValidationError: The request has the header.
+    """
+    if "idempotency-key" in request.headers:
+        raise invalid_field(
+            "Idempotency-Key", "is for one event; send metadata.idempotency_key with each event"
+        )
+
+
+NoIdempotencyKey = Annotated[None, Depends(_no_idempotency_key)]

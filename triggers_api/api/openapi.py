@@ -13,17 +13,25 @@ from triggers_api.core.ids import REQUEST_ID
 from triggers_api.version import VERSION
 
 _DESCRIPTION = """\
-A durable event inbox. Producers post events; consumers poll the inbox and acknowledge what they have handled.
+A durable event inbox. Producers post events; consumers receive them under a lease, or list the inbox, and
+acknowledge what they have handled.
 
 1. **Get a key** and send it as `X-API-Key`. `triggers dev` accepts `test-api-key-12345`. On AWS, the operator
    creates keys with `triggers keys create`.
-2. **Post an event** with `POST /v1/events`. Once the answer is 201, the event is stored. Send an
-   `Idempotency-Key`, and a repeated request stores nothing new.
-3. **Poll** `GET /v1/inbox`, handle each event, and acknowledge it with `POST /v1/events/{event_id}/ack`.
+2. **Post an event** with `POST /v1/events`, or up to 100 with `POST /v1/events/batch`. Once the answer is 201,
+   the event is stored. Send an `Idempotency-Key`, and a repeated request stores nothing new.
+3. **Receive** events with `POST /v1/inbox/receive`: until the lease ends, no other receive returns them.
+4. **Handle** each event, and acknowledge it with `POST /v1/events/{event_id}/ack` or `POST /v1/inbox/ack`.
+   Extend the lease if that takes longer; release an event that you cannot handle.
+
+A single consumer may list instead: `GET /v1/inbox` leases nothing. Poll it without a cursor. A cursor is a place
+in one walk, not a bookmark between polls: an event that is committed late, or stamped by a clock that is behind,
+lies before it.
 
 Delivery is at least once: an event stays in the inbox until it is acknowledged or deleted, or until its
 retention ends. The retention is 7 days unless the operator sets another. A pending event that reaches it
-expires: it leaves the inbox, and no consumer receives it any more.
+expires: it leaves the inbox, and no consumer receives it any more. An event that was received 10 times (the
+operator may set another number) without an acknowledgement is dead: it is kept, and no receive returns it.
 
 Every answer has an `X-Request-ID`, which finds the request in the service's log. Every error has the same
 shape. `HEAD` is answered as `GET` is, without a body.
@@ -31,7 +39,8 @@ shape. `HEAD` is answered as `GET` is, without a body.
 _TAGS = [
     {"name": "health", "description": "Is the service running?"},
     {"name": "events", "description": "Post events; read, acknowledge and delete single events."},
-    {"name": "inbox", "description": "Poll the pending events, oldest first."},
+    {"name": "inbox", "description": "List and count events; receive, acknowledge and release them."},
+    {"name": "maintenance", "description": "Requeue and delete many events at once."},
 ]
 _REQUEST_ID_HEADER = {"X-Request-ID": {"description": "The id of the request.", "schema": {"type": "string"}}}
 _REQUEST_ID_PARAMETER = {
@@ -81,6 +90,8 @@ def _complete(operation: dict[str, Any]) -> None:
             operation["description"] += f"\n\nNeeds a key with the scope `{'`, `'.join(scopes)}`."
             requirement[name] = []
     operation.setdefault("parameters", []).append(_REQUEST_ID_PARAMETER)
+    if "requestBody" in operation:  # generators take a default for a value to send
+        operation["requestBody"]["content"]["application/json"]["schema"].pop("default", None)
     responses = operation["responses"]
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Collection, Container
+from collections.abc import Collection
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -10,11 +10,11 @@ from fastapi import Request
 from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect
 
-from triggers_api.api.content_coding import MAX_GZIP_BYTES, inflate, is_gzip
+from triggers_api.api.content_coding import GZIP_OVERHEAD_BYTES, inflate, is_gzip
+from triggers_api.api.request_body import RequestBody
 from triggers_api.api.validation import invalid_field, unknown_parameters
 from triggers_api.api.workers import Lane
-from triggers_api.core import deadline, strict_json
-from triggers_api.core.strict_json import MAX_BODY_BYTES
+from triggers_api.core import deadline
 from triggers_api.errors import PayloadTooLargeError, ValidationError
 
 _MAX_DRAINED_BYTES = 10 * 1024 * 1024  # API Gateway's own limit
@@ -27,38 +27,39 @@ class StrictRequest(Request):
     """A request whose body is strict JSON and whose query is unambiguous."""
 
     _raw = b""
+    _has_body = False
     _value: Any = None
     _query: QueryParams | None = None
 
-    def parse_body(self, verbatim: Container[str]) -> None:
-        """Inflate and parse the body that `read_body` read.
-
-        Members named in `verbatim` are kept as text: see `strict_json.parse`.
+    def parse_body(self, model: type[RequestBody], *, required: bool) -> None:
+        """Inflate and parse the body that `read_body` read. Unless it is `required`, it may be empty.
 
         Raises:
             UnsupportedMediaTypeError: The body has a content coding other than gzip, or is not gzip.
-            PayloadTooLargeError: The inflated body is larger than `MAX_BODY_BYTES`.
+            PayloadTooLargeError: The inflated body is larger than the model allows.
             ValidationError: The content type is not JSON, or the body is not strict JSON.
         """
         body, self._raw = self._raw, b""
+        if not body and not required:
+            return
         if is_gzip(self.headers.getlist("content-encoding")):
-            body = inflate(body)
-        if len(body) > MAX_BODY_BYTES:
-            raise _body_too_large()
+            body = inflate(body, model.max_bytes)
+        if len(body) > model.max_bytes:
+            raise _body_too_large(model.max_bytes)
         _check_content_type(self.headers.getlist("content-type"))
-        self._value = strict_json.parse(body, verbatim=verbatim)
+        self._value = model.parse(body)
+        self._has_body = True
 
-    @property
-    def lane(self) -> Lane:
-        """The threads for the request. A compressed body may be large once it is inflated."""
-        if self.method == "GET":
+    def lane(self, model: type[RequestBody] | None) -> Lane:
+        """Return the threads for the request. A compressed body may be large once it is inflated."""
+        if self.method == "GET" or (model is not None and model.reads_events):
             return Lane.READ
         is_large = len(self._raw) > _LARGE_BODY_BYTES or "content-encoding" in self.headers
         return Lane.LARGE_BODY if is_large else Lane.SHORT
 
     async def body(self) -> bytes:
-        """Return a placeholder: FastAPI only checks that there is a body, and calls `json`."""
-        return b"{}"
+        """Return a placeholder: FastAPI only checks whether there is a body, and calls `json`."""
+        return b"{}" if self._has_body else b""
 
     async def json(self) -> Any:
         """Return the value that `parse_body` parsed."""
@@ -91,13 +92,13 @@ class StrictRequest(Request):
         """Return the parsed query; empty for an endpoint that has no query parameters."""
         return self._query or _NO_QUERY
 
-    async def read_body(self) -> None:
+    async def read_body(self, max_bytes: int) -> None:
         """Read the body. A body that is too large is read to its end and discarded.
 
         If the server answered and closed while the client still sends, the connection would be reset and the
         client would never see the answer. A body larger than any gateway accepts is not waited for.
         """
-        limit = MAX_GZIP_BYTES if "content-encoding" in self.headers else MAX_BODY_BYTES
+        limit = max_bytes + (GZIP_OVERHEAD_BYTES if "content-encoding" in self.headers else 0)
         chunks: list[bytes] = []
         size = 0
         started = time.monotonic()
@@ -112,7 +113,7 @@ class StrictRequest(Request):
                 chunks.append(chunk)
         deadline.extend(time.monotonic() - started)  # the client's upload time does not count
         if size > limit:
-            raise _body_too_large()
+            raise _body_too_large(max_bytes)
         self._raw = b"".join(chunks)
 
 
@@ -134,11 +135,11 @@ class _StrictQueryParams(QueryParams):
 _NO_QUERY = QueryParams()
 
 
-def _body_too_large() -> PayloadTooLargeError:
+def _body_too_large(limit: int) -> PayloadTooLargeError:
     return PayloadTooLargeError(
-        f"The request body is larger than {MAX_BODY_BYTES} bytes.",
+        f"The request body is larger than {limit} bytes.",
         hint="Send less, or send a reference to the data.",
-        details={"limit_bytes": MAX_BODY_BYTES},
+        details={"limit_bytes": limit},
     )
 
 

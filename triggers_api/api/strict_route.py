@@ -12,7 +12,7 @@ dependencies make blocking calls, and may not wait for the event loop. They are 
 FastAPI would call a `def` in a further thread.
 """
 
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, get_type_hints
 
 from fastapi import APIRouter, Request, Response, params
@@ -26,7 +26,6 @@ from triggers_api.api.service import get_service
 from triggers_api.api.strict_request import StrictRequest
 from triggers_api.api.validation import validation_error
 from triggers_api.core import turns
-from triggers_api.core.strict_json import JsonObject
 
 
 class StrictRoute(APIRoute):
@@ -36,13 +35,14 @@ class StrictRoute(APIRoute):
         """Wrap FastAPI's handler (FastAPI documents this hook under "Custom Request and APIRoute class")."""
         handler = super().get_route_handler()
         scopes = _required_scopes(self.endpoint)
-        body_model: Any = self.body_field.field_info.annotation if self.body_field else None
-        verbatim = _verbatim_fields(body_model)
+        body = self.body_field.field_info if self.body_field else None
+        body_model: Any = body.annotation if body else None
+        body_is_required = body is not None and body.is_required()
         parameters = _query_parameters(self.dependant)
 
         def respond(strict: StrictRequest) -> Response:
             if body_model is not None:
-                strict.parse_body(verbatim)
+                strict.parse_body(body_model, required=body_is_required)
                 turns.give_way()
             if scopes is not None:  # monitors add parameters of their own to the health check
                 strict.parse_query(parameters)
@@ -60,9 +60,9 @@ class StrictRoute(APIRoute):
                 return respond(strict)
             await authenticate(strict, scopes)
             if body_model is not None:
-                await strict.read_body()
+                await strict.read_body(body_model.max_bytes)
             service = await get_service(request)
-            return await service.run(respond, strict, lane=strict.lane)
+            return await service.run(respond, strict, lane=strict.lane(body_model))
 
         return handle
 
@@ -85,12 +85,6 @@ def _required_scopes(endpoint: Callable[..., Any]) -> SecurityScopes | None:
             if isinstance(marker, params.Security) and marker.dependency is authenticate:
                 return SecurityScopes(list(marker.scopes or ()))
     return None
-
-
-def _verbatim_fields(body_model: Any) -> Collection[str]:
-    """Return the names of the fields of a body that are kept as text."""
-    fields = body_model.model_fields if body_model else {}
-    return [name for name, field in fields.items() if field.annotation is JsonObject]
 
 
 def _query_parameters(dependant: Dependant) -> list[str]:

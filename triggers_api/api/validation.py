@@ -12,6 +12,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from triggers_api.api.context import request_context
+from triggers_api.api.request_body import RequestBody
 from triggers_api.core.keys import mask_keys
 from triggers_api.errors import InvalidEventIdError, TriggersError, ValidationError
 
@@ -19,6 +20,7 @@ MAX_ERRORS_SHOWN = 10
 
 _MAX_NAME_SHOWN = 32
 _WORD = re.compile(r"[\w.*-]+")
+_LIBRARY_SUBJECT = re.compile("^(Input|String|List) should")
 _UNKNOWN = "extra_forbidden"
 _MESSAGES = {
     "missing": "is required",
@@ -27,7 +29,7 @@ _MESSAGES = {
     "is_instance_of": "must be a JSON object",
     "string_type": "must be a string",
 }
-_INTRODUCTION = {"body": "The event is not valid: ", "query": "The query is not valid: ", "path": ""}
+_EVENT_ID = ("body", "event_id")
 
 
 def invalid_field(field: str, message: str) -> ValidationError:
@@ -44,7 +46,18 @@ def unknown_parameters(names: Sequence[str], known: Collection[str]) -> Validati
     return ValidationError(_summary("query", problems), details={"errors": problems})
 
 
-def validation_error(errors: Sequence[Any], body_model: type[BaseModel] | None) -> TriggersError:
+def entry_error(errors: Sequence[Any], model: type[RequestBody] | None) -> TriggersError:
+    """Return the error for what Pydantic found wrong with an entry of a batch.
+
+    Args:
+        errors: The errors of Pydantic's `ValidationError`.
+        model: The model of the entry; None if the entry is an event id.
+    """
+    place = ("body",) if model else _EVENT_ID
+    return validation_error([{**error, "loc": (*place, *error["loc"])} for error in errors], model)
+
+
+def validation_error(errors: Sequence[Any], body_model: type[RequestBody] | None) -> TriggersError:
     """Return the error for what FastAPI found wrong with a request.
 
     Args:
@@ -55,8 +68,10 @@ def validation_error(errors: Sequence[Any], body_model: type[BaseModel] | None) 
     shown = sorted(errors, key=lambda error: bool(error["type"] != _UNKNOWN))[:MAX_ERRORS_SHOWN]
     problems = [_problem(error, body_model) for error in shown]
     part = shown[0]["loc"][0]
-    kind = InvalidEventIdError if part == "path" else ValidationError
-    return kind(_summary(part, problems), details={"errors": problems})
+    if part == "path" or all(error["loc"] == _EVENT_ID and error["type"] != "missing" for error in errors):
+        return InvalidEventIdError(_summary("", problems), details={"errors": problems})
+    subject = body_model.subject if body_model and part == "body" else part
+    return ValidationError(_summary(subject, problems), details={"errors": problems})
 
 
 def show_name(name: str) -> str:
@@ -71,14 +86,15 @@ def show_name(name: str) -> str:
     return shown if whole else f"{shown[:_MAX_NAME_SHOWN]}…"
 
 
-def _summary(part: str, problems: Sequence[dict[str, str]]) -> str:
+def _summary(subject: str, problems: Sequence[dict[str, str]]) -> str:
     """Return the sentence for the first problem, and the fields that have the same problem."""
     message = problems[0]["message"]
     fields = ", ".join(problem["field"] for problem in problems if problem["message"] == message)
-    return f"{_INTRODUCTION[part]}{fields}: {message}."
+    introduction = f"The {subject} is not valid: " if subject else ""
+    return f"{introduction}{fields}: {message}."
 
 
-def _problem(error: Any, body_model: type[BaseModel] | None) -> dict[str, str]:
+def _problem(error: Any, body_model: type[RequestBody] | None) -> dict[str, str]:
     part, *location = map(str, error["loc"])
     if error["type"] == _UNKNOWN:
         *parents, name = location
@@ -87,9 +103,8 @@ def _problem(error: Any, body_model: type[BaseModel] | None) -> dict[str, str]:
             "field": ".".join([*parents, show_name(name)]),
             "message": f"unknown; the fields are {known}",
         }
-    message = _MESSAGES.get(error["type"]) or error["msg"].replace("Input should be", "must be").replace(
-        "String should have", "must have"
-    )
+    message = _MESSAGES.get(error["type"]) or _LIBRARY_SUBJECT.sub("must", error["msg"])
+    message = message.partition(" after validation")[0]  # the length of a list
     return {"field": ".".join(location) or part, "message": message}
 
 

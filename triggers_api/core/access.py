@@ -23,6 +23,16 @@ class Scope(StrEnum):
 DEFAULT_SCOPES = frozenset({Scope.INGEST, Scope.CONSUME})
 """The scopes of a key whose record names none, as those of version 0.1.0."""
 
+ALL_SCOPES = " ".join(Scope)
+"""Every scope, as a key record has them."""
+
+
+def scopes_of(record: KeyRecord) -> list[str]:
+    """Return the scopes of a key, in the order to show them."""
+    if record.scopes is None:
+        return [scope for scope in Scope if scope in DEFAULT_SCOPES]
+    return record.scopes.split()
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
@@ -36,8 +46,7 @@ class Principal:
     @classmethod
     def from_key(cls, record: KeyRecord) -> "Principal":
         """Return the principal of a valid key."""
-        scopes = DEFAULT_SCOPES if record.scopes is None else frozenset(record.scopes.split())
-        return cls(record.id, record.digest, record.source, scopes)
+        return cls(record.id, record.digest, record.source, frozenset(scopes_of(record)))
 
     def require_scopes(self, scopes: list[str]) -> None:
         """Raise unless the caller has all of `scopes`.

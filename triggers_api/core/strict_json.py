@@ -16,10 +16,13 @@ from itertools import accumulate
 from math import isinf
 from typing import Any, NoReturn
 
-from triggers_api.errors import InvalidJsonError
+from triggers_api.errors import InvalidJsonError, MalformedJsonError
 
 MAX_BODY_BYTES = 409_600
 """400 KiB. A body of this size always fits into a DynamoDB item once it is compressed."""
+
+MAX_BATCH_BYTES = 2_000_000
+"""The limit of a body with several events. However much of it Lambda escapes, it fits into Lambda's 6 MB."""
 
 MAX_DEPTH = 100
 """Levels of arrays and objects in a body, including the outermost."""
@@ -47,6 +50,8 @@ _OBJECT_START = re.compile(r'[ \t\n\r]*\{[ \t\n\r]*(?=")')
 _COLON = re.compile(r"[ \t\n\r]*:[ \t\n\r]*")
 _COMMA = re.compile(r'[ \t\n\r]*,[ \t\n\r]*(?=")')
 _OBJECT_END = re.compile(r"[ \t\n\r]*\}[ \t\n\r]*")
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{},]', re.DOTALL)
+_LIST_LEVEL = 2
 
 
 class JsonObject(str):
@@ -66,16 +71,56 @@ def parse(data: bytes, *, verbatim: Container[str] = ()) -> Any:
     Raises:
         InvalidJsonError: The text is not strict JSON. The message quotes nothing of it.
     """
-    text = _decode(data)
+    return parse_text(_decode(data), verbatim=verbatim)
+
+
+def parse_text(text: str, *, verbatim: Container[str] = ()) -> Any:
+    """Return the value of a strict JSON text, as `parse` does.
+
+    Raises:
+        MalformedJsonError: The text is not JSON.
+        InvalidJsonError: The text is not strict JSON.
+    """
     _check_depth(text)
     try:
         members, end = _read_object(text, 0, verbatim)
         value = members if members and end == len(text) else _decoder.decode(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise InvalidJsonError(f"The body is not JSON: {error.msg} at {place}.") from None
+        raise MalformedJsonError(f"The body is not JSON: {error.msg} at {place}.") from None
     _refuse_lone_surrogates(text)
     return value
+
+
+def split_list(data: bytes) -> tuple[str, list[str]]:
+    """Cut the first list out of the members of an object.
+
+    Brackets are counted and nothing is parsed, so an element may be as deep as it likes. If the text is not
+    JSON, then neither is the text that is left, or one of the elements.
+
+    Returns:
+        The text with an empty list in place of the list, and the texts of the elements.
+
+    Raises:
+        InvalidJsonError: The text is not UTF-8.
+    """
+    text = _decode(data)
+    elements: list[str] = []
+    level = start = place = 0
+    for token in _TOKEN.finditer(text):
+        mark = token[0]
+        if mark in "[{":
+            level += 1
+            if mark == "[" and level == _LIST_LEVEL and not start:
+                start = place = token.end()
+        elif mark in ",]}" and start and level == _LIST_LEVEL:
+            elements.append(text[place : token.start()].strip(_WHITE_SPACE))
+            place = token.end()
+            if mark != ",":
+                return text[:start] + text[token.start() :], [] if elements == [""] else elements
+        if mark in "]}":
+            level -= 1
+    return text, []
 
 
 def _decode(data: bytes) -> str:
@@ -144,7 +189,7 @@ def _parse_integer(text: str) -> int:
 
 
 def _refuse_constant(_: str) -> NoReturn:
-    raise InvalidJsonError("The body is not strict JSON: NaN and Infinity are not JSON numbers.")
+    raise MalformedJsonError("The body is not strict JSON: NaN and Infinity are not JSON numbers.")
 
 
 _CHECKED_OBJECT = object()

@@ -68,7 +68,7 @@ def dev(
     from triggers_api.api.workers import tune_interpreter
 
     logs.configure(server.settings.log_level, in_lambda=False)
-    app = build_app(server.settings, docs_assets=installed_assets(), access=server.access)
+    app = build_app(server.settings, docs_assets=installed_assets(), access=server.access, compress=True)
     console.answer(*_banner(server))
     if host not in {"127.0.0.1", "::1", "localhost"}:
         who = (

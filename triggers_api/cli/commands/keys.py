@@ -44,6 +44,14 @@ def create(
         str | None,
         typer.Option(help="Limit the key to the events of this source.", show_default=False),
     ] = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SCOPE",
+            help="What the key may do: ingest, consume or manage. Repeatable. Default: ingest and consume.",
+            show_default=False,
+        ),
+    ] = None,
     api_key: Annotated[
         str | None,
         typer.Option(
@@ -65,9 +73,10 @@ def create(
 
     lifetime = None if expires_in is None else parse_duration(expires_in)
     own_key = None if api_key is None else _argument_or_stdin(api_key)
-    check_new_key(name=name, source=source, own_key=own_key, expires_in=lifetime)
+    scopes = scope or []
+    check_new_key(name=name, source=source, scopes=scopes, own_key=own_key, expires_in=lifetime)
     with _keys_to_change(context, "Create an API key") as keys:
-        new = keys.create(name=name, source=source, own_key=own_key, expires_in=lifetime)
+        new = keys.create(name=name, source=source, scopes=scopes, own_key=own_key, expires_in=lifetime)
     print_new_key(new, context.target, as_json=context.as_json)
 
 
@@ -146,7 +155,7 @@ def rotate(
 ) -> None:
     """Replace a key with a new one, and let the old one expire.
 
-    The new key has the name and the source of the old one.
+    The new key has the name, the source and the scopes of the old one.
     Example: triggers keys rotate 3f9a1c0b77de --overlap 48h
     """
     from triggers_api.cli.output.keys import print_new_key

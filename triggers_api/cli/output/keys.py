@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from triggers_api.cli.output import console
+from triggers_api.core.access import DEFAULT_SCOPES, Scope, scopes_of
 from triggers_api.core.keys import KeyRecord
 from triggers_api.errors import CorruptRecordError, LocalEnvironmentError
 from triggers_api.ops.keys.new_key import NewKey
@@ -17,7 +18,7 @@ from triggers_api.ops.shell_commands import triggers_command
 from triggers_api.ops.target import Target
 
 _WIDE = 100
-"""A terminal with fewer columns shows days in the list instead of minutes: then a key fits in 80 columns."""
+"""A terminal with fewer columns shows a shorter list, so that a key fits in 80 columns."""
 _NAME_COLUMNS = 11
 _BOUND = (
     f"within {REFUSED_WITHIN_SECONDS} seconds, or within the service's AUTH_CACHE_SECONDS if that is set."
@@ -43,8 +44,10 @@ def print_new_key(
     if replaced is not None:
         console.say(f"The old key {replaced.id} expires at {replaced.expires_at}.")
         console.say(f"Every running process applies that {_BOUND}")
-    scope = f"bound to source {record.source}" if record.source else "for all sources"
-    console.say(f"The key's id is {record.id}; {scope}; expires: {record.expires_at or 'never'}.")
+    source = f"bound to source {record.source}" if record.source else "for all sources"
+    scopes = " ".join(scopes_of(record))
+    expiry = record.expires_at or "never"
+    console.say(f"The key's id is {record.id}; {source}; scopes: {scopes}; expires: {expiry}.")
     lost = LocalEnvironmentError(
         f"Key {record.id} was created, but could not be shown.",
         reason="the output cannot be written",
@@ -71,6 +74,7 @@ def _new_key_document(new: NewKey, stage: str) -> dict[str, Any]:
         "id": record.id,
         "name": record.name,
         "source": record.source,
+        "scopes": scopes_of(record),
         "stage": stage,
         "created_at": record.created_at,
         "expires_at": record.expires_at,
@@ -96,18 +100,22 @@ def print_keys(
         return
     is_narrow = 0 < console.terminal_width(sys.stdout) < _WIDE
     rows = [
-        (
-            record.id,
-            record.name or "-",
-            record.source or "-",
-            record.prefix or "-",
-            _short_time(record.created_at, day_only=is_narrow),
-            _short_time(record.expires_at, day_only=is_narrow),
-            key_state(record, now),
-        )
+        {
+            "ID": record.id,
+            "NAME": record.name or "-",
+            "SOURCE": record.source or "-",
+            "SCOPES": _short_scopes(record) if is_narrow else " ".join(scopes_of(record)) or "-",
+            "PREFIX": record.prefix or "-",
+            "CREATED": _short_time(record.created_at, day_only=False),
+            "EXPIRES": _short_time(record.expires_at, day_only=is_narrow),
+            "STATE": key_state(record, now),
+        }
         for record in records
     ]
-    console.answer_table(("ID", "NAME", "SOURCE", "PREFIX", "CREATED", "EXPIRES", "STATE"), rows)
+    columns = ["ID", "NAME", "SOURCE", "SCOPES", "PREFIX", "CREATED", "EXPIRES", "STATE"]
+    if is_narrow:
+        columns.remove("CREATED")
+    console.answer_table(columns, [[row[column] for column in columns] for row in rows])
 
 
 def print_key_status(status: KeyStatus, lookup_command: str | None, *, as_json: bool) -> None:
@@ -129,7 +137,8 @@ def print_key_status(status: KeyStatus, lookup_command: str | None, *, as_json: 
         return
     words = {None: "-", True: "yes", False: "no"}
     for name, value in fields.items():
-        console.answer(f"{name:<{_NAME_COLUMNS}} {words.get(value, str(value))}")
+        text = " ".join(value) if isinstance(value, list) else words.get(value, str(value))
+        console.answer(f"{name:<{_NAME_COLUMNS}} {text}")
 
 
 def print_revocation(record: KeyRecord, *, as_json: bool) -> None:
@@ -147,12 +156,19 @@ def _record_document(record: KeyRecord, state: str) -> dict[str, Any]:
         "id": record.id,
         "name": record.name,
         "source": record.source,
+        "scopes": scopes_of(record),
         "prefix": record.prefix,
         "created_at": record.created_at,
         "expires_at": record.expires_at,
         "revoked_at": record.revoked_at,
         "state": state,
     }
+
+
+def _short_scopes(record: KeyRecord) -> str:
+    scopes = scopes_of(record)
+    words: dict[frozenset[str], str] = {DEFAULT_SCOPES: "default", frozenset(Scope): "all"}
+    return words.get(frozenset(scopes), " ".join(scopes) or "-")
 
 
 def _short_time(time: str | None, *, day_only: bool) -> str:

@@ -1,8 +1,10 @@
 """A new API key: the checks of its values, its record and its expiry."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from triggers_api.core import keys
+from triggers_api.core.access import Scope
 from triggers_api.core.keys import KeyRecord
 from triggers_api.core.times import format_time
 from triggers_api.errors import ConfigurationError, InvalidKeyError
@@ -22,13 +24,14 @@ def check_new_key(
     *,
     name: str | None = None,
     source: str | None = None,
+    scopes: Sequence[str] = (),
     own_key: str | None = None,
     expires_in: int | None = None,
 ) -> None:
     """Check the values of a new key, before a confirmation is asked for and before anything is changed.
 
     Raises:
-        ConfigurationError: The name, the source or the expiry is not allowed.
+        ConfigurationError: The name, the source, a scope or the expiry is not allowed.
         InvalidKeyError: The operator's own key is not allowed.
     """
     for option, text in (("name", name), ("source", source)):
@@ -43,6 +46,11 @@ def check_new_key(
                 reason="it is stored and printed in clear",
                 hint="Give another value. To bring your own key, use --api-key.",
             )
+    if not all(scope in list(Scope) for scope in scopes):
+        raise ConfigurationError(
+            f"--scope must be {', '.join(list(Scope)[:-1])} or {list(Scope)[-1]}.",
+            hint="Give one scope, and repeat --scope for more.",
+        )
     if own_key is not None and (flaw := keys.flaw_of(own_key)):
         raise InvalidKeyError(
             "This text cannot be an API key.", reason=flaw, hint="Omit --api-key to generate a key."
@@ -54,8 +62,16 @@ def check_new_key(
         )
 
 
-def new_key(key: str, *, now: int, name: str | None, source: str | None, expires_in: int | None) -> NewKey:
-    """Return a key with the record to store."""
+def new_key(
+    key: str,
+    *,
+    now: int,
+    name: str | None,
+    source: str | None,
+    scopes: str | None,
+    expires_in: int | None,
+) -> NewKey:
+    """Return a key with the record to store. `scopes` are as in the record."""
     record = KeyRecord(
         keys.digest_of(key),
         is_active=True,
@@ -64,6 +80,7 @@ def new_key(key: str, *, now: int, name: str | None, source: str | None, expires
         name=name,
         expires_at=None if expires_in is None else time_after(now, expires_in),
         prefix=keys.prefix_of(key),
+        scopes=scopes,
     )
     return NewKey(key, record)
 

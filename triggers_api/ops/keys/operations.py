@@ -3,12 +3,13 @@
 Only `create` and `rotate` return a key. Everything else works with its record, which holds its digest.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from triggers_api.core import keys
+from triggers_api.core.access import Scope
 from triggers_api.core.keys import KeyRecord
 from triggers_api.core.times import Clock, format_time, system_clock
 from triggers_api.errors import (
@@ -66,24 +67,37 @@ class Keys:
         return format_time(self._clock())
 
     def create(
-        self, *, name: str | None, source: str | None, own_key: str | None, expires_in: int | None
+        self,
+        *,
+        name: str | None,
+        source: str | None,
+        scopes: Sequence[str] = (),
+        own_key: str | None,
+        expires_in: int | None,
     ) -> NewKey:
         """Create a key, or store the operator's own.
 
         Args:
             name: What the key is for.
             source: The only source that the key may access.
+            scopes: What the key may do; empty for the default scopes.
             own_key: The operator's own key, instead of a generated one.
             expires_in: The lifetime of the key, in seconds.
 
         Raises:
-            ConfigurationError: The name, the source or the expiry is not allowed.
+            ConfigurationError: The name, the source, a scope or the expiry is not allowed.
             InvalidKeyError: The operator's own key is not allowed.
             KeyExistsError: The operator's own key exists already.
         """
-        check_new_key(name=name, source=source, own_key=own_key, expires_in=expires_in)
-        key = own_key or keys.generate(self._stage)
-        new = new_key(key, now=self._clock(), name=name, source=source, expires_in=expires_in)
+        check_new_key(name=name, source=source, scopes=scopes, own_key=own_key, expires_in=expires_in)
+        new = new_key(
+            own_key or keys.generate(self._stage),
+            now=self._clock(),
+            name=name,
+            source=source,
+            scopes=" ".join(scope for scope in Scope if scope in scopes) or None,
+            expires_in=expires_in,
+        )
         if not self._store.add(new.record):
             raise KeyExistsError(
                 f"This key exists already. Its id is {new.record.id}.",
@@ -149,7 +163,7 @@ class Keys:
         return record
 
     def rotate(self, reference: str, *, overlap: int, expires_in: int | None) -> tuple[NewKey, KeyRecord]:
-        """Replace a key with a new one that has its name and source, and let the old one expire.
+        """Replace a key with a new one of the same name, source and scopes, and let the old one expire.
 
         Args:
             reference: The old key.
@@ -187,7 +201,9 @@ class Keys:
             )
         check_new_key(expires_in=expires_in)
         key = keys.generate(self._stage)
-        new = new_key(key, now=now, name=old.name, source=old.source, expires_in=expires_in)
+        new = new_key(
+            key, now=now, name=old.name, source=old.source, scopes=old.scopes, expires_in=expires_in
+        )
         if not self._store.rotate(old, new.record, old_expires_at=expires_at):
             raise KeyStateError(
                 f"Key {old.id} was changed by another user at the same time. Nothing was rotated.",

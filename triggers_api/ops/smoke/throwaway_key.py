@@ -2,6 +2,7 @@
 
 import time
 
+from triggers_api.core.access import Scope
 from triggers_api.core.keys import digest_of, id_of
 from triggers_api.errors import KeyNotFoundError, TriggersError
 from triggers_api.ops.findings import Finding, State
@@ -23,7 +24,13 @@ def store_key(key: str, target: Target, run: str) -> None:
         OperatorError: The key could not be stored, or the credentials may not store it.
     """
     with hinting("Or give a key with --key or TRIGGERS_API_KEY."), open_keys(target) as keys:
-        keys.create(name=f"smoke {run}", source=None, own_key=key, expires_in=LIFETIME_SECONDS)
+        keys.create(
+            name=f"smoke {run}",
+            source=None,
+            scopes=list(Scope),
+            own_key=key,
+            expires_in=LIFETIME_SECONDS,
+        )
 
 
 def revoke_key(key: str, target: Target) -> Finding:

@@ -1,4 +1,4 @@
-"""Probes of the REST API: its stages, its limits, its routes, and CORS.
+"""Probes of the REST API: its stages, its limits, its routes, CORS, and the compression of answers.
 
 Routes and preflight are read from the export of the stage, which is what was deployed last. The resources of
 the API are what would be deployed next.
@@ -32,6 +32,9 @@ def make_probes(live: LiveStack) -> list[Probe]:
     gateway, wanted = live.clients["apigateway"], live.expected("TriggersApi")
     api = live.outputs.get("ApiId", "API_ID")
 
+    def rest_api() -> Any:
+        return gateway.get_rest_api(restApiId=live.output("ApiId"))
+
     def stages() -> Any:
         return gateway.get_stages(restApiId=live.output("ApiId")).get("item", [])
 
@@ -54,6 +57,7 @@ def make_probes(live: LiveStack) -> list[Probe]:
     )
     deploy_again = f"Undo the change made by hand. If an earlier state of the API is deployed: {deployment}"
     return [
+        Probe(rest_api, (_expect_compression(wanted, api, deployment),)),
         Probe(stages, _expect_stages(live, wanted, api)),
         Probe(
             exported,
@@ -77,6 +81,22 @@ def make_probes(live: LiveStack) -> list[Probe]:
             ),
         ),
     ]
+
+
+def _expect_compression(wanted: Mapping[str, Any], api: str, deployment: str) -> Expectation:
+    smallest = wanted["MinimumCompressionSize"]
+    words = ("update-rest-api", "--rest-api-id", api, "--patch-operations")
+    update = aws_command("apigateway", *words, f"op=replace,path=/minimumCompressionSize,value={smallest}")
+    return Expectation(
+        "api: compression",
+        _compression(smallest),
+        lambda found: _compression(found.get("minimumCompressionSize")),
+        f"{update}. Then deploy it: {deployment}",
+    )
+
+
+def _compression(smallest: object) -> str:
+    return "off" if smallest is None else f"of answers of {smallest} bytes or more"
 
 
 def _expect_stages(live: LiveStack, wanted: Mapping[str, Any], api: str) -> tuple[Expectation, ...]:
