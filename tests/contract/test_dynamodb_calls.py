@@ -11,7 +11,7 @@ from tests.contract.test_event_store import NOW, ack, add, add_one, claim, delet
 from tests.support.faulty_proxy import FaultyProxy
 from tests.support.sample_events import page_query
 from triggers_api.core.ports import EventStore, NewEvent
-from triggers_api.store.dynamodb.events import MAX_READS_PER_PAGE
+from triggers_api.store.dynamodb.index import MAX_READS
 from triggers_api.store.dynamodb.items import event_item
 
 
@@ -51,13 +51,13 @@ def test_page_with_a_matching_filter_is_one_call(proxied: EventStore, proxy: Fau
 def test_page_stops_at_its_bound_on_reads_and_the_next_one_continues(
     proxied: EventStore, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("triggers_api.store.dynamodb.events._MAX_QUERY_LIMIT", 2)
-    for _ in range(2 * MAX_READS_PER_PAGE + 1):
+    monkeypatch.setattr("triggers_api.store.dynamodb.index.MAX_QUERY_LIMIT", 2)
+    for _ in range(2 * MAX_READS + 1):
         add(proxied, source="b")
     wanted = add(proxied, source="a")
     proxy.plan()
     first = proxied.page(page_query(5, source="a"))
-    assert proxy.requests == MAX_READS_PER_PAGE
+    assert proxy.requests == MAX_READS
     assert first.events == ()
     assert first.next is not None
     assert walk(proxied, limit=5, source="a") == ([wanted], 2)

@@ -58,7 +58,7 @@ def test_retry_after_a_minute_is_not_waited_for(proxied: EventStore, proxy: Faul
 def test_page_of_many_reads_ends_at_the_deadline_with_its_events_so_far(
     proxied: EventStore, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("triggers_api.store.dynamodb.events._MAX_QUERY_LIMIT", 1)
+    monkeypatch.setattr("triggers_api.store.dynamodb.index.MAX_QUERY_LIMIT", 1)
     added = [add(proxied) for _ in range(8)]
     proxy.plan(forever="slow")
     deadline.start(1.0)
