@@ -60,7 +60,22 @@ def pending_events(number: int) -> Iterator[Event]:
         event_id = ids.new()
         at = created_at(event_id)
         assert at is not None
-        yield Event(event_id, at, "shop", "order.paid", _PAYLOAD, _METADATA, expires_at, None)
+        yield Event(
+            event_id,
+            at,
+            source="shop",
+            event_type="order.paid",
+            payload=_PAYLOAD,
+            metadata=_METADATA,
+            expires_at=expires_at,
+            acknowledged_at=None,
+            died_at=None,
+            reason=None,
+            deliveries=0,
+            hidden_until=0,
+            lease=None,
+            requeued_at=None,
+        )
 
 
 def middle_of(events: list[Event]) -> Position:

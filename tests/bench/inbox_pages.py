@@ -14,10 +14,10 @@ from tests.bench.samples import Row, Sample, Tick, interleaved, part
 from tests.support.rehearsal import REGION
 from triggers_api.core import cursors
 from triggers_api.core.access import Principal
-from triggers_api.core.ids import EventIds
 from triggers_api.core.inbox import Inbox
-from triggers_api.core.paging import Position
+from triggers_api.core.paging import EventQuery, Filter, Position
 from triggers_api.core.ports import EventStore
+from triggers_api.core.retention import Retention
 from triggers_api.core.times import system_clock
 from triggers_api.store.dynamodb.client import DynamoDB
 from triggers_api.store.dynamodb.events import DynamoEventStore
@@ -76,8 +76,8 @@ def _pages(bench: Bench, where: str, make: Make, long: int, tick: Tick) -> list[
 
 
 def _backlog(store: EventStore, middle: Position) -> _Backlog:
-    inbox = Inbox(store, ids=EventIds(), clock=system_clock, event_ttl_days=7)
-    return _Backlog(inbox, cursors.encode(middle, source=None, event_type=None))
+    inbox = Inbox(store, clock=system_clock, retention=Retention(days=7), max_deliveries=10)
+    return _Backlog(inbox, cursors.encode(middle, EventQuery(Filter(), LIMIT, now_ms=0)))
 
 
 def _timed(inbox: Inbox, cursor: str | None) -> Callable[[], float]:
@@ -86,7 +86,7 @@ def _timed(inbox: Inbox, cursor: str | None) -> Callable[[], float]:
     def measure() -> float:
         for _ in range(_TRIES):
             began = time.perf_counter()
-            page = inbox.page(_PRINCIPAL, limit=LIMIT, cursor=cursor, source=None, event_type=None)
+            page = inbox.page(_PRINCIPAL, Filter(), limit=LIMIT, cursor=cursor)
             taken = time.perf_counter() - began
             if len(page.events) == LIMIT:
                 return taken

@@ -9,7 +9,7 @@ from tests.bench.backlogs import fill_dynamodb, fill_sqlite
 from tests.bench.tls import in_front_of, make_certificate, trust
 from tests.bench.wire import Call, listening
 from tests.conftest import REGION, Tables
-from triggers_api.core.paging import PendingQuery
+from tests.support.sample_events import page_query
 from triggers_api.store.dynamodb.client import DynamoDB
 from triggers_api.store.dynamodb.events import DynamoEventStore
 from triggers_api.store.sqlite.database import Database
@@ -69,10 +69,10 @@ def test_filled_backlog_is_listed_like_ingested_events(
         tables: Tables = request.getfixturevalue("tables")
         store = DynamoEventStore(DynamoDB(region=REGION, endpoint_url=tables.endpoint_url), tables.events)
         middle = fill_dynamodb(tables.endpoint_url, tables.events, 60, progress.append)
-    whole = store.pending(PendingQuery(100, 0)).events
+    whole = store.page(page_query(now=0)).events
     assert len(whole) == 60
     assert list(whole) == sorted(whole, key=lambda event: event.event_id)
-    assert store.pending(PendingQuery(100, 0, after=middle)).events == whole[30:]
+    assert store.page(page_query(now=0, after=middle)).events == whole[30:]
     assert progress[-1] == 1
     if kind == "sqlite":
         database.close()

@@ -7,11 +7,11 @@ import boto3
 import pytest
 
 from tests.conftest import REGION, Stores, Tables
-from tests.contract.test_event_store import NOW, ack, add, add_one, claim, event, page, walk
+from tests.contract.test_event_store import NOW, ack, add, add_one, claim, delete, event, page, walk
 from tests.support.faulty_proxy import FaultyProxy
-from triggers_api.core.paging import PendingQuery
+from tests.support.sample_events import page_query
 from triggers_api.core.ports import EventStore, NewEvent
-from triggers_api.store.dynamodb.events import MAX_READS_PER_PAGE
+from triggers_api.store.dynamodb.index import MAX_READS
 from triggers_api.store.dynamodb.items import event_item
 
 
@@ -21,7 +21,7 @@ def test_every_operation_is_one_call(proxied: EventStore, proxy: FaultyProxy) ->
     add_one(proxied, claimed, claim(claimed))
     proxied.get(added.event_id, NOW)
     ack(proxied, added.event_id)
-    proxied.delete(added.event_id, source=None)
+    delete(proxied, added.event_id)
     assert proxy.requests == 5
 
 
@@ -51,13 +51,13 @@ def test_page_with_a_matching_filter_is_one_call(proxied: EventStore, proxy: Fau
 def test_page_stops_at_its_bound_on_reads_and_the_next_one_continues(
     proxied: EventStore, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("triggers_api.store.dynamodb.events._MAX_QUERY_LIMIT", 2)
-    for _ in range(2 * MAX_READS_PER_PAGE + 1):
+    monkeypatch.setattr("triggers_api.store.dynamodb.index.MAX_QUERY_LIMIT", 2)
+    for _ in range(2 * MAX_READS + 1):
         add(proxied, source="b")
     wanted = add(proxied, source="a")
     proxy.plan()
-    first = proxied.pending(PendingQuery(5, NOW, source="a"))
-    assert proxy.requests == MAX_READS_PER_PAGE
+    first = proxied.page(page_query(5, source="a"))
+    assert proxy.requests == MAX_READS
     assert first.events == ()
     assert first.next is not None
     assert walk(proxied, limit=5, source="a") == ([wanted], 2)

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.contract.test_event_store import LATER, NOW, ack, add, add_one, claim, event, page
+from tests.contract.test_event_store import LATER, NOW, ack, add, add_one, claim, delete, event, page
 from tests.support.faulty_proxy import FALSE_REPLIES, Fault, FaultyProxy
+from tests.support.sample_events import page_query
 from triggers_api.core import deadline
-from triggers_api.core.paging import PendingQuery
 from triggers_api.core.ports import EventStore, NewEvent
 from triggers_api.errors import DeadlineExceededError, StoreUnavailableError
 
@@ -58,7 +58,7 @@ def test_retry_after_a_minute_is_not_waited_for(proxied: EventStore, proxy: Faul
 def test_page_of_many_reads_ends_at_the_deadline_with_its_events_so_far(
     proxied: EventStore, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("triggers_api.store.dynamodb.events._MAX_QUERY_LIMIT", 1)
+    monkeypatch.setattr("triggers_api.store.dynamodb.index.MAX_QUERY_LIMIT", 1)
     added = [add(proxied) for _ in range(8)]
     proxy.plan(forever="slow")
     deadline.start(1.0)
@@ -67,7 +67,7 @@ def test_page_of_many_reads_ends_at_the_deadline_with_its_events_so_far(
     assert 1 <= len(found.events) < 8
     proxy.plan()
     deadline.start(60)
-    rest = proxied.pending(PendingQuery(50, NOW, found.next))
+    rest = proxied.page(page_query(50, after=found.next))
     assert [*found.events, *rest.events] == added
 
 
@@ -98,7 +98,7 @@ def test_false_reply_is_not_accepted_as_an_answer(
         lambda: proxied.get(made.event_id, NOW),
         lambda: page(proxied),
         lambda: ack(proxied, made.event_id),
-        lambda: proxied.delete(made.event_id, source=None),
+        lambda: delete(proxied, made.event_id),
     ):
         with pytest.raises(StoreUnavailableError):
             call()

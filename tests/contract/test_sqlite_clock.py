@@ -10,6 +10,10 @@ import pytest
 from tests.api.driver import Api
 from tests.conftest import Stores
 from tests.support.clock import FakeClock
+from tests.support.sample_events import event
+from triggers_api.core.events import Event
+from triggers_api.core.leases import Claim, Held, Release
+from triggers_api.core.ports import NewEvent
 from triggers_api.store.sqlite.database import FILE_NAME, Database
 from triggers_api.store.sqlite.events import SqliteEventStore
 from triggers_api.store.sqlite.keys import SqliteKeyStore
@@ -215,3 +219,124 @@ def test_nothing_is_removed_for_an_hour_after(
     assert not expired_rows_are_removed(with_expired, tmp_path)
     be_busy(with_expired, clock, minutes=20)
     assert expired_rows_are_removed(with_expired, tmp_path)
+
+
+class Consumer:
+    """Receives and releases events by the wall clock, in a process of its own."""
+
+    def __init__(self, folder: Path, clock: FakeClock) -> None:
+        self._database = Database(folder)
+        self._clock = clock
+        self.store = SqliteEventStore(self._database, monotonic=clock.monotonic)
+
+    @property
+    def _now_ms(self) -> int:
+        return self._clock() // 1000
+
+    def add(self) -> str:
+        new = event(expires_at=self._now_ms // 1000 + 7 * 86400)
+        self.store.add([NewEvent(new)], now=self._now_ms // 1000)
+        return new.event_id
+
+    def receive(self, *, lease_seconds: int = 600) -> list[str]:
+        until_ms = self._now_ms + lease_seconds * 1000
+        claim = Claim(
+            limit=10,
+            token="token",
+            now_ms=self._now_ms,
+            until_ms=until_ms,
+            source=None,
+            event_type=None,
+            max_deliveries=0,
+            died_at="",
+            dead_until=0,
+        )
+        return [one.event_id for one in self.store.receive(claim).events]
+
+    def release(self, event_id: str, *, delay_seconds: int) -> None:
+        release = Release(
+            now_ms=self._now_ms,
+            until_ms=self._now_ms + delay_seconds * 1000,
+            dead=False,
+            reason=None,
+            max_deliveries=0,
+            died_at="",
+            dead_until=0,
+        )
+        (outcome,) = self.store.release([Held(event_id, "token")], release, source=None)
+        assert isinstance(outcome, Event)
+
+    def close(self) -> None:
+        self._database.close()
+
+
+@pytest.fixture
+def consumer(tmp_path: Path, clock: FakeClock) -> Iterator[Consumer]:
+    consumer = Consumer(tmp_path, clock)
+    yield consumer
+    consumer.close()
+
+
+STEPS = [90, -90, 7200, -7200, 8 * 86400, -8 * 86400]
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("delayed", [False, True], ids=["leased", "delayed"])
+def test_lease_or_delay_lasts_as_long_when_the_clock_is_set(
+    consumer: Consumer, clock: FakeClock, step: int, delayed: bool
+) -> None:
+    added = consumer.add()
+    assert consumer.receive(lease_seconds=600) == [added]
+    if delayed:
+        consumer.release(added, delay_seconds=600)
+    clock.step(seconds=step)
+    clock.advance(seconds=599)
+    assert consumer.receive() == []
+    clock.advance(seconds=1)
+    assert consumer.receive() == [added]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_lease_that_had_ended_stays_ended_when_the_clock_is_set(
+    consumer: Consumer, clock: FakeClock, step: int
+) -> None:
+    added = consumer.add()
+    assert consumer.receive(lease_seconds=30) == [added]
+    clock.advance(seconds=31)
+    clock.step(seconds=step)
+    assert consumer.receive() == [added]
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("after", [100, 599, 601, 100_000])
+def test_process_that_notices_a_step_later_moves_no_lease_again(
+    tmp_path: Path, consumer: Consumer, clock: FakeClock, step: int, after: int
+) -> None:
+    other = Consumer(tmp_path, clock)
+    added = consumer.add()
+    for one in (consumer, other):
+        one.receive(lease_seconds=600)
+    clock.step(seconds=step)
+    assert consumer.receive() == []
+    clock.advance(seconds=after)
+    expected = [added] if after >= 600 else []
+    assert other.receive(lease_seconds=1) == expected
+    other.close()
+
+
+def test_second_step_moves_leases_again(tmp_path: Path, consumer: Consumer, clock: FakeClock) -> None:
+    other = Consumer(tmp_path, clock)
+    added = consumer.add()
+    for one in (consumer, other):
+        one.receive(lease_seconds=600)
+    clock.step(seconds=7200)
+    assert consumer.receive() == []
+    clock.advance(seconds=100)
+    assert other.receive() == []
+    clock.step(seconds=-3600)
+    assert other.receive() == []
+    clock.advance(seconds=499)
+    assert consumer.receive() == []
+    clock.advance(seconds=1)
+    assert consumer.receive() == [added]
+    other.close()

@@ -1,9 +1,9 @@
 """Migrations of the SQLite file: from each earlier version, killed anywhere, by several processes at once.
 
-The product has one schema version so far, so the mechanism is tested with further migrations that only these
-tests know. `fixtures/sqlite-<version>` holds a file of each released version, and its contents as JSON. The
-file of version 1 was made by `triggers dev` and `triggers keys` of commit 49e0142. Add the file of the newest
-version before the schema changes again.
+The mechanism is also tested with further migrations that only these tests know. `fixtures/sqlite-<version>`
+holds a file of each version, and its contents as JSON. The file of version 1 was made by `triggers dev` and
+`triggers keys` of commit 49e0142, that of version 2 by the stores. Add the file of the newest version before
+the schema changes again.
 """
 
 import json
@@ -23,10 +23,10 @@ from typing import Any
 import pytest
 
 from tests.contract.test_event_store import add_one, event
-from triggers_api.core.events import Event
+from triggers_api.core.events import ACKNOWLEDGED, DEAD, PENDING, Event
 from triggers_api.core.idempotency import IdempotencyClaim, make_claim
 from triggers_api.core.keys import KeyRecord
-from triggers_api.core.paging import PendingQuery
+from triggers_api.core.paging import EventQuery, Filter
 from triggers_api.errors import IdempotencyKeyReusedError, LocalEnvironmentError, StoreUnavailableError
 from triggers_api.store.sqlite.database import FILE_NAME, Database
 from triggers_api.store.sqlite.events import SqliteEventStore
@@ -34,7 +34,18 @@ from triggers_api.store.sqlite.keys import SqliteKeyStore
 from triggers_api.store.sqlite.migrations import MIGRATIONS, Migration
 
 FIXTURES = Path(__file__).with_name("fixtures")
-VERSIONS = range(1, len(MIGRATIONS) + 1)
+NEWEST = len(MIGRATIONS)
+VERSIONS = range(1, NEWEST + 1)
+
+ADDED_FIELDS = {
+    "died_at": None,
+    "reason": None,
+    "deliveries": 0,
+    "hidden_until": 0,
+    "lease": None,
+    "requeued_at": None,
+}
+"""The fields of an event that version 1 lacks, as its events get them."""
 
 ADDED_COLUMN: Migration = (
     "ALTER TABLE events ADD COLUMN note TEXT",
@@ -60,6 +71,10 @@ def contents_of(version: int) -> dict[str, list[dict[str, Any]]]:
     path = FIXTURES / f"sqlite-{version}" / "contents.json"
     contents: dict[str, list[dict[str, Any]]] = json.loads(path.read_text(encoding="utf-8"))
     return contents
+
+
+def events_of(version: int) -> list[Event]:
+    return [Event(**(ADDED_FIELDS | one)) for one in contents_of(version)["events"]]
 
 
 def read(folder: Path) -> Content:
@@ -96,14 +111,15 @@ def test_each_version_has_a_fixture() -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_folder_of_an_earlier_version_opens_with_its_events_and_keys(tmp_path: Path, version: int) -> None:
     contents = contents_of(version)
-    events = [Event(**one) for one in contents["events"]]
+    events = events_of(version)
     database = Database(old_folder(tmp_path / "data", version))
     database.check()
     event_store, key_store = SqliteEventStore(database), SqliteKeyStore(database)
     now = min(one.expires_at for one in events) - 1
     assert [event_store.get(one.event_id, now) for one in events] == events
-    pending = [one for one in events if one.acknowledged_at is None]
-    assert list(event_store.pending(PendingQuery(100, now)).events) == pending
+    for status in (PENDING, ACKNOWLEDGED, DEAD):
+        page = event_store.page(EventQuery(Filter(status), 100, now * 1000))
+        assert list(page.events) == [one for one in events if one.status == status]
     keys = {one.digest: one for one in key_store.list() if isinstance(one, KeyRecord)}
     assert keys == {one["digest"]: KeyRecord(**one) for one in contents["keys"]}
     database.close()
@@ -115,7 +131,7 @@ def test_a_folder_of_an_earlier_version_keeps_its_idempotency_claims(tmp_path: P
     store = SqliteEventStore(database)
     claims = [IdempotencyClaim(**one) for one in contents_of(version)["claims"]]
     assert claims
-    sent = {one["event_id"]: Event(**one) for one in contents_of(version)["events"]}
+    sent = {one.event_id: one for one in events_of(version)}
     for claim in claims:
         now, new = claim.expires_at - 1, event()
         repeat = replace(sent[claim.event_id], event_id=new.event_id, created_at=new.created_at)
@@ -147,6 +163,7 @@ def test_a_table_has_the_fields_of_its_record(tmp_path: Path, table: str, record
 
 def test_later_migrations_are_applied_in_order_and_once(tmp_path: Path) -> None:
     folder = old_folder(tmp_path / "data")
+    open_and_close(folder, MIGRATIONS)
     _, _, before = read(folder)
     version, _, rows = migrated(folder)
     assert version == len(LATER)
@@ -170,7 +187,7 @@ def test_a_file_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Path) 
         database.open()
     error = caught.value
     assert str(folder / FILE_NAME) in error.message
-    assert error.reason == "its schema has version 3, and this program reads up to 1"
+    assert error.reason == f"its schema has version {len(LATER)}, and this program reads up to {NEWEST}"
     assert error.hint.startswith("Upgrade triggers-api")
     assert "--data-dir" in error.hint
     with pytest.raises(StoreUnavailableError):
@@ -179,7 +196,7 @@ def test_a_file_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Path) 
 
 
 def test_a_failing_migration_rolls_back_all_of_them(tmp_path: Path) -> None:
-    folder = old_folder(tmp_path / "data")
+    folder = old_folder(tmp_path / "data", NEWEST)
     before = read(folder)
     with pytest.raises(LocalEnvironmentError) as caught:
         Database(folder, FAILING).open()

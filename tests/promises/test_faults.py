@@ -135,7 +135,7 @@ def inbox_of_many(
     fresh_tables: Tables, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, Inbox]:
     """Events of two sources in turn, and pages that need a query for every two events."""
-    monkeypatch.setattr("triggers_api.store.dynamodb.events._MAX_QUERY_LIMIT", 2)
+    monkeypatch.setattr("triggers_api.store.dynamodb.index.MAX_QUERY_LIMIT", 2)
     api = Api(stores_at(fresh_tables.endpoint_url, fresh_tables), clock, door="lambda")
     events = {
         source: [Stored(f"{source} {n}", api.add({"tag": f"{source} {n}"}, source=source)) for n in range(5)]

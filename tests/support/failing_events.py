@@ -1,11 +1,12 @@
 """An event store that fails with the error that a test sets."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from typing import Any
 
-from triggers_api.core.events import Event
-from triggers_api.core.paging import Page, PendingQuery
-from triggers_api.core.ports import EventStore, NewEvent
-from triggers_api.errors import TriggersError
+from triggers_api.core.ports import EventStore
+
+CALLS = [name for name in vars(EventStore) if not name.startswith("_")]
+"""The methods of the protocol."""
 
 
 class FailingEvents:
@@ -15,26 +16,14 @@ class FailingEvents:
         self._store = store
         self.failure: BaseException | None = None
 
-    def add(self, entries: Sequence[NewEvent], *, now: int) -> list[str | TriggersError]:
-        self._fail()
-        return self._store.add(entries, now=now)
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """Return a method of the protocol that fails, or makes the call."""
+        if name not in CALLS:
+            raise AttributeError(name)
 
-    def get(self, event_id: str, now: int) -> Event | None:
-        self._fail()
-        return self._store.get(event_id, now)
+        def call(*arguments: Any, **named: Any) -> Any:
+            if self.failure is not None:
+                raise self.failure
+            return getattr(self._store, name)(*arguments, **named)
 
-    def pending(self, query: PendingQuery) -> Page:
-        self._fail()
-        return self._store.pending(query)
-
-    def acknowledge(self, event_id: str, *, at: str, nonce: str, now: int, source: str | None) -> None:
-        self._fail()
-        self._store.acknowledge(event_id, at=at, nonce=nonce, now=now, source=source)
-
-    def delete(self, event_id: str, *, source: str | None) -> None:
-        self._fail()
-        self._store.delete(event_id, source=source)
-
-    def _fail(self) -> None:
-        if self.failure is not None:
-            raise self.failure
+        return call

@@ -1,33 +1,51 @@
-"""An `EventStore` in memory, for tests of the rules that hold over any store."""
+"""An `EventStore` in memory, the simplest that keeps the contract.
 
-from collections.abc import Sequence
+The contract tests run on it too. So a test of the core sees what both real stores do, and a contract test
+that this store fails asks for more than the protocol says.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
-from triggers_api.core.events import Event, event_not_found
+from triggers_api.core.events import ACKNOWLEDGED, DEAD, PENDING, Event, event_not_found
 from triggers_api.core.idempotency import IdempotencyClaim, is_repeat
-from triggers_api.core.paging import Page, PageBuilder, PendingQuery
+from triggers_api.core.leases import Claim, Held, Received, Release, reason_of
+from triggers_api.core.paging import (
+    Count,
+    DeadStats,
+    EventQuery,
+    Filter,
+    Page,
+    PageBuilder,
+    PendingStats,
+    Position,
+)
 from triggers_api.core.ports import NewEvent
-from triggers_api.errors import ConflictError, IdempotencyKeyReusedError, TriggersError
+from triggers_api.errors import ConflictError, IdempotencyKeyReusedError, LeaseLostError, TriggersError
+
+Outcome = TypeVar("Outcome")
 
 
 class MemoryEventStore:
-    """Keeps events in a dictionary, and records every claim and query."""
+    """Keeps events in a dictionary, and records every idempotency claim and query. For one thread."""
 
     def __init__(self) -> None:
         self.events: dict[str, Event] = {}
         self.claims: list[IdempotencyClaim | None] = []
-        self.queries: list[PendingQuery] = []
+        self.queries: list[EventQuery] = []
 
     def add(self, entries: Sequence[NewEvent], *, now: int) -> list[str | TriggersError]:
         return [self._add_entry(entry.event, entry.claim, now) for entry in entries]
 
     def _add_entry(self, event: Event, claim: IdempotencyClaim | None, now: int) -> str | TriggersError:
-        earlier = next((c for c in self.claims if c and claim and c.name == claim.name), None)
-        self.claims.append(claim)
-        if earlier and claim and earlier.expires_at > now:
+        made = [one for one in self.claims if one and claim and one.name == claim.name]
+        earlier = next((one for one in made if one.expires_at > now), None)
+        if earlier and claim:
             if not is_repeat(event, claim, stored_fingerprint=earlier.fingerprint):
                 return IdempotencyKeyReusedError("used before")
             return earlier.event_id
+        self.claims.append(claim)
         self.events[event.event_id] = event
         return event.event_id
 
@@ -35,31 +53,173 @@ class MemoryEventStore:
         event = self.events.get(event_id)
         return event if event and event.expires_at > now else None
 
-    def pending(self, query: PendingQuery) -> Page:
+    def page(self, query: EventQuery) -> Page:
         self.queries.append(query)
-        page = PageBuilder(query.limit)
-        for event in sorted(self.events.values(), key=lambda e: e.event_id):
-            if (
-                event.acknowledged_at is None
-                and event.expires_at > query.now
-                and (query.after is None or event.event_id > query.after.event_id)
-                and query.source in (None, event.source)
-                and query.event_type in (None, event.event_type)
-                and not page.add(event)
-            ):
+        page = PageBuilder(query.limit, query.now_ms)
+        for event in self._matching(query):
+            if not page.add(event):
                 return page.full_page()
         return page.page_up_to(None)
 
-    def acknowledge(self, event_id: str, *, at: str, nonce: str, now: int, source: str | None) -> None:
-        assert nonce
-        event = self.get(event_id, now)
-        if event is None or source not in (None, event.source):
-            raise event_not_found()
-        if event.acknowledged_at is not None:
-            raise ConflictError("acknowledged before")
-        self.events[event_id] = replace(event, acknowledged_at=at)
+    def count(self, query: EventQuery) -> Count:
+        return Count(len(list(self._matching(query))), capped=False)
 
-    def delete(self, event_id: str, *, source: str | None) -> None:
-        event = self.events.get(event_id)
-        if event and source in (None, event.source):
-            del self.events[event_id]
+    def pending_stats(self, query: EventQuery) -> PendingStats:
+        found = list(self._matching(query))
+        return PendingStats(
+            len(found),
+            capped=False,
+            leased=sum(event.is_hidden(query.now_ms) for event in found),
+            oldest_created_at=found[0].created_at if found else None,
+            oldest_since=min((event.requeued_at or event.created_at for event in found), default=None),
+        )
+
+    def dead_stats(self, query: EventQuery) -> DeadStats:
+        found = list(self._matching(query))
+        return DeadStats(len(found), capped=False, oldest_created_at=found[0].created_at if found else None)
+
+    def receive(self, claim: Claim) -> Received:
+        event_types = () if claim.event_type is None else (claim.event_type,)
+        wanted = Filter(source=claim.source, event_types=event_types)
+        claimed, died = PageBuilder(claim.limit, claim.now_ms), list[Event]()
+        for event in self._matching(EventQuery(wanted, claim.limit, claim.now_ms, only_available=True)):
+            if 0 < claim.max_deliveries <= event.deliveries:
+                reason = reason_of(event.deliveries)
+                died.append(replace(event, died_at=claim.died_at, reason=reason, expires_at=claim.dead_until))
+                continue
+            leased = replace(
+                event, deliveries=event.deliveries + 1, hidden_until=claim.until_ms, lease=claim.token
+            )
+            if not claimed.add(leased):
+                break
+        events = claimed.page_up_to(None).events
+        for event in (*events, *died):
+            self.events[event.event_id] = event
+        left = self._matching(EventQuery(wanted, claim.limit, claim.now_ms, only_available=True))
+        return Received(events, tuple(died), more=any(True for _ in left))
+
+    def acknowledge(
+        self, events: Sequence[Held], *, at: str, nonce: str, now: int, source: str | None
+    ) -> list[str | TriggersError]:
+        assert nonce
+
+        def acknowledge(event: Event, lease: str | None) -> str | TriggersError:
+            if event.acknowledged_at is None:
+                self._keep(event, acknowledged_at=at, died_at=None, reason=None)
+                return at
+            return ConflictError("acknowledged before") if lease is None else event.acknowledged_at
+
+        return [self._held(one, now, source, acknowledge) for one in events]
+
+    def extend(
+        self, events: Sequence[Held], *, until_ms: int, now_ms: int, source: str | None
+    ) -> list[TriggersError | None]:
+        def extend(event: Event, _lease: str | None) -> TriggersError | None:
+            if event.status != PENDING:
+                return ConflictError("not pending")
+            self._keep(event, hidden_until=until_ms)
+            return None
+
+        return [self._held(one, now_ms // 1000, source, extend) for one in events]
+
+    def release(
+        self, events: Sequence[Held], release: Release, *, source: str | None
+    ) -> list[Event | TriggersError]:
+        def give_back(event: Event, _lease: str | None) -> Event | TriggersError:
+            if event.status == ACKNOWLEDGED:
+                return ConflictError("acknowledged")
+            if event.status == DEAD:
+                return event
+            if not release.kills(event):
+                return self._keep(event, hidden_until=release.until_ms)
+            by_count = None if release.dead else reason_of(event.deliveries)
+            reason = by_count if release.reason is None else release.reason
+            return self._keep(event, died_at=release.died_at, reason=reason, expires_at=release.dead_until)
+
+        return [self._held(one, release.now_ms // 1000, source, give_back) for one in events]
+
+    def requeue(self, events: Sequence[Event], *, at: str, expires_at: int) -> list[bool | TriggersError]:
+        return [self._requeue(event, at, expires_at) for event in events]
+
+    def _requeue(self, seen: Event, at: str, expires_at: int) -> bool:
+        event = self.events.get(seen.event_id)
+        if event is None or seen.status == PENDING:
+            return False
+        if event.requeued_at == at:
+            return True
+        if (event.acknowledged_at, event.died_at) != (seen.acknowledged_at, seen.died_at):
+            return False
+        self._keep(
+            event,
+            acknowledged_at=None,
+            died_at=None,
+            reason=None,
+            deliveries=0,
+            hidden_until=0,
+            lease=None,
+            requeued_at=at,
+            expires_at=expires_at,
+        )
+        return True
+
+    def delete(self, event_ids: Sequence[str], *, source: str | None) -> list[TriggersError | None]:
+        for event_id in event_ids:
+            event = self.events.get(event_id)
+            if event and source in (None, event.source):
+                del self.events[event_id]
+        return [None] * len(event_ids)
+
+    def purge(self, events: Sequence[Event]) -> list[bool | TriggersError]:
+        for seen in events:
+            event = self.events.get(seen.event_id)
+            if event and event.status == seen.status:
+                del self.events[seen.event_id]
+        return [seen.event_id not in self.events for seen in events]
+
+    def _held(
+        self,
+        held: Held,
+        now: int,
+        source: str | None,
+        change: Callable[[Event, str | None], Outcome],
+    ) -> Outcome | TriggersError:
+        """Change an event that exists for the caller, under the lease that the caller names."""
+        event = self.get(held.event_id, now)
+        if event is None or source not in (None, event.source):
+            return event_not_found()
+        if held.lease is not None and held.lease != event.lease:
+            return LeaseLostError("another lease")
+        return change(event, held.lease)
+
+    def _keep(self, event: Event, **changes: str | int | None) -> Event:
+        changed = replace(event, **changes)  # type: ignore[arg-type]  # fields of an event, by name
+        self.events[event.event_id] = changed
+        return changed
+
+    def _matching(self, query: EventQuery) -> Iterator[Event]:
+        """Yield the events of a query in its order."""
+        for event_id in sorted(self.events, reverse=query.newest_first):
+            event = self.events[event_id]
+            if _matches(event, query) and (query.after is None or _is_after(event_id, query.after, query)):
+                yield event
+
+
+def _is_after(event_id: str, position: Position, query: EventQuery) -> bool:
+    return event_id < position.event_id if query.newest_first else event_id > position.event_id
+
+
+def _matches(event: Event, query: EventQuery) -> bool:
+    wanted = query.filter
+    return (
+        event.status == wanted.status
+        and wanted.source in (None, event.source)
+        and (not wanted.event_types or event.event_type in wanted.event_types)
+        and _lies_in(event.created_at, wanted.since, wanted.until)
+        and _lies_in(event.acknowledged_at or "", wanted.acknowledged_since, wanted.acknowledged_until)
+        and (query.with_expired or event.expires_at > query.now)
+        and not (query.only_available and event.is_hidden(query.now_ms))
+    )
+
+
+def _lies_in(at: str, since: str | None, until: str | None) -> bool:
+    return (since is None or at >= since) and (until is None or at < until)

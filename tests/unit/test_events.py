@@ -10,39 +10,24 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import ValidationError as PydanticError
 
+from tests.support.sample_events import NOW, event, new_id
 from triggers_api.api.v1 import models
 from triggers_api.api.v1.models import EventMetadata
 from triggers_api.core import events
-from triggers_api.core.events import Event, load_event
+from triggers_api.core.events import MAX_HIDDEN_SECONDS, Event, load_event
 from triggers_api.core.idempotency import make_claim
-from triggers_api.core.ids import EventIds, created_at
 from triggers_api.core.paging import MAX_PAGE_BYTES, Page, PageBuilder, Position
 from triggers_api.errors import CorruptRecordError
 
 CANARY = "c4n4ry"
 ACKNOWLEDGED_AT = "2026-01-02T03:04:05.000006Z"
 
-new_id = EventIds().new
-
-
-def event(**changes: Any) -> Event:
-    event_id = new_id()
-    fields: dict[str, Any] = {
-        "event_id": event_id,
-        "created_at": created_at(event_id),
-        "source": "shop",
-        "event_type": "order.paid",
-        "payload": "{}",
-        "metadata": '{"priority":"normal"}',
-        "expires_at": 1_900_000_000,
-        "acknowledged_at": None,
-    }
-    return Event(**{**fields, **changes})
+NOW_MS = NOW * 1000
 
 
 def size_in_lambda(one: Event) -> int:
     """Return the bytes of an event in a proxy response as Lambda writes it: a JSON string, in ASCII."""
-    return len(json.dumps(one.to_json(), ensure_ascii=True).encode())
+    return len(json.dumps(one.to_json(NOW_MS), ensure_ascii=True).encode())
 
 
 def event_of_size(size: int) -> Event:
@@ -50,27 +35,68 @@ def event_of_size(size: int) -> Event:
     accents, rest = divmod(size - size_in_lambda(event(payload='{"t":""}')), 6)
     made = event(payload=f'{{"t":"{"é" * accents}{"a" * rest}"}}')
     assert size_in_lambda(made) == size
-    assert len(made.to_json().encode()) * 2 < size
+    assert len(made.to_json(NOW_MS).encode()) * 2 < size
     return made
+
+
+def page_of(limit: int) -> PageBuilder:
+    return PageBuilder(limit, NOW_MS)
 
 
 def test_json_of_pending_event_has_no_acknowledged_at() -> None:
     made = event(source='quo"te', event_type="été", payload='{"a":[1.50,1e2]}')
-    assert json.loads(made.to_json()) == {
+    assert json.loads(made.to_json(NOW_MS)) == {
         "event_id": made.event_id,
         "created_at": made.created_at,
         "source": 'quo"te',
         "event_type": "été",
         "payload": {"a": [1.5, 100.0]},
         "status": "pending",
+        "deliveries": 0,
         "metadata": {"priority": "normal"},
     }
-    assert '"payload":{"a":[1.50,1e2]}' in made.to_json()
+    assert '"payload":{"a":[1.50,1e2]}' in made.to_json(NOW_MS)
 
 
 def test_json_of_acknowledged_event_has_acknowledged_at() -> None:
-    shown = json.loads(event(acknowledged_at=ACKNOWLEDGED_AT).to_json())
+    shown = json.loads(event(acknowledged_at=ACKNOWLEDGED_AT).to_json(NOW_MS))
     assert (shown["status"], shown["acknowledged_at"]) == ("acknowledged", ACKNOWLEDGED_AT)
+
+
+def test_json_of_dead_event_has_died_at_and_reason() -> None:
+    made = event(died_at=ACKNOWLEDGED_AT, reason='quo"te é\n', deliveries=3)
+    shown = json.loads(made.to_json(NOW_MS))
+    assert (shown["status"], shown["died_at"], shown["reason"]) == ("dead", ACKNOWLEDGED_AT, 'quo"te é\n')
+    assert shown["deliveries"] == 3
+    assert "reason" not in json.loads(event(died_at=ACKNOWLEDGED_AT).to_json(NOW_MS))
+
+
+@pytest.mark.promise(13)
+@pytest.mark.parametrize(
+    ("hidden_until", "shown"),
+    [
+        (0, None),
+        (NOW_MS - 1, None),
+        (NOW_MS, None),
+        (NOW_MS + 1, "2027-01-15T08:00:00.001000Z"),
+        (NOW_MS + MAX_HIDDEN_SECONDS * 1000, "2027-01-15T20:00:00.000000Z"),
+        (NOW_MS + MAX_HIDDEN_SECONDS * 1000 + 1, None),
+    ],
+)
+def test_end_of_a_lease_is_shown_while_it_lies_ahead_and_is_possible(
+    hidden_until: int, shown: str | None
+) -> None:
+    made = event(hidden_until=hidden_until, lease="t", deliveries=1)
+    assert made.is_hidden(NOW_MS) is (shown is not None)
+    assert json.loads(made.to_json(NOW_MS)).get("leased_until") == shown
+    for ended in (replace(made, acknowledged_at=ACKNOWLEDGED_AT), replace(made, died_at=ACKNOWLEDGED_AT)):
+        assert "leased_until" not in ended.to_json(NOW_MS), "only a pending event is leased"
+
+
+def test_token_of_a_lease_is_never_shown() -> None:
+    made = event(lease=CANARY, hidden_until=NOW_MS + 1000, deliveries=1)
+    assert CANARY not in made.to_json(NOW_MS)
+    assert CANARY not in repr(made)
 
 
 def test_repr_shows_neither_payload_nor_metadata() -> None:
@@ -81,13 +107,13 @@ def test_repr_shows_neither_payload_nor_metadata() -> None:
 
 
 def test_page_takes_events_up_to_its_limit() -> None:
-    page, events = PageBuilder(3), [event() for _ in range(4)]
+    page, events = page_of(3), [event() for _ in range(4)]
     assert [page.add(one) for one in events] == [True, True, True, False]
     assert page.full_page() == Page(tuple(events[:3]), Position(events[2].created_at, events[2].event_id))
 
 
 def test_free_places_count_down_to_zero() -> None:
-    page = PageBuilder(2)
+    page = page_of(2)
     missing = [page.free_places]
     for _ in range(3):
         page.add(event())
@@ -96,17 +122,17 @@ def test_free_places_count_down_to_zero() -> None:
 
 
 def test_page_up_to_a_position_continues_there() -> None:
-    page, one = PageBuilder(2), event()
+    page, one = page_of(2), event()
     page.add(one)
     elsewhere = Position(ACKNOWLEDGED_AT, new_id())
     assert page.page_up_to(elsewhere) == Page((one,), elsewhere)
     assert page.page_up_to(None) == Page((one,), None)
-    assert PageBuilder(2).page_up_to(None) == Page((), None)
+    assert page_of(2).page_up_to(None) == Page((), None)
 
 
 def test_page_is_filled_to_the_last_byte_of_a_lambda_response() -> None:
     half = MAX_PAGE_BYTES // 2
-    page = PageBuilder(100)
+    page = page_of(100)
     assert page.add(event_of_size(half))
     assert not page.add(event_of_size(MAX_PAGE_BYTES - half + 1))
     assert page.add(event_of_size(MAX_PAGE_BYTES - half))
@@ -114,7 +140,7 @@ def test_page_is_filled_to_the_last_byte_of_a_lambda_response() -> None:
 
 
 def test_refused_event_is_not_on_the_page() -> None:
-    page, first, second = PageBuilder(100), event_of_size(MAX_PAGE_BYTES - 1000), event_of_size(2000)
+    page, first, second = page_of(100), event_of_size(MAX_PAGE_BYTES - 1000), event_of_size(2000)
     assert page.add(first)
     assert not page.add(second)
     assert page.full_page() == Page((first,), Position(first.created_at, first.event_id))
@@ -122,20 +148,31 @@ def test_refused_event_is_not_on_the_page() -> None:
 
 def test_page_is_full_after_its_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("triggers_api.core.paging.MAX_PAGE_SECONDS", -1)
-    page = PageBuilder(100)
+    page = page_of(100)
     assert [page.add(event()) for _ in range(2)] == [True, False]
 
 
 def test_event_larger_than_a_page_fits_alone() -> None:
-    page, large = PageBuilder(100), event_of_size(MAX_PAGE_BYTES + 1_000_000)
+    page, large = page_of(100), event_of_size(MAX_PAGE_BYTES + 1_000_000)
     assert page.add(large)
     assert not page.add(event())
     assert page.full_page().events == (large,)
 
 
-@pytest.mark.parametrize("acknowledged_at", [None, ACKNOWLEDGED_AT])
-def test_valid_record_is_loaded(acknowledged_at: str | None) -> None:
-    made = event(acknowledged_at=acknowledged_at, source="", payload='{"\\u0000":[{"é":1e308}]}')
+VALID: list[dict[str, Any]] = [
+    {},
+    {"acknowledged_at": ACKNOWLEDGED_AT},
+    {"source": "", "payload": '{"\\u0000":[{"é":1e308}]}'},
+    {"deliveries": 1, "hidden_until": NOW_MS, "lease": "t"},
+    {"died_at": ACKNOWLEDGED_AT, "reason": "é", "deliveries": 10, "lease": "t"},
+    {"acknowledged_at": ACKNOWLEDGED_AT, "deliveries": 1, "hidden_until": NOW_MS, "lease": "t"},
+    {"requeued_at": ACKNOWLEDGED_AT},
+]
+
+
+@pytest.mark.parametrize("fields", VALID, ids=str)
+def test_valid_record_is_loaded(fields: dict[str, Any]) -> None:
+    made = event(**fields)
     assert load_event(lambda: made) is made
 
 
@@ -183,6 +220,19 @@ DAMAGE: dict[str, dict[str, Any]] = {
     "acknowledged_at is a number": {"acknowledged_at": 1_800_000_000},
     "acknowledged_at is bytes": {"acknowledged_at": ACKNOWLEDGED_AT.encode()},
     "acknowledged_at with more text": {"acknowledged_at": ACKNOWLEDGED_AT + '","a":"b'},
+    "died_at is not a time": {"died_at": CANARY},
+    "died_at with more text": {"died_at": ACKNOWLEDGED_AT + '","a":"b'},
+    "acknowledged and dead": {"acknowledged_at": ACKNOWLEDGED_AT, "died_at": ACKNOWLEDGED_AT},
+    "requeued_at is not a time": {"requeued_at": CANARY},
+    "reason is a number": {"died_at": ACKNOWLEDGED_AT, "reason": 5},
+    "surrogate in the reason": {"died_at": ACKNOWLEDGED_AT, "reason": f"{CANARY}\ud800"},
+    "deliveries is a text": {"deliveries": CANARY},
+    "deliveries is None": {"deliveries": None},
+    "deliveries is negative": {"deliveries": -1},
+    "end of the lease is a text": {"hidden_until": CANARY},
+    "end of the lease is None": {"hidden_until": None},
+    "token is a number": {"lease": 5},
+    "token is bytes": {"lease": CANARY.encode()},
 }
 
 
@@ -240,13 +290,31 @@ def test_stored_metadata_allows_the_same_fields_as_an_ingest() -> None:
 
 
 def test_an_event_shows_every_field_of_its_record_and_of_the_documented_answer() -> None:
-    shown = json.loads(event(acknowledged_at="2026-01-02T03:04:05.000006Z").to_json())
-    hidden = {"expires_at"}
-    assert set(shown) == {one.name for one in dataclasses.fields(Event)} - hidden | {"status"}
-    assert set(shown) == set(models.Event.model_fields)
+    made = [
+        event(hidden_until=NOW_MS + 1, lease="t"),
+        event(acknowledged_at=ACKNOWLEDGED_AT),
+        event(died_at=ACKNOWLEDGED_AT, reason="no"),
+    ]
+    shown = {name for one in made for name in json.loads(one.to_json(NOW_MS))}
+    hidden = {"expires_at", "hidden_until", "lease", "requeued_at"}
+    assert shown == {one.name for one in dataclasses.fields(Event)} - hidden | {"status", "leased_until"}
+    assert shown == set(models.Event.model_fields)
 
 
-OF_THE_SERVICE = {"event_id", "created_at", "expires_at", "acknowledged_at", "status"}
+OF_THE_SERVICE = {
+    "event_id",
+    "created_at",
+    "expires_at",
+    "acknowledged_at",
+    "died_at",
+    "reason",
+    "deliveries",
+    "hidden_until",
+    "leased_until",
+    "lease",
+    "requeued_at",
+    "status",
+}
 """The fields that no producer sends."""
 
 

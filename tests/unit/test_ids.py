@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.clock import FakeClock
-from triggers_api.core.ids import EventIds, created_at, parse_event_id
+from triggers_api.core.ids import EventIds, boundary, created_at, parse_event_id
 from triggers_api.core.times import format_time
 
 LAST_MICROSECOND = 253_402_300_799_999_999  # of the year 9999
@@ -194,3 +194,13 @@ def test_other_form_is_not_an_event_id(text: str) -> None:
 def test_only_a_uuid_is_an_event_id(text: str) -> None:
     parsed = parse_event_id(text)
     assert parsed is None or parsed == str(UUID(text)) == text.lower()
+
+
+@given(st.integers(1, LAST_MICROSECOND))
+def test_boundary_lies_between_the_ids_of_earlier_events_and_the_others(time: int) -> None:
+    earlier, at_this_time = EventIds(lambda: time - 1).new(), EventIds(lambda: time).new()
+    assert earlier < boundary(format_time(time)) < at_this_time
+
+
+def test_all_ids_sort_after_the_boundary_of_a_time_before_1970() -> None:
+    assert boundary(format_time(-1)) < EventIds(lambda: 0).new()

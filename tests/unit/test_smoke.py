@@ -14,12 +14,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.conftest import Stores
 from tests.support import broken_api
 from tests.support.broken_api import KEY, Ask, Defect, Reply, hanging, late, real_api
+from tests.support.sample_events import page_query
 from tests.support.smoke_in_process import make_run, run_smoke
 from triggers_api.api.web_access import LocalAccess
 from triggers_api.cli import config
 from triggers_api.cli.commands.openapi import openapi
 from triggers_api.core.keys import KeyRecord, digest_of, generate
-from triggers_api.core.paging import PendingQuery
 from triggers_api.errors import ConfigurationError
 from triggers_api.ops.findings import Finding, State
 from triggers_api.ops.smoke.check_runner import CHECKS
@@ -47,7 +47,7 @@ def failed(findings: Mapping[str, Finding]) -> set[str]:
 
 def pending(stores: Stores) -> list[str]:
     """Return the sources of the events in the inbox."""
-    return [event.source for event in stores.events.pending(PendingQuery(100, 0)).events]
+    return [event.source for event in stores.events.page(page_query(now=0)).events]
 
 
 def only_key(stores: Stores) -> KeyRecord:
@@ -393,7 +393,7 @@ def test_events_that_cannot_be_removed_are_a_failure_that_names_them(
     api: ASGIApp, sqlite_stores: Stores
 ) -> None:
     findings = run_smoke(hanging(api, is_delete), timeout=1.5)
-    left = sqlite_stores.events.pending(PendingQuery(100, 0)).events
+    left = sqlite_stores.events.page(page_query(now=0)).events
     assert not findings["clean up"].passed
     assert findings["clean up"].message.partition(" left")[0].isdigit()
     assert any(event.event_id in findings["clean up"].message for event in left)

@@ -17,11 +17,17 @@ from typing import Any
 Clock = Callable[[], int]
 """Returns microseconds. The wall clock's are since 1970, UTC."""
 
+Reading = tuple[int, int]
+"""What the wall clock and the monotonic clock showed at one moment, in seconds."""
+
 EARLIEST_SECONDS = 1_577_836_800
 """2020-01-01. This program is newer, so a clock that shows an earlier time was never set."""
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive on purpose: all of this module is UTC, and it prints faster
-_RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d(?:\.\d{1,6})?)([Zz]|[+\- ]\d\d:\d\d)", re.ASCII)
+_HOUR = r"(?:[01]\d|2[0-3])"  # Python 3.14 reads 24:00 too
+_RFC_3339 = re.compile(
+    rf"(\d{{4}}-\d\d-\d\d)[Tt]({_HOUR}:\d\d:\d\d(?:\.\d{{1,6}})?)([Zz]|[+\- ]{_HOUR}:[0-5]\d)", re.ASCII
+)
 _FORMAT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 
 
@@ -50,7 +56,7 @@ class ClockWatch:
 
     def __init__(self, monotonic: Clock = monotonic_clock) -> None:
         self._monotonic = monotonic
-        self._last: tuple[int, int] | None = None
+        self._last: Reading | None = None
         self._steady_since = 0
 
     def step(self, now: int) -> int:
@@ -58,12 +64,21 @@ class ClockWatch:
 
         A difference of up to a minute is none: a clock that is corrected slowly makes one.
         """
-        if self._last is None:
-            return 0
-        wall, monotonic = self._last
-        passed = max(0, seconds(self._monotonic()) - monotonic)
-        step = (now - wall) - passed
-        return step if abs(step) > _STEP_SECONDS else 0
+        return 0 if self._last is None else _step(self._last, self.reading(now))
+
+    def was_noticed(self, now: int, by_another: Reading) -> bool:
+        """Return whether another watch has noticed this step since the last `accept` of this one.
+
+        Args:
+            now: The time.
+            by_another: What the other watch read when it last noticed a step.
+        """
+        is_new = self._last is not None and by_another[1] >= self._last[1]
+        return is_new and _step(by_another, self.reading(now)) == 0
+
+    def reading(self, now: int) -> Reading:
+        """Return what both clocks show."""
+        return now, seconds(self._monotonic())
 
     def accept(self, now: int) -> bool:
         """Continue from this time. Return whether both clocks have agreed for an hour.
@@ -71,10 +86,10 @@ class ClockWatch:
         They have not if this was not called for an hour: both may have been wrong meanwhile, because a
         machine that sleeps gets both from the same chip.
         """
-        monotonic = seconds(self._monotonic())
+        _, monotonic = reading = self.reading(now)
         if self._last is None or self.step(now) or not 0 <= monotonic - self._last[1] <= _STEADY_SECONDS:
             self._steady_since = monotonic
-        self._last = now, monotonic
+        self._last = reading
         return monotonic - self._steady_since >= _STEADY_SECONDS
 
 
@@ -131,3 +146,10 @@ def milliseconds(microseconds: int) -> int:
 def seconds(microseconds: int) -> int:
     """Return whole seconds since 1970, as a table's TTL attribute counts."""
     return microseconds // 1_000_000
+
+
+def _step(earlier: Reading, later: Reading) -> int:
+    """Return by how much the wall clock was set between two readings."""
+    passed = max(0, later[1] - earlier[1])
+    step = (later[0] - earlier[0]) - passed
+    return step if abs(step) > _STEP_SECONDS else 0

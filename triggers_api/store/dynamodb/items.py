@@ -1,6 +1,6 @@
 """The codec between DynamoDB items and events or idempotency claims.
 
-A payload is stored as JSON text. It is compressed if the item is over 1 KiB, or will be once it is
+A payload is stored as JSON text. It is compressed if the item is over 1 KiB, or will be once it is leased and
 acknowledged, and if that is smaller: DynamoDB bills each started kilobyte, in the table and again in the
 index, and limits an item to 400 KB.
 """
@@ -10,25 +10,21 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from triggers_api.core import deadline, ids, turns
-from triggers_api.core.events import ACKNOWLEDGED, PENDING, Event, load_event
+from triggers_api.core import deadline, turns
+from triggers_api.core.events import ACKNOWLEDGED, DEAD, PENDING, Event, load_event
 from triggers_api.core.idempotency import IdempotencyClaim
 from triggers_api.core.strict_json import MAX_BODY_BYTES
 from triggers_api.errors import CorruptRecordError
 from triggers_api.store.calls import logger
 
 _BILLED_BYTES = 1024
+_ADDED_BY_A_LEASE = 44
+"""Bytes: the names and values of `hidden`, `lease` and `claims`."""
 _ADDED_BY_AN_ACK = 72
 """Bytes: a longer status, and the names and values of `acknowledged_at` and `ack_nonce`."""
 
 # No payload is larger than its body. But version 0.1.0 wrote numbers out, so they grew up to fourfold: 1e15.
 _MAX_INFLATED_BYTES = 8 * MAX_BODY_BYTES
-
-
-def primary_key(event_id: str) -> dict[str, Any] | None:
-    """Return the key of an event's item, None for an id that we cannot have generated."""
-    created_at = ids.created_at(event_id)
-    return None if created_at is None else {"event_id": {"S": event_id}, "created_at": {"S": created_at}}
 
 
 def event_item(event: Event) -> dict[str, Any]:
@@ -43,7 +39,7 @@ def event_item(event: Event) -> dict[str, Any]:
         "status": {"S": PENDING},
         "ttl": {"N": str(event.expires_at)},
     }
-    if _billed_size(item) + _ADDED_BY_AN_ACK > _BILLED_BYTES:
+    if _billed_size(item) + _ADDED_BY_A_LEASE + _ADDED_BY_AN_ACK > _BILLED_BYTES:
         item["payload"] = _compress(event.payload)
     return item
 
@@ -85,9 +81,10 @@ def readable_events(items: list[dict[str, Any]]) -> Iterator[Event]:
 
 
 def _event_of(item: dict[str, Any]) -> Event:
-    # An item that is pending and has a time of acknowledgement, or the reverse, has lost an acknowledgement.
-    if item["status"]["S"] != (ACKNOWLEDGED if "acknowledged_at" in item else PENDING):
-        raise ValueError("neither pending nor acknowledged")
+    # An item whose status does not agree with its times has lost a change.
+    status = ACKNOWLEDGED if "acknowledged_at" in item else DEAD if "died_at" in item else PENDING
+    if item["status"]["S"] != status:
+        raise ValueError("status and times disagree")
     return Event(
         event_id=item["event_id"]["S"],
         created_at=item["created_at"]["S"],
@@ -96,8 +93,22 @@ def _event_of(item: dict[str, Any]) -> Event:
         payload=_decompress(item["payload"]),
         metadata=item["metadata"]["S"],
         expires_at=int(item["ttl"]["N"]),
-        acknowledged_at=item["acknowledged_at"]["S"] if "acknowledged_at" in item else None,
+        acknowledged_at=_optional_text(item, "acknowledged_at"),
+        died_at=_optional_text(item, "died_at"),
+        reason=_optional_text(item, "reason"),
+        deliveries=_optional_number(item, "claims"),
+        hidden_until=_optional_number(item, "hidden"),
+        lease=_optional_text(item, "lease"),
+        requeued_at=_optional_text(item, "requeued_at"),
     )
+
+
+def _optional_text(item: dict[str, Any], name: str) -> str | None:
+    return item[name]["S"] if name in item else None
+
+
+def _optional_number(item: dict[str, Any], name: str) -> int:
+    return int(item[name]["N"]) if name in item else 0
 
 
 def _billed_size(item: dict[str, Any]) -> int:

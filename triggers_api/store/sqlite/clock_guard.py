@@ -7,15 +7,15 @@ idempotency claims, so that the file does not grow without end. The clock decide
   events are only hidden. If the clock is right again, they are back.
 - If the clock is set ahead while the service runs, no event and no claim expires because of it. What was
   valid just before expires later, by as much as the clock was set.
-- If the clock is set ahead or back while the service runs, leases and delays move with it. One that was in
-  force just before ends when its time has passed, neither at once nor hours late.
+- If the clock is set ahead or back while the service runs, leases and delays move with it: each lasts as long
+  as it would have.
 - An event that was stored before the clock was ever set does not expire (`Retention`).
 """
 
 import sqlite3
 import threading
 
-from triggers_api.core.events import MAX_HIDDEN_SECONDS, PENDING
+from triggers_api.core.events import PENDING
 from triggers_api.core.idempotency import IDEMPOTENCY_SECONDS
 from triggers_api.core.ids import MAX_SECONDS_AHEAD
 from triggers_api.core.times import Clock, ClockWatch, format_time
@@ -23,7 +23,7 @@ from triggers_api.store.calls import logger
 from triggers_api.store.sqlite.database import Database
 
 _REMOVED_PER_INGEST = 8
-_CHANGED_PER_WRITE = 10_000
+_POSTPONED_PER_WRITE = 10_000
 
 
 class ClockGuard:
@@ -49,8 +49,10 @@ class ClockGuard:
         """
         with self._lock:
             step = self._watch.step(now)
+            if step > 0:
+                self._postpone_expiries(now, step)
             if step:
-                self._correct_times(now, step)
+                self._move_leases(now, step)
                 logger.warning("clock was set", extra={"fields": {"seconds": step}})
             self._is_steady = self._watch.accept(now)
 
@@ -65,38 +67,42 @@ class ClockGuard:
                 (now,),
             )
 
-    def _correct_times(self, now: int, step: int) -> None:
-        """Move the times of what was valid just before the clock was set.
+    def _postpone_expiries(self, now: int, step: int) -> None:
+        """Postpone what expires only because the clock was set ahead. A repeat changes nothing.
 
-        A repeat changes nothing: what was moved no longer lies in the range that is moved. Older rows that
-        had expired before are left alone: the clock before the step may have been far behind.
+        Older rows that had expired before are left alone: the clock before the step may have been far behind.
         """
         before = now - step
-        if step > 0:
-            latest_event = format_time((before + MAX_SECONDS_AHEAD) * 1_000_000)
-            self._move("events", "expires_at", step, (before, now), f"created_at <= '{latest_event}'")
-            latest_claim = before + MAX_SECONDS_AHEAD + IDEMPOTENCY_SECONDS
-            self._move("idempotency", "expires_at", step, (before, min(now, latest_claim)))
-        # A lease that has longer to run than the clock was set is left alone: it may be a new one.
-        latest_lease = before + min(abs(step), MAX_HIDDEN_SECONDS)
-        self._move(
-            "events",
-            "hidden_until",
-            step * 1000,
-            (before * 1000, latest_lease * 1000),
-            f"status = '{PENDING}'",
-        )
+        latest_event = format_time((before + MAX_SECONDS_AHEAD) * 1_000_000)
+        latest_claim = before + MAX_SECONDS_AHEAD + IDEMPOTENCY_SECONDS
+        for statement, latest in (
+            (_postpone("events", "created_at <= :latest"), latest_event),
+            (_postpone("idempotency", "expires_at <= :latest"), latest_claim),
+        ):
+            values = {"step": step, "before": before, "now": now, "latest": latest}
+            updated = _POSTPONED_PER_WRITE
+            while updated == _POSTPONED_PER_WRITE:
+                with self._database.write("postpone expiries") as connection:
+                    updated = connection.execute(statement, values).rowcount
 
-    def _move(
-        self, table: str, column: str, step: int, ends: tuple[int, int], condition: str = "true"
-    ) -> None:
-        """Add to the times in a range, its first end excluded, its last one included."""
-        statement = (
-            f"UPDATE {table} SET {column} = {column} + ? WHERE rowid IN"  # noqa: S608 - constants
-            f" (SELECT rowid FROM {table} WHERE {column} > ? AND {column} <= ? AND {condition}"
-            f" LIMIT {_CHANGED_PER_WRITE})"
-        )
-        changed = _CHANGED_PER_WRITE
-        while changed == _CHANGED_PER_WRITE:
-            with self._database.write("correct times") as connection:
-                changed = connection.execute(statement, (step, *ends)).rowcount
+    def _move_leases(self, now: int, step: int) -> None:
+        """Move the ends of leases and delays with the clock, once: each process notices that it was set."""
+        with self._database.write("move leases") as connection:
+            noticed = connection.execute("SELECT wall, monotonic FROM clock").fetchone()
+            if self._watch.was_noticed(now, noticed):
+                return
+            # What had ended by both clocks stays as it is.
+            earlier = min(now, now - step)
+            connection.execute(
+                "UPDATE events SET hidden_until = hidden_until + ? WHERE status = ? AND hidden_until > ?",
+                (step * 1000, PENDING, earlier * 1000),
+            )
+            connection.execute("UPDATE clock SET wall = ?, monotonic = ?", self._watch.reading(now))
+
+
+def _postpone(table: str, was_stored_before: str) -> str:
+    return (
+        f"UPDATE {table} SET expires_at = expires_at + :step WHERE rowid IN"  # noqa: S608 - constants
+        f" (SELECT rowid FROM {table} WHERE expires_at > :before AND expires_at <= :now"
+        f" AND {was_stored_before} LIMIT {_POSTPONED_PER_WRITE})"
+    )

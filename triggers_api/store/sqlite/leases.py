@@ -22,16 +22,16 @@ _DEATHS_PER_PLACE = 4
 
 def receive(connection: sqlite3.Connection, claim: Claim) -> Received:
     """Claim the oldest available events that the answer holds. Kill those that were claimed too often."""
-    claimed, died, more = PageBuilder(claim.limit, claim.now_ms), list[Event](), False
+    claimed = PageBuilder(claim.limit, claim.now_ms)
+    died: list[Event] = []
+    more = False
     with closing(select_events(connection, _available(claim))) as rows:
         for event in readable_events(rows):
-            if 0 < claim.max_deliveries <= event.deliveries:
-                more = len(died) == claim.limit * _DEATHS_PER_PLACE
-                if not more:
-                    died.append(_dead(event, claim, reason_of(event.deliveries)))
-            else:
-                more = not claimed.add(_leased(event, claim))
-            if more:
+            must_die = 0 < claim.max_deliveries <= event.deliveries
+            if must_die and len(died) < claim.limit * _DEATHS_PER_PLACE:
+                died.append(_dead(event, claim, reason_of(event.deliveries)))
+            elif must_die or not claimed.add(_leased(event, claim)):
+                more = True
                 break
     events = claimed.page_up_to(None).events
     for event in (*events, *died):

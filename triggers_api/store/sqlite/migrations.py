@@ -71,6 +71,9 @@ _ADD_LEASES: Migration = (
         (status, source, event_id, event_type, hidden_until, expires_at, requeued_at, acknowledged_at)""",
     """CREATE INDEX events_by_type ON events
         (status, event_type, event_id, hidden_until, expires_at, requeued_at, acknowledged_at)""",
+    # What the clocks showed when a process last noticed that the wall clock was set.
+    "CREATE TABLE clock (wall INTEGER NOT NULL, monotonic INTEGER NOT NULL)",
+    "INSERT INTO clock VALUES (0, 0)",
     "ALTER TABLE keys ADD COLUMN scopes TEXT",
 )
 

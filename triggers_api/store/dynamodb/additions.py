@@ -1,0 +1,110 @@
+"""Put new events, an event and the claim of its idempotency key in one transaction."""
+
+import random
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from triggers_api.core import deadline, ids
+from triggers_api.core.events import Event
+from triggers_api.core.idempotency import IdempotencyClaim, is_repeat
+from triggers_api.core.ports import NewEvent
+from triggers_api.errors import (
+    CorruptRecordError,
+    IdempotencyKeyReusedError,
+    StoreUnavailableError,
+    TriggersError,
+)
+from triggers_api.store.calls import logger
+from triggers_api.store.dynamodb.client import ConditionFailedError, TransactionCanceledError
+from triggers_api.store.dynamodb.items import claim_item, event_item
+from triggers_api.store.dynamodb.parallel import attempt
+from triggers_api.store.dynamodb.table import EventTable
+
+_TRANSACTION_TRIES = 8
+
+
+def add(table: EventTable, entries: Sequence[NewEvent], *, now: int) -> list[str | TriggersError]:
+    """Put the events side by side, except entries with the same claim: they are put one after the other.
+
+    Not with `BatchWriteItem`: it has no conditions, so a repeat after a lost answer could make an
+    acknowledged event pending again.
+    """
+    outcomes: dict[int, str | TriggersError] = {}
+    chains: dict[str | int, list[int]] = {}
+    for index, entry in enumerate(entries):
+        chains.setdefault(entry.claim.name if entry.claim else index, []).append(index)
+    add_entry = partial(_add_entry, table, now)
+
+    def add_chain(chain: Sequence[int]) -> None:
+        for index in chain:
+            outcomes[index] = attempt(add_entry, entries[index])
+
+    table.threads.map(add_chain, chains.values())
+    return [outcomes[index] for index in range(len(entries))]
+
+
+def _add_entry(table: EventTable, now: int, entry: NewEvent) -> str:
+    put: dict[str, Any] = {
+        "TableName": table.name,
+        "Item": event_item(entry.event),
+        "ConditionExpression": "attribute_not_exists(event_id)",
+    }
+    if entry.claim is not None:
+        return _put_with_claim(table, put, entry.event, entry.claim, now)
+    # The id is fresh and has 62 random bits. If the item exists, it is this event, put by an attempt whose
+    # answer was lost.
+    with suppress(ConditionFailedError):
+        table.dynamodb.call("put_item", **put)
+    return entry.event.event_id
+
+
+def _put_with_claim(
+    table: EventTable, put: dict[str, Any], event: Event, claim: IdempotencyClaim, now: int
+) -> str:
+    """Put an event and its claim, or return the event id of the earlier request that made the claim."""
+    put_claim = {
+        "TableName": table.name,
+        "Item": claim_item(claim),
+        # An expired claim may linger for days: DynamoDB deletes late.
+        "ConditionExpression": "attribute_not_exists(event_id) OR #ttl <= :now",
+        "ExpressionAttributeNames": {"#ttl": "ttl"},
+        "ExpressionAttributeValues": {":now": {"N": str(now)}},
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    for number in range(_TRANSACTION_TRIES):
+        if number:  # another request with this idempotency key is being written: wait for its outcome
+            time.sleep(random.uniform(0, min(0.02 * 2**number, deadline.remaining())))  # noqa: S311 - jitter
+        try:
+            table.dynamodb.call("transact_write_items", TransactItems=[{"Put": put}, {"Put": put_claim}])
+        except TransactionCanceledError as cancelled:
+            codes = {reason.get("Code") for reason in cancelled.reasons}
+            if "ConditionalCheckFailed" in codes:
+                return _earlier_event_id(cancelled.reasons[-1].get("Item", {}), event, claim)
+            if "TransactionConflict" not in codes:
+                logger.error("store failed", extra={"fields": {"reason": ", ".join(map(str, codes))}})
+                break
+        else:
+            return claim.event_id
+    raise StoreUnavailableError("The store cannot take this event right now.")
+
+
+def _earlier_event_id(stored: dict[str, Any], event: Event, claim: IdempotencyClaim) -> str:
+    """Return the event id of a stored claim.
+
+    Raises:
+        IdempotencyKeyReusedError: A different request used this idempotency key.
+        CorruptRecordError: The stored claim is damaged.
+    """
+    try:
+        fingerprint, event_id = stored["fingerprint"]["S"], stored["first_event_id"]["S"]
+        valid = ids.parse_event_id(event_id) == event_id and ids.created_at(event_id) is not None
+    except (LookupError, TypeError) as error:
+        raise CorruptRecordError("An idempotency record cannot be read.") from error
+    if not valid:
+        raise CorruptRecordError("An idempotency record does not name an event.")
+    if not is_repeat(event, claim, stored_fingerprint=fingerprint):
+        raise IdempotencyKeyReusedError("This idempotency key was used before, for another request.")
+    return str(event_id)

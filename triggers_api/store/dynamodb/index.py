@@ -1,0 +1,169 @@
+"""Queries of the index, in which events stand by status and time of creation, oldest first.
+
+The index lags behind the table by some milliseconds. So an answer of the index is a hint which items to
+change, and each change has a condition of its own.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from triggers_api.core.paging import EventQuery, Position
+from triggers_api.errors import DeadlineExceededError
+from triggers_api.store.dynamodb.changes import NOT_HIDDEN, hidden_values
+from triggers_api.store.dynamodb.expressions import expressions
+from triggers_api.store.dynamodb.schema import PENDING_INDEX
+from triggers_api.store.dynamodb.table import EventTable
+
+MAX_READS = 10
+"""Queries of up to 1 MB each that one request may cost, however few events match its filter."""
+
+MAX_QUERY_LIMIT = 100_000
+"""Far beyond the 1 MB that DynamoDB reads for one query."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexPage:
+    """The answer to one query.
+
+    Attributes:
+        items: The items that match, empty if they were only counted.
+        matching: How many match.
+        passed_over: How many were read and do not match.
+        last: The position of the item read last. None: the index ends there.
+    """
+
+    items: list[dict[str, Any]]
+    matching: int
+    passed_over: int
+    last: Position | None
+
+
+def read_index(
+    table: EventTable,
+    query: EventQuery,
+    limits: Iterable[int],
+    *,
+    attributes: str = "",
+    count_only: bool = False,
+) -> Iterator[IndexPage]:
+    """Yield the answers of successive queries, until the index ends or the request's time is up.
+
+    Args:
+        table: The table.
+        query: The events, and where to start. Its limit is not used.
+        limits: For each query, how many items it reads: not how many match.
+        attributes: A projection expression. If it is empty, items are complete.
+        count_only: Read no items, only how many match.
+
+    Raises:
+        DeadlineExceededError: There was no time for the first query.
+    """
+    after = query.after
+    for number, limit in enumerate(limits):
+        request = _request(query, after, attributes)
+        if request is None:
+            yield IndexPage([], 0, 0, None)
+            return
+        if count_only:
+            request["Select"] = "COUNT"
+        try:
+            answer = table.query(
+                expects="Count" if count_only else "Items", Limit=min(limit, MAX_QUERY_LIMIT), **request
+            )
+        except DeadlineExceededError:
+            if number == 0:
+                raise
+            return  # what was read so far is an answer
+        page = _page(answer)
+        yield page
+        after = page.last
+        if after is None:
+            return
+
+
+def _page(answer: dict[str, Any]) -> IndexPage:
+    last = answer.get("LastEvaluatedKey")
+    return IndexPage(
+        items=answer.get("Items", []),
+        matching=answer["Count"],
+        passed_over=answer["ScannedCount"] - answer["Count"],
+        last=last and Position(last["created_at"]["S"], last["event_id"]["S"]),
+    )
+
+
+def _request(query: EventQuery, after: Position | None, attributes: str) -> dict[str, Any] | None:
+    """Return the arguments of a query. None if no time of creation is within its bounds."""
+    wanted = query.filter
+    first, last = _bounds(query, after)
+    if first and last and first > last:
+        return None  # DynamoDB calls such bounds malformed
+    types = {f"type{number}": event_type for number, event_type in enumerate(wanted.event_types)}
+    request = expressions(
+        {
+            "status": wanted.status,
+            "first": first,
+            "last": last,
+            "now": query.now,
+            "source": wanted.source or "",
+            "acknowledged_since": wanted.acknowledged_since or "",
+            "acknowledged_until": wanted.acknowledged_until or "",
+            **types,
+            **hidden_values(query.now_ms),
+        },
+        KeyConditionExpression=f"#status = :status{_range(first, last)}",
+        FilterExpression=_filter(query, types),
+        ProjectionExpression=attributes,
+    )
+    request.update(IndexName=PENDING_INDEX, ScanIndexForward=not query.newest_first)
+    if after is not None:
+        request["ExclusiveStartKey"] = {
+            "event_id": {"S": after.event_id},
+            "created_at": {"S": after.created_at},
+            "status": {"S": wanted.status},
+        }
+    return request
+
+
+def _bounds(query: EventQuery, after: Position | None) -> tuple[str, str]:
+    """Return the first and the last time of creation, empty if there is no bound.
+
+    The start key alone would do to continue. But DynamoDB Local reads from the beginning to find it: with
+    100,000 pending events, a page from the middle took 80 ms, and takes 6 ms with the range.
+    """
+    first = query.filter.since or ""
+    # A time without its Z sorts just before that time, which is not part of the range.
+    last = (query.filter.until or "").removesuffix("Z")
+    if after is not None and query.newest_first:
+        last = after.created_at
+    elif after is not None:
+        first = after.created_at
+    return first, last
+
+
+def _range(first: str, last: str) -> str:
+    if first and last:
+        return " AND #created_at BETWEEN :first AND :last"
+    if first:
+        return " AND #created_at >= :first"
+    return " AND #created_at <= :last" if last else ""
+
+
+def _filter(query: EventQuery, types: Iterable[str]) -> str:
+    wanted = query.filter
+    filters = []
+    if not query.with_expired:
+        # This also matches an item whose ttl is missing or not a number: `readable_events` logs such an item
+        # and skips it. `#ttl > :now` would hide it.
+        filters.append("NOT #ttl <= :now")
+    if wanted.source is not None:
+        filters.append("#source = :source")
+    if wanted.event_types:
+        filters.append(f"#event_type IN ({', '.join(f':{name}' for name in types)})")
+    if wanted.acknowledged_since is not None:
+        filters.append("#acknowledged_at >= :acknowledged_since")
+    if wanted.acknowledged_until is not None:
+        filters.append("#acknowledged_at < :acknowledged_until")
+    if query.only_available:
+        filters.append(NOT_HIDDEN)
+    return " AND ".join(filters)

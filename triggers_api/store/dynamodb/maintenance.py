@@ -1,0 +1,57 @@
+"""Requeue and delete events. Each is a conditional write that names the state in which the event was seen."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from triggers_api.core.events import Event
+from triggers_api.errors import TriggersError
+from triggers_api.store.dynamodb.changes import REQUEUE, STATUSES, of_source
+from triggers_api.store.dynamodb.client import ConditionFailedError
+from triggers_api.store.dynamodb.table import EventTable
+
+
+def requeue(
+    table: EventTable, events: Sequence[Event], *, at: str, expires_at: int
+) -> list[bool | TriggersError]:
+    """Make each event pending that is acknowledged or dead since the time that was seen."""
+
+    def requeue_one(event: Event) -> bool:
+        values: dict[str, str | int] = {**STATUSES, "at": at, "expires_at": expires_at}
+        if event.acknowledged_at:
+            condition, values["seen"] = "#acknowledged_at = :seen", event.acknowledged_at
+        elif event.died_at:
+            condition, values["seen"] = "#died_at = :seen", event.died_at
+        else:
+            return False
+        try:
+            table.update(event.event_id, REQUEUE, condition=condition, values=values)
+        except ConditionFailedError as refusal:
+            # An earlier attempt of this write requeued it, and its answer was lost.
+            return refusal.item.get("requeued_at") == {"S": at}
+        return True
+
+    return table.threads.each(requeue_one, events)
+
+
+def delete(table: EventTable, event_ids: Sequence[str], *, source: str | None) -> list[TriggersError | None]:
+    """Delete each event. The source that an API key is bound to is a condition of the delete itself."""
+
+    def delete_one(event_id: str) -> None:
+        # The condition fails if the event does not exist or has another source: there is nothing to delete.
+        with suppress(ConditionFailedError):
+            table.delete(event_id, condition=of_source(source), values={"source": source or ""})
+
+    return table.threads.each(delete_one, event_ids)
+
+
+def purge(table: EventTable, events: Sequence[Event]) -> list[bool | TriggersError]:
+    """Delete each event that still has the status that was seen."""
+
+    def purge_one(event: Event) -> bool:
+        try:
+            table.delete(event.event_id, condition="#status = :seen", values={"seen": event.status})
+        except ConditionFailedError as refusal:
+            return not refusal.item  # it is gone, perhaps by an earlier attempt of this write
+        return True
+
+    return table.threads.each(purge_one, events)
