@@ -11,10 +11,10 @@ import pytest
 from tests.api.driver import Api
 from tests.conftest import Tables
 from tests.promises.services import side_by_side, stores_at, way_to
+from tests.support.calls import Ack, Delete, Get, Ingest, Page, Single
 from tests.support.clock import FakeClock
 from tests.support.forms import by_form
 from tests.support.microburst import BEFORE_THE_COMMIT, Fault, Microburst
-from tests.support.models import Ack, Call, Delete, Get, Ingest, Page
 from tests.support.orders import UNKNOWN, Told
 from tests.support.promises import Tried
 from tests.support.witness import Witness
@@ -26,15 +26,15 @@ FAULTS: tuple[Fault, ...] = ("throttle", "server error", "reset", "lost reply", 
 """A lost reply tells a client least, so it is drawn twice as often."""
 
 
-def operation_of(call: Call) -> str:
+def operation_of(call: Single) -> str:
     if isinstance(call, Ingest):
         return "TransactWriteItems" if call.key else "PutItem"
     return {Ack: "UpdateItem", Delete: "DeleteItem", Get: "GetItem", Page: "Query"}[type(call)]
 
 
-def next_call(random: Random, witness: Witness, number: int) -> Call:
+def next_call(random: Random, witness: Witness, number: int) -> Single:
     tag = random.choice("ab")
-    calls: list[Call] = [Ingest(tag, f"key {tag}"), Ingest(f"free {number}"), Page()]
+    calls: list[Single] = [Ingest(tag, f"key {tag}"), Ingest(f"free {number}"), Page()]
     if tag in witness.ids:
         calls += [Ack(tag), Ack(tag), Get(tag), Delete(tag)]
     return random.choice(calls)

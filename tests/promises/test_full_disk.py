@@ -12,8 +12,8 @@ from tests.conftest import Stores
 from tests.promises.services import way_to
 from tests.support import dev_server, small_disk
 from tests.support.api_client import ApiClient
+from tests.support.calls import Ack, Delete, Get, Ingest, Page, Single
 from tests.support.clock import FakeClock
-from tests.support.models import Ack, Call, Delete, Get, Ingest, Page
 from tests.support.orders import Told
 from tests.support.promises import Tried
 from tests.support.witness import Witness, over_http
@@ -45,7 +45,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         yield tmp_path
 
 
-def answered(witness: Witness, call: Call) -> Told:
+def answered(witness: Witness, call: Single) -> Told:
     outcome = witness.do(call).outcome
     assert isinstance(outcome, Told), call
     return outcome

@@ -2,21 +2,28 @@
 
 import pytest
 
-from tests.support.models import (
+from tests.support.calls import (
     Ack,
-    Call,
     Delete,
+    Extend,
     Get,
-    Inbox,
     Ingest,
-    Keys,
     Page,
-    Revoke,
-    Rotate,
+    Purge,
+    Receive,
+    Release,
+    Requeue,
+    Single,
+)
+from tests.support.key_model import Keys, Revoke, Rotate, Use, keys_step
+from tests.support.models import (
+    ACKNOWLEDGED,
+    CONFLICT,
+    DEAD,
+    LEASE_LOST,
+    Inbox,
     Stored,
-    Use,
     inbox_step,
-    keys_step,
 )
 from tests.support.orders import FAILED, UNKNOWN, Operation, Outcome, Told, explain, order_of
 from tests.support.witness import Asked, Reply, Witness
@@ -25,21 +32,24 @@ pytestmark = pytest.mark.promise()
 
 A, ONCE = Ingest("a"), Ingest("a", "key")
 STORED, GONE = Told(201, "1"), Told(404)
-ACKED = Stored("a", "1", acknowledged=True, at="then")
+REFUSED, LOST = Told(409, CONFLICT), Told(409, LEASE_LOST)
+ACKED = Stored("a", "1", ACKNOWLEDGED, at="then")
 PENDING = Stored("a", "1")
+LEASED, TWICE = (Stored("a", "1", deliveries=number, hidden=True) for number in (1, 2))
+RECEIVED, NOTHING = Told(200, (LEASED,)), Told(200, ())
 
 
-def one_after_another(*calls: tuple[Call, Outcome]) -> list[Operation]:
+def one_after_another(*calls: tuple[Single, Outcome]) -> list[Operation]:
     return [Operation(call, outcome, n, n + 0.5) for n, (call, outcome) in enumerate(calls)]
 
 
-def at_once(before: list[Operation], *calls: tuple[Call, Outcome]) -> list[Operation]:
+def at_once(before: list[Operation], *calls: tuple[Single, Outcome]) -> list[Operation]:
     return before + [Operation(call, outcome, 100, 101) for call, outcome in calls]
 
 
 EXPLAINED = {
     "an ack": one_after_another((A, STORED), (Ack("a"), Told(200, "then")), (Get("a"), Told(200, ACKED))),
-    "a loser": at_once(one_after_another((A, STORED)), (Ack("a"), Told(409)), (Ack("a"), Told(200, "then"))),
+    "a loser": at_once(one_after_another((A, STORED)), (Ack("a"), REFUSED), (Ack("a"), Told(200, "then"))),
     "deleted first": at_once(one_after_another((A, STORED)), (Ack("a"), GONE), (Delete("a"), Told(200))),
     "unknown, and there": one_after_another((A, UNKNOWN), (Page(), Told(200, (PENDING,)))),
     "unknown, and not there": one_after_another((A, UNKNOWN), (Page(), Told(200, ()))),
@@ -48,7 +58,45 @@ EXPLAINED = {
     ),
     "settled by the key": one_after_another((ONCE, UNKNOWN), (ONCE, STORED), (Page(), Told(200, (PENDING,)))),
     "acknowledged by the unanswered ack": one_after_another(
-        (A, STORED), (Ack("a"), UNKNOWN), (Ack("a"), Told(409)), (Get("a"), Told(200, ACKED))
+        (A, STORED), (Ack("a"), UNKNOWN), (Ack("a"), REFUSED), (Get("a"), Told(200, ACKED))
+    ),
+    "leased, and acknowledged under the lease twice": one_after_another(
+        (A, STORED),
+        (Receive("r"), RECEIVED),
+        (Ack("a", "r"), Told(200, "then")),
+        (Ack("a", "r"), Told(200, "then")),
+        (Ack("a"), REFUSED),
+    ),
+    "leased by one of two": at_once(
+        one_after_another((A, STORED)), (Receive("r"), NOTHING), (Receive("s"), RECEIVED)
+    ),
+    "leased by an unanswered receive": one_after_another(
+        (A, STORED), (Receive("r"), UNKNOWN), (Page(), Told(200, (LEASED,))), (Receive("s"), NOTHING)
+    ),
+    "released, and leased again": one_after_another(
+        (A, STORED),
+        (Receive("r"), RECEIVED),
+        (Release("a", "r"), Told(200, "pending")),
+        (Receive("s"), Told(200, (TWICE,))),
+        (Extend("a", "r"), LOST),
+    ),
+    "dead, and acknowledged late": one_after_another(
+        (A, STORED),
+        (Receive("r"), RECEIVED),
+        (Release("a", "r", dead=True), Told(200, DEAD)),
+        (Release("a", "r"), Told(200, DEAD)),
+        (Extend("a", "r"), REFUSED),
+        (Ack("a", "r"), Told(200, "then")),
+    ),
+    "requeued, and as if never delivered": one_after_another(
+        (A, STORED),
+        (Receive("r"), RECEIVED),
+        (Ack("a", "r"), Told(200, "then")),
+        (Requeue("a"), Told(200, 1)),
+        (Ack("a", "r"), LOST),
+        (Page(), Told(200, (PENDING,))),
+        (Purge("pending"), Told(200, 1)),
+        (Requeue("a"), Told(200, 0)),
     ),
 }
 
@@ -57,8 +105,8 @@ NOT_EXPLAINED = {
     "two winners": at_once(
         one_after_another((A, STORED)), (Ack("a"), Told(200, "then")), (Ack("a"), Told(200, "now"))
     ),
-    "a conflict with nobody": one_after_another((A, STORED), (Ack("a"), Told(409))),
-    "a conflict with what failed": one_after_another((A, STORED), (Ack("a"), FAILED), (Ack("a"), Told(409))),
+    "a conflict with nobody": one_after_another((A, STORED), (Ack("a"), REFUSED)),
+    "a conflict with what failed": one_after_another((A, STORED), (Ack("a"), FAILED), (Ack("a"), REFUSED)),
     "another time": one_after_another(
         (A, STORED), (Ack("a"), Told(200, "now")), (Get("a"), Told(200, ACKED))
     ),
@@ -74,6 +122,59 @@ NOT_EXPLAINED = {
     ),
     "the key's other request": one_after_another((ONCE, STORED), (Ingest("b", "key"), Told(201, "2"))),
     "what failed, and is there": one_after_another((A, FAILED), (Page(), Told(200, (PENDING,)))),
+    "leased by two": at_once(
+        one_after_another((A, STORED)), (Receive("r"), RECEIVED), (Receive("s"), Told(200, (TWICE,)))
+    ),
+    "leased and not hidden": one_after_another(
+        (A, STORED), (Receive("r"), RECEIVED), (Page(), Told(200, (Stored("a", "1", deliveries=1),)))
+    ),
+    "a delivery that counts twice": one_after_another((A, STORED), (Receive("r"), Told(200, (TWICE,)))),
+    "leased after its ack": one_after_another(
+        (A, STORED), (Ack("a"), Told(200, "then")), (Receive("r"), RECEIVED)
+    ),
+    "leased by a receive that failed": one_after_another(
+        (A, STORED), (Receive("r"), FAILED), (Get("a"), Told(200, LEASED))
+    ),
+    "a lost lease that nobody took": one_after_another(
+        (A, STORED), (Receive("r"), RECEIVED), (Ack("a", "r"), LOST)
+    ),
+    "an ack under a lost lease": one_after_another(
+        (A, STORED),
+        (Receive("r"), RECEIVED),
+        (Release("a", "r"), Told(200, "pending")),
+        (Receive("s"), Told(200, (TWICE,))),
+        (Ack("a", "r"), Told(200, "then")),
+    ),
+    "another time under the same lease": one_after_another(
+        (A, STORED),
+        (Receive("r"), RECEIVED),
+        (Ack("a", "r"), Told(200, "then")),
+        (Ack("a", "r"), Told(200, "now")),
+    ),
+    "pending and dead": one_after_another(
+        (A, STORED),
+        (Receive("r"), RECEIVED),
+        (Release("a", "r", dead=True), Told(200, DEAD)),
+        (Page(), Told(200, (PENDING,))),
+    ),
+    "requeued by two": at_once(
+        one_after_another((A, STORED), (Ack("a"), Told(200, "then"))),
+        (Requeue("a"), Told(200, 1)),
+        (Requeue("a"), Told(200, 1)),
+    ),
+    "a requeue that leaves the deliveries": one_after_another(
+        (A, STORED),
+        (Receive("r"), RECEIVED),
+        (Ack("a"), Told(200, "then")),
+        (Requeue("a"), Told(200, 1)),
+        (Get("a"), Told(200, Stored("a", "1", deliveries=1))),
+    ),
+    "a purge that leaves the event": one_after_another(
+        (A, STORED), (Purge("pending"), Told(200, 1)), (Get("a"), Told(200, PENDING))
+    ),
+    "a purge of another status": one_after_another(
+        (A, STORED), (Purge("acknowledged"), Told(200, 0)), (Page(), NOTHING)
+    ),
     "there, and not, and there": one_after_another(
         (A, UNKNOWN), (Page(), Told(200, (PENDING,))), (Page(), Told(200, ()))
     ),

@@ -14,12 +14,12 @@ from tests.api.conftest import door_of
 from tests.api.driver import Api, with_keys
 from tests.conftest import Stores
 from tests.promises.services import way_to
-from tests.support.clock import FakeClock
+from tests.support.clock import FakeClock, TickingClock
 from tests.support.forms import by_form
-from tests.support.models import Keys, Revoke, Rotate, Use, keys_step
+from tests.support.key_model import Keys, Revoke, Rotate, Use, keys_step
 from tests.support.orders import UNKNOWN, Operation, Told, explain
 from tests.support.promises import Tried
-from tests.support.races import RACES, run
+from tests.support.races import QUEUE_RACES, RACES, run
 from triggers_api.core.keys import KeyRecord, digest_of
 from triggers_api.errors import KeyStateError, StoreUnavailableError
 from triggers_api.ops.keys import operations as key_commands
@@ -38,6 +38,18 @@ def test_concurrent_calls_are_answered_as_if_in_sequence(
     api = Api(stores, clock, door=door_of(stores))
     rounds = rounds_of_form()
     run(RACES[name], [way_to(api)], rounds)
+    tried(rounds)
+
+
+@pytest.mark.forms
+@pytest.mark.promise(3, 13, 14, 15, 16)
+@pytest.mark.parametrize("name", QUEUE_RACES)
+def test_concurrent_calls_of_the_queue_are_answered_as_if_in_sequence(
+    stores: Stores, name: str, tried: Tried
+) -> None:
+    api = Api(stores, TickingClock(), door=door_of(stores))
+    rounds = rounds_of_form()
+    run(QUEUE_RACES[name], [way_to(api)], rounds)
     tried(rounds)
 
 

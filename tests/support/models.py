@@ -1,55 +1,53 @@
-"""The service as it would be if it did one thing after another: two small models for `orders.explain`.
+"""The inbox as it would be if the service did one thing after another: a small model for `orders.explain`.
 
 An event goes by a tag, which the test gives it and its payload carries; the id that the service gave it is
 learned from the first answer that tells it, and must be the same in every other. So is `acknowledged_at`.
+A lease goes by the name of its receive. No lease ends by itself: the clock of these tests stands still.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain, combinations
+from typing import Any
 
+from tests.support.calls import (
+    Ack,
+    Delete,
+    Extend,
+    Get,
+    Ingest,
+    Page,
+    Purge,
+    Receive,
+    Release,
+    Requeue,
+    Single,
+)
 from tests.support.orders import Told
 
-
-@dataclass(frozen=True)
-class Ingest:
-    """`key`: the idempotency key. Two requests with one tag and one key are the same request."""
-
-    tag: str
-    key: str | None = None
-
-
-@dataclass(frozen=True)
-class Ack:
-    tag: str
-
-
-@dataclass(frozen=True)
-class Delete:
-    tag: str
-
-
-@dataclass(frozen=True)
-class Get:
-    tag: str
-
-
-@dataclass(frozen=True)
-class Page:
-    """All pending events, in however many pages."""
-
-
-Call = Ingest | Ack | Delete | Get | Page
+PENDING, ACKNOWLEDGED, DEAD = "pending", "acknowledged", "dead"
+CONFLICT, LEASE_LOST = "CONFLICT", "LEASE_LOST"
 
 
 @dataclass(frozen=True)
 class Stored:
-    """An event. `id` and `at` are None if it exists but no client has got them."""
+    """An event. `id` and `at` are None if it exists but no client has got them.
+
+    `lease` is the name of the receive whose token is good, as no answer shows it.
+    """
 
     tag: str
     id: str | None
-    acknowledged: bool = False
+    status: str = PENDING
     at: str | None = None
+    deliveries: int = 0
+    hidden: bool = False
+    lease: str | None = None
+
+    @property
+    def shown(self) -> tuple[str, int, bool]:
+        return self.status, self.deliveries, self.hidden and self.status == PENDING
 
 
 @dataclass(frozen=True)
@@ -78,20 +76,9 @@ class Inbox:
         return replace(self, events=self.events - {old} | {new})
 
 
-def inbox_step(state: Inbox, call: Call, answer: Told | None) -> Iterator[Inbox]:
+def inbox_step(state: Inbox, call: Single, answer: Told | None) -> Iterator[Inbox]:
     """Give the states to which a call with this answer may lead; with None for any answer."""
-    match call:
-        case Ingest():
-            yield from _ingest(state, call, answer)
-        case Ack():
-            yield from _ack(state, state.find(call.tag), answer)
-        case Delete():
-            if answer is None or answer.status == 200:
-                yield state.without(state.find(call.tag))
-        case Get():
-            yield from _get(state, state.find(call.tag), answer)
-        case Page():
-            yield from _page(state, answer)
+    return _STEPS[type(call)](state, call, answer)
 
 
 def _ingest(state: Inbox, call: Ingest, answer: Told | None) -> Iterator[Inbox]:
@@ -112,20 +99,101 @@ def _ingest(state: Inbox, call: Ingest, answer: Told | None) -> Iterator[Inbox]:
         yield Inbox(state.events | {Stored(call.tag, told)}, state.claims | claims)
 
 
-def _ack(state: Inbox, event: Stored | None, answer: Told | None) -> Iterator[Inbox]:
-    if event is None:
-        if answer is None or answer.status == 404:
+def _ack(state: Inbox, call: Ack, answer: Told | None) -> Iterator[Inbox]:
+    event = state.find(call.tag)
+    if (refusal := _refusal(event, call.lease)) is not None:
+        yield from _unchanged(state, answer, refusal)
+    elif event is None:
+        return
+    elif event.status == ACKNOWLEDGED:
+        if call.lease is None:
+            yield from _unchanged(state, answer, Told(409, CONFLICT))
+        elif answer is None:
             yield state
-    elif event.acknowledged:
-        if answer is None or answer.status == 409:
-            yield state
+        elif answer.status == 200 and event.at in {None, answer.detail}:
+            yield state.put(event, replace(event, at=str(answer.detail)))
     elif answer is None:
-        yield state.put(event, replace(event, acknowledged=True))
+        yield state.put(event, replace(event, status=ACKNOWLEDGED))
     elif answer.status == 200:
-        yield state.put(event, replace(event, acknowledged=True, at=str(answer.detail)))
+        yield state.put(event, replace(event, status=ACKNOWLEDGED, at=str(answer.detail)))
 
 
-def _get(state: Inbox, event: Stored | None, answer: Told | None) -> Iterator[Inbox]:
+def _hold(state: Inbox, call: Extend | Release, answer: Told | None) -> Iterator[Inbox]:
+    event = state.find(call.tag)
+    if (refusal := _refusal(event, call.lease)) is not None:
+        yield from _unchanged(state, answer, refusal)
+    elif event is None:
+        return
+    elif isinstance(call, Extend):
+        if event.status != PENDING:
+            yield from _unchanged(state, answer, Told(409, CONFLICT))
+        elif answer in {None, Told(200)}:
+            yield state.put(event, replace(event, hidden=True))
+    elif event.status == ACKNOWLEDGED:
+        yield from _unchanged(state, answer, Told(409, CONFLICT))
+    else:
+        dead = call.dead or event.status == DEAD
+        if answer in {None, Told(200, DEAD if dead else PENDING)}:
+            yield state.put(event, replace(event, status=DEAD if dead else PENDING, hidden=call.delay))
+
+
+def _refusal(event: Stored | None, lease: str | None) -> Told | None:
+    """Return the refusal of a call that names this event and lease."""
+    if event is None:
+        return Told(404)
+    return Told(409, LEASE_LOST) if lease not in {None, event.lease} else None
+
+
+def _unchanged(state: Inbox, answer: Told | None, expected: Told) -> Iterator[Inbox]:
+    if answer in {None, expected}:
+        yield state
+
+
+def _receive(state: Inbox, call: Receive, answer: Told | None) -> Iterator[Inbox]:
+    """Claim some of the available events: a receive may find fewer than there are."""
+    free = [event for event in state.events if event.status == PENDING and not event.hidden]
+    if answer is None:
+        for some in chain.from_iterable(combinations(free, number) for number in range(len(free) + 1)):
+            yield _leased(state, call, some)
+    elif answer.status == 200 and isinstance(answer.detail, tuple):
+        seen = {event.tag: event for event in answer.detail}
+        claimed = [event for event in free if event.tag in seen]
+        if len(claimed) == len(answer.detail) and all(
+            one.id in {None, seen[one.tag].id} and one.deliveries + 1 == seen[one.tag].deliveries
+            for one in claimed
+        ):
+            yield _leased(state, call, claimed)
+
+
+def _leased(state: Inbox, call: Receive, claimed: Iterable[Stored]) -> Inbox:
+    for one in claimed:
+        leased = replace(one, deliveries=one.deliveries + 1, hidden=True, lease=call.name)
+        state = state.put(one, leased)
+    return state
+
+
+def _requeue(state: Inbox, call: Requeue, answer: Told | None) -> Iterator[Inbox]:
+    event = state.find(call.tag)
+    if event is None or event.status == PENDING:
+        yield from _unchanged(state, answer, Told(200, 0))
+    elif answer in {None, Told(200, 1)}:
+        yield state.put(event, Stored(event.tag, event.id))
+
+
+def _purge(state: Inbox, call: Purge, answer: Told | None) -> Iterator[Inbox]:
+    matching = [event for event in state.events if event.status == call.status]
+    assert len(matching) <= 1, "see Purge"
+    if answer in {None, Told(200, len(matching))}:
+        yield replace(state, events=state.events - frozenset(matching))
+
+
+def _delete(state: Inbox, call: Delete, answer: Told | None) -> Iterator[Inbox]:
+    if answer is None or answer.status == 200:
+        yield state.without(state.find(call.tag))
+
+
+def _get(state: Inbox, call: Get, answer: Told | None) -> Iterator[Inbox]:
+    event = state.find(call.tag)
     if answer is None:
         yield state
     elif event is None:
@@ -133,68 +201,32 @@ def _get(state: Inbox, event: Stored | None, answer: Told | None) -> Iterator[In
             yield state
     elif answer.status == 200 and isinstance(answer.detail, Stored):
         seen = answer.detail
-        if (
-            event.id in {None, seen.id}
-            and event.acknowledged == seen.acknowledged
-            and event.at in {None, seen.at}
-        ):
-            yield state.put(event, seen)
+        if event.id in {None, seen.id} and event.shown == seen.shown and event.at in {None, seen.at}:
+            yield state.put(event, replace(event, id=seen.id, at=seen.at))
 
 
-def _page(state: Inbox, answer: Told | None) -> Iterator[Inbox]:
+def _page(state: Inbox, _call: Page, answer: Told | None) -> Iterator[Inbox]:
     if answer is None:
         yield state
     elif answer.status == 200 and isinstance(answer.detail, tuple):
-        pending = [event for event in state.events if not event.acknowledged]
+        pending = [event for event in state.events if event.status == PENDING]
         ids = {event.tag: event.id for event in answer.detail}
-        if Counter(event.tag for event in pending) == Counter(event.tag for event in answer.detail) and all(
-            event.id in {None, ids[event.tag]} for event in pending
-        ):
+        if Counter((event.tag, event.shown) for event in pending) == Counter(
+            (event.tag, event.shown) for event in answer.detail
+        ) and all(event.id in {None, ids[event.tag]} for event in pending):
             kept = state.events - frozenset(pending)
             yield replace(state, events=kept | {replace(event, id=ids[event.tag]) for event in pending})
 
 
-@dataclass(frozen=True)
-class Use:
-    """A request with a key."""
-
-    key: str
-
-
-@dataclass(frozen=True)
-class Revoke:
-    key: str
-
-
-@dataclass(frozen=True)
-class Rotate:
-    """`new` takes the place of `old`, which gets an end."""
-
-    old: str
-    new: str
-
-
-@dataclass(frozen=True)
-class Keys:
-    """The keys, and what was done to them."""
-
-    known: frozenset[str]
-    revoked: frozenset[str] = frozenset()
-    rotated: frozenset[str] = frozenset()
-
-
-def keys_step(state: Keys, call: Use | Revoke | Rotate, answer: Told | None) -> Iterator[Keys]:
-    """Give the states to which a call with this answer may lead. Refused: 401 of a use, 409 of a rotation."""
-    match call:
-        case Use():
-            admitted = call.key in state.known - state.revoked
-            if answer is None or answer.status == (200 if admitted else 401):
-                yield state
-        case Revoke():
-            yield replace(state, revoked=state.revoked | {call.key})
-        case Rotate():
-            possible = call.old in state.known - state.revoked - state.rotated
-            if possible and (answer is None or answer.status == 200):
-                yield replace(state, known=state.known | {call.new}, rotated=state.rotated | {call.old})
-            elif not possible and (answer is None or answer.status == 409):
-                yield state
+_STEPS: dict[type[Single], Callable[[Inbox, Any, Told | None], Iterator[Inbox]]] = {
+    Ingest: _ingest,
+    Ack: _ack,
+    Delete: _delete,
+    Get: _get,
+    Page: _page,
+    Receive: _receive,
+    Extend: _hold,
+    Release: _hold,
+    Requeue: _requeue,
+    Purge: _purge,
+}
