@@ -1,6 +1,7 @@
 """The calls and units that an operation costs. They are latency and money, and so part of the design."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -8,8 +9,11 @@ import pytest
 
 from tests.conftest import REGION, Stores, Tables
 from tests.contract.test_event_store import NOW, ack, add, add_one, claim, delete, event, page, walk
+from tests.support.clock import FakeClock
+from tests.support.consumer import Consumer
 from tests.support.faulty_proxy import FaultyProxy
 from tests.support.sample_events import page_query
+from triggers_api.core.paging import Count
 from triggers_api.core.ports import EventStore, NewEvent
 from triggers_api.store.dynamodb.index import MAX_READS
 from triggers_api.store.dynamodb.items import event_item
@@ -29,6 +33,70 @@ def test_several_entries_are_one_call_each(proxied: EventStore, proxy: FaultyPro
     claimed = event()
     proxied.add([NewEvent(event()), NewEvent(claimed, claim(claimed)), NewEvent(event())], now=NOW)
     assert proxy.requests == 3
+
+
+def test_receive_is_a_query_and_a_write_for_each_event(
+    proxied: EventStore, proxy: FaultyProxy, clock: FakeClock
+) -> None:
+    for _ in range(20):
+        add(proxied)
+    proxy.plan()
+    received = Consumer(proxied, clock).receive(7)
+    assert (len(received.events), proxy.requests) == (7, 1 + 7)
+
+
+def test_each_change_of_a_held_event_is_one_call(
+    proxied: EventStore, proxy: FaultyProxy, clock: FakeClock
+) -> None:
+    consumer = Consumer(proxied, clock)
+    added = add(proxied)
+    lease = consumer.lease(added)
+    seen = consumer.see(added)
+    proxy.plan()
+    consumer.extend(added, lease)
+    consumer.release(added, lease, delay_seconds=5)
+    consumer.ack(added, lease)
+    consumer.requeue(replace(seen, acknowledged_at=consumer.at))
+    consumer.purge(seen)
+    assert proxy.requests == 5
+
+
+def test_release_of_an_event_that_dies_of_it_is_two_calls(
+    proxied: EventStore, proxy: FaultyProxy, clock: FakeClock
+) -> None:
+    consumer = Consumer(proxied, clock, max_deliveries=1)
+    added = add(proxied)
+    lease = consumer.lease(added)
+    proxy.plan()
+    assert consumer.release(added, lease).status == "dead"
+    assert proxy.requests == 2
+
+
+def test_counts_and_stats_of_a_short_inbox_are_one_query_for_each_figure(
+    proxied: EventStore, proxy: FaultyProxy
+) -> None:
+    add(proxied)
+    query = page_query(1_000_000)
+    proxy.plan()
+    proxied.count(query)
+    assert proxy.requests == 1
+    proxied.pending_stats(query)
+    assert proxy.requests == 1 + 3
+    proxied.dead_stats(query)
+    assert proxy.requests == 1 + 3 + 2
+
+
+def test_count_stops_at_its_bound_on_reads(
+    proxied: EventStore, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("triggers_api.store.dynamodb.index.MAX_QUERY_LIMIT", 2)
+    for _ in range(2 * MAX_READS + 1):
+        add(proxied)
+    proxy.plan()
+    assert proxied.count(page_query(1_000_000)) == Count(2 * MAX_READS, capped=True)
+    assert proxy.requests == MAX_READS
+    stats = proxied.pending_stats(page_query(1_000_000))
+    assert (stats.count, stats.capped, stats.oldest_created_at is None) == (2 * MAX_READS, True, False)
 
 
 def test_page_without_filter_is_one_call_even_when_full(proxied: EventStore, proxy: FaultyProxy) -> None:
@@ -73,6 +141,32 @@ def test_event_of_just_under_a_kilobyte_costs_one_unit_in_the_table_and_one_in_t
 def test_event_that_compresses_to_a_kilobyte_costs_the_same(tables: Tables, payload_bytes: int) -> None:
     lines = [{"sku": f"SKU-{n:05}", "quantity": n, "gift": False} for n in range(payload_bytes // 48)]
     assert units_of(tables, json.dumps({"lines": lines, "note": ""})) == 2
+
+
+@pytest.mark.parametrize("payload_bytes", range(700, 901, 20))
+def test_leased_event_costs_one_unit_in_the_table_and_one_in_the_index(
+    dynamodb_stores: Stores, tables: Tables, clock: FakeClock, payload_bytes: int
+) -> None:
+    """A lease makes an item longer too, and its acknowledgement once more."""
+    dynamodb: Any = boto3.client("dynamodb", endpoint_url=tables.endpoint_url, region_name=REGION)
+    consumer = Consumer(dynamodb_stores.events, clock, max_deliveries=0)
+    added = add(dynamodb_stores.events, payload=json.dumps({"text": "words of " * (payload_bytes // 9)}))
+    lease = ""
+    for number in range(12):
+        lease = consumer.receive(token=f"{number:016}").events[0].lease or ""
+        clock.advance(seconds=30)
+    assert units_of_item(dynamodb, tables) == 2
+    consumer.ack(added, lease)
+    assert units_of_item(dynamodb, tables) == 2
+
+
+def units_of_item(dynamodb: Any, tables: Tables) -> float:
+    """Return the units of writing the one item of the table again, in the table and in the index."""
+    (item,) = dynamodb.scan(TableName=tables.events)["Items"]
+    changed = {**item, "metadata": {"S": item["metadata"]["S"].replace("normal", "higher")}}
+    put = dynamodb.put_item(TableName=tables.events, Item=changed, ReturnConsumedCapacity="INDEXES")
+    dynamodb.put_item(TableName=tables.events, Item=item)
+    return float(put["ConsumedCapacity"]["CapacityUnits"])
 
 
 @pytest.mark.parametrize("payload_bytes", range(700, 901, 20))

@@ -4,16 +4,23 @@
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
 from tests.contract.test_event_store import LATER, NOW, ack, add, add_one, claim, delete, event, page
+from tests.support.clock import FakeClock
+from tests.support.consumer import Consumer
 from tests.support.faulty_proxy import FALSE_REPLIES, Fault, FaultyProxy
 from tests.support.sample_events import page_query
 from triggers_api.core import deadline
+from triggers_api.core.events import Event
+from triggers_api.core.leases import Received
 from triggers_api.core.ports import EventStore, NewEvent
 from triggers_api.errors import DeadlineExceededError, StoreUnavailableError
+
+CALLS_SIDE_BY_SIDE = 16
 
 
 @pytest.fixture(autouse=True)
@@ -107,19 +114,158 @@ def test_false_reply_is_not_accepted_as_an_answer(
 @pytest.mark.promise(2, 4)
 def test_entry_that_fails_leaves_the_other_entries_alone(proxied: EventStore, proxy: FaultyProxy) -> None:
     events = [event() for _ in range(3)]
-    proxy.plan("none", "throttle", "throttle", "throttle")
+    proxy.plan(forever="throttle", of=events[1].event_id.encode())
     outcomes = proxied.add([NewEvent(one) for one in events], now=NOW)
     assert (outcomes[0], outcomes[2]) == (events[0].event_id, events[2].event_id)
     assert isinstance(outcomes[1], StoreUnavailableError)
+    proxy.plan()
     assert page(proxied).events == (events[0], events[2])
 
 
 def test_entries_after_the_deadline_are_unavailable_without_a_call(
     proxied: EventStore, proxy: FaultyProxy
 ) -> None:
-    events = [event() for _ in range(4)]
+    events = [event() for _ in range(40)]
     proxy.plan(forever="hang")
     deadline.start(0.5)
     outcomes = proxied.add([NewEvent(one) for one in events], now=NOW)
-    assert [type(outcome) for outcome in outcomes] == [DeadlineExceededError] * 4
-    assert proxy.requests == 1
+    assert [type(outcome) for outcome in outcomes] == [DeadlineExceededError] * 40
+    assert proxy.requests == CALLS_SIDE_BY_SIDE
+
+
+Change = Callable[[Consumer, Event], object]
+"""What is done with an event that the consumer holds. Returns the outcome."""
+
+
+def _receive_again(consumer: Consumer, held: Event) -> object:
+    consumer.clock.advance(seconds=30)
+    return consumer.receive(token="the same")
+
+
+def _receive_worn_out(consumer: Consumer, held: Event) -> object:
+    consumer.max_deliveries = 1
+    return _receive_again(consumer, held)
+
+
+def _release_worn_out(consumer: Consumer, held: Event) -> object:
+    consumer.max_deliveries = 1
+    return consumer.release(held, held.lease)
+
+
+def _requeue(consumer: Consumer, held: Event) -> object:
+    consumer.ack(held)
+    return consumer.requeue(consumer.see(held))
+
+
+CHANGES: dict[str, Change] = {
+    "receive": _receive_again,
+    "receive what dies": _receive_worn_out,
+    "ack": lambda consumer, held: consumer.ack(held) == consumer.at,
+    "ack under the lease": lambda consumer, held: consumer.ack(held, held.lease) == consumer.at,
+    "extend": lambda consumer, held: consumer.extend(held, held.lease, seconds=100),
+    "release": lambda consumer, held: consumer.release(held, held.lease),
+    "release with a delay": lambda consumer, held: consumer.release(held, held.lease, delay_seconds=9),
+    "release as dead": lambda consumer, held: consumer.release(held, held.lease, dead=True, reason="r"),
+    "release what dies": _release_worn_out,
+    "requeue": _requeue,
+    "purge": lambda consumer, held: consumer.purge(held),
+    "delete": lambda consumer, held: consumer.store.delete([held.event_id], source=None),
+}
+
+
+def _held(consumer: Consumer) -> Event:
+    added = add(consumer.store, event_type="held")
+    consumer.lease(added)
+    return consumer.see(added)
+
+
+def _without_identity(outcome: object) -> object:
+    if isinstance(outcome, Event):
+        return replace(outcome, event_id="", created_at="", lease="")
+    if isinstance(outcome, Received):
+        return [_without_identity(one) for one in (*outcome.events, *outcome.died)], outcome.more
+    return outcome
+
+
+@pytest.mark.promise(3, 13, 16)
+@pytest.mark.parametrize("change", CHANGES)
+def test_change_whose_reply_is_lost_is_made_once_and_answered_as_ever(
+    proxied: EventStore, proxy: FaultyProxy, clock: FakeClock, change: str
+) -> None:
+    consumer = Consumer(proxied, clock)
+    outcomes, states = list[object](), list[object]()
+    for faults in (["none"], ["lose reply"], ["lose reply", "lose reply"]):
+        consumer = Consumer(proxied, clock)
+        held = _held(consumer)
+        proxy.plan(*faults, of=held.event_id.encode())  # type: ignore[arg-type]  # the literals above
+        outcomes.append(_without_identity(CHANGES[change](consumer, held)))
+        proxy.plan()
+        states.append(_without_identity(proxied.get(held.event_id, consumer.now)))
+        proxied.delete([held.event_id], source=None)
+    assert outcomes[0] == outcomes[1] == outcomes[2]
+    assert states[0] == states[1] == states[2]
+
+
+@pytest.mark.promise(13, 14)
+def test_receive_returns_what_it_claimed_whatever_else_fails(
+    proxied: EventStore, proxy: FaultyProxy, clock: FakeClock
+) -> None:
+    consumer = Consumer(proxied, clock)
+    events = [add(proxied) for _ in range(3)]
+    proxy.plan(forever="throttle", of=events[1].event_id.encode())
+    received = consumer.receive()
+    assert [one.event_id for one in received.events] == [events[0].event_id, events[2].event_id]
+    assert received.more
+    with pytest.raises(StoreUnavailableError):
+        consumer.receive()
+    proxy.plan()
+    assert [one.deliveries for one in consumer.receive().events] == [1]
+
+
+@pytest.mark.promise(13)
+def test_event_whose_claim_was_never_answered_comes_back_when_its_lease_ends(
+    proxied: EventStore, proxy: FaultyProxy, clock: FakeClock
+) -> None:
+    consumer = Consumer(proxied, clock)
+    added = add(proxied)
+    proxy.plan(forever="lose reply", of=added.event_id.encode())
+    with pytest.raises(StoreUnavailableError):
+        consumer.receive(lease_seconds=10)
+    proxy.plan()
+    assert consumer.receive().events == ()
+    clock.advance(seconds=10)
+    assert [one.deliveries for one in consumer.receive().events] == [2]
+
+
+@pytest.mark.promise(3, 16)
+def test_repeat_of_a_requeue_after_a_lost_answer_undoes_no_acknowledgement(
+    proxied: EventStore, proxy: FaultyProxy, clock: FakeClock
+) -> None:
+    consumer = Consumer(proxied, clock)
+    added = add(proxied)
+    consumer.ack(added)
+    seen = consumer.see(added)
+    proxy.plan(forever="lose reply", of=added.event_id.encode())
+    with pytest.raises(StoreUnavailableError):
+        consumer.requeue(seen)
+    proxy.plan()
+    clock.advance(seconds=1)
+    consumer.ack(added)
+    done = consumer.see(added)
+    assert consumer.requeue(seen) == [False]
+    assert consumer.see(added) == done
+
+
+def test_receive_past_its_deadline_leaves_every_event_available(
+    proxied: EventStore, proxy: FaultyProxy, clock: FakeClock
+) -> None:
+    consumer = Consumer(proxied, clock)
+    added = [add(proxied) for _ in range(3)]
+    proxy.plan(forever="hang", of=b"UpdateExpression")
+    deadline.start(0.5)
+    with pytest.raises(DeadlineExceededError):
+        consumer.receive()
+    proxy.plan()
+    deadline.start(60)
+    assert list(page(proxied).events) == added
+    assert len(consumer.receive().events) == 3

@@ -14,7 +14,7 @@ from tests.support.sample_events import NOW, event, new_id
 from triggers_api.api.v1 import models
 from triggers_api.api.v1.models import EventMetadata
 from triggers_api.core import events
-from triggers_api.core.events import MAX_HIDDEN_SECONDS, Event, load_event
+from triggers_api.core.events import HORIZON_MS, MAX_HIDDEN_SECONDS, Event, load_event
 from triggers_api.core.idempotency import make_claim
 from triggers_api.core.paging import MAX_PAGE_BYTES, Page, PageBuilder, Position
 from triggers_api.errors import CorruptRecordError
@@ -80,7 +80,8 @@ def test_json_of_dead_event_has_died_at_and_reason() -> None:
         (NOW_MS, None),
         (NOW_MS + 1, "2027-01-15T08:00:00.001000Z"),
         (NOW_MS + MAX_HIDDEN_SECONDS * 1000, "2027-01-15T20:00:00.000000Z"),
-        (NOW_MS + MAX_HIDDEN_SECONDS * 1000 + 1, None),
+        (NOW_MS + HORIZON_MS, "2027-01-15T20:01:00.000000Z"),
+        (NOW_MS + HORIZON_MS + 1, None),
     ],
 )
 def test_end_of_a_lease_is_shown_while_it_lies_ahead_and_is_possible(

@@ -19,7 +19,14 @@ ACKNOWLEDGED = "acknowledged"
 DEAD = "dead"
 
 MAX_HIDDEN_SECONDS = 43_200
-"""12 hours: the longest lease, and the longest delay of a release. A later end is an error of some clock."""
+"""12 hours: the longest lease, and the longest delay of a release."""
+
+HORIZON_MS = (MAX_HIDDEN_SECONDS + 60) * 1000
+"""A lease or delay that ends later than this from now is an error of some clock, and hides nothing.
+
+It is a minute more than the longest lease: another receive may have got its time a moment earlier, or from a
+clock that is behind, and must not claim an event whose lease of 12 hours has just begun.
+"""
 
 _PRIORITIES = ("low", "normal", "high")
 _METADATA_FIELDS = {"correlation_id", "idempotency_key", "priority"}
@@ -69,7 +76,7 @@ class Event:
 
     def is_hidden(self, now_ms: int) -> bool:
         """Return whether a receive must leave the pending event out. `now_ms`: milliseconds since 1970."""
-        return now_ms < self.hidden_until <= now_ms + MAX_HIDDEN_SECONDS * 1000
+        return now_ms < self.hidden_until <= now_ms + HORIZON_MS
 
     def to_json(self, now_ms: int) -> str:
         """Return the event as the API shows it. Payload and metadata are JSON already."""

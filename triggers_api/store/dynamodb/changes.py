@@ -12,7 +12,7 @@ event whose lease ends is available, and nothing has to end the lease.
 removes it. Version 0.1.0 ignores `hidden`, `lease` and `claims`, so it reads and acknowledges leased events.
 """
 
-from triggers_api.core.events import ACKNOWLEDGED, DEAD, MAX_HIDDEN_SECONDS, PENDING
+from triggers_api.core.events import ACKNOWLEDGED, DEAD, HORIZON_MS, PENDING
 
 CLAIM = "SET #hidden = :until, #lease = :token ADD #claims :one"
 HIDE = "SET #hidden = :until"
@@ -48,7 +48,7 @@ def of_source(source: str | None) -> str:
 
 def hidden_values(now_ms: int) -> dict[str, int]:
     """Return the values of NOT_HIDDEN, which holds if `Event.is_hidden` does not."""
-    return {"soon": now_ms + 1, "horizon": now_ms + MAX_HIDDEN_SECONDS * 1000}
+    return {"soon": now_ms + 1, "horizon": now_ms + HORIZON_MS}
 
 
 def kill(reason: str | None) -> str:

@@ -8,7 +8,7 @@ import sqlite3
 from typing import Any
 
 from triggers_api.core import ids
-from triggers_api.core.events import MAX_HIDDEN_SECONDS, PENDING
+from triggers_api.core.events import HORIZON_MS, PENDING
 from triggers_api.core.paging import Count, DeadStats, EventQuery, Filter, PendingStats
 from triggers_api.store.sqlite.event_rows import COLUMNS
 
@@ -100,7 +100,7 @@ def _id_range(query: EventQuery) -> tuple[str | None, str | None]:
 
 def _hidden_range(query: EventQuery) -> tuple[int, int]:
     """Return the values of `_IS_HIDDEN`."""
-    return query.now_ms, query.now_ms + MAX_HIDDEN_SECONDS * 1000
+    return query.now_ms, query.now_ms + HORIZON_MS
 
 
 def _created_at(event_id: str | None) -> str | None:
