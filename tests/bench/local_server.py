@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from tests.bench.bench import Bench, make_tables
@@ -37,8 +38,8 @@ def throughput(bench: Bench, tick: Tick) -> list[Row]:
         urls = {"product": dev.url, "baseline": baseline_url}
         for url in urls.values():
             load(url, seconds=1)
-        measures = {name: lambda url=url: load(url, seconds=seconds) for name, url in urls.items()}
-        measures["batches"] = lambda: load(dev.url, seconds=seconds, batch=BATCH)
+        measures = {name: partial(load, url, seconds=seconds) for name, url in urls.items()}
+        measures["batches"] = partial(load, dev.url, seconds=seconds, batch=BATCH)
         found = interleaved(bench.rounds(5, 1), measures, tick)
     return [
         Row(

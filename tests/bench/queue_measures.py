@@ -6,6 +6,7 @@ those that are handled, so that a receive reads as much as it may.
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tests.bench.bench import Bench, product_subject
@@ -40,7 +41,7 @@ def calls_and_units(bench: Bench, _: Tick) -> list[Row]:
         with Function(subject) as function:
             _fill(function, subject.key)
             wire.taken()
-            _work(lambda *asked: counted(uses, function, wire, *asked, 200), subject.key, SIZE)
+            _work(partial(counted, uses, function, wire, expected=200), subject.key, SIZE)
     names = {name: f"{name} of {SIZE}" for name in CALLS} | {STATS: STATS}
     return [
         *(

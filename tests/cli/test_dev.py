@@ -42,6 +42,9 @@ def test_the_banner_says_where_it_listens_the_key_the_data_and_the_docs(tmp_path
         assert Path(banner["data"]).is_file()
         assert banner["docs"] == f"{banner['url']}/docs"
         assert "Swagger" in httpx.get(banner["docs"], trust_env=False).text
+        document = httpx.get(f"{banner['url']}/openapi.json", trust_env=False)
+        assert document.headers["content-encoding"] == "gzip", "it has more than 1,024 bytes"
+        assert document.json()["info"]["title"] == "Triggers API"
         with ApiClient(server.url, key=banner["key"]) as client:
             assert client.inbox() == []
 

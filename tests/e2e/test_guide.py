@@ -1,4 +1,4 @@
-"""The commands of the guide's rehearsal, run as they are written."""
+"""Commands and programs of the guide, run as they are written."""
 
 import json
 import os
@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.documents import PRELUDE, ROOT, blocks
+from tests.support import dev_server
+from tests.support.api_client import ApiClient
+from tests.support.documents import PRELUDE, ROOT, blocks, fences
 from tests.support.rehearsal import uv_variables
 from triggers_api.ops.smoke.check_runner import CHECKS
 
@@ -19,6 +21,12 @@ OTHER_ACCOUNT = {
     "AWS_SESSION_TOKEN": "of-another-account",
     "TRIGGERS_STAGE": "another",
 }
+
+HANDLER = """
+def handle(event):
+    if event["payload"]["fails"]:
+        raise ValueError
+"""
 
 
 @pytest.mark.timeout(600)
@@ -41,3 +49,40 @@ def test_rehearsal_commands_work_as_written(tmp_path: Path) -> None:
     assert after_adoption["events"] == inbox["events"]
     assert f"All {len(CHECKS) + 3} checks passed." in done.stderr
     assert "test-request-123" in done.stdout
+
+
+def test_worker_of_the_guide_acknowledges_events_and_releases_failures(tmp_path: Path) -> None:
+    ((_, code),) = [one for one in fences("deploy/guide/consuming.md", "A worker") if one[0] == "python"]
+    program = f"{HANDLER}\n{code}\nprint(work_once(), work_once())\n"
+    with dev_server.running(*dev_server.on_folder(tmp_path)) as server, ApiClient(server.url) as client:
+        good, bad = (client.ingest({"fails": fails}).body["event_id"] for fails in (False, True))
+        done = subprocess.run(
+            [sys.executable, "-c", f"URL, KEY = {server.url!r}, {dev_server.KEY!r}\n{program}"],
+            env={**os.environ, "NO_PROXY": "*"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.stdout, done.stderr) == ("True False\n", "")
+        (left,) = client.inbox()
+        assert (left["event_id"], left["deliveries"]) == (bad, 1)
+        assert left["leased_until"] > left["created_at"], "it was released with a delay"
+        assert client.get(good).body["status"] == "acknowledged"
+
+
+def test_requeue_and_purge_of_the_guide_work_as_written(tmp_path: Path) -> None:
+    (commands,) = blocks("deploy/guide/consuming.md", "Requeue and purge")
+    with dev_server.running(*dev_server.on_folder(tmp_path)) as server:
+        variables = f"URL={server.url}\nKEY='X-API-Key: {dev_server.KEY}'\n"
+        done = subprocess.run(
+            ["bash", "-c", PRELUDE + variables + commands],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    preview, requeued, purged = (json.loads(line) for line in done.stdout.splitlines() if line)
+    assert (preview["matching"], preview["capped"]) == (0, False)
+    assert (requeued["requeued"], purged["deleted"]) == (0, 0)

@@ -248,6 +248,19 @@ def more_at_once(stage: Stage) -> Iterator[None]:
 
 
 @contextmanager
+def small_answers_compressed(stage: Stage) -> Iterator[None]:
+    def compress(smallest: str) -> None:
+        change = {"op": "replace", "path": "/minimumCompressionSize", "value": smallest}
+        stage.client("apigateway").update_rest_api(restApiId=stage.outputs["ApiId"], patchOperations=[change])
+
+    compress("0")
+    try:
+        yield
+    finally:
+        compress("1024")
+
+
+@contextmanager
 def another_origin(stage: Stage) -> Iterator[None]:
     """Let the preflight of one path answer another origin."""
     gateway, api = stage.client("apigateway"), stage.outputs["ApiId"]
@@ -341,6 +354,7 @@ DEFECTS: dict[str, tuple[Defect, set[str], str]] = {
     ),
     "another memory": (lambda stage: configured(stage, MemorySize=1024), {"function: memory"}, "1024 MB"),
     "a second stage": (second_stage, {"api: stages"}, "extra: Stage"),
+    "small answers compressed": (small_answers_compressed, {"api: compression"}, "of 0 bytes or more"),
     "another throttling": (more_at_once, {"api: throttling"}, "5000 at once"),
     "another origin in the preflight": (another_origin, {"api: preflight"}, "https://elsewhere.example"),
     "a throttle that is a success": (
@@ -417,12 +431,13 @@ def test_a_defect_fails_its_own_check(stage: Stage, defect: Defect, broken: set[
 def test_verify_compares_a_stage_with_its_own_parameters(stage: Stage) -> None:
     given = ("LogRetentionDays=14", "EventTtlDays=30", "MemorySize=256", "PointInTimeRecovery=false")
     more = ("ThrottlingRateLimit=50", "CorsAllowOrigin=https://shop.example", "LogLevel=WARNING")
-    arguments = [word for one in (*given, *more) for word in ("--parameter", one)]
+    arguments = [word for one in ("MaxDeliveries=0", *given, *more) for word in ("--parameter", one)]
     stage.rehearsal.deploy("other", "--no-smoke", *arguments)
     document = stage.rehearsal.ask("verify", "--stage", "other")
     expected = {one["check"]: one["expected"] for one in document["checks"]}
     assert expected["log group: retention"] == "/aws/lambda/triggers-api-other, 14 days"
     assert expected["function: EVENT_TTL_DAYS"] == "30"
+    assert expected["function: MAX_DELIVERIES"] == "0"
     assert expected["function: memory"] == "256 MB"
     assert expected["keys table: point-in-time recovery"] == "off"
     assert expected["api: throttling"] == "*/*: 50 a second and 200 at once"

@@ -20,6 +20,7 @@ from tests.bench.cost_model import DAYS_PER_MONTH, SECONDS_PER_MONTH, Batches, K
 from tests.bench.cost_tables import MEMORY_MB, dollars
 from tests.bench.costs import MARK, computed, defaults, main, with_costs
 from tests.support.documents import COSTS, DOCUMENTS
+from triggers_api.store.dynamodb.parallel import THREADS
 
 FIGURES = PRICES.with_name("figures.json")
 GB = 1024**3
@@ -184,6 +185,10 @@ def test_leases_are_receives_in_the_place_of_pages_and_their_writes() -> None:
     assert found["Lambda, time"] == pytest.approx(2 * (1_000_000 * 0.015 + 10_000 * (0.1 + 0.16 + 0.1)))
     assert found["DynamoDB, writes"] == 2 + 2 + 3
     assert found["DynamoDB, reads"] == pytest.approx(10_000 * 200 / 1_000_000 + (1 + 2))
+
+
+def test_the_calls_at_a_time_are_those_of_the_store() -> None:
+    assert load_prices(PRICES)[1].dynamodb_calls_at_a_time == THREADS
 
 
 def test_a_million_events_in_batches_of_25_cost_at_most_3_dollars_90() -> None:

@@ -45,11 +45,7 @@ WRONG = {
         "30\n",
     ],
     "EVENT_TTL_DAYS": ["0", "-7", "3651", "7.0", "7d", "7 ", "0x7", "\u0667", "9" * 5000],
-<<<<<<< HEAD
-    "MAX_DELIVERIES": ["-1", "1001", "never", "5.0", "\u0665"],
-=======
     "MAX_DELIVERIES": ["-1", "1001", "1.0", "ten", "10 ", "1_0"],
->>>>>>> 905d9b35820d40edd98080729d18e20b71b9d934
     "CORS_ALLOW_ORIGIN": [
         "example.com",
         "https://example.com/",
@@ -71,11 +67,7 @@ RIGHT = {
     "AWS_REGION": ["us-east-1", "eu-central-2", "us-gov-west-1", "ap-southeast-12"],
     "AUTH_CACHE_SECONDS": ["0", "3600"],
     "EVENT_TTL_DAYS": ["1", "3650"],
-<<<<<<< HEAD
-    "MAX_DELIVERIES": ["0", "1000"],
-=======
     "MAX_DELIVERIES": ["0", "1", "1000"],
->>>>>>> 905d9b35820d40edd98080729d18e20b71b9d934
     "CORS_ALLOW_ORIGIN": ["*", "https://example.com", "http://localhost:3000", "http://[::1]:3000"],
     "LOG_LEVEL": ["debug", "Warning", "CRITICAL"],
 }

@@ -36,7 +36,7 @@ SAMPLES = {
     "$context.error.responseType": "ACCESS_DENIED",
     "$context.error.messageString": json.dumps('Explicit "deny"'),  # the gateway's own: it has the quotes
 }
-GATEWAY_ERRORS = {
+GATEWAY_ERRORS: dict[str, tuple[int | None, str, dict[str, int]]] = {
     "DEFAULT_4XX": (None, "ACCESS_DENIED", {}),
     "DEFAULT_5XX": (503, "SERVICE_UNAVAILABLE", {}),
     "THROTTLED": (None, "TOO_MANY_REQUESTS", {}),

@@ -71,7 +71,7 @@ class Keys:
         *,
         name: str | None,
         source: str | None,
-        scopes: Sequence[str],
+        scopes: Sequence[str] = (),
         own_key: str | None,
         expires_in: int | None,
     ) -> NewKey:

@@ -15,14 +15,15 @@ from triggers_api.errors import TriggersError
 Argument = TypeVar("Argument")
 T = TypeVar("T")
 
-_THREADS = 16
+THREADS = 16
+"""How many calls are under way at a time."""
 
 
 class Threads:
     """The threads of one store. They start when they are first needed."""
 
     def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="dynamodb")
+        self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="dynamodb")
 
     def map(self, call: Callable[[Argument], T], arguments: Iterable[Argument]) -> list[T]:
         """Call with each argument, and return the results in the order of the arguments.
