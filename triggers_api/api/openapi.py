@@ -18,15 +18,15 @@ acknowledge what they have handled.
 
 1. **Get a key** and send it as `X-API-Key`. `triggers dev` accepts `test-api-key-12345`. On AWS, the operator
    creates keys with `triggers keys create`.
-2. **Post an event** with `POST /v1/events`, or up to 100 with `POST /v1/events/batch`. Once the answer is 201,
-   the event is stored. Send an `Idempotency-Key`, and a repeated request stores nothing new.
+2. **Post an event** with `POST /v1/events`, or up to 100 with `POST /v1/events/batch`. Once the answer is
+   201, the event is stored. Send an `Idempotency-Key`, and a repeated request stores nothing new.
 3. **Receive** events with `POST /v1/inbox/receive`: until the lease ends, no other receive returns them.
 4. **Handle** each event, and acknowledge it with `POST /v1/events/{event_id}/ack` or `POST /v1/inbox/ack`.
    Extend the lease if that takes longer; release an event that you cannot handle.
 
-A single consumer may list instead: `GET /v1/inbox` leases nothing. Poll it without a cursor. A cursor is a place
-in one walk, not a bookmark between polls: an event that is committed late, or stamped by a clock that is behind,
-lies before it.
+A single consumer may list instead: `GET /v1/inbox` leases nothing. Poll it without a cursor. A cursor is a
+place in one walk, not a bookmark between polls: an event that is committed late, or stamped by a clock that
+is behind, lies before it.
 
 Delivery is at least once: an event stays in the inbox until it is acknowledged or deleted, or until its
 retention ends. The retention is 7 days unless the operator sets another. A pending event that reaches it

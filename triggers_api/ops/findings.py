@@ -11,6 +11,8 @@ class State(StrEnum):
     WARNING = "warning"
     UNKNOWN = "unknown"
     """The check could not be run."""
+    SKIPPED = "skipped"
+    """The check was left out, because it does not apply."""
     FAILED = "failed"
 
 
@@ -30,10 +32,10 @@ class Finding:
 
     @property
     def passed(self) -> bool:
-        """Whether the check ran and saw what it expected."""
-        return self.state is State.OK
+        """Whether the check saw what it expected, or was left out."""
+        return self.state in {State.OK, State.SKIPPED}
 
     @property
     def was_run(self) -> bool:
-        """Whether the check could be run at all."""
-        return self.state is not State.UNKNOWN
+        """Whether the check was run at all."""
+        return self.state not in {State.UNKNOWN, State.SKIPPED}

@@ -30,8 +30,8 @@ async def list_inbox(
     """List events, by default the pending ones, oldest first. A list leases nothing.
 
     To poll, start without a cursor each time. A cursor is a place in one walk: events that are committed
-    late, or stamped by a clock that is behind, lie before it. A page may hold fewer events than `limit` and still
-    have a `next_cursor`.
+    late, or stamped by a clock that is behind, lie before it. A page may hold fewer events than `limit` and
+    still have a `next_cursor`.
     """
     request_context().source = query.source or principal.source
     page = service.inbox.page(

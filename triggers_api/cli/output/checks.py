@@ -9,7 +9,7 @@ from triggers_api.cli.exit_codes import EXIT_CODE
 from triggers_api.cli.interrupts import SMOKE_LEFTOVERS, handle_interrupts
 from triggers_api.cli.output import console
 from triggers_api.errors import ChecksFailedError
-from triggers_api.ops.findings import Finding
+from triggers_api.ops.findings import Finding, State
 from triggers_api.ops.shell_commands import triggers_command
 
 if TYPE_CHECKING:
@@ -112,13 +112,17 @@ def conclude(findings: Sequence[Finding], *, has_log: bool, write: Callable[[str
         ChecksFailedError: A check has not passed.
     """
     failed = [one for one in findings if one.was_run and not one.passed]
-    not_run = [one for one in findings if not one.was_run]
+    not_run = [one for one in findings if one.state is State.UNKNOWN]
+    skipped = [one for one in findings if one.state is State.SKIPPED]
     for one in failed:
         _explain(one, write, has_log=has_log)
     if not_run:  # all have one cause, and the first has the fix
         write(f"not run: {', '.join(one.check for one in not_run)}")
         reason = not_run[0].message.removeprefix("not run: ")
         _write_parts(("why", reason), ("fix", not_run[0].fix), write=write)
+    if skipped:
+        write(f"left out: {', '.join(one.check for one in skipped)}")
+        _write_parts(("why", skipped[0].message.removeprefix("not run: ")), write=write)
     if failed or not_run:
         first = (failed or not_run)[0]
         raise ChecksFailedError(
@@ -126,7 +130,7 @@ def conclude(findings: Sequence[Finding], *, has_log: bool, write: Callable[[str
             reason=f"{first.check}: {first.message}",
             hint=first.fix or "See above what each failed check expected and saw.",
         )
-    console.say(f"All {len(findings)} checks passed.")
+    console.say(f"All {len(findings) - len(skipped)} checks passed.")
 
 
 def _summarize(failed: int, not_run: int, total: int) -> str:

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 from triggers_api.cli.output.console import printable
 from triggers_api.errors import ConfigurationError, LocalEnvironmentError
-from triggers_api.ops.findings import Finding
+from triggers_api.ops.findings import Finding, State
 from triggers_api.system_errors import explain_system_error
 
 _ANOTHER = "Give the path of a file in an existing folder."
@@ -53,13 +53,16 @@ def write_report(path: Path, findings: Sequence[Finding]) -> None:
 
 def _make_report(findings: Sequence[Finding]) -> bytes:
     failures = sum(not one.passed for one in findings)
+    skipped = sum(one.state is State.SKIPPED for one in findings)
     total = sum(one.milliseconds for one in findings)
     counts = {"tests": str(len(findings)), "failures": str(failures), "errors": "0", "time": _seconds(total)}
     suites = ET.Element("testsuites", counts)
-    suite = ET.SubElement(suites, "testsuite", {"name": "triggers smoke", **counts, "skipped": "0"})
+    suite = ET.SubElement(suites, "testsuite", {"name": "triggers smoke", **counts, "skipped": str(skipped)})
     for one in findings:
         about = {"classname": "triggers.smoke", "name": one.check, "time": _seconds(one.milliseconds)}
         case = ET.SubElement(suite, "testcase", about)
+        if one.state is State.SKIPPED:
+            ET.SubElement(case, "skipped", {"message": printable(one.message)})
         if not one.passed:
             message = printable(one.message)
             failure = ET.SubElement(case, "failure", {"message": message, "type": "failure"})

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import httpx
 
+from triggers_api.core.access import Scope
 from triggers_api.core.ids import parse_event_id
 from triggers_api.core.strict_json import dump_canonical
 from triggers_api.ops.smoke.check_errors import CheckError, fix_for_status
@@ -49,6 +50,18 @@ class ApiResponse:
         """The events of an inbox page."""
         events = self.body.get("events")
         return [as_mapping(event) for event in events] if isinstance(events, list) else []
+
+    @property
+    def results(self) -> list[Mapping[str, Any]]:
+        """The results of a batch."""
+        results = self.body.get("results")
+        return [as_mapping(result) for result in results] if isinstance(results, list) else []
+
+    @property
+    def missing_scope(self) -> str:
+        """The scope that the key lacks, if the API refused the request for that; else empty."""
+        scope = as_mapping(self.nested("error").get("details")).get("scope")
+        return scope if self.error_code == "FORBIDDEN" and scope in list(Scope) else ""
 
     @property
     def next_cursor(self) -> str:

@@ -6,7 +6,7 @@ and raises `CheckError` if the API does not do what the contract says.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -26,6 +26,8 @@ PAYLOAD: Mapping[str, Any] = {
     "empty": "",
 }
 
+_REFUSALS = range(300, 500)
+"""The statuses of requests that stored nothing."""
 _GRACE_SECONDS = 2.0
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 1.0
@@ -45,6 +47,8 @@ class Check:
     covers: tuple[str, ...] = ()
     """The endpoints that the check is about, as the OpenAPI document names them: `POST /v1/events`."""
     needs_key: bool = True
+    scope: str | None = None
+    """A scope that the check needs, and that a given key may lack: then the check is left out."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,6 +138,14 @@ class CheckContext:
             request, response.status_code, response.headers, parse_object(content), self.request_id
         )
 
+    async def post(self, path: str, members: Mapping[str, Any]) -> ApiResponse:
+        """Send a POST with a JSON object and return the response.
+
+        Raises:
+            CheckError: There is no response, or the response cannot be read.
+        """
+        return await self.call("POST", path, body=json.dumps(members).encode())
+
     async def ingest(
         self,
         *,
@@ -149,12 +161,33 @@ class CheckContext:
         Raises:
             CheckError: There is no response, or the response cannot be read.
         """
-        source = source or self.source
         if body is None:
-            body = json.dumps({"source": source, "event_type": event_type, "payload": payload}).encode()
-        pending = PendingIngest(source, asyncio.get_running_loop().time())
-        self._created.unanswered.append(pending)
+            event = self.new_event(source=source, event_type=event_type, payload=payload)
+            body = json.dumps(event).encode()
         call = self.call("POST", "/v1/events", body=body, with_key=with_key, headers=headers)
+        return await self._send_ingest(call, [source or self.source])
+
+    async def ingest_batch(self, events: Sequence[Mapping[str, Any]]) -> ApiResponse:
+        """Ask the API to store events of the check's source, and record what the clean-up has to remove.
+
+        Raises:
+            CheckError: There is no response, or the response cannot be read.
+        """
+        call = self.post("/v1/events/batch", {"events": events})
+        return await self._send_ingest(call, [self.source] * len(events))
+
+    def new_event(
+        self, *, source: str = "", event_type: str = EVENT_TYPE, payload: Mapping[str, Any] = PAYLOAD
+    ) -> Mapping[str, Any]:
+        """Return an event to ingest."""
+        return {"source": source or self.source, "event_type": event_type, "payload": payload}
+
+    async def _send_ingest(
+        self, call: Coroutine[Any, Any, ApiResponse], sources: Sequence[str]
+    ) -> ApiResponse:
+        now = asyncio.get_running_loop().time()
+        pending = [PendingIngest(source, now) for source in sources]
+        self._created.unanswered += pending
         task = asyncio.create_task(call)
         try:
             response = await asyncio.shield(task)
@@ -167,13 +200,14 @@ class CheckContext:
         self._record_outcome(response, pending)
         return response
 
-    def _record_outcome(self, response: ApiResponse, pending: PendingIngest) -> None:
-        if event_id := parse_event_id(response.text("event_id")):
-            self._created.event_ids.add(event_id)
-        is_refused = httpx.codes.is_client_error(response.status) or httpx.codes.is_redirect(response.status)
-        # After a 5xx, or a success without an event id, the event may or may not be stored.
-        if event_id or is_refused:
-            self._created.unanswered.remove(pending)
+    def _record_outcome(self, response: ApiResponse, pending: Sequence[PendingIngest]) -> None:
+        whole = {"event_id": response.body.get("event_id"), "status": response.status}
+        for one, result in zip(pending, response.results or [whole] * len(pending), strict=False):
+            if event_id := parse_event_id(str(result.get("event_id"))):
+                self._created.event_ids.add(event_id)
+            # After a 5xx, or a success without an event id, the event may or may not be stored.
+            if event_id or result.get("status") in _REFUSALS:
+                self._created.unanswered.remove(one)
 
     async def create_event(
         self, *, source: str = "", event_type: str = EVENT_TYPE

@@ -10,6 +10,7 @@ import httpx
 from triggers_api.ops.shell_commands import triggers_command
 
 BOUND_KEY = "The key is bound to another source; use a key that is not bound, or leave --key out."
+MISSING_SCOPE = "Use a key with the scopes ingest and consume, or leave --key out."
 _REFUSED_BEFORE_API = (
     "A component in front of the API refuses the request: check that the URL ends with the stage (.../prod), "
     "and the gateway's firewall and resource policy."

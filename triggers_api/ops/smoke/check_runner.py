@@ -8,7 +8,7 @@ from typing import TypeVar
 import httpx
 
 from triggers_api.ops.findings import Finding, State
-from triggers_api.ops.smoke import changes, headers, listing, refusals
+from triggers_api.ops.smoke import changes, headers, listing, queue, refusals
 from triggers_api.ops.smoke.check_context import Check, CheckContext, CreatedEvents
 from triggers_api.ops.smoke.check_errors import CheckError
 from triggers_api.ops.smoke.cleanup import (
@@ -18,11 +18,11 @@ from triggers_api.ops.smoke.cleanup import (
     describe_remaining,
     remove_events,
 )
-from triggers_api.ops.smoke.health_check import HEALTH, find_key_problem
+from triggers_api.ops.smoke.health_check import HEALTH, find_key_problem, find_missing_scope
 
 T = TypeVar("T")
 
-CHECKS = (*listing.CHECKS, *changes.CHECKS, *refusals.CHECKS, *headers.CHECKS)
+CHECKS = (*listing.CHECKS, *changes.CHECKS, *queue.CHECKS, *refusals.CHECKS, *headers.CHECKS)
 """Every check but health, in the order in which they start."""
 
 _CONCURRENCY = 4  # far below a stage's throttle, and each request may be a cold start
@@ -66,6 +66,13 @@ class CheckRunner:
         if problem := await self._find_key_problem():
             self._report_not_run((one for one in CHECKS if one.needs_key), problem.saw, fix=problem.fix)
             checks = (one for one in CHECKS if not one.needs_key)
+        elif scope := await self._result_or_none(find_missing_scope(self._make_context("scopes"))):
+            self._report_not_run(
+                (one for one in CHECKS if one.scope == scope),
+                f"the key does not have the scope {scope}",
+                state=State.SKIPPED,
+            )
+            checks = (one for one in CHECKS if one.scope != scope)
         slots = asyncio.Semaphore(_CONCURRENCY)
         tasks = [asyncio.create_task(self._run_until_settled(check, slots)) for check in checks]
         try:
@@ -185,12 +192,12 @@ class CheckRunner:
         self._silent_since = self._now()
         self._on_finding(finding)
 
-    def _report_not_run(self, checks: Iterable[Check], reason: str, *, fix: str = "") -> None:
-        """Report checks that could not be run. Only the first has the fix: all have one cause."""
+    def _report_not_run(
+        self, checks: Iterable[Check], reason: str, *, fix: str = "", state: State = State.UNKNOWN
+    ) -> None:
+        """Report checks that were not run. Only the first has the fix: all have one cause."""
         for check in checks:
-            self._report(
-                Finding(check.name, State.UNKNOWN, f"not run: {reason}", fix, expected=check.expected)
-            )
+            self._report(Finding(check.name, state, f"not run: {reason}", fix, expected=check.expected))
             fix = ""
 
 

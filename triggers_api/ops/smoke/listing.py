@@ -6,6 +6,7 @@ check tries again if an event may only be late, and it ignores events that it di
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
 
 from triggers_api.core.times import is_time
 from triggers_api.ops.smoke.api_response import ApiResponse, is_json_equal
@@ -123,6 +124,39 @@ async def _filter_by_both(context: CheckContext) -> None:
     await _require_filtered(context, {"source": context.source, "event_type": context.source})
 
 
+async def _filter_by_status(context: CheckContext) -> None:
+    event_type = f"smoke.{uuid4()}"  # no other event has this type, even if the check is repeated
+    pending, *acknowledged = [(await context.create_event(event_type=event_type))[0] for _ in range(3)]
+    for event_id in acknowledged:
+        (await context.call("POST", f"/v1/events/{event_id}/ack")).require_status(200)
+    filters = {"event_type": event_type, "status": "acknowledged", "order": "newest"}
+    found: list[str] = []
+    async for _ in context.attempts():
+        found = [
+            str(one.get("event_id")) async for page in context.inbox_pages(filters) for one in page.events
+        ]
+        if pending in found or len(found) == len(acknowledged):
+            break
+    if found != acknowledged[::-1]:
+        context.fail("the acknowledged events, newest first", "others, or another order", _TAKEN)
+
+
+async def _stats(context: CheckContext) -> None:
+    event_type = f"smoke.{uuid4()}"
+    await context.create_event(event_type=event_type)
+    async for _ in context.attempts():
+        response = await context.call("GET", "/v1/inbox/stats", params={"event_type": event_type})
+        response.require_status(200)
+        pending = response.nested("pending")
+        response.require(bool(response.nested("dead")), "numbers of pending and of dead events", "none")
+        if pending.get("count") == 1 and pending.get("leased") == 0:
+            break
+    else:
+        context.fail("1 pending event, none of them leased", "other numbers, or none", _TAKEN)
+    age = pending.get("oldest_age_seconds")
+    response.require(isinstance(age, int) and age >= 0, "oldest_age_seconds", "none, or another form")
+
+
 async def _require_filtered(context: CheckContext, filters: Mapping[str, str]) -> None:
     """Create an event that matches the filters and, for each filter, an event that only this one excludes."""
     for name in filters:
@@ -160,4 +194,6 @@ CHECKS = (
     Check("filter by source", "events of that source, and no others", _filter_by_source, _INBOX),
     Check("filter by type", "events of that type, and no others", _filter_by_type, _INBOX),
     Check("filter by both", "events of that source and type, and no others", _filter_by_both, _INBOX),
+    Check("filter by status", "the acknowledged events, newest first", _filter_by_status, _INBOX),
+    Check("stats", "how many events are pending, and their age", _stats, ("GET /v1/inbox/stats",)),
 )

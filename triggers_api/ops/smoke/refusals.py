@@ -5,13 +5,17 @@ from uuid import uuid4
 
 from triggers_api.core.keys import generate
 from triggers_api.core.strict_json import MAX_BODY_BYTES
-from triggers_api.ops.smoke import changes, listing
+from triggers_api.ops.smoke import changes, listing, queue
 from triggers_api.ops.smoke.check_context import EVENT_TYPE, Check, CheckContext
 
 _INGEST = "POST /v1/events"
+_INBOX = "/v1/inbox/"
 _CALLS_WITH_KEY = tuple(
     dict.fromkeys(
-        call for check in (*listing.CHECKS, *changes.CHECKS) if check.needs_key for call in check.covers
+        call
+        for check in (*listing.CHECKS, *changes.CHECKS, *queue.CHECKS)
+        if check.needs_key
+        for call in check.covers
     )
 )
 """Every call that needs a key: what the other checks cover."""
@@ -34,7 +38,9 @@ async def _require_unauthorized(context: CheckContext, headers: dict[str, str]) 
             response = await context.ingest(with_key=False, headers=headers)
         else:
             method, path = call.format(event_id=uuid4()).split()
-            response = await context.call(method, path, with_key=False, headers=headers)
+            # An API that does not check the key must not lease events of others.
+            body = json.dumps({"source": context.source}).encode() if path.startswith(_INBOX) else None
+            response = await context.call(method, path, with_key=False, headers=headers, body=body)
         response.require_status(401)
 
 
