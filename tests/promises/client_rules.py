@@ -1,15 +1,16 @@
 """The calls of producers and consumers, with any key, in any order, compared with the model."""
 
 import json
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from hypothesis import strategies as st
 from hypothesis.stateful import MultipleResults, initialize, multiple, rule
 
-from tests.api.driver import Answer
+from tests.promises.event_model import ACKNOWLEDGED, DEAD, PENDING, Event, Sent, View
 from tests.promises.machine import ANY_KEY, CURSORS, EVENTS, POSTS, SOURCES, Cursor, Machine, check
-from tests.promises.model import EVENT_SECONDS, SECOND, Event, Key, Sent
+from tests.promises.model import CONSUME, EVENT_SECONDS, INGEST, SECOND, Key, Refusal
 from triggers_api.core.times import format_time
 
 TYPES = st.sampled_from(["paid", "sent"])
@@ -31,8 +32,22 @@ METADATA: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
 )
 REQUESTS = st.builds(Sent, SOURCES, TYPES, PAYLOADS, METADATA)
 LIMITS = st.sampled_from([1, 1, 2, 3, 100])
+MODES = st.sampled_from(["", "", "since", "until", "since and until"])
 SOURCE_FILTERS = st.sampled_from([None, None, "shop", "billing", "ж"])
 TYPE_FILTERS = st.sampled_from([None, None, "paid", "sent"])
+PLAIN_VIEWS = st.builds(
+    View,
+    source=SOURCE_FILTERS,
+    event_types=st.sampled_from([(), (), ("paid",), ("sent",), ("paid", "sent")]),
+)
+VIEWS = PLAIN_VIEWS | st.builds(
+    View,
+    status=st.sampled_from([PENDING, ACKNOWLEDGED, DEAD]),
+    source=SOURCE_FILTERS,
+    event_types=st.sampled_from([(), (), ("paid",), ("other", "sent")]),
+    newest=st.booleans(),
+    available=st.booleans(),
+)
 
 NOT_AN_EVENT: list[tuple[bytes, int]] = [
     (b"", 400),
@@ -95,14 +110,14 @@ class ClientRules(Machine):
     def what_is_no_event_is_sent(self, key: Key, name: str, bad: tuple[bytes, int]) -> None:
         body, status = bad
         answer = self._call(key, "POST", "/v1/events", body=body, headers=[("Idempotency-Key", quoted(name))])
-        if self._let_in(key, answer):
+        if self._admitted(key, INGEST, answer):
             assert answer.status == status, answer.body
 
     @rule(key=ANY_KEY, call=st.sampled_from(NONSENSE))
     def nonsense_is_asked_for(self, key: Key, call: tuple[str, str, str, int]) -> None:
         method, path, query, status = call
         answer = self._call(key, method, path, query=query)
-        if self._let_in(key, answer):
+        if self._admitted(key, CONSUME, answer):
             check(answer, (status, "VALIDATION_ERROR"))
 
     def _post(
@@ -117,14 +132,15 @@ class ClientRules(Machine):
         body = json.dumps(dict(order), ensure_ascii=otherwise).encode()
         headers = [("Idempotency-Key", quoted(name))] if name and not in_body else []
         answer = self._call(key, "POST", "/v1/events", body=body, headers=headers)
-        if not self._let_in(key, answer):
+        if not self._admitted(key, INGEST, answer):
             return []
         expected = self.model.ingest(key, sent, name)
         if isinstance(expected, tuple):
             check(answer, expected)
             return []
         if expected is None:
-            expected = self._new_event(answer, sent, {"priority": "normal", **metadata})
+            assert answer.status == 201, answer.body
+            expected = self._new_event(answer.json, sent, {"priority": "normal", **metadata})
             self.model.keep(key, sent, name, expected)
             assert "idempotent-replayed" not in answer.headers
         else:
@@ -133,10 +149,9 @@ class ClientRules(Machine):
         check(answer, fields, status=201)
         return [expected.event_id]
 
-    def _new_event(self, answer: Answer, sent: Sent, metadata: dict[str, Any]) -> Event:
+    def _new_event(self, told: dict[str, Any], sent: Sent, metadata: dict[str, Any]) -> Event:
         """Return the event of a 201, whose id contains its time and is greater than all before."""
-        assert answer.status == 201, answer.body
-        event_id, created_at = answer.json["event_id"], answer.json["created_at"]
+        event_id, created_at = told["event_id"], told["created_at"]
         now = self.clock()
         assert UUID(event_id).version == 7
         assert format_time(now) <= created_at < format_time(now + 1000)
@@ -155,40 +170,46 @@ class ClientRules(Machine):
     def an_event_is_acknowledged(self, event_id: str, by: list[Key]) -> None:
         for key in by:
             answer = self._call(key, "POST", f"/v1/events/{event_id}/ack")
-            if self._let_in(key, answer):
-                check(answer, self.model.acknowledge(key, event_id))
+            if self._admitted(key, CONSUME, answer):
+                check(answer, acknowledged(event_id, self.model.acknowledge(key, event_id)))
 
     @rule(key=ANY_KEY, event_id=EVENTS)
     def an_event_is_deleted(self, key: Key, event_id: str) -> None:
         answer = self._call(key, "DELETE", f"/v1/events/{event_id}")
-        if self._let_in(key, answer):
-            check(answer, self.model.delete(key, event_id))
+        if self._admitted(key, CONSUME, answer):
+            self.model.delete(key, event_id)
+            check(answer, {"event_id": event_id})
 
-    @rule(
-        target=CURSORS,
-        key=ANY_KEY,
-        limit=LIMITS,
-        source=SOURCE_FILTERS,
-        event_type=TYPE_FILTERS,
-    )
+    @rule(target=CURSORS, key=ANY_KEY, limit=LIMITS, view=VIEWS, since=EVENTS, until=EVENTS, mode=MODES)
     def a_page_is_read(
-        self, key: Key, limit: int, source: str | None, event_type: str | None
+        self, key: Key, limit: int, view: View, since: str, until: str, mode: str
     ) -> MultipleResults[Cursor]:
-        return multiple(*self._page(key, limit, source, event_type, None))
+        """`mode` says which of the two events bounds the page by its time."""
+        first, last = self.model.events.get(since), self.model.events.get(until)
+        if first and "since" in mode:
+            view = replace(view, since=first.created_at)
+        if last and "until" in mode:
+            view = replace(view, until=last.created_at)
+        return multiple(*self._page(key, limit, view, None))
 
     @rule(target=CURSORS, key=ANY_KEY, limit=LIMITS, cursor=CURSORS)
     def the_next_page_is_read(self, key: Key, limit: int, cursor: Cursor) -> MultipleResults[Cursor]:
-        return multiple(*self._page(key, limit, cursor.source, cursor.event_type, cursor))
+        return multiple(*self._page(key, limit, cursor.view, cursor))
 
-    @rule(key=ANY_KEY, limit=LIMITS, cursor=CURSORS, source=SOURCE_FILTERS, event_type=TYPE_FILTERS)
-    def a_cursor_is_used_with_any_filters(
-        self, key: Key, limit: int, cursor: Cursor, source: str | None, event_type: str | None
-    ) -> None:
-        self._page(key, limit, source, event_type, cursor)
+    @rule(key=ANY_KEY, limit=LIMITS, cursor=CURSORS, view=VIEWS)
+    def a_cursor_is_used_with_any_filters(self, key: Key, limit: int, cursor: Cursor, view: View) -> None:
+        self._page(key, limit, view, cursor)
 
-    @rule(key=ANY_KEY, limit=LIMITS, source=SOURCE_FILTERS, event_type=TYPE_FILTERS)
-    def all_pages_are_read(self, key: Key, limit: int, source: str | None, event_type: str | None) -> None:
-        self._pages(key, limit, source, event_type)
+    @rule(key=ANY_KEY, limit=LIMITS, view=VIEWS)
+    def all_pages_are_read(self, key: Key, limit: int, view: View) -> None:
+        self._pages(key, limit, view)
+
+
+def acknowledged(event_id: str, expected: Refusal | str) -> Refusal | dict[str, Any]:
+    """Return the answer to the acknowledgement of one event."""
+    if isinstance(expected, tuple):
+        return expected
+    return {"event_id": event_id, "status": "acknowledged", "acknowledged_at": expected}
 
 
 def quoted(name: str) -> str:

@@ -12,6 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.api.driver import Api
 from tests.conftest import REGION, Stores, Tables
+from tests.promises.machine import MAX_DELIVERIES
 from tests.promises.operator_rules import OperatorRules
 from tests.promises.services import stores_at
 from tests.support.clock import FakeClock
@@ -24,7 +25,11 @@ from triggers_api.store.sqlite.keys import SqliteKeyStore
 
 STEPS = 80
 
-pytestmark = [pytest.mark.promise(1, 2, 3, 4, 5, 6, 7, 8), pytest.mark.forms, pytest.mark.timeout(3600)]
+pytestmark = [
+    pytest.mark.promise(1, 2, 3, 4, 5, 6, 7, 8, 13, 14, 15, 16, 17),
+    pytest.mark.forms,
+    pytest.mark.timeout(3600),
+]
 
 
 class History(OperatorRules):
@@ -52,7 +57,7 @@ def test_every_answer_on_sqlite_matches_the_model(tmp_path: Path, tried: Tried) 
                     database.close()
 
         def api_over(self, stores: Stores, clock: FakeClock) -> Api:
-            return Api(stores, clock, door="asgi")
+            return Api(stores, clock, door="asgi", max_deliveries=MAX_DELIVERIES)
 
     run(OnSqlite, tried, quick=8, full=30, long=400)
 
@@ -71,6 +76,6 @@ def test_every_answer_on_dynamodb_matches_the_model(fresh_tables: Tables, tried:
                 empty(resource.Table(fresh_tables.keys), "api_key")
 
         def api_over(self, stores: Stores, clock: FakeClock) -> Api:
-            return Api(stores, clock, door="lambda")
+            return Api(stores, clock, door="lambda", max_deliveries=MAX_DELIVERIES)
 
     run(OnDynamoDB, tried, quick=4, full=25, long=300)

@@ -1,4 +1,4 @@
-"""The twelve promises, and a table of what a run tried of each: `pytest --promises`.
+"""The seventeen promises, and a table of what a run tried of each: `pytest --promises`.
 
 A test of a promise is marked with its number (`@pytest.mark.promise(1, 4)`). If a test goes through several
 cases, it reports their number by the fixture `tried`. The table at the end of a run is made of these two, and
@@ -20,7 +20,7 @@ from rich.table import Table
 INVARIANTS = {
     1: "A 201 is sent only after the store has the event",
     2: "One request, or one idempotency key, makes one event",
-    3: "An event is acknowledged once, and nothing goes back",
+    3: "An event is acknowledged once, and only a requeue takes it back",
     4: "A 4xx leaves nothing behind; a retry settles a 503",
     5: "Paging gives every matching pending event once, in order",
     6: "The payload that comes out is the one that went in, digit for digit",
@@ -30,6 +30,11 @@ INVARIANTS = {
     10: "Every request is answered within 15 s, whatever the store does",
     11: "No key and no payload in a log or an error, no key in a table",
     12: "In doubt about a key: 503, never entry",
+    13: "Within a lease no other receive returns the event",
+    14: "An event is pending, acknowledged or dead, and free when its lease ends",
+    15: "A batch does what its entries would do alone",
+    16: "Requeue, purge and release change what they name and nothing else",
+    17: "A key does what its scopes and its source allow, and nothing else",
 }
 """The promises. Their numbers are those of deploy/guide/promises.md."""
 

@@ -133,9 +133,9 @@ def test_a_promise_that_nothing_was_tried_of_is_not_kept(tmp_path: Path, workers
 
 
 def test_a_promise_that_nobody_made_is_refused(tmp_path: Path) -> None:
-    code, output = run(tmp_path, "import pytest\n@pytest.mark.promise(13)\ndef test_it(): pass\n", "-n0")
+    code, output = run(tmp_path, "import pytest\n@pytest.mark.promise(99)\ndef test_it(): pass\n", "-n0")
     assert code == pytest.ExitCode.USAGE_ERROR
-    assert "there is no promise 13" in output
+    assert "there is no promise 99" in output
 
 
 def test_the_long_form_tries_more_examples(tmp_path: Path) -> None:
