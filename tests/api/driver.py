@@ -25,6 +25,7 @@ from triggers_api.api.factory import Stores as ServiceStores
 from triggers_api.api.factory import build_app, build_service
 from triggers_api.api.lambda_event import guard
 from triggers_api.api.web_access import WebAccess
+from triggers_api.core.access import ALL_SCOPES
 from triggers_api.core.keys import KeyRecord, digest_of, generate
 from triggers_api.settings import Settings
 
@@ -65,7 +66,7 @@ class Answer:
 
 
 class Api:
-    """The app over two stores, with a key of its own that is bound to no source."""
+    """The app over two stores, with a key that is bound to no source and has every scope."""
 
     def __init__(
         self,
@@ -79,6 +80,7 @@ class Api:
         docs_assets: Path | None = None,
         access: WebAccess | None = None,
         own_key: bool = True,
+        max_deliveries: int = 10,
     ) -> None:
         self.stores = stores
         settings = replace(
@@ -86,6 +88,7 @@ class Api:
             auth_mode="local" if accept_local_key else "aws",
             auth_cache_seconds=cache_seconds,
             cors_allow_origin=cors_allow_origin,
+            max_deliveries=max_deliveries,
             in_lambda=door == "lambda",
         )
         service = build_service(
@@ -96,15 +99,19 @@ class Api:
         )
         self.app = build_app(settings, service=service, docs_assets=docs_assets, access=access)
         self._send = _asgi_door(self.app) if door == "asgi" else _lambda_door(self.app, cors_allow_origin)
-        self.key = self.make_key() if own_key else ""
+        self.key = self.make_key(scopes=ALL_SCOPES) if own_key else ""
 
     def make_key(
-        self, source: str | None = None, *, expires_at: str | None = None, is_active: bool = True
+        self,
+        source: str | None = None,
+        *,
+        scopes: str | None = None,
+        expires_at: str | None = None,
+        is_active: bool = True,
     ) -> str:
         key = generate("test")
-        assert self.stores.keys.add(
-            KeyRecord(digest_of(key), is_active, source=source, expires_at=expires_at)
-        )
+        record = KeyRecord(digest_of(key), is_active, source=source, expires_at=expires_at, scopes=scopes)
+        assert self.stores.keys.add(record)
         return key
 
     def call(
@@ -166,6 +173,20 @@ class Api:
         answer = self.ingest(payload, **options)
         assert answer.status == 201, answer.body[:500]
         return str(answer.json["event_id"])
+
+    def receive(self, key: str | None = "", **body: object) -> list[dict[str, Any]]:
+        """Receive events; return them."""
+        answer = self.post("/v1/inbox/receive", body, key=key)
+        assert answer.status == 200, answer.body[:500]
+        events: list[dict[str, Any]] = answer.json["events"]
+        return events
+
+    def results(self, path: str, key: str | None = "", **body: object) -> list[dict[str, Any]]:
+        """Send a batch; return its results."""
+        answer = self.post(path, body, key=key)
+        assert answer.status == 200, answer.body[:500]
+        results: list[dict[str, Any]] = answer.json["results"]
+        return results
 
     def inbox(self, key: str | None = "", **query: str | int) -> Answer:
         return self.get("/v1/inbox", key=key, query=query)
