@@ -174,6 +174,20 @@ class Api:
         assert answer.status == 201, answer.body[:500]
         return str(answer.json["event_id"])
 
+    def receive(self, key: str | None = "", **body: object) -> list[dict[str, Any]]:
+        """Receive events; return them."""
+        answer = self.post("/v1/inbox/receive", body, key=key)
+        assert answer.status == 200, answer.body[:500]
+        events: list[dict[str, Any]] = answer.json["events"]
+        return events
+
+    def results(self, path: str, key: str | None = "", **body: object) -> list[dict[str, Any]]:
+        """Send a batch; return its results."""
+        answer = self.post(path, body, key=key)
+        assert answer.status == 200, answer.body[:500]
+        results: list[dict[str, Any]] = answer.json["results"]
+        return results
+
     def inbox(self, key: str | None = "", **query: str | int) -> Answer:
         return self.get("/v1/inbox", key=key, query=query)
 
