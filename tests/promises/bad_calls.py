@@ -27,7 +27,11 @@ EACH_CHANGE: list[tuple[str, dict[str, object]]] = [
 
 
 BAD_RELEASES: list[dict[str, object]] = [
-    *({"delay_seconds": value} for value in (-1, LONGEST + 1, "0", None, 0.5)),
+    {"delay_seconds": -1},
+    {"delay_seconds": LONGEST + 1},
+    {"delay_seconds": "0"},
+    {"delay_seconds": None},
+    {"delay_seconds": 0.5},
     {"dead": True, "delay_seconds": 1},
     {"dead": "true"},
     {"reason": "x" * 257},
@@ -70,10 +74,7 @@ BAD_CALLS = [
         BadCall(CONSUME, "inbox/extend", {"events": [ONE], **body})
         for body in ({}, {"lease_seconds": 0}, {"lease_seconds": LONGEST + 1}, {"lease_seconds": None})
     ),
-    *(
-        BadCall(CONSUME, "inbox/release", {"events": [ONE], **body})
-        for body in BAD_RELEASES
-    ),
+    *(BadCall(CONSUME, "inbox/release", {"events": [ONE], **body}) for body in BAD_RELEASES),
     *(
         BadCall(MANAGE, "inbox/requeue", body)
         for body in (

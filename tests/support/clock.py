@@ -1,7 +1,9 @@
-"""Clocks that stand still until a test moves them."""
+"""Clocks that stand still until a test moves them, and two that do not."""
 
 import time
 from itertools import count
+
+from triggers_api.core.times import monotonic_clock, system_clock
 
 
 class FakeClock:
@@ -46,6 +48,16 @@ class TickingClock(FakeClock):
 
     def monotonic(self) -> int:
         return super().monotonic() + next(self._ticks)
+
+
+class RealClock(FakeClock):
+    """The machine's own clocks."""
+
+    def __call__(self) -> int:
+        return system_clock()
+
+    def monotonic(self) -> int:
+        return monotonic_clock()
 
 
 def _microseconds(seconds: float, days: float) -> int:
