@@ -89,7 +89,4 @@ def test_events_of_a_dropped_batch_come_again_when_their_lease_ends(
         f"back at most {late.total_seconds():.2f} s after their lease"
     )
     assert late < timedelta(seconds=by_form(quick=5, full=5, long=1)), "a busy machine may take a moment"
-    assert datetime.now(UTC) > max(
-        one.claimed_at for several in record.deliveries.values() for one in several
-    )
     tried(number)
