@@ -91,9 +91,8 @@ def test_batch_has_1_to_100_entries(each_door: Api, path: str) -> None:
     for number, accepted in ((0, False), (1, True), (100, True), (101, False), (100_000, False)):
         texts = [json.dumps(BODIES[path][name][0]).replace(NOWHERE, new_id(one)) for one in range(number)]
         rest = {key: value for key, value in BODIES[path].items() if key != name}
-        body = (
-            f'{{"{name}": [{",".join(texts)}]{"".join(f", {json.dumps(k)}: {v}" for k, v in rest.items())}}}'
-        )
+        rest_text = "".join(f", {json.dumps(key)}: {value}" for key, value in rest.items())
+        body = f'{{"{name}": [{",".join(texts)}]{rest_text}}}'
         answer = each_door.post(path, body=body.encode()[:MAX_BATCH_BYTES])
         assert answer.status == (200 if accepted else 400), answer.body[:300]
         if accepted:

@@ -12,6 +12,7 @@ from tests.api.driver import Answer, Api, Door, with_events
 from tests.conftest import Stores
 from tests.support.clock import FakeClock
 from tests.support.failing_events import FailingEvents
+from triggers_api.core.leases import Held
 from triggers_api.core.ports import NewEvent
 from triggers_api.errors import (
     ConfigurationError,
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CANARY = "canary-93b1"
-EVENT = "/v1/events/01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34"
+EVENT_ID = "01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34"
+EVENT = f"/v1/events/{EVENT_ID}"
+HELD = {"event_id": EVENT_ID, "lease": CANARY}
+NEW = {"source": "shop", "event_type": "order.paid", "payload": {}}
 
 
 def all_calls(api: Api) -> list[tuple[str, tuple[int, str]]]:
@@ -39,6 +43,17 @@ def all_calls(api: Api) -> list[tuple[str, tuple[int, str]]]:
         "inbox": api.inbox(source=CANARY),
         "ack": api.post(f"{EVENT}/ack"),
         "delete": api.delete(EVENT),
+        "ingest batch": api.post("/v1/events/batch", {"events": [{**NEW, "payload": {"secret": CANARY}}]}),
+        "stats": api.get("/v1/inbox/stats", query={"source": CANARY}),
+        "receive": api.post("/v1/inbox/receive", {"source": CANARY}),
+        "ack batch": api.post("/v1/inbox/ack", {"events": [HELD]}),
+        "extend": api.post("/v1/inbox/extend", {"events": [HELD], "lease_seconds": 1}),
+        "release": api.post("/v1/inbox/release", {"events": [HELD], "reason": CANARY}),
+        "delete batch": api.post("/v1/inbox/delete", {"event_ids": [EVENT_ID]}),
+        "requeue": api.post("/v1/inbox/requeue", {"event_ids": [EVENT_ID]}),
+        "requeue by filter": api.post("/v1/inbox/requeue", {"filter": {"status": "dead", "source": CANARY}}),
+        "purge": api.post("/v1/inbox/purge", {"filter": {"status": "any", "source": CANARY}}),
+        "count": api.post("/v1/inbox/purge", {"filter": {"status": "any"}, "dry_run": True}),
     }
     for answer in answers.values():
         assert CANARY not in answer.body.decode()
@@ -118,6 +133,26 @@ def test_a_client_error_keeps_its_message_wherever_it_is_raised(
     assert answer.error["message"] == "It is wrong. Mend it."
 
 
+@pytest.mark.promise(1, 11)
+def test_an_entry_that_fails_in_the_store_leaves_the_others(
+    sqlite_stores: Stores, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Events(FailingEvents):
+        def acknowledge(self, events: Sequence[Held], **_: Any) -> list[str | TriggersError]:
+            failures = [StoreUnavailableError("throttled"), CorruptRecordError(CANARY)]
+            return ["2024-11-27T08:15:30.123456Z", *failures, *failures][: len(events)]
+
+    api = Api(with_events(sqlite_stores, Events(sqlite_stores.events)), clock, door="asgi")
+    entries = [{"event_id": f"{EVENT_ID[:-1]}{number}"} for number in range(5)]
+    with caplog.at_level("WARNING", logger="triggers_api"):
+        results = api.results("/v1/inbox/ack", events=entries)
+    assert [result["status"] for result in results] == [200, 503, 500, 503, 500]
+    assert results[1]["error"] == {"code": "SERVICE_UNAVAILABLE", "message": "throttled", "details": {}}
+    hidden = {"code": "INTERNAL_ERROR", "message": "An unexpected error occurred.", "details": {}}
+    assert results[2]["error"] == hidden
+    assert sorted(record.message for record in caplog.records) == ["bug", "unavailable"], "each cause once"
+
+
 @pytest.mark.promise(1)
 def test_an_ingest_is_answered_with_201_only_after_the_store_has_it(
     fragile_api: Api, events: FailingEvents
@@ -138,7 +173,8 @@ def test_an_answer_that_was_lost_is_settled_by_the_idempotency_key(
     class Forgetful(FailingEvents):
         def add(self, entries: Sequence[NewEvent], *, now: int) -> list[str | TriggersError]:
             outcomes = self._store.add(entries, now=now)
-            self._fail()
+            if self.failure is not None:
+                raise self.failure
             return outcomes
 
     events = Forgetful(sqlite_stores.events)
@@ -190,13 +226,18 @@ def test_a_rejected_request_leaves_no_reference_cycle(sqlite_stores: Stores, clo
         "wrong field": lambda: api.ingest(metadata={"other": CANARY}),
         "idempotency key of another request": lambda: api.ingest({"a": 2}, headers=key),
         "too large": lambda: api.post("/v1/events", body=b" " * 410_000),
+        "wrong entries": lambda: api.post("/v1/events/batch", {"events": [{}, {**NEW, "payload": []}]}),
+        "entry that is not strict": lambda: api.post("/v1/events/batch", body=b'{"events": [{"a":1,"a":2}]}'),
+        "batch that is not JSON": lambda: api.post("/v1/events/batch", body=b'{"events": [{]}'),
+        "no such events": lambda: api.post("/v1/inbox/ack", {"events": [HELD]}),
         "no key": lambda: api.get("/v1/inbox", key=None),
         "no such path": lambda: api.get("/v1/nothing"),
         "wrong method": lambda: api.call("PUT", "/v1/events"),
     }
     found = {}
     for name, send in refused.items():
-        assert send().status >= 400
+        answer = send()
+        assert answer.status >= 400 or "error" in answer.json["results"][0]
         gc.collect()
         gc.disable()
         try:

@@ -93,6 +93,36 @@ def test_a_bound_keys_inbox_is_logged_with_its_source(local_api: Api, log: Log) 
     assert log.lines("request")[-1]["source"] == "a"
 
 
+def test_access_line_of_a_batch_counts_its_entries(each_door: Api, log: Log) -> None:
+    event = {"source": "shop", "event_type": "t", "payload": {}}
+    each_door.post("/v1/events/batch", {"events": [event, {}, event, event]})
+    line = log.lines("request")[-1]
+    assert (line["route"], line["status"], line["source"]) == ("/v1/events/batch", 200, "shop")
+    assert (line["events"], line["failed"]) == (3, 1)
+    (leased,) = each_door.receive(max=1)
+    line = log.lines("request")[-1]
+    assert line["event_id"] == leased["event_id"]
+    assert "failed" not in line
+    each_door.receive(max=5)
+    assert log.lines("request")[-1]["events"] == 2
+    each_door.results("/v1/inbox/ack", events=[{"event_id": leased["event_id"], "lease": CANARY}])
+    line = log.lines("request")[-1]
+    assert line["failed"] == 1
+    assert not {"events", "event_id"} & line.keys()
+    assert CANARY not in log.text
+
+
+def test_death_of_an_event_is_logged_without_its_reason(each_door: Api, log: Log) -> None:
+    event_id = each_door.add()
+    (event,) = each_door.receive()
+    entry = {"event_id": event_id, "lease": event["lease"]["token"]}
+    each_door.results("/v1/inbox/release", events=[entry], dead=True, reason=CANARY)
+    (line,) = log.lines("event died")
+    assert (line["event_id"], line["source"], line["event_type"]) == (event_id, "shop", "order.paid")
+    assert (line["deliveries"], line["level"]) == (1, "WARNING")
+    assert CANARY not in log.text
+
+
 def test_rejected_requests_have_an_access_line(each_door: Api, log: Log) -> None:
     for path in ("/nowhere", "/v1/inbox"):
         each_door.get(path, key=None)
@@ -155,7 +185,7 @@ def test_a_crash_is_logged_with_its_frames_and_without_its_text(
     assert (crash["level"], crash["request_id"], crash["error"]) == ("ERROR", "mine", "RuntimeError")
     frames = "\n".join(crash["traceback"])
     assert "failing_events.py" in frames
-    assert "in _fail" in frames
+    assert "in call" in frames
     assert "KeyError" in frames
     assert CANARY not in log.text + of_others(caplog)
     assert log.lines("request")[-1]["status"] == 500

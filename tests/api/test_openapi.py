@@ -11,6 +11,7 @@ from starlette.routing import Route
 from tests.api.documented import schema
 from tests.api.driver import Api
 from tests.support import template
+from tests.support.clock import FakeClock
 from tests.support.contract import DOCUMENT
 from triggers_api.api.errors import error_response
 from triggers_api.errors import StoreUnavailableError, TriggersError
@@ -24,7 +25,28 @@ OPERATIONS = [
 
 
 EVENT_PATH = "/v1/events/{event_id}"
-DIFFERS = {"event_id", "created_at", "acknowledged_at", "timestamp", "request_id"}
+DIFFERS = {
+    *("event_id", "created_at", "acknowledged_at", "timestamp", "request_id"),
+    *("leased_until", "expires_at", "token", "oldest_created_at", "oldest_age_seconds"),
+}
+OTHER_SCOPES = {
+    "/v1/health": None,
+    "/v1/events": "ingest",
+    "/v1/events/batch": "ingest",
+    "/v1/inbox/requeue": "manage",
+    "/v1/inbox/purge": "manage",
+}
+"""The scopes of the calls that do not need `consume`."""
+WITH_A_BODY = (
+    "ingest_events",
+    "receive_events",
+    "acknowledge_events",
+    "extend_leases",
+    "release_events",
+    "delete_events",
+    "requeue_events",
+    "purge_events",
+)
 
 
 @pytest.fixture
@@ -58,6 +80,15 @@ def test_it_has_the_routes_of_v1_and_no_other(local_api: Api) -> None:
         ("GET", "/v1/inbox"),
         ("POST", "/v1/events/{event_id}/ack"),
         ("DELETE", "/v1/events/{event_id}"),
+        ("POST", "/v1/events/batch"),
+        ("GET", "/v1/inbox/stats"),
+        ("POST", "/v1/inbox/receive"),
+        ("POST", "/v1/inbox/ack"),
+        ("POST", "/v1/inbox/extend"),
+        ("POST", "/v1/inbox/release"),
+        ("POST", "/v1/inbox/delete"),
+        ("POST", "/v1/inbox/requeue"),
+        ("POST", "/v1/inbox/purge"),
     }
 
 
@@ -76,7 +107,7 @@ def test_every_call_but_health_needs_the_key_in_its_header() -> None:
         "name": "X-API-Key",
     }
     for path, _, operation in OPERATIONS:
-        scope = {"/v1/health": None, "/v1/events": "ingest"}.get(path, "consume")
+        scope = OTHER_SCOPES.get(path, "consume")
         assert operation["security"] == ([] if scope is None else [{name: []}])
         assert scope is None or operation["description"].endswith(f"Needs a key with the scope `{scope}`.")
 
@@ -88,8 +119,10 @@ def test_the_statuses_are_those_of_the_contract() -> None:
         "ingest_event": {"201", "400", "413", "415", "422", *everywhere},
         "get_event": {"200", "400", "404", "422", *everywhere},
         "list_inbox": {"200", "400", *everywhere},
-        "acknowledge_event": {"200", "400", "404", "409", "422", *everywhere},
+        "acknowledge_event": {"200", "400", "404", "409", "413", "415", "422", *everywhere},
         "delete_event": {"200", "400", "422", *everywhere},
+        "inbox_stats": {"200", "400", *everywhere},
+        **{name: {"200", "400", "413", "415", *everywhere} for name in WITH_A_BODY},
     }
     assert {operation["operationId"]: set(operation["responses"]) for *_, operation in OPERATIONS} == expected
 
@@ -117,7 +150,14 @@ def test_every_schema_of_the_document_is_used() -> None:
 def test_every_parameter_is_documented_with_its_bounds() -> None:
     (inbox,) = (operation for path, _, operation in OPERATIONS if path == "/v1/inbox")
     parameters = {one["name"]: one for one in inbox["parameters"]}
-    assert set(parameters) == {"limit", "cursor", "source", "event_type", "X-Request-ID"}
+    assert set(parameters) == {
+        *("limit", "cursor", "source", "event_type", "status", "order", "since", "until", "available"),
+        "X-Request-ID",
+    }
+    assert (parameters["event_type"]["schema"]["type"], parameters["event_type"]["schema"]["maxItems"]) == (
+        "array",
+        20,
+    )
     limit = parameters["limit"]["schema"]
     assert (limit["type"], limit["minimum"], limit["maximum"], limit["default"]) == ("integer", 1, 100, 50)
     assert not any(one.get("required") for one in parameters.values())
@@ -126,13 +166,29 @@ def test_every_parameter_is_documented_with_its_bounds() -> None:
     assert ingest["requestBody"]["required"] is True
 
 
+def test_a_body_is_required_unless_every_member_has_a_default() -> None:
+    optional = {
+        operation["operationId"]
+        for *_, operation in OPERATIONS
+        if "requestBody" in operation and not operation["requestBody"].get("required")
+    }
+    assert optional == {"acknowledge_event", "receive_events"}
+    assert '"default"' not in json.dumps([one.get("requestBody") for *_, one in OPERATIONS])
+
+
 def test_its_request_examples_are_requests_that_the_service_takes(local_api: Api) -> None:
-    (body,) = (operation["requestBody"] for *_, operation in OPERATIONS if "requestBody" in operation)
-    examples = body["content"]["application/json"]["examples"]
-    assert set(examples) == {"minimal", "full"}
-    for example in examples.values():
-        assert example["summary"]
-        assert local_api.post("/v1/events", example["value"]).status == 201
+    for path, method, operation in OPERATIONS:
+        if "requestBody" not in operation:
+            continue
+        examples = operation["requestBody"]["content"]["application/json"]["examples"]
+        assert "full" in examples
+        for example in examples.values():
+            assert example["summary"]
+            answer = local_api.call(
+                method.upper(), path.format(event_id=local_api.add()), json_body=example["value"]
+            )
+            not_leased = path == f"{EVENT_PATH}/ack" and "lease" in example["value"]
+            assert answer.status == (409 if not_leased else 201 if path == "/v1/events" else 200), path
 
 
 def test_every_answer_has_an_example_of_its_schema() -> None:
@@ -147,29 +203,44 @@ def test_every_answer_has_an_example_of_its_schema() -> None:
 
 def test_answer_examples_are_what_the_service_answers_to_the_request_example(local_api: Api) -> None:
     full = example_of("post", "/v1/events", "request")
-    shown = {
-        name: example_of(method, path, "200")
-        for name, method, path in (
-            ("get", "get", EVENT_PATH),
-            ("inbox", "get", "/v1/inbox"),
-            ("acknowledge", "post", f"{EVENT_PATH}/ack"),
-            ("delete", "delete", EVENT_PATH),
-            ("health", "get", "/v1/health"),
-        )
-    }
     ingested = local_api.post("/v1/events", full).json
     path = f"/v1/events/{ingested['event_id']}"
     answered = {
-        "get": local_api.get(path).json,
-        "inbox": local_api.inbox().json,
-        "acknowledge": local_api.post(f"{path}/ack").json,
-        "delete": local_api.delete(path).json,
-        "health": local_api.get("/v1/health", key=None).json,
+        ("get", EVENT_PATH): local_api.get(path),
+        ("get", "/v1/inbox"): local_api.inbox(),
+        ("get", "/v1/inbox/stats"): local_api.get("/v1/inbox/stats"),
+        ("post", f"{EVENT_PATH}/ack"): local_api.post(f"{path}/ack"),
+        ("delete", EVENT_PATH): local_api.delete(path),
+        ("get", "/v1/health"): local_api.get("/v1/health", key=None),
     }
     assert stable(ingested) == stable(example_of("post", "/v1/events", "201"))
-    assert {name: stable(one) for name, one in answered.items()} == {
-        name: stable(one) for name, one in shown.items()
-    }
+    for (method, of), answer in answered.items():
+        assert stable(answer.json) == stable(example_of(method, of, "200")), of
+
+
+def test_answer_examples_of_the_queue_are_what_the_service_answers(local_api: Api, clock: FakeClock) -> None:
+    """One event goes through all calls. In the examples its id and token replace the shown ones."""
+    shown = example_of("post", "/v1/inbox/receive", "200")["events"][0]
+    texts = {shown["event_id"]: shown["event_id"], shown["lease"]["token"]: shown["lease"]["token"]}
+    for path, name in (
+        ("/v1/events/batch", "full"),
+        ("/v1/inbox/receive", "full"),
+        ("/v1/inbox/extend", "full"),
+        ("/v1/inbox/release", "full"),
+        ("/v1/inbox/ack", "full"),
+        ("/v1/inbox/requeue", "events"),
+        ("/v1/inbox/purge", "full"),
+        ("/v1/inbox/delete", "full"),
+    ):
+        body = json.dumps(example_of("post", path, "request", name))
+        for example, real in texts.items():
+            body = body.replace(example, real)
+        answer = local_api.post(path, json.loads(body))
+        assert stable(answer.json) == stable(example_of("post", path, "200")), path
+        if path == "/v1/inbox/receive":
+            (event,) = answer.json["events"]
+            texts = {shown["event_id"]: event["event_id"], shown["lease"]["token"]: event["lease"]["token"]}
+        clock.advance(seconds=1)
 
 
 def test_error_examples_are_what_the_service_answers(local_api: Api) -> None:
@@ -189,6 +260,12 @@ def test_error_examples_are_what_the_service_answers(local_api: Api) -> None:
         ("get", EVENT_PATH, "400"): local_api.get(event, query="limit=1"),
         ("get", "/v1/inbox", "400"): local_api.inbox(limit="many"),
         ("post", f"{EVENT_PATH}/ack", "409"): local_api.post(f"{event}/ack"),
+        ("get", EVENT_PATH, "403"): local_api.get(event, key=local_api.make_key(scopes="ingest")),
+        ("get", "/v1/inbox/stats", "400"): local_api.get("/v1/inbox/stats", query="limit=1"),
+        ("post", "/v1/inbox/receive", "400"): local_api.post("/v1/inbox/receive", {"source": 7}),
+        ("post", "/v1/inbox/receive", "403"): local_api.post("/v1/inbox/receive", {"source": "x"}, key=bound),
+        ("post", "/v1/inbox/ack", "400"): local_api.post("/v1/inbox/ack", {"events": []}),
+        ("post", "/v1/inbox/ack", "413"): local_api.post("/v1/inbox/ack", body=b" " * 2_000_001),
     }
     for (method, path, status), answer in answers.items():
         assert str(answer.status) == status
@@ -209,7 +286,7 @@ def test_examples_of_the_gateway_and_of_failures_are_their_answers() -> None:
 
 def test_it_describes_the_first_steps_and_its_tags() -> None:
     description = DOCUMENT["info"]["description"]
-    for step in ("1. **Get a key**", "2. **Post an event**", "3. **Poll**"):
+    for step in ("1. **Get a key**", "2. **Post an event**", "3. **Receive**", "4. **Handle**"):
         assert step in description
     described = {tag["name"]: tag["description"] for tag in DOCUMENT["tags"]}
     assert all(described.values())
@@ -221,13 +298,6 @@ def test_a_time_has_the_format_of_a_time() -> None:
         assert schema_of(name)["properties"][member]["format"] == "date-time"
 
 
-def test_no_member_of_a_request_has_a_default() -> None:
-    """Generators make a member with a default a required one."""
-    for name in ("IngestRequest", "EventMetadata"):
-        for member in schema_of(name)["properties"].values():
-            assert "default" not in member
-
-
 def test_the_request_id_is_not_prefilled() -> None:
     """Swagger UI sends an example unless its user removes it: every request would have the same id."""
     for *_, operation in OPERATIONS:
@@ -235,11 +305,11 @@ def test_the_request_id_is_not_prefilled() -> None:
         assert not {"example", "examples"} & {*parameter, *parameter["schema"]}
 
 
-def example_of(method: str, path: str, status: str) -> Any:
-    """Return the example of an answer, or the full one of the request."""
+def example_of(method: str, path: str, status: str, name: str = "full") -> Any:
+    """Return the example of an answer, or one of the request."""
     operation = DOCUMENT["paths"][path][method]
     if status == "request":
-        return operation["requestBody"]["content"]["application/json"]["examples"]["full"]["value"]
+        return operation["requestBody"]["content"]["application/json"]["examples"][name]["value"]
     return operation["responses"][status]["content"]["application/json"]["example"]
 
 
@@ -252,25 +322,21 @@ def stable(answer: Any) -> Any:
 
 def test_its_schemas_allow_answers_with_further_members() -> None:
     """What a later version adds must not break a client that was generated from this document."""
-    for name in (
-        "Health",
-        "IngestedEvent",
-        "SingleEvent",
-        "Inbox",
-        "AcknowledgedEvent",
-        "DeletedEvent",
-        "ErrorResponse",
-    ):
+    for *_, operation in OPERATIONS:
+        (success,) = (one for status, one in operation["responses"].items() if status.startswith("2"))
+        name = success["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
         assert "additionalProperties" not in schema_of(name)
         assert list(schema(name).iter_errors({})) != []
+    assert "additionalProperties" not in schema_of("ErrorResponse")
 
 
 def test_an_error_code_is_an_open_string_with_its_known_values_listed() -> None:
-    code = schema_of("ErrorBody")["properties"]["code"]
+    code = schema_of("Problem")["properties"]["code"]
+    assert code == schema_of("ErrorBody")["properties"]["code"]
     assert "enum" not in code
     assert set(code["x-extensible-enum"]) == {
         *("VALIDATION_ERROR", "UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", "METHOD_NOT_ALLOWED", "CONFLICT"),
-        "REQUEST_TIMEOUT",
+        *("REQUEST_TIMEOUT", "LEASE_LOST"),
         *("PAYLOAD_TOO_LARGE", "IDEMPOTENCY_KEY_REUSED", "TOO_MANY_REQUESTS", "INTERNAL_ERROR"),
         *("SERVICE_UNAVAILABLE", "UNSUPPORTED_MEDIA_TYPE", "MISDIRECTED_REQUEST"),
     }
@@ -278,15 +344,16 @@ def test_an_error_code_is_an_open_string_with_its_known_values_listed() -> None:
 
 def test_a_status_is_an_open_string_with_its_known_values_listed() -> None:
     status = schema_of("Event")["properties"]["status"]
-    assert status["x-extensible-enum"] == ["pending", "acknowledged"]
+    assert status["x-extensible-enum"] == ["pending", "acknowledged", "dead"]
     assert "enum" not in status
 
 
-def test_an_optional_member_of_an_answer_is_never_null() -> None:
-    for name in ("Event", "StoredMetadata", "Pagination"):
-        for member in schema_of(name)["properties"].values():
-            assert "anyOf" not in member
-            assert "default" not in member
+def test_an_optional_member_is_never_null_and_has_no_default() -> None:
+    for name, one in DOCUMENT["components"]["schemas"].items():
+        for member in one.get("properties", {}).values():
+            if name not in {"IngestRequest", "EventMetadata"}:
+                assert "anyOf" not in member, name
+            assert "default" not in member, name
 
 
 def schema_of(name: str) -> dict[str, Any]:

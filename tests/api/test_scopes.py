@@ -1,6 +1,6 @@
 """Scopes: the whole table of call, scope and source, and the order of refusals."""
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 
 import pytest
 
@@ -58,9 +58,8 @@ def call(api: Api, method: str, path: str, key: str | None, *, source: str, even
     }
     query = {"source": source} if method == "GET" and "{" not in path else ""
     url = path.format(event_id=event_id)
-    return api.call(
-        method, url, query=query, json_body=bodies.get(path) if method == "POST" else None, key=key
-    )
+    body = bodies.get(path) if method == "POST" else None
+    return api.call(method, url, query=query, json_body=body, key=key)
 
 
 def outcome(answer: Answer) -> int | str:
@@ -90,7 +89,7 @@ def test_each_call_needs_its_scope_and_then_its_source(each_door: Api, name: str
             assert seen == expected(method, path, scope, scopes, foreign=foreign), (method, path, source)
 
 
-def expected(method: str, path: str, scope: Scope, scopes: Set[str], *, foreign: bool) -> int | str:
+def expected(method: str, path: str, scope: Scope, scopes: AbstractSet[str], *, foreign: bool) -> int | str:
     if scope not in scopes:
         return scope.value
     if not foreign:

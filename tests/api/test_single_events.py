@@ -55,8 +55,8 @@ def test_another_key_cannot_acknowledge_again(api: Api) -> None:
     assert api.post(path, key=api.make_key()).status == 409
 
 
-def test_an_acknowledgement_takes_no_body_and_ignores_one(each_door: Api) -> None:
-    for body in (b"", b"{}", b"not JSON", b"\xff"):
+def test_an_acknowledgement_needs_no_body(each_door: Api) -> None:
+    for body in (b"", b"{}"):
         event_id = each_door.add()
         assert each_door.post(f"/v1/events/{event_id}/ack", body=body).status == 200
 

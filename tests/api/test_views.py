@@ -1,4 +1,4 @@
-"""Views of the inbox: by status, time and type, in both orders, without what is leased; and how much waits."""
+"""Views of the inbox: by status, time and type, in both orders, without what is leased; and its numbers."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any

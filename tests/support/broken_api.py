@@ -276,11 +276,17 @@ class FilterIgnored(Defect):
         def rest(query: dict[str, str]) -> dict[str, str]:
             return {name: value for name, value in query.items() if name not in self.names}
 
-        return await ask(with_query(scope, rest) if is_inbox(scope) else scope)
+        has_status = b"status=" in scope["query_string"]  # that filter has a defect of its own
+        ignores = is_inbox(scope) and has_status == ("status" in self.names)
+        return await ask(with_query(scope, rest) if ignores else scope)
 
 
 class SourceFilterIgnored(FilterIgnored):
     names = ("source",)
+
+
+class StatusFilterIgnored(FilterIgnored):
+    names = ("status",)
 
 
 class PayloadRounded(Defect):
@@ -403,6 +409,71 @@ class IdempotencyIgnored(Defect):
 class ReplayWithoutHeader(Defect):
     async def answer(self, scope: Scope, ask: Ask) -> Reply:
         return (await ask(scope)).without("idempotent-replayed")
+
+
+class BatchAcceptsAll(Defect):
+    """Claims to have stored every event of a batch."""
+
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        reply = await ask(scope)
+        return replace(reply, body=reply.body.replace(b'"status":400', b'"status":201'))
+
+
+class LeasesIgnored(Defect):
+    """Returns a received event again at the next receive of its type."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(app)
+        self._received: list[dict[str, Any]] = []
+
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        reply = await ask(scope)
+        if scope["path"] != "/v1/inbox/receive" or reply.status != 200:
+            return reply
+        body = reply.json
+        if body["events"]:
+            self._received = body["events"]
+            return reply
+        return reply.saying({**body, "events": self._received})
+
+
+class AnyLeaseAccepted(Defect):
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        reply = await ask(scope)
+        is_lost = b'"LEASE_LOST"' in reply.body
+        return reply.saying({"status": "acknowledged"}, status=200) if is_lost else reply
+
+
+class ExtendShortens(Defect):
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        reply = await ask(scope)
+        if scope["path"] != "/v1/inbox/extend" or reply.status != 200:
+            return reply
+        results = [{**one, "expires_at": "2024-11-27T08:15:30.123456Z"} for one in reply.json["results"]]
+        return reply.saying({"results": results})
+
+
+class ReasonForgotten(Defect):
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        reply = await ask(scope)
+        return replace(reply, body=reply.body.replace(b'"reason":"smoke test"', b'"reason":""'))
+
+
+class StatsWithoutAge(Defect):
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        reply = await ask(scope)
+        return replace(reply, body=reply.body.replace(b"oldest_age_seconds", b"age"))
+
+
+class ManageDoesNothing(Defect):
+    """Answers requeue and purge correctly but changes nothing."""
+
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        counted = {"/v1/inbox/requeue": {"requeued": 1}, "/v1/inbox/purge": {"deleted": 2}}
+        if scope["path"] not in counted:
+            return await ask(scope)
+        reply = await ask({**scope, "method": "GET", "path": "/v1/inbox"})
+        return reply.saying(counted[scope["path"]]) if reply.status == 200 else reply
 
 
 class OnlyHealthWorks(Defect):

@@ -1,13 +1,23 @@
 """Strict JSON: what is refused, in messages that quote nothing, and what is kept as it was sent."""
 
 import json
+import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from triggers_api.core.strict_json import MAX_BODY_BYTES, MAX_DEPTH, JsonObject, dump, dump_canonical, parse
+from triggers_api.core.strict_json import (
+    MAX_BODY_BYTES,
+    MAX_DEPTH,
+    JsonObject,
+    dump,
+    dump_canonical,
+    parse,
+    split_list,
+)
 from triggers_api.errors import InvalidJsonError
 
 CANARY = "c4n4ry"
@@ -294,3 +304,36 @@ def test_parse_returns_a_value_that_can_be_dumped_or_raises(data: bytes) -> None
     except InvalidJsonError:
         return
     assert repr(parse(dump(value).encode())) == repr(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "rest", "elements"),
+    [
+        ('{"a": []}', '{"a": []}', []),
+        ('{"a": [ \n]}', '{"a": []}', []),
+        ('{"a": [1]}', '{"a": []}', ["1"]),
+        ('{"a": [1, "x" ,{"b": [2, 3]}], "c": [4]}', '{"a": [], "c": [4]}', ["1", '"x"', '{"b": [2, 3]}']),
+        ('{"c": {"d": [1]}, "a": [[1], []]}', '{"c": {"d": [1]}, "a": []}', ["[1]", "[]"]),
+        ('{"a": ["],[", "\\"],[", "\\\\"]}', '{"a": []}', ['"],["', '"\\"],["', '"\\\\"']),
+        ('{"[": 1, "a": [2]}', '{"[": 1, "a": []}', ["2"]),
+        ('{"a": [1,]}', '{"a": []}', ["1", ""]),
+        ('{"a": [,]}', '{"a": []}', ["", ""]),
+        ('{"a": 1}', '{"a": 1}', []),
+        ("[1, 2]", "[1, 2]", []),
+        ("", "", []),
+        ('{"a": [1', '{"a": [1', []),
+        ('{"a": ["\\', '{"a": ["\\', []),
+        ('{"a": [' + "[" * 5000, '{"a": [' + "[" * 5000, []),
+    ],
+)
+def test_split_list_cuts_out_the_elements(text: str, rest: str, elements: list[str]) -> None:
+    assert split_list(text.encode()) == (rest, elements)
+
+
+@pytest.mark.parametrize("unit", ["[", "{", "]", '"', '\\"', '"\\"', "1,", "[],", '"",', '{"a":', "\\", "é"])
+def test_split_list_takes_linear_time(unit: str) -> None:
+    body = ('{"events": [' + unit * 1_000_000).encode()[:2_000_000]
+    started = time.process_time()
+    with suppress(InvalidJsonError):
+        split_list(body)
+    assert time.process_time() - started < 3

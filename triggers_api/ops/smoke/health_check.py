@@ -46,7 +46,7 @@ async def find_key_problem(context: CheckContext) -> CheckError | None:
     response = await context.call("GET", "/v1/inbox", params={"limit": 1, "source": context.source})
     if response.error_code == "UNAUTHORIZED":
         return CheckError("", "the key is refused", refused_key(), response.request_id)
-    for one in (response, await context.post("/v1/events", {})):
+    for one in (response, await context.ingest(body=b"{}")):
         if scope := one.missing_scope:
             return CheckError("", f"the key does not have the scope {scope}", MISSING_SCOPE, one.request_id)
     if response.error_code == "FORBIDDEN":
