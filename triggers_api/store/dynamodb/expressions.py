@@ -6,6 +6,7 @@ like this, because DynamoDB reserves hundreds of words.
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 Values = Mapping[str, str | int]
@@ -22,14 +23,18 @@ def expressions(values: Values, **parts: str) -> dict[str, Any]:
         parts: The expressions by the names of their parameters. An empty one is left out.
     """
     request: dict[str, Any] = {name: text for name, text in parts.items() if text}
-    texts = " ".join(request.values())
-    names = set(_NAME.findall(texts))
-    used = set(_VALUE.findall(texts))
+    names, used = _mentioned(" ".join(request.values()))
     if names:
         request["ExpressionAttributeNames"] = {f"#{name}": name for name in names}
     if used:
         request["ExpressionAttributeValues"] = {f":{name}": _attribute(values[name]) for name in used}
     return request
+
+
+@lru_cache(maxsize=256)
+def _mentioned(texts: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the names of the attributes and of the values."""
+    return frozenset(_NAME.findall(texts)), frozenset(_VALUE.findall(texts))
 
 
 def _attribute(value: str | int) -> dict[str, str]:

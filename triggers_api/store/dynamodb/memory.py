@@ -44,7 +44,7 @@ class RecentEvents:
 
 
 def _is_ahead(end: int, now_ms: int) -> bool:
-    return now_ms < end <= now_ms + RECENT_MS
+    return now_ms < end <= now_ms + 2 * RECENT_MS  # requests do not come in the order of their times
 
 
 class Stops:

@@ -47,7 +47,7 @@ def claim_events(table: EventTable, claim: Claim, window: Window) -> Received:
     left = deque(_shuffled_blocks(window.items, claim.limit))
     started = time.monotonic()
     writes = 0
-    while left and receive.free_places and not receive.failure:
+    while left and receive.free_places and not receive.failures:
         size = min(receive.free_places, _WRITES * claim.limit - writes)
         if size == 0 or time.monotonic() - started > MAX_PAGE_SECONDS:
             break
@@ -73,7 +73,7 @@ class _Receive:
         self._died: list[Event] = []
         self._bytes = 0
         self._left_out = False
-        self.failure: TriggersError | None = None
+        self.failures: list[TriggersError] = []
 
     @property
     def free_places(self) -> int:
@@ -85,11 +85,11 @@ class _Receive:
         try:
             events = list(self._fitting(readable_events(items)))
         except DeadlineExceededError as error:
-            self.failure = error
+            self.failures.append(error)
             return 0
         for outcome in self._table.threads.each(self._take_one, events):
             if isinstance(outcome, TriggersError):
-                self.failure = outcome
+                self.failures.append(outcome)
             elif outcome is not None and outcome.status == DEAD:
                 self._died.append(outcome)
             elif outcome is not None:
@@ -99,10 +99,11 @@ class _Receive:
 
     def result(self, *, more: bool) -> Received:
         """Return what was claimed. A failure is reported only if nothing was."""
-        if self.failure and not (self._claimed or self._died):
-            value_of(self.failure)
+        more = more or self._left_out or bool(self.failures)
+        if self.failures and not (self._claimed or self._died):
+            value_of(self.failures.pop())
         claimed = sorted(self._claimed, key=lambda event: event.event_id)
-        return Received(tuple(claimed), tuple(self._died), more or self._left_out or bool(self.failure))
+        return Received(tuple(claimed), tuple(self._died), more)
 
     def _fitting(self, events: Iterable[Event]) -> Iterator[Event]:
         """Yield the events that die, and those that fit into the answer. One event always fits."""
