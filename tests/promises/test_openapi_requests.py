@@ -4,7 +4,7 @@ Schemathesis has four phases: the document's examples, the boundaries of each sc
 chains of requests (the id of an event in one answer goes into the next request). All of its checks are on but
 one: `positive_data_acceptance` requires that a request which fits the schema is accepted, while the contract
 answers 400 to a foreign cursor and 422 to an idempotency key that was used for another request. For batches
-`negative_data_rejection` is off too: a malformed entry is the result of that entry, in a 200. Requests have no
+`negative_data_rejection` is off too: the error of a malformed entry is its result, in a 200. Requests have no
 unknown query parameters (`allow-extra-parameters`): all calls but `GET /v1/health` reject these.
 """
 
