@@ -60,7 +60,7 @@ def test_interrupt_reports_what_cloudformation_does(capsys: pytest.CaptureFixtur
         found = stopped_after(*events, capsys=capsys)
         assert found == (
             "CloudFormation continues to work on stack triggers-api-dev.\n"
-            "To see the stack: triggers status --stage dev --region eu-west-1\n"
+            "To see the stack: triggers status --stage dev --region eu-west-1 --stack-name triggers-api-dev\n"
             "To stop an update: aws cloudformation cancel-update-stack --region eu-west-1 "
             "--stack-name triggers-api-dev\n"
         )

@@ -65,7 +65,7 @@ def ask_settings(target: Target, *, no_input: bool) -> tuple[Target, config.Stag
             "stack_name": stack_name.value,
             "disable_rollback": disable_rollback,
         }
-        if target.profile is not None and target.profile.origin not in config.AWS_PROFILE:
+        if target.profile is not None and target.profile.origin in {"--profile", config.FILE}:
             answers["profile"] = target.profile.value
         save_settings(stage, answers)
         console.say(f"Saved to {config.FILE}, in [stages.{stage}].")
