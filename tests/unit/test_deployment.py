@@ -13,6 +13,7 @@ import pytest
 from tests.support import fake_sam
 from tests.support.fake_account import OUTPUTS, FakeAccount
 from tests.support.fake_sam import FakeSam
+from tests.support.printed import printed_commands
 from tests.support.stubbed_aws import CHANGE_SET, NAME, make_target
 from triggers_api.cli.exit_codes import EXIT_CODE
 from triggers_api.errors import (
@@ -31,6 +32,7 @@ from triggers_api.ops.deploy.deployment import DeployOptions, deploy
 from triggers_api.ops.deploy.parameters import check_given
 from triggers_api.ops.deploy.progress import Built, Downgrade, Obstacle, Outcome, Progress, Proposal, Step
 from triggers_api.ops.findings import Finding, State
+from triggers_api.ops.shell_commands import triggers_command
 from triggers_api.ops.target import Setting
 from triggers_api.version import VERSION
 
@@ -304,6 +306,7 @@ def test_cleanup_error_does_not_hide_the_first_error(account: FakeAccount, sam: 
     error = fail(account, DeploymentError)
     assert "Invalid template" in error.reason
     assert "may still have a change set" in error.hint
+    assert list(printed_commands(error.hint)) == [triggers_command("doctor")]
 
 
 def test_second_interrupt_skips_cleanup(account: FakeAccount) -> None:

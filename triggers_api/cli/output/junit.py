@@ -47,7 +47,7 @@ def write_report(path: Path, findings: Sequence[Finding]) -> None:
         raise LocalEnvironmentError(
             f"The report {path} could not be written.",
             reason=reason,
-            hint=f"{hint} Then run the checks again.",
+            hint=f"Run the checks again after this fix: {hint}",
         ) from error
 
 

@@ -170,7 +170,7 @@ def _deploy_error(done: subprocess.CompletedProcess[str], aws: Aws) -> OperatorE
         refusal = ClientError({"Error": {"Code": code, "Message": message.strip()}}, operation)
         error = operator_error(refusal, aws.target, aws.region)
         if isinstance(error, PermissionDeniedError):
-            error.hint += f" `{triggers_command('doctor')}` lists the permissions."
+            error.hint = f"`{triggers_command('doctor')}` lists the permissions. {error.hint}"
         if isinstance(error, CredentialsError | PermissionDeniedError):
             return error
     return DeploymentError("sam deploy failed.", reason=_failure_reason(done), hint=_failure_hint(done))
@@ -187,9 +187,8 @@ def _failure_hint(done: subprocess.CompletedProcess[str]) -> str:
         return (
             f"SAM's bucket was deleted but its stack was not: delete the stack {SAM_STACK}, and deploy again."
         )
-    return (
-        f"Run this command with --debug to see the whole output of sam, or run {triggers_command('doctor')}"
-    )
+    doctor = triggers_command("doctor")
+    return f"Run this command with --debug to see the whole output of sam, or run `{doctor}`."
 
 
 def _last_line(done: subprocess.CompletedProcess[str]) -> str:
