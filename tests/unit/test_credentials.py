@@ -10,6 +10,7 @@ import pytest
 from tests.support.stubbed_aws import REGION, make_target
 from triggers_api.errors import CredentialsError
 from triggers_api.ops.aws import Aws
+from triggers_api.ops.aws_errors import explain_aws_errors
 from triggers_api.ops.credentials import open_session, set_code_prompt
 from triggers_api.ops.keys.stores import open_keys
 from triggers_api.ops.target import Setting
@@ -69,6 +70,34 @@ def test_credentials_that_cannot_be_renewed_for_sam_are_named(
     (tmp_path / "program").unlink()
     with pytest.raises(CredentialsError, match="credential_process of AWS profile b"):
         aws.child_environment({}, tmp_path)
+
+
+@pytest.mark.parametrize("script", ["echo '[]'", "echo hello", "exit 3", None], ids=str)
+def test_credentials_that_cannot_be_renewed_for_a_request_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str | None
+) -> None:
+    """A client renews the credentials when it signs a request, perhaps long after it was created."""
+    use_process(tmp_path, monkeypatch, minutes=5)
+    aws = Aws(make_target(profile="b"), HERE)
+    client = aws.client("sts")
+    program = tmp_path / "program"
+    program.unlink()
+    if script:
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+    with (
+        pytest.raises(CredentialsError, match="credential_process of AWS profile b"),
+        explain_aws_errors(aws.target, HERE),
+    ):
+        client.get_caller_identity()
+
+
+def test_folder_that_cannot_be_written_is_no_error_of_the_credentials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_process(tmp_path, monkeypatch)
+    with pytest.raises(FileNotFoundError):
+        Aws(make_target(profile="b"), HERE).child_environment({}, tmp_path / "missing")
 
 
 def test_emulator_of_dynamodb_needs_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:

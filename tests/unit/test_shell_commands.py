@@ -3,6 +3,7 @@
 import ast
 import re
 import shlex
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +18,7 @@ from triggers_api.cli import config
 from triggers_api.errors import ConfigurationError
 from triggers_api.ops import shell_commands
 from triggers_api.ops.build.paths import PACKAGE
-from triggers_api.ops.shell_commands import aws_command, set_target, triggers_command
+from triggers_api.ops.shell_commands import aws_command, python_command, set_target, triggers_command
 from triggers_api.ops.target import Setting
 
 MAKER = "ops/shell_commands.py"
@@ -27,10 +28,6 @@ REVIEWED = {
     ("cli/app.py", "triggers"),  # the name of the program
     ("cli/main.py", "triggers"),  # for `triggers --help`
     ("cli/output/junit.py", "triggers smoke"),  # the name of a suite
-    (
-        "ops/aws_errors.py",
-        "Correct AWS_PROFILE or --profile; aws configure list-profiles lists the profiles.",
-    ),
     ("ops/aws_errors.py", "The session of aws login has expired, or was never started."),
     ("ops/aws_errors.py", "The session of aws login may not be renewed."),
     ("ops/cloudformation/failures.py", "aws"),  # a partition
@@ -296,3 +293,19 @@ def test_no_message_writes_a_command_itself() -> None:
     found = {one for one in found if one[0] not in {MAKER, FOR_CLIENTS}}
     assert not found - REVIEWED, f"Make these commands with {MAKER}: {found - REVIEWED}"
     assert not REVIEWED - found, f"These are gone: {REVIEWED - found}"
+
+
+def test_command_of_another_program_stands_in_backticks() -> None:
+    """Otherwise a full stop, or the sentence after it, would be pasted with it."""
+    looks_like_one = re.compile(r"(?<!`)\b(sudo|ulimit|uv python|uv pip|python3?|pipx?) -?[a-z]")
+    found = {one for one in texts() if looks_like_one.search(one[1])}
+    found -= {
+        ("ops/build/artifact.py", "python -m triggers_api.ops.build.artifact")
+    }  # the name of the program
+    assert not found, f"Put these commands in backticks: {found}"
+
+
+def test_command_of_python_runs_the_python_of_this_program() -> None:
+    assert shlex.split(python_command("pip", "install", "botocore[crt]")) == [
+        *(sys.executable, "-m", "pip", "install", "botocore[crt]")
+    ]

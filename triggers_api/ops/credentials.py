@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +64,13 @@ def open_session(target: Target, region: Setting) -> "Session":
 
     profile = None if target.profile is None else target.profile.value
     with explain_credential_errors(target, region):
-        return _open_session(profile, region.value, required=target.dynamodb_endpoint_url is None)
+        session = _open_session(profile, region.value, required=target.dynamodb_endpoint_url is None)
+        credentials: Any = session.get_credentials()
+    if credentials is not None:
+        # A client renews them when it signs a request. What fails then is no failure of the request.
+        renew = partial(type(credentials).get_frozen_credentials, credentials)
+        credentials.get_frozen_credentials = explain_credential_errors(target, region)(renew)
+    return session
 
 
 def forget_sessions() -> None:
@@ -80,6 +86,10 @@ def child_environment(session: "Session", environment: Mapping[str, str], folder
         environment: The environment to change.
         folder: The folder for a configuration file with the other settings of the profile, such as a CA
             bundle. It must outlive the program.
+
+    Raises:
+        OperatorError: The credentials cannot be renewed.
+        OSError: The folder cannot be written.
     """
     config = folder / "aws-config"
     config.write_text("".join(f"{line}\n" for line in _other_settings(session)), encoding="utf-8")

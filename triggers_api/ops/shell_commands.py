@@ -11,6 +11,7 @@ credentials, so a command in such a hint always stands in backticks. To other hi
 """
 
 import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -96,6 +97,11 @@ def aws_command(
         flags = {}
     given = [word for flag, value in flags.items() if value for word in (flag, value)]
     return _with_variables(variables, shlex.join(["aws", service, *words[:1], *given, *words[1:]]))
+
+
+def python_command(*words: str) -> str:
+    """Return a command that runs a module, such as `pip`, with the Python that runs this program."""
+    return shlex.join([sys.executable, "-m", *words])
 
 
 def _with_variables(variables: Mapping[str, str], line: str) -> str:

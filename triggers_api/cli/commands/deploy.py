@@ -229,7 +229,7 @@ def _smoke_test(target: Target, url: str, *, changed: bool, as_json: bool) -> No
         raise ChecksFailedError(
             "The stack is deployed, but its smoke test could not run.",
             reason=f"{error.message} {error.reason}".rstrip(),
-            hint=f"Run `{triggers_command('smoke')}` after this fix, or skip it with --no-smoke: {error.hint}",
+            hint=f"Run `{triggers_command('smoke')}` after this fix (--no-smoke skips it): {error.hint}",
         ) from error
     if as_json:
         console.answer_line({"event": "smoke", **make_document(findings)})

@@ -56,7 +56,7 @@ class Artifact:
         version = self.runtime.removeprefix("python")
         return (
             f"This machine has no Python {version} to compile the artifact with: cold starts take longer.",
-            f"Install one, e.g. uv python install {version}.",
+            f"Install one, for example with `uv python install {version}`.",
         )
 
 
