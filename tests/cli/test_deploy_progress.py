@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -100,6 +101,14 @@ PROPOSAL = Proposal(ChangeSet("1", "2", ()), parameters={"LogLevel": ("INFO", "D
 def test_text_lists_changed_parameters(capsys: pytest.CaptureFixture[str]) -> None:
     TextReporter(make_target()).report(PROPOSAL)
     assert capsys.readouterr().err.endswith("\nLogLevel: INFO -> DEBUG\n")
+
+
+@pytest.mark.parametrize("before", [None, ""])
+def test_json_distinguishes_an_empty_parameter_from_none(
+    capsys: pytest.CaptureFixture[str], before: str | None
+) -> None:
+    JsonReporter().report(replace(PROPOSAL, parameters={"AlarmEmail": (before, "a@example.com")}))
+    assert json.loads(capsys.readouterr().out)["parameters"]["AlarmEmail"]["before"] == before
 
 
 def test_json_has_changed_parameters(capsys: pytest.CaptureFixture[str]) -> None:

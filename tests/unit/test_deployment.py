@@ -136,6 +136,32 @@ def test_declined_downgrade_changes_nothing(account: FakeAccount) -> None:
     assert account.done == []
 
 
+@pytest.mark.parametrize("exists", [True, False])
+def test_newer_version_that_another_user_deploys_during_the_build_is_a_decision(
+    account: FakeAccount, exists: bool
+) -> None:
+    if exists:
+        account.has_stack("CREATE_COMPLETE").outputs = {"Version": "0.0.1"}
+    seen: list[Progress] = []
+    with closing(deploy(options(account), account, today=TODAY)) as progress:
+        for event in progress:
+            seen.append(event)
+            if isinstance(event, Step) and event.name == "change set":
+                (account.stack or account.has_stack("CREATE_COMPLETE")).outputs = {"Version": "99.0"}
+            if isinstance(event, Downgrade):
+                break
+    assert seen[-1] == Downgrade("99.0", VERSION)
+    assert not any(isinstance(event, Proposal) for event in seen)
+    assert account.change_sets == {}
+
+
+def test_given_parameter_is_null_before_a_first_deployment_only(account: FakeAccount) -> None:
+    given = {"AlarmEmail": "a@example.com"}
+    assert decline_at(account, Proposal, given=given).parameters == {"AlarmEmail": (None, "a@example.com")}
+    account.has_stack("CREATE_COMPLETE", AlarmEmail="")
+    assert decline_at(account, Proposal, given=given).parameters["AlarmEmail"] == ("", "a@example.com")
+
+
 def test_proposal_has_the_deployed_version(account: FakeAccount) -> None:
     assert decline_at(account, Proposal).deployed_version == ""
     account.has_stack("CREATE_COMPLETE")
