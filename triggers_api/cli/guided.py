@@ -26,8 +26,8 @@ from triggers_api.system_errors import explain_system_error
 def ask_settings(target: Target, *, no_input: bool) -> tuple[Target, config.StageSettings, bool]:
     """Ask for the settings of a stage (requirements, section 5.2), and save them if wanted.
 
-    An invalid answer is asked for again. Whether changes are confirmed is not saved: a file in the working
-    directory, which may be another user's, agrees to nothing.
+    An invalid answer is asked for again. Whether changes are confirmed is not saved: `triggers.toml`
+    cannot skip the confirmation.
 
     Returns:
         The target, its settings, and whether to ask before this deployment changes the stack.

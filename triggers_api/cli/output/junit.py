@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from triggers_api.cli.output.console import printable
 from triggers_api.errors import ConfigurationError, LocalEnvironmentError
 from triggers_api.ops.findings import Finding
+from triggers_api.ops.printable import printable
 from triggers_api.system_errors import explain_system_error
 
 _ANOTHER = "Give the path of a file in an existing folder."
