@@ -108,8 +108,8 @@ def deploy(
             )
         if not (settings.confirm_changes or guided or yes):
             console.say(
-                f"Note: confirm_changes = false has no effect: {config.FILE} cannot skip the confirmation. "
-                "--yes can."
+                f"Note: confirm_changes = false in {config.FILE} has no effect: "
+                "the file cannot skip the confirmation. --yes can."
             )
         if settings.disable_rollback:
             console.say(f"Note: rollback is disabled (disable_rollback in {config.FILE}).")
