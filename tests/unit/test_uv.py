@@ -194,10 +194,14 @@ def test_relative_paths_of_variables_start_from_the_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    variables = {"UV_FIND_LINKS": "wheels,https://a.example", "UV_CACHE_DIR": "cache", "SSL_CERT_FILE": "ca"}
+    variables = {
+        "UV_FIND_LINKS": "wheels,https://a.example",
+        "UV_CACHE_DIR": "my,cache",
+        "SSL_CERT_FILE": "ca",
+    }
     assert tool_environment(variables, tmp_path).items() >= {
         ("UV_FIND_LINKS", f"{tmp_path}/wheels,https://a.example"),
-        ("UV_CACHE_DIR", f"{tmp_path}/cache"),
+        ("UV_CACHE_DIR", f"{tmp_path}/my,cache"),
         ("SSL_CERT_FILE", f"{tmp_path}/ca"),
     }
 

@@ -60,7 +60,7 @@ _SETTINGS_OF_AN_INDEX = (
 )
 _LOCATIONS = {"index-url", "extra-index-url", "find-links", "cache-dir", "url"}
 """The settings that are URLs or paths, and the one of an index."""
-_PATH_VARIABLES = re.compile(r"UV_\w+_DIR|UV_FIND_LINKS|SSL_CERT_FILE|(AWS|REQUESTS)_CA_BUNDLE|NETRC")
+_PATH_VARIABLES = re.compile(r"UV_\w+_DIR|SSL_CERT_FILE|(AWS|REQUESTS)_CA_BUNDLE|NETRC")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _CA_HINT = "Set SSL_CERT_FILE to the certificate authority of your network, or UV_NATIVE_TLS=true."
 _HINTS = (
@@ -158,21 +158,24 @@ def tool_environment(environment: Mapping[str, str], folder: Path) -> dict[str, 
     with explain_local_errors():
         path.write_text(settings, encoding="utf-8")
     kept = {
-        name: _fixed_paths(value) if _PATH_VARIABLES.fullmatch(name) else value
+        name: _fixed_variable(name, value)
         for name, value in environment.items()
         if not _CHANGES_TOOLS.match(name) or _KEPT_VARIABLES.fullmatch(name)
     }
     return {**kept, "UV_CONFIG_FILE": str(path)}
 
 
-def _fixed_paths(value: str) -> str:
-    return ",".join(_fixed_location(one, Path.cwd()) for one in value.split(","))
+def _fixed_variable(name: str, value: str) -> str:
+    """Return the value of a variable; if it holds paths, they start from the working directory."""
+    if name == "UV_FIND_LINKS":
+        return ",".join(_fixed_location(one, Path()) for one in value.split(","))
+    return _fixed_location(value, Path()) if _PATH_VARIABLES.fullmatch(name) else value
 
 
 def _fixed_location(location: str, folder: Path) -> str:
     """Return a URL or path that does not depend on the working directory: uv runs in another one."""
     is_fixed = not location or location.startswith("~") or _SCHEME.match(location)
-    return location if is_fixed else str(folder / location)
+    return location if is_fixed else str((folder / location).absolute())
 
 
 def hint_for(output: str) -> str:
@@ -197,7 +200,7 @@ def _kept_settings(environment: Mapping[str, str]) -> dict[str, Any]:
             raise BuildError(
                 f"uv's configuration file {path} cannot be read.", reason=str(error), hint="Correct the file."
             ) from error
-        document = _fix_locations("", document, path.absolute().parent)
+        document = _fix_locations("", document, path.parent)
         _merge(merged, document, _KEPT_SETTINGS)
         _merge(of_pip, document.get("pip", {}), _INDEX_SETTINGS)
     indexes = [
