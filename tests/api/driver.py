@@ -174,14 +174,14 @@ class Api:
         assert answer.status == 201, answer.body[:500]
         return str(answer.json["event_id"])
 
-    def receive(self, key: str | None = "", **body: object) -> list[dict[str, Any]]:
+    def receive(self, key: str | None = "", /, **body: object) -> list[dict[str, Any]]:
         """Receive events; return them."""
         answer = self.post("/v1/inbox/receive", body, key=key)
         assert answer.status == 200, answer.body[:500]
         events: list[dict[str, Any]] = answer.json["events"]
         return events
 
-    def results(self, path: str, key: str | None = "", **body: object) -> list[dict[str, Any]]:
+    def results(self, path: str, key: str | None = "", /, **body: object) -> list[dict[str, Any]]:
         """Send a batch; return its results."""
         answer = self.post(path, body, key=key)
         assert answer.status == 200, answer.body[:500]

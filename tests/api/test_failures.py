@@ -139,7 +139,7 @@ def test_an_entry_that_fails_in_the_store_leaves_the_others(
 ) -> None:
     class Events(FailingEvents):
         def acknowledge(self, events: Sequence[Held], **_: Any) -> list[str | TriggersError]:
-            failures = [StoreUnavailableError("throttled"), CorruptRecordError(CANARY)]
+            failures: list[TriggersError] = [StoreUnavailableError("throttled"), CorruptRecordError(CANARY)]
             return ["2024-11-27T08:15:30.123456Z", *failures, *failures][: len(events)]
 
     api = Api(with_events(sqlite_stores, Events(sqlite_stores.events)), clock, door="asgi")

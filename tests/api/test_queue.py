@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.api.driver import Api, door_of
+from tests.api.conftest import door_of
+from tests.api.driver import Api
 from tests.conftest import Stores
 from tests.support.clock import FakeClock
 from triggers_api.core.times import format_time, is_time
@@ -20,6 +21,11 @@ def clock() -> FakeClock:
     clock = FakeClock()
     clock.now = clock.now // 1_000_000 * 1_000_000  # leases count milliseconds
     return clock
+
+
+def values_of(name: str, *values: object) -> list[dict[str, object]]:
+    """Return bodies that differ in one field."""
+    return [{name: value} for value in values]
 
 
 def held(event: dict[str, Any]) -> dict[str, Any]:
@@ -83,10 +89,10 @@ def test_receive_filters_by_source_and_type(api: Api) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        *({"max": value} for value in (0, -1, 101, 1e9, 10**300, "10", 1.0, True, None, [])),
-        *({"lease_seconds": value} for value in (0, -1, 43_201, 10**30, "30", 30.0, False, None)),
-        *({"source": value} for value in ("", "a\n", "x" * 101, 7, None, ["a"])),
-        *({"event_type": value} for value in ("", "\u0085", "x" * 101, {}, None)),
+        *values_of("max", 0, -1, 101, 1e9, 10**300, "10", 1.0, True, None, []),
+        *values_of("lease_seconds", 0, -1, 43_201, 10**30, "30", 30.0, False, None),
+        *values_of("source", "", "a\n", "x" * 101, 7, None, ["a"]),
+        *values_of("event_type", "", "\u0085", "x" * 101, {}, None),
         *({"limit": 1}, {"max": 1, "wait": 1}),
     ],
 )
@@ -224,7 +230,7 @@ def test_expired_lease_can_be_extended_until_it_is_lost(api: Api, clock: FakeClo
 
 @pytest.mark.parametrize(
     "rest",
-    [{}, *({"lease_seconds": value} for value in (0, -1, 43_201, "5", 5.0, None, True)), {"lease_second": 5}],
+    [{}, *values_of("lease_seconds", 0, -1, 43_201, "5", 5.0, None, True), {"lease_second": 5}],
 )
 def test_extend_needs_its_duration(each_door: Api, rest: dict[str, Any]) -> None:
     event = receive_new(each_door)
@@ -308,9 +314,9 @@ def test_acknowledged_event_is_neither_extended_nor_released(
     "rest",
     [
         {"dead": True, "delay_seconds": 1},
-        *({"dead": value} for value in ("true", 1, None)),
-        *({"delay_seconds": value} for value in (-1, 43_201, "1", 1.0, None, 10**300)),
-        *({"reason": value} for value in ("x" * 257, 7, None)),
+        *values_of("dead", "true", 1, None),
+        *values_of("delay_seconds", -1, 43_201, "1", 1.0, None, 10**300),
+        *values_of("reason", "x" * 257, 7, None),
     ],
 )
 def test_release_refuses_other_values(each_door: Api, rest: dict[str, Any]) -> None:

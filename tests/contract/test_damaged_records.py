@@ -11,7 +11,11 @@ import pytest
 
 from tests.conftest import REGION, Stores, Tables
 from tests.contract.test_event_store import NOW, ack, add, add_one, claim, event, page
-from triggers_api.errors import CorruptRecordError, StoreUnavailableError
+from tests.support.clock import FakeClock
+from tests.support.consumer import Consumer
+from triggers_api.core.events import Event
+from triggers_api.core.ports import EventStore
+from triggers_api.errors import CorruptRecordError, LeaseLostError, StoreUnavailableError
 from triggers_api.store.sqlite.database import FILE_NAME
 
 DAMAGED_ATTRIBUTES: dict[str, dict[str, Any] | None] = {
@@ -30,6 +34,11 @@ DAMAGED_ATTRIBUTES: dict[str, dict[str, Any] | None] = {
     "pending and acknowledged": {"acknowledged_at": {"S": "2024-11-27T08:15:30.123456Z"}},
     "ttl is not a number": {"ttl": {"S": "soon"}},
     "ttl is missing": {"ttl": None},
+    "claims are a text": {"claims": {"S": "many"}},
+    "claims are negative": {"claims": {"N": "-1"}},
+    "end of the lease is a text": {"hidden": {"S": "soon"}},
+    "token is a number": {"lease": {"N": "5"}},
+    "pending and dead": {"died_at": {"S": "2024-11-27T08:15:30.123456Z"}},
 }
 
 
@@ -69,6 +78,22 @@ def test_damaged_item_is_left_out_of_a_page(
     assert left_out(caplog) == 1
     with pytest.raises(CorruptRecordError):
         store.get(damaged.event_id, NOW)
+    assert_is_left_alone(store, damaged)
+
+
+def assert_is_left_alone(store: EventStore, damaged: Event) -> None:
+    """A receive claims the intact events and not the damaged one, which no consumer can change."""
+    consumer = Consumer(store, FakeClock())
+    claimed, died = consumer.receive_all()
+    assert damaged.event_id not in {one.event_id for one in claimed}
+    assert (len(claimed), died) == (2, [])
+    for call in (consumer.extend, consumer.release):
+        with pytest.raises((CorruptRecordError, LeaseLostError)):
+            call(damaged, "a token")
+    with pytest.raises(CorruptRecordError):
+        store.get(damaged.event_id, NOW)
+    assert store.delete([damaged.event_id], source=None) == [None], "it can be deleted"
+    assert store.get(damaged.event_id, NOW) is None
 
 
 def test_acknowledgement_of_item_without_ttl_is_corrupt(
@@ -115,6 +140,12 @@ def test_damaged_idempotency_record_is_never_an_answer(
         """metadata = '{"priority":"urgent"}'""",
         "created_at = ''",
         "expires_at = 'never'",
+        "deliveries = 'many'",
+        "deliveries = -1",
+        "hidden_until = 'soon'",
+        "lease = x'05'",
+        "died_at = 'then'",
+        "requeued_at = 'then'",
     ],
 )
 def test_damaged_row_is_left_out_of_a_page(
@@ -125,10 +156,12 @@ def test_damaged_row_is_left_out_of_a_page(
     with sqlite3.connect(tmp_path / "data" / FILE_NAME) as connection:
         connection.execute(f"UPDATE events SET {change} WHERE event_id = ?", (damaged.event_id,))
     connection.close()
+    in_the_page = "died_at" not in change  # a dead event is in another page
     assert page(store).events == (first, last)
-    assert left_out(caplog) == 1
+    assert left_out(caplog) == in_the_page
     with pytest.raises(CorruptRecordError):
         store.get(damaged.event_id, NOW)
+    assert_is_left_alone(store, damaged)
 
 
 def test_add_is_unavailable_when_the_file_was_removed(sqlite_stores: Stores, tmp_path: Path) -> None:

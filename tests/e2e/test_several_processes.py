@@ -15,7 +15,7 @@ from tests.support import dev_server
 from tests.support.api_client import ApiClient
 from tests.support.forms import by_form
 from tests.support.promises import Tried
-from tests.support.races import RACES, run
+from tests.support.races import QUEUE_RACES, RACES, run
 from tests.support.witness import over_http
 
 CLIENTS = 4
@@ -56,6 +56,17 @@ def test_concurrent_calls_to_two_processes_are_answered_as_if_in_sequence(
     for race in RACES.values():
         run(race, doors, rounds)
     tried(len(RACES) * rounds)
+
+
+@pytest.mark.promise(3, 13, 14, 15, 16)
+def test_concurrent_calls_of_the_queue_to_two_processes_are_answered_as_if_in_sequence(
+    clients: list[ApiClient], tried: Tried
+) -> None:
+    rounds = by_form(quick=1, full=3, long=100)
+    doors = [over_http(client) for client in clients]
+    for race in QUEUE_RACES.values():
+        run(race, doors, rounds)
+    tried(len(QUEUE_RACES) * rounds)
 
 
 _OPENS_EACH = """

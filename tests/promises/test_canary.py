@@ -5,6 +5,7 @@ an error or the output of the process. The key may not appear in a file or a tab
 """
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -101,12 +102,68 @@ def whole_session(api: Api) -> None:
         assert [answer.status for answer in calls] == [200, 200, 409, 200]
 
 
+def session_of_the_queue(api: Api) -> None:
+    """Make every call of the queue, valid and invalid, with the canaries in every secret field."""
+    entry = {"source": "shop", "event_type": "order.paid", "payload": PAYLOAD}
+    flawed = [{**entry, CANARY: KEY}, CANARY, {**entry, "payload": [CANARY]}, {**entry, "source": f"{KEY}\n"}]
+    sent = api.post("/v1/events/batch", {"events": [entry, entry, *flawed]}).json["results"]
+    assert [result["status"] for result in sent] == [201, 201, *[400] * len(flawed)]
+    received = api.post("/v1/inbox/receive", {"max": 2, "lease_seconds": 60}).json["events"]
+    held = [{"event_id": one["event_id"], "lease": one["lease"]["token"]} for one in received]
+    lost = [{"event_id": one["event_id"], "lease": CANARY} for one in received]
+    dead = {"dead": True, "reason": f"{CANARY} of {KEY}"}
+    ids = [one["event_id"] for one in received]
+    valid: list[tuple[str, dict[str, Any]]] = [
+        ("extend", {"events": held, "lease_seconds": 60}),
+        ("extend", {"events": lost, "lease_seconds": 60}),
+        ("release", {"events": lost, **dead}),
+        ("release", {"events": held, **dead}),
+        ("requeue", {"event_ids": ids}),
+        ("requeue", {"filter": {"status": "dead", "source": CANARY}}),
+        ("receive", {"source": CANARY}),
+        ("ack", {"events": [*lost, {"event_id": KEY, "lease": CANARY}]}),
+        ("ack", {"events": [{"event_id": event_id} for event_id in ids]}),
+        ("purge", {"filter": {"status": "any", "event_type": CANARY}}),
+        ("delete", {"event_ids": [*ids, CANARY]}),
+    ]
+    invalid: list[tuple[str, dict[str, Any]]] = [
+        ("receive", {KEY: CANARY}),
+        ("ack", {"events": CANARY}),
+        ("release", {"events": held, "reason": CANARY * 100}),
+        ("purge", {"filter": {"status": CANARY}}),
+        ("requeue", {"filter": {"status": "dead"}, "cursor": f"{CANARY}{KEY}"}),
+    ]
+    for path, body in valid:
+        assert api.post(f"/v1/inbox/{path}", body).status == 200, path
+    for path, body in invalid:
+        assert api.post(f"/v1/inbox/{path}", body).status == 400, path
+    assert api.get("/v1/inbox/stats", query=f"source={CANARY}").status == 200
+
+
 def calls_of_the_store(api: Api) -> set[int]:
     """Make every call that reaches the store of events; return the statuses."""
     once = [("Idempotency-Key", CANARY)]
+    held = {"events": [{"event_id": EVENT.rpartition("/")[2], "lease": CANARY}]}
     answers = [api.ingest(PAYLOAD), api.ingest(PAYLOAD, headers=once), api.get(EVENT), api.inbox()]
     answers += [api.inbox(event_type=CANARY), api.post(f"{EVENT}/ack"), api.delete(EVENT)]
-    return {answer.status for answer in answers}
+    answers += [
+        api.post("/v1/inbox/receive", {"source": CANARY}),
+        api.get("/v1/inbox/stats"),
+        api.post("/v1/inbox/requeue", {"event_ids": [EVENT.rpartition("/")[2]]}),
+        api.post("/v1/inbox/purge", {"filter": {"status": "any"}}),
+    ]
+    batches = [
+        api.post("/v1/inbox/ack", held),
+        api.post("/v1/inbox/extend", {**held, "lease_seconds": 5}),
+        api.post("/v1/inbox/release", {**held, "reason": CANARY}),
+    ]
+    return {answer.status for answer in answers} | {statuses_of(answer) for answer in batches}
+
+
+def statuses_of(batch: Answer) -> int:
+    """Return the status of the one entry of a batch, or of the batch if it failed as a whole."""
+    status: int = batch.json["results"][0]["status"] if batch.status == 200 else batch.status
+    return status
 
 
 def crashes(api: Watched, events: FailingEvents) -> None:
@@ -160,6 +217,7 @@ def test_logs_and_errors_contain_no_key_and_no_payload(
     with written("DEBUG", in_lambda=in_lambda) as log:
         api = Watched(with_events(stores, events), clock)
         whole_session(api)
+        session_of_the_queue(api)
         crashes(api, events)
         unreachable = Watched(broken_store, clock)
         assert calls_of_the_store(unreachable) == {503}
@@ -169,7 +227,9 @@ def test_logs_and_errors_contain_no_key_and_no_payload(
     assert said.count("store call") >= 20
     assert said.count("store failed") >= 7
     assert said.count("bug") >= 28
-    assert [secret for secret in SECRETS if secret in said] == []
+    tokens = re.findall(r'"token":"([^"]+)"', b"".join(one.body for one in api.answers).decode())
+    assert tokens
+    assert [secret for secret in (*SECRETS, *tokens) if secret in said] == []
     answers = api.answers + unreachable.answers
     for answer in answers:
         told = json.dumps(dict(answer.headers)) + (answer.body.decode() if answer.status >= 400 else "")

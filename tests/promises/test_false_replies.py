@@ -54,13 +54,22 @@ def calls(api: Api, event_id: str) -> dict[str, Callable[[], Answer]]:
     }
 
 
-@pytest.mark.promise(1, 2, 4, 5)
+def calls_of_the_queue(api: Api, event_id: str) -> dict[str, Callable[[], Answer]]:
+    return {
+        "receive": lambda: api.post("/v1/inbox/receive"),
+        "stats": lambda: api.get("/v1/inbox/stats"),
+        "requeue": lambda: api.post("/v1/inbox/requeue", {"event_ids": [event_id]}),
+        "purge": lambda: api.post("/v1/inbox/purge", {"filter": {"status": "acknowledged"}}),
+    }
+
+
+@pytest.mark.promise(1, 2, 4, 5, 13, 16)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_call_is_503_when_every_reply_is_false(
     behind: Api, clear: Api, proxy: FaultyProxy, fault: Fault, tried: Tried
 ) -> None:
     added = clear.add()
-    asked = calls(behind, added)
+    asked = calls(behind, added) | calls_of_the_queue(behind, added)
     proxy.plan(forever=fault)
 
     def is_503(name: str) -> None:
@@ -74,6 +83,7 @@ def test_call_is_503_when_every_reply_is_false(
     assert again.status == 201
     assert clear.pending().count(again.json["event_id"]) == 1
     assert len([event for event in clear.walk() if event["payload"] == {"n": 2}]) == 1
+    assert {event["deliveries"] for event in clear.walk()} <= {0, 1}
     tried(len(asked))
 
 

@@ -12,7 +12,7 @@ from tests.conftest import Stores
 from tests.promises.services import way_to
 from tests.support import dev_server, small_disk
 from tests.support.api_client import ApiClient
-from tests.support.calls import Ack, Delete, Get, Ingest, Page, Single
+from tests.support.calls import Ack, Delete, Get, Ingest, Page, Receive, Single
 from tests.support.clock import FakeClock
 from tests.support.orders import Told
 from tests.support.promises import Tried
@@ -51,7 +51,7 @@ def answered(witness: Witness, call: Single) -> Told:
     return outcome
 
 
-@pytest.mark.promise(1, 3, 4)
+@pytest.mark.promise(1, 3, 4, 13, 14)
 def test_full_disk_is_503_until_there_is_room(disk: Path, clock: FakeClock, tried: Tried) -> None:
     stores, database = stores_in(disk / "data")
     api = Api(stores, clock, door="asgi")
@@ -65,7 +65,7 @@ def test_full_disk_is_503_until_there_is_room(disk: Path, clock: FakeClock, trie
             answers = [api.ingest({"text": LARGE}, source="large") for _ in range(3)]
             assert [answer.status for answer in answers] == [503] * 3
             # A small change may fit into the space that the log file already has.
-            for change in (Ingest("d", f"key {number}"), Ack("b"), Delete("c")):
+            for change in (Ingest("d", f"key {number}"), Receive("r"), Ack("b"), Delete("c")):
                 witness.do(change)
             answered(witness, Page())  # a read needs no room
             answered(witness, Get("a"))
@@ -179,7 +179,7 @@ def test_server_whose_files_cannot_grow_is_503_and_loses_nothing(tmp_path: Path,
                 statuses = [client.ingest({"text": LARGE}, source="large").status for _ in range(40)]
                 assert set(statuses) <= {201, 503}
                 assert statuses[-1] == 503
-                for change in (Ingest("d", f"key {number}"), Ack("b"), Delete("c")):
+                for change in (Ingest("d", f"key {number}"), Receive("r"), Ack("b"), Delete("c")):
                     witness.do(change)
                 answered(witness, Page())
                 answered(witness, Get("a"))

@@ -112,6 +112,10 @@ def test_calls_are_answered_in_time_while_dynamodb_hangs(dynamodb_url: str, trie
             lambda: client.call("GET", "/v1/inbox"),
             lambda: client.acknowledge(kept),
             lambda: client.call("DELETE", f"/v1/events/{kept}"),
+            lambda: client.call("POST", "/v1/inbox/receive"),
+            lambda: client.call("GET", "/v1/inbox/stats"),
+            lambda: client.call("POST", "/v1/inbox/requeue", json={"event_ids": [kept]}),
+            lambda: client.call("POST", "/v1/inbox/purge", json={"filter": {"status": "dead"}}),
         ]
         for fault in faults:
             proxy.plan(forever=fault)
