@@ -13,6 +13,7 @@ from tests.conftest import REGION, Tables
 from tests.support import dev_server
 from tests.support.api_client import ApiClient
 from tests.support.dev_server import KEY, running
+from tests.support.forms import by_form
 from triggers_api.ops.dev_tables import events_table
 
 if TYPE_CHECKING:
@@ -116,8 +117,9 @@ def test_where_only_keys_of_the_table_open_the_banner_does_not_show_another(dyna
             assert client.call("GET", "/v1/inbox").status == 401
 
 
+@pytest.mark.forms
 def test_two_started_at_the_same_moment_without_tables(dynamodb_url: str) -> None:
-    for _ in range(6):
+    for _ in range(by_form(quick=1, full=6)):
         names = new_names()
         with ExitStack() as stack:
             servers = [
