@@ -19,9 +19,11 @@ from tests.support.documents import END_OF_RECORDING, PATHS, RECORDED, ROOT, wit
 from tests.support.rehearsal import Rehearsal, install
 
 PICTURES = ROOT / "tests" / "pictures"
-_PLAIN = {"NO_COLOR": "1", "TERM": "dumb"}
+# The commands run in a home their own, so printed commands need not name these files.
+_OWN_HOME = {"AWS_CONFIG_FILE": "", "AWS_SHARED_CREDENTIALS_FILE": ""}
+_PLAIN = {"NO_COLOR": "1", "TERM": "dumb", **_OWN_HOME}
 # Rich then writes colours, and draws a live table only once, in its final state.
-_COLOURED = {"TTY_INTERACTIVE": "0"}
+_COLOURED = {"TTY_INTERACTIVE": "0", **_OWN_HOME}
 _COLUMNS = 110
 
 

@@ -11,9 +11,12 @@ _FIXES: Mapping[int, tuple[str, str]] = {
     errno.EROFS: ("the file system is read-only", "Mount the file system of {folder} writable{instead}."),
     errno.EACCES: ("permission denied", "Let this user write to {folder} and the files in it{instead}."),
     errno.ENOTDIR: ("a part of the path is a file", "Move that file away{instead}."),
-    errno.EMFILE: ("this process has too many open files", "Raise the limit: ulimit -n 4096"),
+    errno.EMFILE: ("this process has too many open files", "Raise the limit with `ulimit -n 4096`."),
     errno.ENFILE: ("this machine has too many open files", "Stop a program that holds many files open."),
-    errno.EFBIG: ("the file is as large as this process may make it", "Raise the limit: ulimit -f unlimited"),
+    errno.EFBIG: (
+        "the file is as large as this process may make it",
+        "Raise the limit with `ulimit -f unlimited`.",
+    ),
 }
 
 

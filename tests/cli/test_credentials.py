@@ -236,9 +236,7 @@ def test_missing_or_expired_sso_session_names_the_command(
     if expires:
         sign_in(services.folder, expires=expires)
     done = status(services.profiles(SSO), forked=False)
-    assert_named(
-        done, "SSO session has expired, or was never started", "fix: Run `aws sso login --profile b`."
-    )
+    assert_named(done, "SSO session has expired, or was never started", "aws sso login --profile b`.")
 
 
 def test_sso_user_without_the_role_is_named(services: CredentialServices) -> None:
@@ -292,7 +290,7 @@ def test_expired_session_of_aws_login_names_the_command(services: CredentialServ
     body = json.dumps({"error": reason, "message": "no", "__type": "AccessDeniedException"})
     services.replies["CreateOAuth2Token"] = Reply(403, body)
     done = status(services.profiles(LOGIN) | variables)
-    assert_named(done, "session of aws login has expired", "fix: Run `aws login --profile b`.")
+    assert_named(done, "session of aws login has expired", "aws login --profile b`.")
 
 
 def test_missing_session_of_aws_login_names_the_command(services: CredentialServices, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -60,7 +61,7 @@ def test_interrupt_reports_what_cloudformation_does(capsys: pytest.CaptureFixtur
         found = stopped_after(*events, capsys=capsys)
         assert found == (
             "CloudFormation continues to work on stack triggers-api-dev.\n"
-            "To see the stack: triggers status --stage dev --region eu-west-1\n"
+            "To see the stack: triggers status --stage dev --region eu-west-1 --stack-name triggers-api-dev\n"
             "To stop an update: aws cloudformation cancel-update-stack --region eu-west-1 "
             "--stack-name triggers-api-dev\n"
         )
@@ -100,6 +101,14 @@ PROPOSAL = Proposal(ChangeSet("1", "2", ()), parameters={"LogLevel": ("INFO", "D
 def test_text_lists_changed_parameters(capsys: pytest.CaptureFixture[str]) -> None:
     TextReporter(make_target()).report(PROPOSAL)
     assert capsys.readouterr().err.endswith("\nLogLevel: INFO -> DEBUG\n")
+
+
+@pytest.mark.parametrize("before", [None, ""])
+def test_json_distinguishes_an_empty_parameter_from_none(
+    capsys: pytest.CaptureFixture[str], before: str | None
+) -> None:
+    JsonReporter().report(replace(PROPOSAL, parameters={"AlarmEmail": (before, "a@example.com")}))
+    assert json.loads(capsys.readouterr().out)["parameters"]["AlarmEmail"]["before"] == before
 
 
 def test_json_has_changed_parameters(capsys: pytest.CaptureFixture[str]) -> None:

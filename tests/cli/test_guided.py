@@ -113,6 +113,25 @@ def test_given_profile_is_saved(tmp_path: Path) -> None:
     assert saved(tmp_path)["profile"] == "mine"
 
 
+@pytest.mark.parametrize("name", ["TRIGGERS_PROFILE", "AWS_PROFILE"])
+def test_profile_of_a_variable_is_not_saved(tmp_path: Path, name: str) -> None:
+    """It applies in the operator's own shell, and the file may be shared."""
+    config = tmp_path / "config"
+    config.write_text("[default]\n[profile mine]\nregion = eu-west-3\n")
+    variables = {"AWS_CONFIG_FILE": str(config), "AWS_ACCESS_KEY_ID": "", name: "mine"}
+    screen = guided(tmp_path, variables=variables).screen
+    assert f"{REGION}eu-west-3]" in screen
+    assert "profile" not in saved(tmp_path)
+
+
+def test_default_profile_is_not_saved(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text("[default]\nregion = eu-west-3\n")
+    screen = guided(tmp_path, variables={"AWS_CONFIG_FILE": str(config), "AWS_ACCESS_KEY_ID": ""}).screen
+    assert "profile default (default)" in screen
+    assert "profile" not in saved(tmp_path)
+
+
 def test_unknown_profile_fails_before_the_first_question(tmp_path: Path) -> None:
     session = guided(tmp_path, arguments=("--profile", "nobodys"))
     assert session.code == 4

@@ -70,7 +70,8 @@ def test_json_documents_have_their_fields(keys: KeyCommands) -> None:
     assert listed.keys() == KEY_FIELDS
     assert listed.items() >= {name: made[name] for name in KEY_FIELDS & made.keys()}.items()
     shown = keys.ask("show", made["id"])
-    assert shown.keys() == {*KEY_FIELDS, "let_in", "record"}
+    assert shown.keys() == {*KEY_FIELDS, "let_in", "record", "refused_within_seconds"}
+    assert shown["refused_within_seconds"] is None
     rotated = keys.ask("rotate", made["id"], "--expires-in", "90d")
     assert rotated.keys() == {*made, "replaces"}
     assert rotated["replaces"].keys() == {"id", "expires_at", "refused_within_seconds"}
@@ -92,9 +93,11 @@ def test_rotate_states_the_bound_as_revoke_does(local: KeyCommands, overlap: str
     document = local.ask("rotate", another, "--overlap", overlap)
     assert document["replaces"]["refused_within_seconds"] == within
     assert f"Every running process refuses it {bound}" in local.run("revoke", another).stderr
-    assert f"The key was just revoked. Every running process refuses it {bound}" in (
-        local.run("show", another).stderr
-    )
+    recent = [another, *([old] if overlap == "0s" else [])]
+    for one in recent:
+        shown = f"This changed a moment ago. Every running process refuses the key {bound}"
+        assert shown in local.run("show", one).stderr
+        assert local.ask("show", one)["refused_within_seconds"] == 30
     assert local.run("show", done.stdout.strip()).stderr == ""
 
 
@@ -166,6 +169,25 @@ def test_change_in_production_without_confirmation_fails_before_any_request(comm
         assert document["error"]["code"] == "CONFIRMATION_NEEDED"
         with pytest.raises(BlockingIOError):
             nobody.accept()
+
+
+@pytest.mark.parametrize(
+    ("file", "arguments"),
+    [
+        ('stage = "live"', ()),
+        ('[stages.live]\nprofile = "b"', ("--stage", "live")),
+    ],
+    ids=["stage", "profile"],
+)
+def test_change_of_a_target_from_the_working_directory_needs_confirmation(
+    tmp_path: Path, file: str, arguments: tuple[str, ...]
+) -> None:
+    """A cloned repository may bring a `triggers.toml`: it cannot lead around the question."""
+    (tmp_path / "triggers.toml").write_text(file)
+    variables = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+    done = run("keys", "revoke", OWN_KEY, *arguments, variables=variables, folder=tmp_path)
+    assert done.returncode == 2
+    assert "--yes" in lines_of(done.stderr)["fix"]
 
 
 def test_change_in_production_needs_yes_when_not_interactive(prod: KeyCommands) -> None:

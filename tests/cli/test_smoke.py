@@ -123,7 +123,7 @@ def test_an_unreachable_api_is_reported_once() -> None:
     done = run("smoke", "--url", "http://127.0.0.1:1", variables=WITH_KEY)
     assert done.returncode == 6
     assert done.stderr.count(" failed: ") == 1
-    assert "`triggers status --stage STAGE` on AWS" in done.stderr, "nobody knows of which stage the URL is"
+    assert "triggers status --stage STAGE` on AWS" in done.stderr, "nobody knows of which stage the URL is"
     assert done.stdout.count("the connection is refused") == 2, "of health, and of the others"
     assert f"error: Of {CHECKS} checks 1 failed, and {NOT_HEALTH} were not run." in done.stderr
 

@@ -94,7 +94,7 @@ def test_too_many_open_files_are_named_at_the_start(tmp_path: Path) -> None:
     with no_free_files(), pytest.raises(LocalEnvironmentError) as raised:
         database.open()
     assert raised.value.reason == "this process has too many open files"
-    assert raised.value.hint == "Raise the limit: ulimit -n 4096"
+    assert raised.value.hint == "Raise the limit with `ulimit -n 4096`."
 
 
 def test_too_many_open_files_are_named_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -112,4 +112,4 @@ def test_too_many_open_files_are_named_in_the_log(tmp_path: Path, caplog: pytest
     (record,) = caplog.records
     fields = record.fields  # type: ignore[attr-defined]  # of every line of ours
     assert fields["reason"] == "this process has too many open files"
-    assert fields["fix"] == "Raise the limit: ulimit -n 4096"
+    assert fields["fix"] == "Raise the limit with `ulimit -n 4096`."

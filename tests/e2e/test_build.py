@@ -348,7 +348,7 @@ def test_artifact_has_bytecode_if_this_machine_has_the_target_python(
         assert compiled == []
         assert artifact.warning == (
             f"This machine has no Python {version} to compile the artifact with: cold starts take longer.",
-            f"Install one, e.g. uv python install {version}.",
+            f"Install one, for example with `uv python install {version}`.",
         )
         return
     assert artifact.compiled_by.startswith(f"{version}.")

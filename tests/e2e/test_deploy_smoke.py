@@ -14,6 +14,7 @@ from triggers_api.ops.smoke.check_runner import CHECKS
 pytestmark = pytest.mark.timeout(600)
 
 STAGE = "tried"
+TARGET = f"--stage {STAGE} --region {REGION} --stack-name {stack_name(STAGE)}"
 
 
 def told(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
@@ -67,7 +68,7 @@ def test_ctrl_c_during_the_smoke_test_reports_the_deployed_stack_and_how_to_retr
     assert process.returncode == 130, errors
     *_, last = errors.splitlines()
     assert last.startswith("The stack is deployed. To repeat the smoke test: ")
-    assert last.endswith(f" triggers smoke --stage {STAGE} --region {REGION}")
+    assert last.endswith(f" triggers smoke {TARGET}")
 
 
 def test_failed_smoke_test_exits_6_names_the_logs_and_keeps_the_stack(
@@ -85,7 +86,7 @@ def test_failed_smoke_test_exits_6_names_the_logs_and_keeps_the_stack(
     assert plain.returncode == 6, said(plain)
     assert "ApiUrl" in plain.stdout
     assert "CORS preflight\n  expected: " in plain.stderr
-    logs = f" triggers logs tail --stage {STAGE} --region {REGION} --no-follow --request-id smoke-"
+    logs = f" triggers logs tail {TARGET} --no-follow --request-id smoke-"
     assert logs in plain.stderr
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.api_client import ApiClient
 from tests.support.rehearsal import REGION, Rehearsal, error_of, said, traces
+from triggers_api.version import VERSION
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -88,8 +89,10 @@ def test_destroy_with_the_typed_name_deletes_the_stack_and_keeps_the_tables(
     assert_tells_what_goes_and_what_stays(typed.screen)
     assert f"Type {STACK} to continue" in typed.screen
     assert f"The stack {STACK} is deleted." in typed.screen
-    again = f"triggers deploy --stage prod --region {REGION} --adopt --parameter LogLevel=WARNING"
+    target = f"--stage prod --region {REGION} --stack-name {STACK}"
+    again = f"triggers deploy {target} --adopt --parameter LogLevel=WARNING"
     assert again in typed.screen
+    assert f"The stack had version {VERSION}: " in typed.screen
 
     assert STACK not in rehearsal.stack_names()
     assert rehearsal.emulator.client("lambda").list_functions()["Functions"] == []

@@ -1,7 +1,8 @@
 """Every command that is printed for one account, pasted into any shell, acts on that account only.
 
-Both accounts have resources of the same names. The commands run with the profile `b`. What they print runs in
-a shell without their variables, whose default profile leads to account `a`. That account must stay as it was.
+Both accounts have resources of the same names. The commands run with the profile `b` of a configuration file.
+What they print runs in a shell without their variables: each profile of its own file leads to account `a`.
+That account must stay as it was.
 """
 
 import json
@@ -59,8 +60,8 @@ class Accounts:
         return text
 
     def paste(self, command: str) -> "subprocess.CompletedProcess[str]":
-        """Run a printed command in a shell whose default profile is that of account `a`."""
-        names = ("HOME", "LANG", "TMPDIR", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
+        """Run a printed command in a shell whose profiles are those of account `a`."""
+        names = ("HOME", "LANG", "TMPDIR")
         environment = {name: self.rehearsal.environment[name] for name in names}
         folders = [tool(AWSCLI, "aws").parent, self.rehearsal.triggers.parent]
         path = os.pathsep.join([*map(str, folders), self.rehearsal.environment["PATH"]])
@@ -96,15 +97,18 @@ def accounts(
 ) -> Iterator[Accounts]:
     folder = tmp_path_factory.mktemp("two-accounts")
     a, b = (replace(emulator, access_key_id=digit * 12, secret_access_key="x") for digit in "12")
-    config = folder / "config"
-    config.write_text(
-        f"[default]\nregion = {REGION}\naws_access_key_id = {a.access_key_id}\naws_secret_access_key = x\n"
-        # A command that forgot its endpoint must reach no other place than this.
-        f"endpoint_url = {emulator.url}\n"
-        f"[profile b]\naws_access_key_id = {b.access_key_id}\naws_secret_access_key = x\n"
+    keys_of_a, keys_of_b = (
+        f"aws_access_key_id = {one.access_key_id}\naws_secret_access_key = x\n" for one in (a, b)
     )
+    # A command that forgot its endpoint must reach no other place than this.
+    leads_to_a = f"region = {REGION}\n{keys_of_a}endpoint_url = {emulator.url}\n"
+    config = folder / "config"
+    config.write_text(f"[default]\n{leads_to_a}[profile b]\n{keys_of_b}")
     rehearsal = Rehearsal(installed, b, folder).with_variables(AWS_CONFIG_FILE=str(config), **NO_VARIABLES)
     rehearsal.make_folders()
+    of_the_shell = folder / "home" / ".aws" / "config"
+    of_the_shell.parent.mkdir()
+    of_the_shell.write_text(f"[default]\n{leads_to_a}[profile b]\n{leads_to_a}")
     a.client("logs").create_log_group(logGroupName=LOG_GROUP)
     a.client("cloudformation").create_stack(StackName=stack_name("dev"), TemplateBody=json.dumps(STACK))
     for name, key in zip(TABLES, ("event_id", "api_key"), strict=True):
@@ -124,7 +128,7 @@ def test_fix_of_a_leftover_log_group_deletes_that_of_the_profile(accounts: Accou
     accounts.b.client("logs").create_log_group(logGroupName=LOG_GROUP)
     accounts.run("deploy", "--yes", code=3)
     accounts.run("doctor", code=3)
-    fixes = [one for one in accounts.printed if one.startswith("aws logs delete-log-group")]
+    fixes = [one for one in accounts.printed if " aws logs delete-log-group" in one]
     assert len(fixes) == 2
     for fix in fixes:
         accounts.paste(fix)
@@ -186,12 +190,12 @@ def test_destroyed_stack_is_deployed_again_with_the_profile(accounts: Accounts) 
 
 def test_every_printed_command_names_the_account_and_changes_no_other(accounts: Accounts) -> None:
     before = state(accounts.a)
-    services = {command.split()[1] for command in accounts.printed if command.startswith("aws ")}
+    services = {one.partition(" aws ")[2].split()[0] for one in accounts.printed if " aws " in one}
     assert services == {"lambda", "logs", "dynamodb", "iam"}
     for command in sorted(set(accounts.printed)):
         assert "--profile b" in command
         assert accounts.b.url in command
         assert f"--region {REGION}" in command
-        assert command.startswith("aws ") or "--stage dev" in command
+        assert " aws " in command or "--stage dev" in command
         accounts.paste(command)
         assert state(accounts.a) == before, command

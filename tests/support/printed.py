@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-_NAMES = r"(?:[A-Z_]+=\S+ )*(?:aws|triggers) "
+_NAMES = r"(?:[A-Z_]+=(?:'[^']*'|[^\s'])+ )*(?:aws|triggers) "
 _COMMAND = re.compile(rf"`({_NAMES}[^`]+)`|(?<![\w./`-])({_NAMES}[a-z].*)$", re.MULTILINE)
 
 

@@ -83,7 +83,8 @@ def test_failed_clean_up_does_not_hide_why_the_plan_failed() -> None:
     cleanup = remove_uploads(account, CloudFormation(account.client("cloudformation"), NAME))
     with pytest.raises(DeploymentError, match="sam deploy failed") as caught, cleanup:
         raise DeploymentError("sam deploy failed.", hint="Try again.")
-    assert "uploads may be left" in caught.value.hint
+    assert caught.value.hint.startswith("The plan's uploads may be left")
+    assert caught.value.hint.endswith(" Try again."), "a command there ends the line"
 
 
 @pytest.mark.parametrize("one", [WAITS, BEING_MADE], ids=["waits", "is being made"])

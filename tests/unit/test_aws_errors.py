@@ -1,5 +1,6 @@
 """What an operator reads about each error of botocore, and about each refusal of AWS."""
 
+import errno
 import inspect
 from pathlib import Path
 
@@ -43,7 +44,7 @@ from triggers_api.errors import (
     TriggersError,
 )
 from triggers_api.ops.aws_causes import CAUSES, Cause, cause_of
-from triggers_api.ops.aws_errors import explain_aws_errors, operator_error
+from triggers_api.ops.aws_errors import explain_aws_errors, explain_credential_errors, operator_error
 from triggers_api.ops.shell_commands import set_target
 from triggers_api.ops.target import Setting
 
@@ -340,6 +341,35 @@ def test_sign_in_command_names_the_profile_that_has_the_session(
     assert told(UnauthorizedSSOTokenError(), profile="loop").hint == "Run `aws sso login --profile loop`."
     assert told(LoginRefreshRequired(), profile="my login").hint == "Run `aws login --profile 'my login'`."
     assert told(LoginRefreshRequired()).hint == "Run `aws login --profile default`."
+
+
+@pytest.mark.parametrize(
+    ("profile", "hint"),
+    [
+        ("b", "Run `aws sso login --profile team`, or pass another --profile."),
+        ("mine", "Run `aws login --profile mine`, or pass another --profile."),
+        ("static", "Get new temporary credentials, or pass another --profile."),
+        (None, "Get new temporary credentials, or pass another --profile."),
+    ],
+)
+def test_expired_credentials_are_renewed_as_their_profile_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, profile: str | None, hint: str
+) -> None:
+    config = tmp_path / "config"
+    config.write_text(
+        "[default]\nsso_session = s\n[profile team]\nsso_session = s\n"
+        "[profile b]\nrole_arn = r\nsource_profile = team\n"
+        "[profile mine]\nlogin_session = s\n[profile static]\naws_access_key_id = k\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    assert told(refusal("ExpiredToken"), profile=profile).hint == hint
+
+
+def test_path_of_a_missing_program_is_not_masked() -> None:
+    path = "/home/anna/bin/a-program-with-a-long-name"
+    with pytest.raises(CredentialsError) as caught, explain_credential_errors(make_target(), REGION):
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", path)
+    assert path in caught.value.reason
 
 
 def test_missing_table_exits_with_1_and_names_stage_and_region() -> None:

@@ -42,6 +42,12 @@ def target(
     )
 
 
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the tests away from a developer's own profiles."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+
 def refused(folder: Path, variables: Mapping[str, str] | None = None, **given: str) -> ConfigurationError:
     with pytest.raises(ConfigurationError) as caught:
         target(folder, variables, **given)

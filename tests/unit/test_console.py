@@ -4,21 +4,27 @@ import ast
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 
 from tests.support.wild_texts import BREAKS, CONTROLS, WILD_TEXTS
 from triggers_api.cli.output import console
-from triggers_api.errors import OperatorError
+from triggers_api.errors import BuildError, OperatorError
+from triggers_api.ops.build import artifact
 from triggers_api.ops.build.paths import PACKAGE
+from triggers_api.ops.printable import printable
 
 DOOR = "cli/output/console.py"
 PRINTS = {"print", "write", "writelines", "echo", "secho", "print_exc", "print_exception", "warn"}
 RICH = {"rich", "rich.console", "rich.text", "rich.prompt", "rich.markup", "rich.pretty", "rich.traceback"}
 REVIEWED = {
     ("cli/main.py", "write"),  # --version, which loads nothing else
-    ("ops/build/artifact.py", "write"),  # an archive; and it runs alone, in the process of `sam build`
+    (
+        "ops/build/artifact.py",
+        "write",
+    ),  # an archive; and alone in the process of `sam build`, with `printable`
     ("cli/output/progress.py", "print"),  # to a console of the door, and a text of the door
     ("cli/output/logs.py", "print"),
     ("cli/output/checks.py", "write"),  # `console.say` or `console.answer`
@@ -32,8 +38,21 @@ REVIEWED = {
 
 @given(WILD_TEXTS)
 def test_printable_text_has_no_control(text: str) -> None:
-    assert console.printable(text).isprintable()
-    assert console.printable(console.printable(text)) == console.printable(text)
+    assert printable(text).isprintable()
+    assert printable(printable(text)) == printable(text)
+
+
+def test_build_in_the_process_of_sam_escapes_what_uv_printed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise BuildError("No \x1b[2J build.", reason="line\nerror: forged", hint="Do \x07.")
+
+    monkeypatch.setattr(artifact, "build", fail)
+    monkeypatch.setattr(sys, "argv", ["artifact", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        artifact.main()
+    assert ended.value.code == "error: No \\x1b[2J build.\n  why: line\\nerror: forged\n  fix: Do \\x07."
 
 
 @pytest.mark.parametrize(

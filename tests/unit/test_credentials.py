@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.stubbed_aws import REGION, make_target
-from triggers_api.errors import CredentialsError
+from triggers_api.errors import CredentialsError, DeclinedError
 from triggers_api.ops.aws import Aws
+from triggers_api.ops.aws_errors import explain_aws_errors
 from triggers_api.ops.credentials import open_session, set_code_prompt
 from triggers_api.ops.keys.stores import open_keys
 from triggers_api.ops.target import Setting
+from triggers_api.ops.verify.background import call_in_background
 
 HERE = Setting(REGION, "--region")
 
@@ -71,6 +73,34 @@ def test_credentials_that_cannot_be_renewed_for_sam_are_named(
         aws.child_environment({}, tmp_path)
 
 
+@pytest.mark.parametrize("script", ["echo '[]'", "echo hello", "exit 3", None], ids=str)
+def test_credentials_that_cannot_be_renewed_for_a_request_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str | None
+) -> None:
+    """A client renews the credentials when it signs a request, perhaps long after it was created."""
+    use_process(tmp_path, monkeypatch, minutes=5)
+    aws = Aws(make_target(profile="b"), HERE)
+    client = aws.client("sts")
+    program = tmp_path / "program"
+    program.unlink()
+    if script:
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+    with (
+        pytest.raises(CredentialsError, match="credential_process of AWS profile b"),
+        explain_aws_errors(aws.target, HERE),
+    ):
+        client.get_caller_identity()
+
+
+def test_folder_that_cannot_be_written_is_no_error_of_the_credentials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_process(tmp_path, monkeypatch)
+    with pytest.raises(FileNotFoundError):
+        Aws(make_target(profile="b"), HERE).child_environment({}, tmp_path / "missing")
+
+
 def test_emulator_of_dynamodb_needs_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
@@ -81,10 +111,40 @@ def test_emulator_of_dynamodb_needs_no_credentials(monkeypatch: pytest.MonkeyPat
         pass
 
 
-def test_mfa_code_needs_someone_to_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = tmp_path / "config"
+def use_mfa(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = folder / "config"
     config.write_text("[profile b]\nrole_arn = r\nmfa_serial = my-device\ncredential_source = Environment\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+
+
+def test_end_of_input_at_the_mfa_code_is_an_error_of_the_credentials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(_: str) -> str:
+        raise DeclinedError("Nothing was changed.", reason="the input ended", hint="Answer the question.")
+
+    use_mfa(tmp_path, monkeypatch)
+    set_code_prompt(ask)
+    try:
+        with pytest.raises(CredentialsError, match="No MFA code was entered"):
+            open_session(make_target(profile="b"), HERE)
+    finally:
+        set_code_prompt(None)
+
+
+def test_background_thread_asks_for_the_mfa_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_mfa(tmp_path, monkeypatch)
+    set_code_prompt(lambda _: "x")
+    try:
+        opened = call_in_background(lambda: open_session(make_target(profile="b"), HERE))
+        with pytest.raises(CredentialsError, match="not an MFA code"):
+            opened.result(timeout=30)
+    finally:
+        set_code_prompt(None)
+
+
+def test_mfa_code_needs_someone_to_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_mfa(tmp_path, monkeypatch)
     asked: list[str] = []
 
     def ask(question: str) -> str:

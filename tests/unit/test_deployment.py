@@ -13,6 +13,7 @@ import pytest
 from tests.support import fake_sam
 from tests.support.fake_account import OUTPUTS, FakeAccount
 from tests.support.fake_sam import FakeSam
+from tests.support.printed import printed_commands
 from tests.support.stubbed_aws import CHANGE_SET, NAME, make_target
 from triggers_api.cli.exit_codes import EXIT_CODE
 from triggers_api.errors import (
@@ -31,6 +32,7 @@ from triggers_api.ops.deploy.deployment import DeployOptions, deploy
 from triggers_api.ops.deploy.parameters import check_given
 from triggers_api.ops.deploy.progress import Built, Downgrade, Obstacle, Outcome, Progress, Proposal, Step
 from triggers_api.ops.findings import Finding, State
+from triggers_api.ops.shell_commands import triggers_command
 from triggers_api.ops.target import Setting
 from triggers_api.version import VERSION
 
@@ -134,6 +136,31 @@ def test_declined_downgrade_changes_nothing(account: FakeAccount) -> None:
     assert account.done == []
 
 
+@pytest.mark.parametrize("exists", [True, False])
+def test_newer_version_that_another_user_deploys_during_the_build_is_a_decision(
+    account: FakeAccount, exists: bool
+) -> None:
+    if exists:
+        account.has_stack("CREATE_COMPLETE").outputs = {"Version": "0.0.1"}
+    seen: list[Progress] = []
+    with closing(deploy(options(account), account, today=TODAY)) as progress:
+        for event in progress:
+            seen.append(event)
+            if isinstance(event, Step) and event.name == "change set":
+                (account.stack or account.has_stack("CREATE_COMPLETE")).outputs = {"Version": "99.0"}
+            if isinstance(event, Downgrade):
+                break
+    assert seen[-1] == Downgrade("99.0", VERSION)
+    assert not any(isinstance(event, Proposal) for event in seen)
+    assert account.change_sets == {}
+
+
+def test_parameter_that_was_empty_is_not_absent(account: FakeAccount) -> None:
+    account.has_stack("CREATE_COMPLETE", AlarmEmail="")
+    proposal = decline_at(account, Proposal, given={"AlarmEmail": "a@example.com"})
+    assert proposal.parameters["AlarmEmail"] == ("", "a@example.com")
+
+
 def test_proposal_has_the_deployed_version(account: FakeAccount) -> None:
     assert decline_at(account, Proposal).deployed_version == ""
     account.has_stack("CREATE_COMPLETE")
@@ -142,7 +169,7 @@ def test_proposal_has_the_deployed_version(account: FakeAccount) -> None:
 
 def test_proposal_of_a_first_deployment_lists_the_given_parameters(account: FakeAccount) -> None:
     proposal = decline_at(account, Proposal, given={"AlarmEmail": "evil@example.com"})
-    assert proposal.parameters == {"AlarmEmail": ("", "evil@example.com")}
+    assert proposal.parameters == {"AlarmEmail": (None, "evil@example.com")}
 
 
 def test_stack_events_are_those_of_the_operation(account: FakeAccount) -> None:
@@ -304,6 +331,7 @@ def test_cleanup_error_does_not_hide_the_first_error(account: FakeAccount, sam: 
     error = fail(account, DeploymentError)
     assert "Invalid template" in error.reason
     assert "may still have a change set" in error.hint
+    assert list(printed_commands(error.hint)) == [triggers_command("doctor")]
 
 
 def test_second_interrupt_skips_cleanup(account: FakeAccount) -> None:
@@ -489,7 +517,9 @@ def test_uncompiled_artifact_is_deployed_with_a_warning(
     message = "This machine has no Python 3.11 to compile the artifact with: cold starts take longer."
     assert built(account, monkeypatch, compiled_by=None) == [
         Built(5_600_000, None, None),
-        Finding("bytecode", State.WARNING, message, "Install one, e.g. uv python install 3.11."),
+        Finding(
+            "bytecode", State.WARNING, message, "Install one, for example with `uv python install 3.11`."
+        ),
     ]
 
 

@@ -1,5 +1,6 @@
 """The checks of `triggers doctor` on an account in memory: each runs, whatever the others find."""
 
+import tempfile
 from datetime import date
 from pathlib import Path
 
@@ -44,6 +45,16 @@ def test_a_check_that_cannot_run_is_a_finding_and_the_others_go_on(
     assert rest["tables"].state is state
     assert rest["tables"].fix
     assert {name for name in whole if rest[name] != whole[name]} == {"tables"}
+
+
+def test_a_temporary_folder_that_cannot_be_used_is_a_finding_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    found = {one.check: one for one in readiness.check_tools({"PATH": ""})}
+    assert list(found) == ["uv", "sam", "aws", "docker"]
+    assert found["sam"].state is State.FAILED
+    assert found["sam"].message.startswith("This machine cannot hold the build.")
 
 
 def test_an_unreadable_stack_is_the_only_finding(account: FakeAccount) -> None:

@@ -331,7 +331,7 @@ def test_credentials_that_stay_expired_are_raised_with_a_fix(logs: FakeLogs) -> 
         failing(logs, None, EXPIRED, EXPIRED)
     assert EXIT_CODE[caught.value.kind] == 4
     assert caught.value.message == "The AWS credentials have expired."
-    assert "aws sso login" in caught.value.hint
+    assert "new temporary credentials" in caught.value.hint
 
 
 @pytest.mark.parametrize(

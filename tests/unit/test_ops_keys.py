@@ -189,7 +189,7 @@ def test_show_returns_the_state_of_a_key(keys: Keys, clock: FakeClock) -> None:
             shown = keys.show(reference)
             assert shown.record is not None
             assert (shown.record.id, shown.verdict) == (new.record.id, verdict)
-            assert shown.may_be_cached == (new is revoked)
+            assert shown.may_be_cached == (new is not active)
             assert shown.is_valid == (verdict == "active")
     clock.advance(seconds=25)
     assert not keys.show(revoked.key).may_be_cached

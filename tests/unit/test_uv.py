@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from triggers_api.errors import BuildError
+from triggers_api.errors import BuildError, LocalEnvironmentError
 from triggers_api.ops.build.uv import Uv, hint_for, tool_environment
 
 KEPT = {
@@ -43,7 +43,8 @@ UV_COMPILE_BYTECODE UV_CONSTRAINT UV_OVERRIDE UV_BUILD_CONSTRAINT UV_EXCLUDE_NEW
 UV_NO_BINARY_PACKAGE UV_NO_BUILD UV_NO_BUILD_PACKAGE UV_LINK_MODE UV_PRERELEASE UV_RESOLUTION UV_PYTHON
 UV_PYTHON_PREFERENCE UV_SYSTEM_PYTHON UV_REQUIRE_HASHES UV_NO_VERIFY_HASHES UV_TORCH_BACKEND UV_PROJECT
 UV_WORKING_DIR UV_NO_CONFIG UV_ENV_FILE UV_ISOLATED UV_TARGET PYTHONPATH PYTHONHOME PYTHONSTARTUP
-PYTHONDONTWRITEBYTECODE PYTHONWARNINGS SAM_TEMPLATE_FILE SAM_DEBUG SAM_CLI_BETA_FEATURES RUST_LOG
+PYTHONDONTWRITEBYTECODE PYTHONWARNINGS PYTHON_GIL PYTHON_COLORS
+SAM_TEMPLATE_FILE SAM_DEBUG SAM_CLI_BETA_FEATURES RUST_LOG
 """
 USER = """
 index-url = "https://index.example/simple"
@@ -146,6 +147,68 @@ def test_unreadable_settings_of_uv_are_named(tmp_path: Path) -> None:
         written(tmp_path)
     assert str(path) in caught.value.message
     assert "line 1" in caught.value.reason
+
+
+@pytest.mark.parametrize("text", ["pip = 3", 'index = "https://x"', 'index = ["https://x"]'])
+def test_settings_of_uv_of_a_wrong_type_are_named(tmp_path: Path, text: str) -> None:
+    path = settings(tmp_path / ".config" / "uv" / "uv.toml", text)
+    with pytest.raises(BuildError) as caught:
+        written(tmp_path)
+    assert str(path) in caught.value.message
+    assert caught.value.reason.startswith(text.split(maxsplit=1)[0])
+
+
+@pytest.mark.parametrize("folder", ["/h/\N{GRINNING FACE}", "/h/\xe4", '/h/"\\'])
+def test_any_text_of_the_settings_is_kept(tmp_path: Path, folder: str) -> None:
+    settings(tmp_path / ".config" / "uv" / "uv.toml", f"cache-dir = '{folder}'")
+    assert written(tmp_path)["cache-dir"] == folder
+
+
+def test_a_date_in_the_settings_is_left_to_uv(tmp_path: Path) -> None:
+    settings(tmp_path / ".config" / "uv" / "uv.toml", "cache-dir = 2020-01-01")
+    assert written(tmp_path)["cache-dir"] == "2020-01-01"
+
+
+RELATIVE = """
+find-links = ["./wheels", "https://index.example/wheels", "/srv/wheels"]
+cache-dir = "cache"
+extra-index-url = ["../simple"]
+index = [{url = "simple"}, {url = "file:///srv/simple"}]
+[pip]
+find-links = ["wheels"]
+"""
+
+
+def test_relative_paths_of_the_settings_start_from_their_file(tmp_path: Path) -> None:
+    folder = settings(tmp_path / ".config" / "uv" / "uv.toml", RELATIVE).parent
+    assert written(tmp_path) == {
+        "find-links": [f"{folder}/wheels", "https://index.example/wheels", "/srv/wheels"],
+        "cache-dir": f"{folder}/cache",
+        "extra-index-url": [f"{folder}/../simple"],
+        "index": [{"url": f"{folder}/simple"}, {"url": "file:///srv/simple"}],
+        "pip": {"find-links": [f"{folder}/wheels"]},
+    }
+
+
+def test_relative_paths_of_variables_start_from_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    variables = {
+        "UV_FIND_LINKS": "wheels,https://a.example",
+        "UV_CACHE_DIR": "my,cache",
+        "SSL_CERT_FILE": "ca",
+    }
+    assert tool_environment(variables, tmp_path).items() >= {
+        ("UV_FIND_LINKS", f"{tmp_path}/wheels,https://a.example"),
+        ("UV_CACHE_DIR", f"{tmp_path}/my,cache"),
+        ("SSL_CERT_FILE", f"{tmp_path}/ca"),
+    }
+
+
+def test_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(LocalEnvironmentError, match="cannot hold the build"):
+        tool_environment({"HOME": str(tmp_path)}, tmp_path / "missing")
 
 
 def test_uv_runs_with_these_settings_only(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ profile, then us-east-1. botocore ignores `AWS_REGION`, so the region is resolve
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,18 @@ _STAGE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,18}[a-z0-9])?", re.ASCII)
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+", re.ASCII)
 _ANY_REGION = re.compile(r"[A-Za-z0-9-]+", re.ASCII)
 _URL = re.compile(r"https?://[^\s/?#:@][^\s?#@]*", re.ASCII)
-_ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "DYNAMODB_ENDPOINT_URL")
-AWS_PROFILE = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
+_ENDPOINT = re.compile(r"AWS_ENDPOINT_URL(_\w+)?|DYNAMODB_ENDPOINT_URL", re.ASCII)
+_PROFILE_VARIABLES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 """The variables from which boto3 takes a profile, in its order."""
+
+_AWS_FILES = {
+    "AWS_CONFIG_FILE": (
+        "~/.aws/config",
+        re.compile(rb"""^\[(default|profile\s+["']?default["']?)\s*\]""", re.MULTILINE),
+    ),
+    "AWS_SHARED_CREDENTIALS_FILE": ("~/.aws/credentials", re.compile(rb"^\[default\]", re.MULTILINE)),
+}
+"""The variables that name the files of AWS's SDK: the default, and how a file names the profile `default`."""
 
 _STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}", re.ASCII)
 _STAGE_SETTINGS = {
@@ -92,7 +101,7 @@ def resolve(
         or _from_env(variables, "AWS_REGION")
         or _from_env(variables, "AWS_DEFAULT_REGION")
     )
-    endpoints = [name for name in _ENDPOINTS if variables.get(name)]
+    endpoints = [name for name in sorted(variables) if variables[name] and _ENDPOINT.fullmatch(name)]
     for name in endpoints:
         _require(Setting(variables[name], name), _URL, "a URL such as http://localhost:8000")
     if chosen_region is not None and chosen.value != LOCAL:
@@ -107,6 +116,7 @@ def resolve(
         or _aws_profile(variables),
         data_dir=_data_dir(data_dir, variables, chosen),
         endpoints={name: variables[name] for name in endpoints},
+        config_files={name: _absolute(variables[name]) for name in _AWS_FILES if variables.get(name)},
     )
 
 
@@ -143,8 +153,7 @@ def api_key(flag: str | None, *, variables: Mapping[str, str] | None = None) -> 
 
 def aws_config_file(*, variables: Mapping[str, str] | None = None) -> Path:
     """Return the file in which AWS's SDK looks for profiles."""
-    variables = environment() if variables is None else variables
-    return Path(variables.get("AWS_CONFIG_FILE") or "~/.aws/config")
+    return _aws_file("AWS_CONFIG_FILE", environment() if variables is None else variables)
 
 
 def ca_bundles(*, variables: Mapping[str, str] | None = None) -> tuple[str, ...]:
@@ -178,7 +187,7 @@ def _data_dir(flag: Path | None, variables: Mapping[str, str], stage: Setting) -
         None if flag is None else str(flag), "--data-dir", variables, "TRIGGERS_DATA_DIR"
     )
     if chosen is not None:
-        return chosen
+        return replace(chosen, value=_absolute(chosen.value))
     from platformdirs import user_data_path  # needed for the local stage only
 
     return Setting(str(user_data_path("triggers-api", appauthor=False)), "default")
@@ -194,11 +203,32 @@ def _from_env(variables: Mapping[str, str], name: str) -> Setting | None:
     return Setting(variables[name], name) if variables.get(name) else None
 
 
+def _absolute(path: str) -> str:
+    """Return a path that does not depend on the working directory. A home is expanded when it is used."""
+    return path if path.startswith("~") else str(Path(path).absolute())
+
+
 def _aws_profile(variables: Mapping[str, str]) -> Setting | None:
-    """Return the profile that boto3 takes from the environment; None if credentials there replace it."""
+    """Return the profile that boto3 takes by itself; None if it takes credentials that have no profile."""
     if variables.get("AWS_ACCESS_KEY_ID") or variables.get("AWS_WEB_IDENTITY_TOKEN_FILE"):
         return None
-    return next(filter(None, (_from_env(variables, name) for name in AWS_PROFILE)), None)
+    named = next(filter(None, (_from_env(variables, name) for name in _PROFILE_VARIABLES)), None)
+    if named is None and any(_has_default_profile(name, variables) for name in _AWS_FILES):
+        return Setting("default", "default")
+    return named
+
+
+def _has_default_profile(name: str, variables: Mapping[str, str]) -> bool:
+    try:
+        path = _aws_file(name, variables).expanduser()
+        # A pipe can be read only once, by AWS's SDK.
+        return path.is_file() and _AWS_FILES[name][1].search(path.read_bytes()) is not None
+    except (OSError, RuntimeError):  # RuntimeError: there is no home
+        return False
+
+
+def _aws_file(name: str, variables: Mapping[str, str]) -> Path:
+    return Path(variables.get(name) or _AWS_FILES[name][0])
 
 
 def _from_file(table: Mapping[str, Any], name: str) -> Setting | None:

@@ -1,6 +1,6 @@
 """The decisions of a deployment: what the operator agreed to on the command line, and questions for the rest.
 
-Only the command line counts. A `triggers.toml` may come with a stranger's repository, and agrees to nothing.
+Only the command line counts. `triggers.toml` may come with a cloned repository, so it cannot skip a question.
 """
 
 from dataclasses import dataclass

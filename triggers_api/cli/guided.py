@@ -26,8 +26,8 @@ from triggers_api.system_errors import explain_system_error
 def ask_settings(target: Target, *, no_input: bool) -> tuple[Target, config.StageSettings, bool]:
     """Ask for the settings of a stage (requirements, section 5.2), and save them if wanted.
 
-    An invalid answer is asked for again. Whether changes are confirmed is not saved: a file in the working
-    directory, which may be another user's, agrees to nothing.
+    An invalid answer is asked for again. Whether changes are confirmed is not saved: `triggers.toml`
+    cannot skip the confirmation.
 
     Returns:
         The target, its settings, and whether to ask before this deployment changes the stack.
@@ -65,7 +65,7 @@ def ask_settings(target: Target, *, no_input: bool) -> tuple[Target, config.Stag
             "stack_name": stack_name.value,
             "disable_rollback": disable_rollback,
         }
-        if target.profile is not None and target.profile.origin not in config.AWS_PROFILE:
+        if target.profile is not None and target.profile.origin in {"--profile", config.FILE}:
             answers["profile"] = target.profile.value
         save_settings(stage, answers)
         console.say(f"Saved to {config.FILE}, in [stages.{stage}].")

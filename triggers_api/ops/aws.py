@@ -10,7 +10,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
-from triggers_api.ops.aws_errors import explain_aws_errors, explain_credential_errors, operator_error
+from triggers_api.ops.aws_errors import explain_aws_errors, operator_error
 from triggers_api.ops.credentials import child_environment, forget_sessions, open_session
 from triggers_api.ops.shell_commands import set_region
 from triggers_api.ops.target import DEFAULT_REGION, Setting, Target
@@ -54,9 +54,10 @@ class Aws:
 
         Raises:
             OperatorError: The credentials cannot be resolved, or not be renewed.
+            OSError: The folder cannot be written.
         """
-        with explain_credential_errors(self.target, self.region):
-            return child_environment(open_session(self.target, self.region), environment, folder)
+        session = open_session(self.target, self.region)
+        return child_environment(session, environment, folder)
 
     def renew(self) -> None:
         """Reload the credentials for the next client; they may have been renewed on disk."""

@@ -4,9 +4,10 @@ An exception of botocore is explained by its cause (`ops/aws_causes.py`), and a 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from string import Formatter
 
 from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError, WaiterError
 
@@ -19,9 +20,9 @@ from triggers_api.errors import (
     StoreUnavailableError,
 )
 from triggers_api.ops.aws_causes import Cause, cause_of
-from triggers_api.ops.aws_profiles import find_setting, login_command, profile_name
+from triggers_api.ops.aws_profiles import LOGIN, SSO_LOGIN, find_setting, login_command, profile_name
 from triggers_api.ops.aws_refusals import EXPIRED, SET_CLOCK, explain_refusal, get_credentials
-from triggers_api.ops.shell_commands import triggers_command
+from triggers_api.ops.shell_commands import aws_command, python_command, triggers_command
 from triggers_api.ops.target import Setting, Target
 
 _SECRET = re.compile(r"[A-Za-z0-9/+=_-]{20,}")
@@ -42,7 +43,7 @@ _EXPLANATIONS: Mapping[Cause, _Explanation] = {
     Cause.UNKNOWN_PROFILE: _Explanation(
         CredentialsError,
         "There is no AWS profile {profile}.",
-        "Correct AWS_PROFILE or --profile; aws configure list-profiles lists the profiles.",
+        "Correct AWS_PROFILE or --profile; `{list_profiles}` lists the profiles.",
     ),
     Cause.UNREADABLE_CONFIGURATION: _Explanation(
         CredentialsError,
@@ -71,7 +72,7 @@ _EXPLANATIONS: Mapping[Cause, _Explanation] = {
         "Run the command again, and enter a new code.",
     ),
     Cause.SSO_EXPIRED: _Explanation(
-        CredentialsError, "The AWS SSO session has expired, or was never started.", "Run `{login}`."
+        CredentialsError, "The AWS SSO session has expired, or was never started.", "Run `{sso_login}`."
     ),
     Cause.LOGIN_EXPIRED: _Explanation(
         CredentialsError, "The session of aws login has expired, or was never started.", "Run `{login}`."
@@ -84,7 +85,7 @@ _EXPLANATIONS: Mapping[Cause, _Explanation] = {
     Cause.MISSING_DEPENDENCY: _Explanation(
         CredentialsError,
         "AWS profile {profile} needs a package that is not in use.",
-        "Run python3 -m pip install 'botocore[crt]', and unset BOTO_DISABLE_CRT.",
+        "Run `{install_crt}`, and unset BOTO_DISABLE_CRT.",
     ),
     Cause.WRONG_CLOCK: _Explanation(
         CredentialsError,
@@ -194,24 +195,25 @@ def _cause_at_the_source(error: Exception, target: Target) -> Cause:
 def _explain(error: Exception, cause: Cause, target: Target, region: Setting | None) -> OperatorError:
     found = _EXPLANATIONS[cause]
     process = find_setting(target, "credential_process") if cause is Cause.PROCESS_FAILED else None
-    if cause is Cause.SSO_EXPIRED:
-        login = login_command(target, ("sso", "login"), "sso_session", "sso_start_url")
-    else:
-        login = login_command(target, ("login",), "login_session")
-    values = {
-        "region": region,
-        "profile": process[0] if process else target.profile or profile_name(target),
-        "login": login,
-        "get_credentials": get_credentials(),
-        "status": triggers_command("status"),
+    makers: Mapping[str, Callable[[], object]] = {
+        "region": lambda: region,
+        "profile": lambda: process[0] if process else target.profile or profile_name(target),
+        "login": lambda: login_command(target, LOGIN),
+        "sso_login": lambda: login_command(target, SSO_LOGIN),
+        "list_profiles": lambda: aws_command("configure", "list-profiles"),
+        "install_crt": lambda: python_command("pip", "install", "botocore[crt]"),
+        "get_credentials": get_credentials,
+        "status": lambda: triggers_command("status"),
     }
+    names = (name for _, name, _, _ in Formatter().parse(found.message + found.hint) if name)
+    values = {name: makers[name]() for name in names}  # some of them read the AWS configuration
     return found.error(
         found.message.format(**values), reason=_reason(error, cause), hint=found.hint.format(**values)
     )
 
 
 def _reason(error: Exception, cause: Cause) -> str:
-    """Return the reason on a line. The output of another program is shortened, and secrets are masked."""
+    """Return the reason on one line. The output of another program is shortened, and secrets are masked."""
     details = getattr(error, "kwargs", {})
     if cause in {Cause.UNREACHABLE, Cause.PROXY, Cause.TLS} and (network := details.get("error")) is not None:
         return f"{type(network).__name__}: {network}"  # botocore's error around it adds nothing
@@ -220,7 +222,7 @@ def _reason(error: Exception, cause: Cause) -> str:
     if cause is Cause.UNKNOWN_PROFILE:
         return "the AWS configuration on this machine has no profile of this name"
     text = str(error)
-    if cause in {Cause.PROCESS_FAILED, Cause.SOURCE_FAILED}:
+    if cause in {Cause.PROCESS_FAILED, Cause.SOURCE_FAILED} and not isinstance(error, OSError):
         lines = str(details.get("error_msg", error)).strip().splitlines() or ["it printed no reason"]
         text = _SECRET.sub("...", lines[-1])[:_MAX_REASON]
     is_known = isinstance(error, BotoCoreError | OSError)

@@ -31,10 +31,21 @@ def find_setting(target: Target, *names: str) -> tuple[str, str] | None:
     return None
 
 
-def login_command(target: Target, words: tuple[str, ...], *settings: str) -> str:
-    """Return `aws sso login` or `aws login` for the profile that has one of the settings."""
-    found = find_setting(target, *settings)
+SSO_LOGIN, LOGIN = ("sso", "login"), ("login",)
+_LOGINS = {SSO_LOGIN: ("sso_session", "sso_start_url"), LOGIN: ("login_session",)}
+"""The commands of the AWS CLI that sign in, and the settings of the profiles that need them."""
+
+
+def login_command(target: Target, words: tuple[str, ...]) -> str:
+    """Return `aws sso login` or `aws login` for the profile that needs it."""
+    found = find_setting(target, *_LOGINS[words])
     return aws_command(*words, profile=profile_name(target) if found is None else found[0])
+
+
+def find_login(target: Target) -> str | None:
+    """Return the command that renews the credentials of the profiles in use; None if they need none."""
+    words = next((words for words, settings in _LOGINS.items() if find_setting(target, *settings)), None)
+    return None if words is None else login_command(target, words)
 
 
 def _profiles(target: Target) -> Iterator[tuple[str, Mapping[str, Any]]]:

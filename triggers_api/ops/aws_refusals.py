@@ -16,11 +16,11 @@ from triggers_api.errors import (
     PermissionDeniedError,
     TableMissingError,
 )
-from triggers_api.ops.aws_profiles import find_setting, profile_name
+from triggers_api.ops.aws_profiles import find_login, find_setting, profile_name
 from triggers_api.ops.shell_commands import aws_command
 from triggers_api.ops.target import DEFAULT_REGION, Setting, Target
 
-SET_CLOCK = "Set this machine's clock, for example with sudo timedatectl set-ntp true."
+SET_CLOCK = "Set this machine's clock, for example with `sudo timedatectl set-ntp true`."
 
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"}
 BAD_CREDENTIALS = EXPIRED | {
@@ -81,7 +81,7 @@ def explain_refusal(error: ClientError, target: Target, region: Setting | None) 
     code, message = str(details.get("Code", "")), str(details.get("Message", ""))
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     reason = f"{code}: {message}"
-    if rejected := _rejected_credentials(code, message, region):
+    if rejected := _rejected_credentials(code, message, target, region):
         return rejected
     is_denied = code in DENIED or status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
     if error.operation_name == "GetRoleCredentials" and (is_denied or code == "ResourceNotFoundException"):
@@ -103,7 +103,9 @@ def explain_refusal(error: ClientError, target: Target, region: Setting | None) 
     return AwsUnavailableError("The AWS request failed.", reason=reason, hint="Try again in a moment.")
 
 
-def _rejected_credentials(code: str, message: str, region: Setting | None) -> CredentialsError | None:
+def _rejected_credentials(
+    code: str, message: str, target: Target, region: Setting | None
+) -> CredentialsError | None:
     """Return the error if AWS rejected the credentials themselves, or the signature."""
     reason = f"{code}: {message}"
     if code in _CLOCK_CODES or (code in BAD_CREDENTIALS and _CLOCK_TEXT.search(message)):
@@ -116,8 +118,7 @@ def _rejected_credentials(code: str, message: str, region: Setting | None) -> Cr
         return CredentialsError(
             "The AWS credentials have expired.",
             reason=reason,
-            hint=f"Renew them with `{aws_command('sso', 'login')}`, get new temporary ones, "
-            "or pass another --profile.",
+            hint=_renewal(target),
         )
     if "MultiFactorAuthentication failed" in message:
         return CredentialsError(
@@ -138,6 +139,14 @@ def _rejected_credentials(code: str, message: str, region: Setting | None) -> Cr
     if code in BAD_CREDENTIALS:
         return CredentialsError("AWS rejected the credentials.", reason=reason, hint=get_credentials())
     return None
+
+
+def _renewal(target: Target) -> str:
+    """Return how to renew expired credentials. Those without a profile are in variables."""
+    login = None if target.profile is None else find_login(target)
+    if login is None:
+        return "Get new temporary credentials, or pass another --profile."
+    return f"Run `{login}`, or pass another --profile."
 
 
 def _missing_sso_role(reason: str, target: Target) -> PermissionDeniedError:

@@ -8,12 +8,11 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextvars import ContextVar
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from triggers_api.errors import CredentialsError
+from triggers_api.errors import CredentialsError, DeclinedError
 from triggers_api.ops.target import Setting, Target
 
 if TYPE_CHECKING:
@@ -29,7 +28,11 @@ _CREDENTIAL_SETTINGS = re.compile(
     r"|web_identity_token_file|login_session"
 )
 
-_ask_operator: ContextVar[Callable[[str], str] | None] = ContextVar("ask_operator", default=None)
+
+class _Operator:
+    """The operator of this process. Background threads may ask, so it is no context variable."""
+
+    ask: Callable[[str], str] | None = None
 
 
 def skip_crt(config_file: Path) -> None:
@@ -47,8 +50,8 @@ def skip_crt(config_file: Path) -> None:
 
 
 def set_code_prompt(ask: Callable[[str], str] | None) -> None:
-    """Set how the operator of this process is asked for an MFA code; None if no one can be asked."""
-    _ask_operator.set(ask)
+    """Set how to ask the operator for an MFA code; None if the command does not run interactively."""
+    _Operator.ask = ask
 
 
 def open_session(target: Target, region: Setting) -> "Session":
@@ -64,7 +67,13 @@ def open_session(target: Target, region: Setting) -> "Session":
 
     profile = None if target.profile is None else target.profile.value
     with explain_credential_errors(target, region):
-        return _open_session(profile, region.value, required=target.dynamodb_endpoint_url is None)
+        session = _open_session(profile, region.value, required=target.dynamodb_endpoint_url is None)
+        credentials: Any = session.get_credentials()
+    if credentials is not None:
+        # A client renews them when it signs a request. What fails then is no failure of the request.
+        renew = partial(type(credentials).get_frozen_credentials, credentials)
+        credentials.get_frozen_credentials = explain_credential_errors(target, region)(renew)
+    return session
 
 
 def forget_sessions() -> None:
@@ -80,6 +89,10 @@ def child_environment(session: "Session", environment: Mapping[str, str], folder
         environment: The environment to change.
         folder: The folder for a configuration file with the other settings of the profile, such as a CA
             bundle. It must outlive the program.
+
+    Raises:
+        OperatorError: The credentials cannot be renewed.
+        OSError: The folder cannot be written.
     """
     config = folder / "aws-config"
     config.write_text("".join(f"{line}\n" for line in _other_settings(session)), encoding="utf-8")
@@ -117,17 +130,22 @@ def _ask_for_code(question: str) -> str:
     """Ask the operator for an MFA code.
 
     Raises:
-        CredentialsError: No one can be asked, or the answer is not a code.
+        CredentialsError: The command does not run interactively, or the answer is not a code.
     """
     device = question.removeprefix("Enter MFA code for ").rstrip(": ")
-    ask = _ask_operator.get()
+    ask = _Operator.ask
     if ask is None:
         raise CredentialsError(
-            "The AWS profile needs an MFA code, and no one can be asked for it.",
+            "The AWS profile needs an MFA code: not running interactively.",
             reason=f"the profile has the mfa_serial {device}, and this command does not run on a terminal",
             hint="Run the command on a terminal, or give a profile without mfa_serial with --profile.",
         )
-    code = ask(f"MFA code of {device}")
+    try:
+        code = ask(f"MFA code of {device}")
+    except DeclinedError as error:
+        raise CredentialsError(
+            "No MFA code was entered.", reason=error.reason, hint="Run the command again."
+        ) from error
     if not _MFA_CODE.fullmatch(code):
         raise CredentialsError(
             "This is not an MFA code.", reason="an MFA code has six digits", hint="Run the command again."

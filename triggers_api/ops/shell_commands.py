@@ -1,15 +1,18 @@
 """The commands that a message asks the operator to run, made so that they can be pasted anywhere.
 
 The resources of a stage have the same names in every account and region, so a command without flags could
-change another account. Each command therefore names the account, region, stage and endpoint of the run that
-prints it, also if a variable or `triggers.toml` set them: neither may apply in the shell that it is pasted
-into. Credentials in variables are the exception, because they are secret.
+change another account. Each command therefore names the profile, AWS configuration files, region, stage,
+stack and endpoints of the run that prints it, also if they are defaults or come from a variable or
+`triggers.toml`: neither may apply in the shell that it is pasted into. Credentials without a profile (in
+variables, of a container or an instance) cannot be named: paste such a command into the same shell.
 
 In a sentence a command stands in backticks; otherwise it ends the line. Callers continue hints about
-credentials, so a command in such a hint always stands in backticks.
+credentials, so a command in such a hint always stands in backticks. To other hints they add text in front.
 """
 
 import shlex
+import sys
+from collections.abc import Mapping
 from dataclasses import replace
 
 from triggers_api.ops.target import Setting, Target
@@ -17,11 +20,14 @@ from triggers_api.ops.target import Setting, Target
 _WORK_ON_PROFILES = {"configure", "login", "sso"}
 """Services of the AWS CLI that use neither a region nor an endpoint of the stage."""
 
+_LIST_PROFILES = ("list-profiles",)
+"""The words of `aws configure` that work on no profile."""
+
 _WORK_LOCALLY = {"keys", "smoke"}
 """The `triggers` commands that accept the local stage."""
 
-_DERIVED = {"--data-dir", "--stack-name"}
-"""Flags whose default depends on nothing but the stage and this machine."""
+_FILL_IN = Setting("STAGE", "")
+"""A stage that the operator has to fill in."""
 
 
 class _Run:
@@ -31,8 +37,14 @@ class _Run:
 
 
 def set_target(target: Target | None) -> None:
-    """Set the target of this process's command; None if it is not known."""
+    """Set the target of this process's command; None forgets it."""
     _Run.target = target
+
+
+def forget_stage() -> None:
+    """Leave the stage of printed commands to the operator, who may work on another one."""
+    if _Run.target is not None:
+        _Run.target = replace(_Run.target, stage=_FILL_IN)
 
 
 def set_region(region: Setting) -> None:
@@ -52,8 +64,9 @@ def triggers_command(command: str, *words: str) -> str:
     name = command.partition(" ")[0]
     flags = [] if target is None else _target_flags(target, name)
     line = shlex.join(["triggers", *command.split(), *flags, *words])
-    endpoints = {} if target is None or target.is_local or name == "dev" else target.endpoints
-    return " ".join([*(f"{name}={shlex.quote(url)}" for name, url in endpoints.items()), line])
+    if target is None or target.is_local or name == "dev":
+        return line
+    return _with_variables({**target.config_files, **target.endpoints}, line)
 
 
 def aws_command(
@@ -72,31 +85,44 @@ def aws_command(
         profile: The profile, if it differs from the target's.
         endpoint_url: The endpoint of this one service, if it differs from the target's.
     """
+    variables: Mapping[str, str] = {}
     if (target := _Run.target) is not None:
         region = region or (target.region.value if target.region else None)
         profile = profile or (target.profile.value if target.profile else None)
         endpoint_url = endpoint_url or target.endpoint_of(service)
+        variables = target.config_files
     flags = {"--region": region, "--endpoint-url": endpoint_url}
     flags = {"--profile": profile} if service in _WORK_ON_PROFILES else {**flags, "--profile": profile}
+    if words == _LIST_PROFILES:
+        flags = {}
     given = [word for flag, value in flags.items() if value for word in (flag, value)]
-    return shlex.join(["aws", service, *words[:1], *given, *words[1:]])
+    return _with_variables(variables, shlex.join(["aws", service, *words[:1], *given, *words[1:]]))
+
+
+def python_command(*words: str) -> str:
+    """Return a command that runs a module, such as `pip`, with the Python that runs this program."""
+    return shlex.join([sys.executable, "-m", *words])
+
+
+def _with_variables(variables: Mapping[str, str], line: str) -> str:
+    return " ".join([*(f"{name}={shlex.quote(value)}" for name, value in variables.items()), line])
 
 
 def _target_flags(target: Target, name: str) -> list[str]:
     """Return the flags of a `triggers` command; `name` is its first word."""
-    settings: dict[str, Setting | None] = {"--stage": target.stage}
-    if not target.is_local:
-        settings |= {"--region": target.region, "--profile": target.profile}
-        settings["--stack-name"] = None if name == "keys" else target.stack_name
-    elif name in _WORK_LOCALLY:
-        settings["--data-dir"] = target.data_dir
-    else:  # it works on another stage, which the operator has to fill in
-        settings["--stage"] = Setting("STAGE", "")
     if name == "dev":
-        settings = {"--data-dir": target.data_dir} if target.is_local else {}
+        return ["--data-dir", target.data_dir.value] if target.is_local else []
+    if target.is_local and name in _WORK_LOCALLY:
+        return ["--stage", target.stage.value, "--data-dir", target.data_dir.value]
+    if target.is_local:  # the command works on another stage
+        return ["--stage", _FILL_IN.value]
+    is_without_stack = name == "keys" or target.stage is _FILL_IN
+    settings = {
+        "--stage": target.stage,
+        "--region": target.region,
+        "--profile": target.profile,
+        "--stack-name": None if is_without_stack else target.stack_name,
+    }
     return [
-        word
-        for flag, setting in settings.items()
-        if setting is not None and not (flag in _DERIVED and setting.origin == "default")
-        for word in (flag, setting.value)
+        word for flag, setting in settings.items() if setting is not None for word in (flag, setting.value)
     ]

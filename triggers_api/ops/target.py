@@ -11,6 +11,9 @@ LOCAL = "local"
 
 DEFAULT_REGION = "us-east-1"
 
+_SERVICE_IDS = {"apigateway": "API_GATEWAY", "logs": "CLOUDWATCH_LOGS"}
+"""The services whose endpoint variable has another name than their command of the AWS CLI."""
+
 YOUR_ANSWER = "your answer"
 """The origin of a value that the operator typed at a prompt."""
 
@@ -38,6 +41,8 @@ class Target:
     data_dir: Setting
     endpoints: Mapping[str, str] = field(default_factory=dict)
     """The variables that direct requests to an emulator, and their URLs."""
+    config_files: Mapping[str, str] = field(default_factory=dict)
+    """The variables that name AWS configuration files, and the absolute paths of the files."""
 
     @property
     def endpoint_url(self) -> str | None:
@@ -50,8 +55,9 @@ class Target:
         return self.endpoints.get("DYNAMODB_ENDPOINT_URL")
 
     def endpoint_of(self, service: str) -> str | None:
-        """Return the URL of the emulator that replaces a service of AWS."""
-        return self.endpoints.get(f"AWS_ENDPOINT_URL_{service.upper()}") or self.endpoint_url
+        """Return the URL of the emulator that replaces a service, such as `logs`."""
+        name = _SERVICE_IDS.get(service, service.upper())
+        return self.endpoints.get(f"AWS_ENDPOINT_URL_{name}") or self.endpoint_url
 
     @property
     def is_local(self) -> bool:

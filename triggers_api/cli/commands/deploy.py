@@ -109,7 +109,7 @@ def deploy(
         if not (settings.confirm_changes or guided or yes):
             console.say(
                 f"Note: confirm_changes = false in {config.FILE} has no effect: "
-                "a file of the working directory agrees to nothing. --yes skips the question."
+                "the file cannot skip the confirmation. --yes can."
             )
         if settings.disable_rollback:
             console.say(f"Note: rollback is disabled (disable_rollback in {config.FILE}).")
@@ -229,7 +229,7 @@ def _smoke_test(target: Target, url: str, *, changed: bool, as_json: bool) -> No
         raise ChecksFailedError(
             "The stack is deployed, but its smoke test could not run.",
             reason=f"{error.message} {error.reason}".rstrip(),
-            hint=f"{error.hint} Then run `{triggers_command('smoke')}`; --no-smoke skips the test.",
+            hint=f"Run `{triggers_command('smoke')}` after this fix (--no-smoke skips it): {error.hint}",
         ) from error
     if as_json:
         console.answer_line({"event": "smoke", **make_document(findings)})

@@ -25,6 +25,7 @@ def destroy(
     """
     from triggers_api.cli.output.progress import make_reporter
     from triggers_api.ops.aws_errors import explain_aws_errors
+    from triggers_api.ops.cloudformation.versions import deployed_version
     from triggers_api.ops.deploy import destroy
 
     target, name = context.target, context.target.stack_name.value
@@ -62,6 +63,8 @@ def destroy(
         return
     console.answer(f"The stack {name} is deleted.")
     if kept:
+        version = deployed_version(inventory.stack)
+        console.say(f"The stack had version {version}: its tables may need that version or a newer one.")
         console.say(f"Kept, with their data: {', '.join(kept)}.")
         parameters = destroy.parameters_to_restore(inventory.stack)
         words = [word for key, value in parameters.items() for word in ("--parameter", f"{key}={value}")]

@@ -1,6 +1,5 @@
 """`triggers smoke`: check every call of a live API."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +10,7 @@ from triggers_api.cli.context import CommandContext, announce_key_store, ca_bund
 from triggers_api.cli.options import stage_options
 from triggers_api.cli.output import console, questions
 from triggers_api.errors import ConfigurationError
-from triggers_api.ops.shell_commands import set_target
-from triggers_api.ops.target import Setting
+from triggers_api.ops.shell_commands import forget_stage
 
 
 @stage_options(local=True)
@@ -52,8 +50,7 @@ def smoke(
     names_stage = target.stage.origin == "--stage"
     if url is not None and not names_stage:
         # The URL may be that of another stage, so printed commands leave the stage to the operator.
-        unknown = Setting("STAGE", "unknown")
-        set_target(replace(target, stage=unknown, stack_name=Setting("", "default")))
+        forget_stage()
     api_key = config.api_key(questions.read_secret("Key") if key == "-" else key)
     if url is not None and api_key is None and not names_stage:
         raise ConfigurationError(

@@ -1,7 +1,7 @@
 """Write a command's output: its answer to stdout, everything else to stderr.
 
-This is the one door to the terminal. Whatever goes through it is escaped here: stored data, files, answers of
-AWS, arguments. No other module of the commands prints, or creates a Rich console or text.
+All terminal output goes through this module, which escapes it: stored data, files, answers of AWS, arguments.
+No other module of the commands prints, or creates a Rich console or text.
 
 On a terminal an answer may be a table or a panel. In a pipe it is plain lines, never wrapped, coloured or
 cut, and a table is tab-separated. With `--json`, stdout holds JSON and nothing else, errors included.
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from triggers_api.errors import TriggersError
+from triggers_api.ops.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,16 +24,6 @@ if TYPE_CHECKING:
 
 NARROW = 60
 """A terminal with fewer columns gets lines instead of tables of progress."""
-
-
-def printable(text: str) -> str:
-    """Escape a text, so that it can neither move the cursor nor forge a line.
-
-    This includes the controls that reverse text, and every kind of line break.
-    """
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def say(*lines: str) -> None:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from triggers_api.cli.output.console import printable
 from triggers_api.errors import ConfigurationError, LocalEnvironmentError
 from triggers_api.ops.findings import Finding
+from triggers_api.ops.printable import printable
 from triggers_api.system_errors import explain_system_error
 
 _ANOTHER = "Give the path of a file in an existing folder."
@@ -47,7 +47,7 @@ def write_report(path: Path, findings: Sequence[Finding]) -> None:
         raise LocalEnvironmentError(
             f"The report {path} could not be written.",
             reason=reason,
-            hint=f"{hint} Then run the checks again.",
+            hint=f"Run the checks again after this fix: {hint}",
         ) from error
 
 

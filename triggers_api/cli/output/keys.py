@@ -123,9 +123,10 @@ def print_key_status(status: KeyStatus, lookup_command: str | None, *, as_json: 
         fields = {**_record_document(status.record, status.verdict), "let_in": status.is_valid}
         fields["record"] = lookup_command
     if status.may_be_cached:
-        console.say(f"The key was just revoked. Every running process refuses it {_BOUND}")
+        console.say(f"This changed a moment ago. Every running process refuses the key {_BOUND}")
     if as_json:
-        console.answer_json(fields)
+        within = REFUSED_WITHIN_SECONDS if status.may_be_cached else None
+        console.answer_json({**fields, "refused_within_seconds": within})
         return
     words = {None: "-", True: "yes", False: "no"}
     for name, value in fields.items():

@@ -209,7 +209,7 @@ def to_document(event: Progress) -> Mapping[str, Any]:  # noqa: PLR0911 - one fo
                 "version": {"before": event.deployed_version or None, "after": VERSION},
                 "changes": [_change_document(change) for change in event.change_set.changes],
                 "parameters": {
-                    name: {"before": before or None, "after": after}
+                    name: {"before": before, "after": after}
                     for name, (before, after) in event.parameters.items()
                 },
             }

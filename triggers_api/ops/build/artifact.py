@@ -21,6 +21,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from triggers_api.errors import BuildError, TriggersError
 from triggers_api.ops.build.bytecode import compile_sources, find_interpreter
@@ -28,6 +29,7 @@ from triggers_api.ops.build.paths import DEPLOY, PACKAGE
 from triggers_api.ops.build.scratch import scratch_folder
 from triggers_api.ops.build.trimming import trim
 from triggers_api.ops.build.uv import Uv, find_uv, hint_for
+from triggers_api.ops.printable import printable
 
 RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
 ARCHITECTURES = ("x86_64", "arm64")
@@ -56,7 +58,7 @@ class Artifact:
         version = self.runtime.removeprefix("python")
         return (
             f"This machine has no Python {version} to compile the artifact with: cold starts take longer.",
-            f"Install one, e.g. uv python install {version}.",
+            f"Install one, for example with `uv python install {version}`.",
         )
 
 
@@ -158,13 +160,16 @@ def main() -> None:
     try:
         artifact = build(arguments.folder, **target, environment=environment)
     except TriggersError as error:
-        sys.exit(f"error: {error.message}\n  why: {error.reason}\n  fix: {error.hint}")
+        _exit_with(error.message, error.reason, error.hint)
     except OSError as error:
-        sys.exit(
-            f"error: Could not write the artifact.\n  why: {error}\n  fix: Free disk space, and try again."
-        )
+        _exit_with("Could not write the artifact.", str(error), "Free disk space, and try again.")
     if artifact.warning:
-        sys.stderr.write("warning: {} {}\n".format(*artifact.warning))
+        sys.stderr.write(f"warning: {printable(' '.join(artifact.warning))}\n")
+
+
+def _exit_with(message: str, reason: str, hint: str) -> NoReturn:
+    """Print an error, which may quote what uv printed."""
+    sys.exit(f"error: {printable(message)}\n  why: {printable(reason)}\n  fix: {printable(hint)}")
 
 
 if __name__ == "__main__":

@@ -18,10 +18,8 @@ def scratch_folder() -> Iterator[Path]:
     Raises:
         LocalEnvironmentError: The folder could not be created.
     """
-    try:
+    with explain_local_errors():
         folder = tempfile.TemporaryDirectory(prefix="triggers-", ignore_cleanup_errors=True)
-    except OSError as error:
-        raise local_build_error(error) from error
     try:
         yield Path(folder.name)
     finally:
@@ -32,8 +30,20 @@ def scratch_folder() -> Iterator[Path]:
             raise
 
 
-def local_build_error(error: OSError) -> LocalEnvironmentError:
-    """Return the error for a machine whose temporary folder cannot hold a build."""
+@contextmanager
+def explain_local_errors() -> Iterator[None]:
+    """Explain an error of this machine while the block writes to a scratch folder.
+
+    Raises:
+        LocalEnvironmentError: The folder could not be written, for example because the disk is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise _local_build_error(error) from error
+
+
+def _local_build_error(error: OSError) -> LocalEnvironmentError:
     another = "set TMPDIR to another folder"
     reason, hint = explain_system_error(
         error,

@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from triggers_api.errors import BuildError
-from triggers_api.ops.build.scratch import scratch_folder
+from triggers_api.ops.build.scratch import explain_local_errors, scratch_folder
+from triggers_api.ops.shell_commands import python_command
 
-_CHANGES_TOOLS = re.compile(r"UV_|PYTHON[A-Z]|SAM_|__SAM_|RUST_LOG$")
+_CHANGES_TOOLS = re.compile(r"UV_|PYTHON|SAM_|__SAM_|RUST_LOG$")
 _KEPT_VARIABLES = re.compile(
     r"UV_(INDEX(_\w+)?|DEFAULT_INDEX|EXTRA_INDEX_URL|FIND_LINKS|KEYRING_PROVIDER|INSECURE_HOST|NATIVE_TLS"
     r"|SYSTEM_CERTS|OFFLINE|HTTP_\w+|REQUEST_TIMEOUT|CACHE_DIR|NO_CACHE|CONCURRENT_\w+|CREDENTIALS_DIR"
@@ -57,6 +58,10 @@ _SETTINGS_OF_AN_INDEX = (
     "ignore-error-codes",
     "cache-control",
 )
+_LOCATIONS = {"index-url", "extra-index-url", "find-links", "cache-dir", "url"}
+"""The settings that are URLs or paths, and the one of an index."""
+_PATH_VARIABLES = re.compile(r"UV_\w+_DIR|SSL_CERT_FILE|(AWS|REQUESTS)_CA_BUNDLE|NETRC")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _CA_HINT = "Set SSL_CERT_FILE to the certificate authority of your network, or UV_NATIVE_TLS=true."
 _HINTS = (
     (r"certificate|UnknownIssuer", f"{_CA_HINT} Check this machine's clock too."),
@@ -96,6 +101,7 @@ class Uv:
 
         Raises:
             BuildError: The user's `uv.toml` cannot be read.
+            LocalEnvironmentError: The temporary folder cannot be written.
             OSError: uv does not run.
             subprocess.TimeoutExpired: uv did not finish in time.
         """
@@ -132,7 +138,7 @@ def find_uv() -> str:
     raise BuildError(
         "The artifact cannot be built without uv.",
         reason="uv is installed neither with this Python nor on PATH",
-        hint="Run python3 -m pip install uv.",
+        hint=f"Run `{python_command('pip', 'install', 'uv')}`.",
     )
 
 
@@ -145,15 +151,31 @@ def tool_environment(environment: Mapping[str, str], folder: Path) -> dict[str, 
 
     Raises:
         BuildError: The user's `uv.toml` cannot be read.
+        LocalEnvironmentError: The folder cannot be written.
     """
     path = folder / "uv.toml"
-    path.write_text(_to_toml(_kept_settings(environment)), encoding="utf-8")
+    settings = _to_toml(_kept_settings(environment))
+    with explain_local_errors():
+        path.write_text(settings, encoding="utf-8")
     kept = {
-        name: value
+        name: _fixed_variable(name, value)
         for name, value in environment.items()
         if not _CHANGES_TOOLS.match(name) or _KEPT_VARIABLES.fullmatch(name)
     }
     return {**kept, "UV_CONFIG_FILE": str(path)}
+
+
+def _fixed_variable(name: str, value: str) -> str:
+    """Return the value of a variable; if it holds paths, they start from the working directory."""
+    if name == "UV_FIND_LINKS":
+        return ",".join(_fixed_location(one, Path()) for one in value.split(","))
+    return _fixed_location(value, Path()) if _PATH_VARIABLES.fullmatch(name) else value
+
+
+def _fixed_location(location: str, folder: Path) -> str:
+    """Return a URL or path that does not depend on the working directory: uv runs in another one."""
+    is_fixed = not location or location.startswith("~") or _SCHEME.match(location)
+    return location if is_fixed else str((folder / location).absolute())
 
 
 def hint_for(output: str) -> str:
@@ -171,12 +193,14 @@ def _kept_settings(environment: Mapping[str, str]) -> dict[str, Any]:
     for path in _settings_files(environment):
         try:
             document = tomllib.loads(path.read_text(encoding="utf-8"))
+            _check_tables(document)
         except FileNotFoundError:
             continue
         except (OSError, ValueError) as error:
             raise BuildError(
                 f"uv's configuration file {path} cannot be read.", reason=str(error), hint="Correct the file."
             ) from error
+        document = _fix_locations("", document, path.parent)
         _merge(merged, document, _KEPT_SETTINGS)
         _merge(of_pip, document.get("pip", {}), _INDEX_SETTINGS)
     indexes = [
@@ -186,11 +210,32 @@ def _kept_settings(environment: Mapping[str, str]) -> dict[str, Any]:
     return {**merged, "index": indexes, "pip": of_pip}
 
 
+def _check_tables(document: Mapping[str, Any]) -> None:
+    """Raise ValueError unless the settings that are read here have their types. uv checks the others."""
+    if not isinstance(document.get("pip", {}), dict):
+        raise ValueError("pip is not a table")  # noqa: TRY004 - a wrong value, as an error of the syntax
+    indexes = document.get("index", [])
+    if not (isinstance(indexes, list) and all(isinstance(one, dict) for one in indexes)):
+        raise ValueError("index is not a list of tables")
+
+
+def _fix_locations(name: str, value: Any, folder: Path) -> Any:
+    """Return a setting whose relative paths start from the folder of its file."""
+    if isinstance(value, dict):
+        return {inner: _fix_locations(inner, one, folder) for inner, one in value.items()}
+    if isinstance(value, list):
+        return [_fix_locations(name, one, folder) for one in value]
+    return _fixed_location(value, folder) if name in _LOCATIONS and isinstance(value, str) else value
+
+
 def _merge(merged: dict[str, Any], settings: Mapping[str, Any], names: set[str]) -> None:
     """Add settings of a lower precedence. Lists are joined."""
     for name in sorted(names & settings.keys()):
-        value = settings[name]
-        merged[name] = [*merged.get(name, []), *value] if isinstance(value, list) else merged.get(name, value)
+        before, value = merged.get(name), settings[name]
+        if before is None:
+            merged[name] = value
+        elif isinstance(before, list) and isinstance(value, list):
+            merged[name] = [*before, *value]
 
 
 def _settings_files(environment: Mapping[str, str]) -> Iterator[Path]:
@@ -218,4 +263,6 @@ def _toml_value(value: Any) -> str:
         )
     if isinstance(value, list):
         return f"[{', '.join(map(_toml_value, value))}]"
-    return json.dumps(value)  # TOML writes texts, numbers and booleans as JSON does
+    # TOML writes texts, numbers and booleans as JSON does, but has no surrogate pairs. A setting kept here is
+    # no date: uv reports it as a wrong text.
+    return json.dumps(value, ensure_ascii=False, default=str)

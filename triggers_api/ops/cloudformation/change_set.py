@@ -107,7 +107,8 @@ def pending_change_set(cloudformation: CloudFormation) -> Iterator[PendingChange
                 pending.explain_failure(error)  # before its change set is deleted
             pending.delete_unexecuted()
         except (ClientError, BotoCoreError, OperatorError) as cleanup_error:
-            error.hint += f" Stack {cloudformation.name} may still have a change set ({cleanup_error})."
+            left = f"Stack {cloudformation.name} may still have a change set ({cleanup_error})."
+            error.hint = f"{left} {error.hint}"
         raise
     except BaseException:
         pending.delete_unexecuted(interrupted=True)

@@ -125,7 +125,7 @@ def _root_cause(events: Sequence[StackEvent]) -> StackEvent | None:
 def _inspection_hint(stack: Stack, target: Target, region: str) -> str:
     partition = stack.id.split(":")[1]
     if target.endpoint_url or partition not in _CONSOLES:
-        return f"To see the stack: {triggers_command('status')}"
+        return f"See the stack with `{triggers_command('status')}`."
     return (
         f"See https://{region}.{_CONSOLES[partition]}/cloudformation/home?region={region}"
         f"#/stacks/events?stackId={quote(stack.id, safe='')}"

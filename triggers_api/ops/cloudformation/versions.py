@@ -16,7 +16,7 @@ def deployed_version(stack: Stack) -> str:
 
 
 def is_downgrade(stack: Stack) -> bool:
-    """Return whether a stack has a newer version than this program. One with an unknown version has not."""
+    """Return whether a stack has a newer version than this program. False if the version is unknown."""
     try:
         return Version(deployed_version(stack)) > Version(VERSION)
     except InvalidVersion:

@@ -14,10 +14,11 @@ from triggers_api.ops.cloudformation.client import CloudFormation
 from triggers_api.ops.cloudformation.failures import follow_operation
 from triggers_api.ops.cloudformation.models import Stack
 from triggers_api.ops.cloudformation.outputs import resolve_outputs
-from triggers_api.ops.cloudformation.versions import deployed_version
-from triggers_api.ops.deploy.progress import Outcome, Progress, Proposal, Step
+from triggers_api.ops.cloudformation.versions import deployed_version, is_downgrade
+from triggers_api.ops.deploy.progress import Downgrade, Outcome, Progress, Proposal, Step
 from triggers_api.ops.deploy.sam import Sam
 from triggers_api.ops.status import check_resources
+from triggers_api.version import VERSION
 
 _DONE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}
 
@@ -82,7 +83,11 @@ class StackChanges:
                 yield from self._report_unchanged()
             else:
                 pending.record_created(arn)
-                before = dict.fromkeys(given, "") if stack is None else stack.parameters
+                now = self._cloudformation.stack()
+                if now is not None and is_downgrade(now) and not (stack is not None and is_downgrade(stack)):
+                    # Another user deployed a newer version after the preflight checks.
+                    yield Downgrade(deployed_version(now), VERSION)
+                before: Mapping[str, str | None] = dict.fromkeys(given) if stack is None else stack.parameters
                 changed = {
                     name: (before[name], value)
                     for name, value in parameters.items()
@@ -91,7 +96,7 @@ class StackChanges:
                 proposal = Proposal(
                     self._cloudformation.change_set(arn),
                     parameters=changed,
-                    deployed_version="" if stack is None else deployed_version(stack),
+                    deployed_version="" if stack is None else deployed_version(now or stack),
                 )
                 yield from self._propose_and_execute(pending, proposal, first=stack is None)
 

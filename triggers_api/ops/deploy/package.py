@@ -11,7 +11,7 @@ from pathlib import Path
 from triggers_api.ops.aws import Aws
 from triggers_api.ops.build.artifact import Artifact, build, copy_service
 from triggers_api.ops.build.paths import DEPLOY, PACKAGE
-from triggers_api.ops.build.scratch import local_build_error
+from triggers_api.ops.build.scratch import explain_local_errors
 from triggers_api.ops.cloudformation.models import Stack
 from triggers_api.ops.cloudformation.template import Template
 from triggers_api.ops.deploy.progress import Built, Progress
@@ -37,12 +37,10 @@ def build_package(
         BuildError: The artifact could not be built, or `sam build` failed.
         LocalEnvironmentError: The folder could not be written, for example because the disk is full.
     """
-    try:
+    with explain_local_errors():
         source, artifact = _write_sources(
             folder, template, parameters, environment, use_container=use_container
         )
-    except OSError as error:
-        raise local_build_error(error) from error
     if artifact is not None:
         yield Built(artifact.zipped_bytes, deployed_code_size(aws, stack), artifact.compiled_by)
         if artifact.warning:

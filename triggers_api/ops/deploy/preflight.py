@@ -38,7 +38,7 @@ STUCK = {
     "ROLLBACK_FAILED": _DESTROY,
     "DELETE_FAILED": _DESTROY,
     # AWS documents no call that continues the rollback of an import.
-    "IMPORT_ROLLBACK_FAILED": ("Fix the cause, run `{destroy}`, which keeps the tables, then `{adopt}`."),
+    "IMPORT_ROLLBACK_FAILED": "Fix the cause, run `{destroy}`, which keeps the tables, then `{adopt}`.",
 }
 """The fix for each state that a stack cannot be deployed from, with the calls that AWS documents for it."""
 

@@ -56,14 +56,14 @@ class Downgrade:
 class Proposal:
     """A decision: a change set is ready. Continuing executes it.
 
-    `parameters` holds the stack parameters that change, each with its value before and after. Before a first
-    deployment the values are empty, and those that the operator gave are listed. `deployed_version` is empty
-    then too.
+    `parameters` holds the stack parameters that change, each with its value before and after. On a first
+    deployment there is no value before, those that the operator gave are listed, and `deployed_version` is
+    empty.
     """
 
     change_set: ChangeSet
     adopts: bool = False
-    parameters: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    parameters: Mapping[str, tuple[str | None, str]] = field(default_factory=dict)
     deployed_version: str = ""
 
 

@@ -24,11 +24,11 @@ from triggers_api.errors import (
 )
 from triggers_api.ops.aws import Aws
 from triggers_api.ops.aws_errors import operator_error
-from triggers_api.ops.build.scratch import scratch_folder
+from triggers_api.ops.build.scratch import explain_local_errors, scratch_folder
 from triggers_api.ops.build.uv import find_uv, tool_environment
 from triggers_api.ops.deploy.preflight import SAM_STACK
 from triggers_api.ops.deploy.process import run
-from triggers_api.ops.shell_commands import triggers_command
+from triggers_api.ops.shell_commands import python_command, triggers_command
 
 PACKAGE = "aws-sam-cli==1.170.0"
 """The version that this package is tested with. uv installs it if there is no sam on PATH."""
@@ -54,13 +54,13 @@ class Sam:
 
         Raises:
             BuildError: `sam build` failed, or wrote no template.
-            OperatorError: The credentials cannot be resolved.
+            OperatorError: The credentials cannot be resolved, or the temporary folder cannot be written.
         """
         arguments = [
             "build",
             f"--template-file={template}",
             f"--build-dir={into}",
-            f"--config-file={_write_empty_config(template.parent)}",
+            f"--config-file={_config_path(template.parent)}",
             "--no-cached",
             *(["--use-container"] if use_container else []),
             *_parameter_overrides(parameters),
@@ -81,13 +81,14 @@ class Sam:
         Raises:
             CredentialsError: The credentials cannot be resolved, or AWS rejected them.
             PermissionDeniedError: The credentials lack a permission.
+            LocalEnvironmentError: The temporary folder cannot be written.
             DeploymentError: `sam deploy` failed for another reason.
         """
         stack_name = aws.target.stack_name.value
         arguments = [
             "deploy",
             f"--template-file={template}",
-            f"--config-file={_write_empty_config(template.parent)}",
+            f"--config-file={_config_path(template.parent)}",
             f"--stack-name={stack_name}",
             f"--s3-prefix={stack_name}",
             f"--region={aws.region.value}",
@@ -117,7 +118,9 @@ class Sam:
         )
 
     def _run(self, aws: Aws, arguments: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
-        variables = aws.child_environment(_sam_environment(self.environment, folder), folder)
+        with explain_local_errors():
+            _config_path(folder).write_text("version = 0.1\n", encoding="utf-8")
+            variables = aws.child_environment(_sam_environment(self.environment, folder), folder)
         return run((*self.command, *arguments), folder, variables)
 
 
@@ -126,10 +129,12 @@ def find_sam(environment: Mapping[str, str]) -> Sam:
 
     Raises:
         BuildError: The user's `uv.toml` cannot be read.
+        LocalEnvironmentError: The temporary folder cannot be written.
         PreflightError: There is none, or it does not run.
     """
     on_path = shutil.which("sam", path=environment.get("PATH"))
-    hint = f"Install it: python3 -m pip install pipx && pipx install {PACKAGE}"
+    install_pipx = python_command("pip", "install", "pipx")
+    hint = f"Install it: {install_pipx} && {python_command('pipx', 'install', PACKAGE)}"
     try:
         command = (on_path,) if on_path else (find_uv(), "tool", "run", "--quiet", "--from", PACKAGE, "sam")
     except BuildError as error:
@@ -158,10 +163,8 @@ def _parameter_overrides(parameters: Mapping[str, str]) -> list[str]:
     return ["--parameter-overrides", *(f'{name}="{value}"' for name, value in parameters.items())]
 
 
-def _write_empty_config(folder: Path) -> Path:
-    path = folder / "samconfig.toml"
-    path.write_text("version = 0.1\n", encoding="utf-8")
-    return path
+def _config_path(folder: Path) -> Path:
+    return folder / "samconfig.toml"
 
 
 def _deploy_error(done: subprocess.CompletedProcess[str], aws: Aws) -> OperatorError:
@@ -170,7 +173,7 @@ def _deploy_error(done: subprocess.CompletedProcess[str], aws: Aws) -> OperatorE
         refusal = ClientError({"Error": {"Code": code, "Message": message.strip()}}, operation)
         error = operator_error(refusal, aws.target, aws.region)
         if isinstance(error, PermissionDeniedError):
-            error.hint += f" `{triggers_command('doctor')}` lists the permissions."
+            error.hint = f"`{triggers_command('doctor')}` lists the permissions. {error.hint}"
         if isinstance(error, CredentialsError | PermissionDeniedError):
             return error
     return DeploymentError("sam deploy failed.", reason=_failure_reason(done), hint=_failure_hint(done))
@@ -187,9 +190,8 @@ def _failure_hint(done: subprocess.CompletedProcess[str]) -> str:
         return (
             f"SAM's bucket was deleted but its stack was not: delete the stack {SAM_STACK}, and deploy again."
         )
-    return (
-        f"Run this command with --debug to see the whole output of sam, or run {triggers_command('doctor')}"
-    )
+    doctor = triggers_command("doctor")
+    return f"Run this command with --debug to see the whole output of sam, or run `{doctor}`."
 
 
 def _last_line(done: subprocess.CompletedProcess[str]) -> str:

@@ -45,7 +45,7 @@ def remove_uploads(aws: Aws, cloudformation: CloudFormation) -> Iterator[Uploads
         try:
             cleanup.run()
         except (ClientError, BotoCoreError, OperatorError) as cleanup_error:
-            error.hint += f" The plan's uploads may be left in SAM's bucket ({cleanup_error})."
+            error.hint = f"The plan's uploads may be left in SAM's bucket ({cleanup_error}). {error.hint}"
         raise
     except BaseException:
         cleanup.run()

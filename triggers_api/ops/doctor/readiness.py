@@ -4,7 +4,13 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 
-from triggers_api.errors import BuildError, OperatorError, PermissionDeniedError, PreflightError
+from triggers_api.errors import (
+    BuildError,
+    LocalEnvironmentError,
+    OperatorError,
+    PermissionDeniedError,
+    PreflightError,
+)
 from triggers_api.ops.aws import Aws, Place, region_of
 from triggers_api.ops.aws_errors import explain_aws_errors
 from triggers_api.ops.build.uv import find_uv
@@ -51,7 +57,7 @@ def check_tools(environment: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding(
             "sam", State.OK, f"{sam.version}, {'run by uv' if len(sam.command) > 1 else sam.command[0]}"
         )
-    except (BuildError, PreflightError) as error:
+    except (BuildError, LocalEnvironmentError, PreflightError) as error:
         yield _failed("sam", error)
     for name, use in (("aws", "only some fixes use it"), ("docker", "only --use-container needs it")):
         found = shutil.which(name, path=environment.get("PATH"))

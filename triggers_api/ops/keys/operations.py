@@ -36,7 +36,8 @@ service's default setting."""
 class KeyStatus:
     """What is known of a key. `verdict` is its state, or the reason why there is no record.
 
-    `may_be_cached`: the key was revoked a moment ago, so a running process may still accept it.
+    `may_be_cached`: the key was revoked, or expired, a moment ago. After a revocation, or a rotation that
+    changed the expiry, a running process may still accept it.
     """
 
     record: KeyRecord | None
@@ -134,7 +135,7 @@ class Keys:
             record,
             f"{state}{times[state]}",
             is_valid=state == "active",
-            may_be_cached=(record.revoked_at or "") > bound,
+            may_be_cached=state != "active" and (record.revoked_at or record.expires_at or "") > bound,
         )
 
     def revoke(self, reference: str) -> KeyRecord:

@@ -16,7 +16,7 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as NoConnectionError
 
-from triggers_api.errors import LogGroupMissingError, TriggersError
+from triggers_api.errors import LogGroupMissingError, OperatorError, TriggersError
 from triggers_api.ops.aws import Aws
 from triggers_api.ops.aws_errors import is_expired, operator_error
 from triggers_api.ops.logs.window import Event, Window
@@ -127,12 +127,17 @@ class LogGroup:
                 return page
 
     def _request_page(self, start: int, token: str | None) -> dict[str, Any]:
-        if self._client is None:
-            self._client = self._aws.client("logs")
         more = {} if token is None else {"nextToken": token}
-        page: dict[str, Any] = self._client.filter_log_events(
-            logGroupName=self._aws.target.log_group, startTime=start, **more
-        )
+        try:
+            if self._client is None:
+                self._client = self._aws.client("logs")
+            page: dict[str, Any] = self._client.filter_log_events(
+                logGroupName=self._aws.target.log_group, startTime=start, **more
+            )
+        except OperatorError as error:  # the credentials could not be renewed, perhaps only now
+            if isinstance(error.__cause__, ClientError | BotoCoreError):
+                raise error.__cause__ from None
+            raise
         return page
 
     def _pause_after(self, error: Exception, attempt: int, token: str | None) -> float:

@@ -104,7 +104,7 @@ async def _head(context: CheckContext) -> None:
 
 
 async def _allowed_origin(context: CheckContext) -> str:
-    """Return the origin to ask with: one of this machine, if the API lets no other call."""
+    """Return the origin to ask with: one of this machine, if the API allows no other origin."""
     headers = {"Origin": _FOREIGN_ORIGIN}
     response = await context.call("GET", "/v1/health", with_key=False, headers=headers)
     return _FOREIGN_ORIGIN if response.header("Access-Control-Allow-Origin") else _LOCAL_ORIGIN
