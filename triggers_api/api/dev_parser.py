@@ -17,6 +17,8 @@ class DevParser(h11.Connection):
 
     problem = "The request is not valid HTTP/1.1."
     """What to answer if `next_event` raises."""
+    method = b""
+    """The method of the current request; empty until its head has arrived."""
 
     def __init__(self) -> None:
         super().__init__(h11.SERVER, MAX_HEAD_BYTES)
@@ -33,6 +35,7 @@ class DevParser(h11.Connection):
         super().start_next_cycle()
         received, _ = self.trailing_data
         super().__init__(h11.SERVER, MAX_HEAD_BYTES)
+        self.method = b""
         self.receive_data(received)
 
     def next_event(self) -> Any:
@@ -49,6 +52,7 @@ class DevParser(h11.Connection):
             raise
         if not isinstance(event, h11.Request):
             return event
+        self.method = event.method
         if problem := _problem(event):
             self.problem = problem
             raise h11.RemoteProtocolError(problem)
