@@ -177,7 +177,7 @@ class SqliteEventStore:
     def _time_for_read(self, now: int) -> int:
         """Watch the clock, and return the time that decides what has expired.
 
-        It is the time before a step if expiries cannot be postponed: a read needs no disk that can be written.
+        It is the time before a step if expiries cannot be postponed: a read needs no writable disk.
         """
         try:
             self._watch_clock()
