@@ -2,8 +2,8 @@
 
 Parsing a body, validating it and writing an answer takes half a second of computing at worst. On the event
 loop it would delay every other request, and the health check. Threads take turns, and the loop is one of
-them, so health stays quick while few threads compute. Hence the lanes: one or two threads for requests that
-may compute for long, and more for the others, which mostly wait for the store.
+them, so health stays quick while few threads compute. Hence the lanes: one thread for large bodies, a few for
+reads, which compute after they have waited for the store, and more for the others, which mostly wait.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ class Lane(Enum):
     SHORT = auto()
     """Mostly waits for the store."""
     READ = auto()
-    """Reads a page of stored payloads: waits for the store, and may compute for long."""
+    """Waits for the store, then checks stored payloads, and may compute for long."""
     LARGE_BODY = auto()
     """Parses a large body, and may compute for long."""
 
