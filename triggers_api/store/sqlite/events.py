@@ -79,10 +79,11 @@ class SqliteEventStore:
             is_steady = self._watch_clock()
             with self._database.write("add") as connection:
                 outcomes = [self._add_entry(connection, entry, now) for entry in entries]
-                if (step := seconds(self._clock() - started)) > STEP_SECONDS:  # the clock was set just now
+                latest = self._clock()
+                if (step := seconds(latest - started)) > STEP_SECONDS:  # the clock was set just now
                     _postpone_expiries(connection, now + step, step)
                 if is_steady:
-                    _remove_expired(connection, now)
+                    _remove_expired(connection, min(now, seconds(latest)))
         except StoreUnavailableError as error:
             return [error] * len(entries)  # none may be reported as stored
         return outcomes
