@@ -66,6 +66,17 @@ def test_lane_has_a_bounded_number_of_threads_and_leaves_the_others_alone(lane: 
     asyncio.run(work())
 
 
+def test_reads_wait_for_the_store_side_by_side() -> None:
+    """A read on DynamoDB takes 50 ms, so two threads would serve only forty a second."""
+    together = threading.Barrier(6)
+
+    async def work() -> None:
+        pool = Workers()
+        await asyncio.gather(*(pool.run(Lane.READ, lambda: together.wait(10)) for _ in range(6)))
+
+    asyncio.run(work())
+
+
 def test_request_is_refused_at_once_when_too_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "MAX_WAITING", 1)
 
