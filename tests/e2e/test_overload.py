@@ -19,8 +19,8 @@ that time."""
 FILES = 256
 """The default of macOS. Then fewer connections may be open than clients connect."""
 CHUNK = b"1\r\nx\r\n"
-CHUNKS = 30_000
-CHUNKED_CLIENTS = 10
+CHUNKS = 10_000
+CHUNKED_CLIENTS = 30
 
 
 @pytest.fixture(scope="module")

@@ -38,9 +38,13 @@ LINGER_SECONDS = 5.0
 """How long a client may continue to send a request that has its answer."""
 
 _READ_BYTES = 4096
-"""How much is read at a time. All of it is parsed in one step: at worst 700 chunks of a body, in 10 ms."""
+"""How much is read at a time. All of it is parsed before other requests get a turn."""
 _BODY_READ_BYTES = 32 * 1024
 """How much is read of a body with a length, which costs little to parse."""
+_TINY_CHUNKS_READ_BYTES = 256
+"""How much is read of a body in tiny chunks: they cost most."""
+_MAX_STEPS = 100
+"""How many events one read may hold before its chunks count as tiny."""
 
 
 class DevConnection(H11Protocol):
@@ -65,13 +69,15 @@ class DevConnection(H11Protocol):
         """Take data of the client, unless no further request can come from it."""
         if self.transport.is_closing() or self.conn.their_state is h11.MUST_CLOSE:
             return
-        before = self.conn.their_state, self.cycle
+        state, cycle, steps = self.conn.their_state, self.cycle, self.conn.steps
         super().data_received(data)
-        if before != (self.conn.their_state, self.cycle):
+        if (self.conn.their_state, self.cycle) != (state, cycle):
             self.wait_for_client()
             has_length = self.headers and not header_values(self.headers, b"transfer-encoding")
             is_plain = self.conn.their_state is h11.SEND_BODY and has_length
             self._socket.max_size = _BODY_READ_BYTES if is_plain else _READ_BYTES
+        if self.conn.steps - steps > _MAX_STEPS:
+            self._socket.max_size = _TINY_CHUNKS_READ_BYTES
 
     def wait_for_client(self) -> None:
         """Start to measure how long the client takes."""
