@@ -18,7 +18,7 @@ HEALTH_SECONDS = 1.0
 FILES = 256
 """The default of macOS. Then fewer connections may be open than clients connect."""
 CHUNK = b"1\r\nx\r\n"
-CHUNKS = 10_000
+CHUNKS = 5_000
 CHUNKED_CLIENTS = 30
 
 

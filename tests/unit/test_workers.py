@@ -9,6 +9,7 @@ import pytest
 
 from triggers_api.api import workers
 from triggers_api.api.context import RequestContext, current, request_id
+from triggers_api.api.strict_request import StrictRequest
 from triggers_api.api.workers import THREADS, Lane, Workers
 from triggers_api.core import deadline
 from triggers_api.errors import DeadlineExceededError, Kind, OverloadedError
@@ -66,15 +67,10 @@ def test_lane_has_a_bounded_number_of_threads_and_leaves_the_others_alone(lane: 
     asyncio.run(work())
 
 
-def test_reads_wait_for_the_store_side_by_side() -> None:
-    """A read on DynamoDB takes 50 ms, so two threads would serve only forty a second."""
-    together = threading.Barrier(6)
-
-    async def work() -> None:
-        pool = Workers()
-        await asyncio.gather(*(pool.run(Lane.READ, lambda: together.wait(10)) for _ in range(6)))
-
-    asyncio.run(work())
+@pytest.mark.parametrize(("path_params", "lane"), [({}, Lane.READ), ({"event_id": "1"}, Lane.SHORT)])
+def test_read_of_one_event_does_not_wait_behind_pages(path_params: dict[str, str], lane: Lane) -> None:
+    scope = {"type": "http", "method": "GET", "path_params": path_params, "headers": []}
+    assert StrictRequest(scope).lane is lane
 
 
 def test_request_is_refused_at_once_when_too_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,8 @@ A context variable, so that every line logged for the request carries its id, al
 from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import uuid4
-
-from starlette.types import Scope
 
 from triggers_api.core.access import Principal
 from triggers_api.core.ids import REQUEST_ID
@@ -77,8 +76,12 @@ def accepted_request_id(headers: Headers) -> str:
     return new_request_id()
 
 
-def shared_request_id(scope: Scope) -> str:
-    """Return the id of a request: the same one for the app, and for a server that refuses the request."""
+def shared_request_id(scope: Any) -> str:
+    """Return the id of a request: the same one for the app, and for a server that refuses the request.
+
+    Args:
+        scope: The ASGI scope, in the type of the framework or of the server.
+    """
     state = scope.setdefault("state", {})
     if "request_id" not in state:
         state["request_id"] = accepted_request_id(scope["headers"])

@@ -60,7 +60,7 @@ class DevConnection(H11Protocol):
         """Start to wait for a request."""
         self.conn = DevParser()
         self._refused = False
-        self._socket: Any = transport  # `max_size` is asyncio's, but not in its documentation
+        self._socket = cast("Any", transport)  # `max_size` is asyncio's, but not in its documentation
         self._socket.max_size = _READ_BYTES
         self.wait_for_client()
         super().connection_made(cast("asyncio.Transport", _Transport(transport, self)))

@@ -2,8 +2,8 @@
 
 Parsing a body, validating it and writing an answer takes half a second of computing at worst. On the event
 loop it would delay every other request, and the health check. Threads take turns, and the loop is one of
-them, so health stays quick while few threads compute. Hence the lanes: one thread for large bodies, a few for
-reads, which compute after they have waited for the store, and more for the others, which mostly wait.
+them, so health stays quick while few threads compute. Hence the lanes: one or two threads for requests that
+may compute for long, and more for the others, which mostly wait for the store.
 """
 
 import asyncio
@@ -56,12 +56,12 @@ class Lane(Enum):
     SHORT = auto()
     """Mostly waits for the store."""
     READ = auto()
-    """Waits for the store, then checks stored payloads, and may compute for long."""
+    """Checks a page of stored payloads, and may compute for long."""
     LARGE_BODY = auto()
     """Parses a large body, and may compute for long."""
 
 
-THREADS: Mapping[Lane, int] = {Lane.SHORT: 16, Lane.READ: 6, Lane.LARGE_BODY: 1}
+THREADS: Mapping[Lane, int] = {Lane.SHORT: 16, Lane.READ: 2, Lane.LARGE_BODY: 1}
 
 
 class Workers:
