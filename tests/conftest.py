@@ -110,7 +110,7 @@ def dynamodb_stores(tables: Tables, shared_dynamodb: DynamoDB) -> Stores:
 @pytest.fixture
 def sqlite_stores(tmp_path: Path, clock: FakeClock) -> Iterator[Stores]:
     database = Database(tmp_path / "data")
-    yield Stores(SqliteEventStore(database, monotonic=clock.monotonic), SqliteKeyStore(database))
+    yield Stores(SqliteEventStore(database, clock=clock, monotonic=clock.monotonic), SqliteKeyStore(database))
     database.close()
 
 

@@ -51,8 +51,8 @@ class StrictRequest(Request):
     @property
     def lane(self) -> Lane:
         """The threads for the request. A compressed body may be large once it is inflated."""
-        if self.method == "GET":
-            return Lane.READ
+        if self.method == "GET":  # a single event is small, so its read mostly waits for the store
+            return Lane.SHORT if self.path_params else Lane.READ
         is_large = len(self._raw) > _LARGE_BODY_BYTES or "content-encoding" in self.headers
         return Lane.LARGE_BODY if is_large else Lane.SHORT
 

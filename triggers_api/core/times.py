@@ -12,7 +12,6 @@ import re
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 Clock = Callable[[], int]
 """Returns microseconds. The wall clock's are since 1970, UTC."""
@@ -23,12 +22,12 @@ EARLIEST_SECONDS = 1_577_836_800
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive on purpose: all of this module is UTC, and it prints faster
 _FORMAT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 
-
-_STEP_SECONDS = 60
+STEP_SECONDS = 60
+"""By how much the wall clock must differ from the monotonic clock to count as set."""
 _STEADY_SECONDS = 3600
 
 # `time.monotonic` of Linux and macOS stands still while the machine sleeps. These clocks go on.
-_RUNS_ON: Any = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
+_RUNS_ON: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def system_clock() -> int:
@@ -38,7 +37,7 @@ def system_clock() -> int:
 
 def monotonic_clock() -> int:
     """Return the microseconds since some moment, by a clock that is never set."""
-    return (time.monotonic_ns() if _RUNS_ON is None else time.clock_gettime_ns(_RUNS_ON)) // 1000
+    return time.clock_gettime_ns(_RUNS_ON) // 1000
 
 
 class ClockWatch:
@@ -62,7 +61,7 @@ class ClockWatch:
         wall, monotonic = self._last
         passed = max(0, seconds(self._monotonic()) - monotonic)
         step = (now - wall) - passed
-        return step if abs(step) > _STEP_SECONDS else 0
+        return step if abs(step) > STEP_SECONDS else 0
 
     def accept(self, now: int) -> bool:
         """Continue from this time. Return whether both clocks have agreed for an hour.

@@ -16,7 +16,7 @@ import sqlite3
 import threading
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from operator import attrgetter
 
@@ -26,7 +26,15 @@ from triggers_api.core.idempotency import IDEMPOTENCY_SECONDS, IdempotencyClaim,
 from triggers_api.core.ids import MAX_SECONDS_AHEAD
 from triggers_api.core.paging import Page, PageBuilder, PendingQuery
 from triggers_api.core.ports import NewEvent
-from triggers_api.core.times import Clock, ClockWatch, format_time, monotonic_clock
+from triggers_api.core.times import (
+    STEP_SECONDS,
+    Clock,
+    ClockWatch,
+    format_time,
+    monotonic_clock,
+    seconds,
+    system_clock,
+)
 from triggers_api.errors import (
     ConflictError,
     CorruptRecordError,
@@ -52,30 +60,38 @@ class SqliteEventStore:
 
     Args:
         database: The file.
+        clock: The wall clock.
         monotonic: A clock that is never set, to notice when the wall clock is.
     """
 
-    def __init__(self, database: Database, *, monotonic: Clock = monotonic_clock) -> None:
+    def __init__(
+        self, database: Database, *, clock: Clock = system_clock, monotonic: Clock = monotonic_clock
+    ) -> None:
         self._database = database
+        self._clock = clock
         self._watch = ClockWatch(monotonic)
         self._watch_lock = threading.Lock()
 
     def add(self, entries: Sequence[NewEvent], *, now: int) -> list[str | TriggersError]:
         """Insert the events and their claims in one transaction, with a savepoint for each entry."""
+        started = self._clock()
         try:
-            is_steady = self._watch_clock(now)
+            is_steady = self._watch_clock()
             with self._database.write("add") as connection:
                 outcomes = [self._add_entry(connection, entry, now) for entry in entries]
+                latest = self._clock()
+                if (step := seconds(latest - started)) > STEP_SECONDS:  # the clock was set just now
+                    _postpone_expiries(connection, now + step, step)
                 if is_steady:
-                    _remove_expired(connection, now)
+                    _remove_expired(connection, min(now, seconds(latest)))
         except StoreUnavailableError as error:
-            return [error] * len(entries)  # the transaction failed: nothing was stored
+            return [error] * len(entries)  # none may be reported as stored
         return outcomes
 
     def get(self, event_id: str, now: int) -> Event | None:
         """Read one row."""
         query = f"SELECT {_COLUMNS} FROM events WHERE event_id = ? AND expires_at > ?"  # noqa: S608 - constants
-        self._watch_clock(now)
+        now = self._time_for_read(now)
         with self._database.read("get") as connection:
             row = connection.execute(query, (event_id, now)).fetchone()
         return row and load_event(partial(Event, *row))
@@ -83,8 +99,7 @@ class SqliteEventStore:
     def pending(self, query: PendingQuery) -> Page:
         """Walk one index, which holds only pending events, in order."""
         page = PageBuilder(query.limit)
-        statement, values = _pending_statement(query)
-        self._watch_clock(query.now)
+        statement, values = _pending_statement(replace(query, now=self._time_for_read(query.now)))
         with (
             self._database.read("pending") as connection,
             closing(connection.execute(statement, values)) as rows,
@@ -104,7 +119,7 @@ class SqliteEventStore:
     def acknowledge(self, event_id: str, *, at: str, nonce: str, now: int, source: str | None) -> None:  # noqa: ARG002 - no answer is lost between here and the file
         """Update the row if it is pending. The same transaction finds out why it was not."""
         of_source, values = _source_condition(source)
-        self._watch_clock(now)
+        self._watch_clock()
         with self._database.write("acknowledge") as connection:
             updated = connection.execute(
                 "UPDATE events SET acknowledged_at = ?"  # noqa: S608 - constants
@@ -147,34 +162,30 @@ class SqliteEventStore:
             if connection.in_transaction:
                 connection.execute("RELEASE entry")
 
-    def _watch_clock(self, now: int) -> bool:
+    def _watch_clock(self) -> bool:
         """Return whether the clock has been steady for an hour. If it was set, log that once."""
         with self._watch_lock:
+            now = seconds(self._clock())  # read inside the lock, or two threads would see a step back
             step = self._watch.step(now)
-            if step > 0:
-                self._postpone_expiries(now, step)
+            more = step > 0
+            while more:
+                with self._database.write("postpone expiries") as connection:
+                    more = _postpone_expiries(connection, now, step)
             if step:
                 logger.warning("clock was set", extra={"fields": {"seconds": step}})
             return self._watch.accept(now)
 
-    def _postpone_expiries(self, now: int, step: int) -> None:
-        """Postpone what expires only because the clock was set ahead. A repeat changes nothing.
+    def _time_for_read(self, now: int) -> int:
+        """Watch the clock, and return the time that decides what has expired.
 
-        Older rows that had expired before are left alone: the clock before the step may have been far behind.
+        It is the time before a step if expiries cannot be postponed: a read needs no writable disk.
         """
-        before = now - step
-        values = {
-            "step": step,
-            "before": before,
-            "now": now,
-            "latest_event": format_time((before + MAX_SECONDS_AHEAD) * 1_000_000),
-            "latest_claim": before + MAX_SECONDS_AHEAD + IDEMPOTENCY_SECONDS,
-        }
-        for statement in (_postpone("events", _EVENT_BEFORE), _postpone("idempotency", _CLAIM_BEFORE)):
-            updated = _POSTPONED_PER_WRITE
-            while updated == _POSTPONED_PER_WRITE:
-                with self._database.write("postpone expiries") as connection:
-                    updated = connection.execute(statement, values).rowcount
+        try:
+            self._watch_clock()
+        except StoreUnavailableError:
+            with self._watch_lock:
+                return now - self._watch.step(seconds(self._clock()))
+        return now
 
 
 def insert_event(connection: sqlite3.Connection, event: Event) -> None:
@@ -218,6 +229,26 @@ def _remove_expired(connection: sqlite3.Connection, now: int) -> None:
             f" (SELECT rowid FROM {table} WHERE expires_at <= ? LIMIT {_REMOVED_PER_INGEST})",
             (now,),
         )
+
+
+def _postpone_expiries(connection: sqlite3.Connection, now: int, step: int) -> bool:
+    """Postpone what expires only because the clock was set ahead. A repeat changes nothing.
+
+    Older rows that had expired before are left alone: the clock before the step may have been far behind.
+
+    Returns:
+        Whether more rows may be left.
+    """
+    before = now - step
+    values = {
+        "step": step,
+        "before": before,
+        "now": now,
+        "latest_event": format_time((before + MAX_SECONDS_AHEAD) * 1_000_000),
+        "latest_claim": before + MAX_SECONDS_AHEAD + IDEMPOTENCY_SECONDS,
+    }
+    statements = (_postpone("events", _EVENT_BEFORE), _postpone("idempotency", _CLAIM_BEFORE))
+    return _POSTPONED_PER_WRITE in [connection.execute(one, values).rowcount for one in statements]
 
 
 def _postpone(table: str, was_stored_before: str) -> str:
