@@ -63,12 +63,14 @@ def new_tables(endpoint_url: str) -> Tables:
 
 
 @pytest.fixture(scope="session")
-def dynamodb_url() -> Iterator[str]:
+def dynamodb_url(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[str]:
     if reason := dynamodb_local.why_not():
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    with dynamodb_local.running() as url:
+    # The processes of a run share one engine. Each has tables of its own.
+    common = tmp_path_factory.getbasetemp().parent
+    with dynamodb_local.running() if worker_id == "master" else dynamodb_local.shared(common) as url:
         yield url
 
 
@@ -108,7 +110,7 @@ def dynamodb_stores(tables: Tables, shared_dynamodb: DynamoDB) -> Stores:
 @pytest.fixture
 def sqlite_stores(tmp_path: Path, clock: FakeClock) -> Iterator[Stores]:
     database = Database(tmp_path / "data")
-    yield Stores(SqliteEventStore(database, monotonic=clock.monotonic), SqliteKeyStore(database))
+    yield Stores(SqliteEventStore(database, clock=clock, monotonic=clock.monotonic), SqliteKeyStore(database))
     database.close()
 
 

@@ -39,8 +39,9 @@ except ConfigurationError as error:
 logs.configure(settings.log_level, in_lambda=settings.in_lambda)
 handler = build_handler(app, cors_allow_origin=settings.cors_allow_origin)
 
-if not settings.in_lambda:
-    tune_interpreter()
 del BaseModel.model_config["defer_build"]  # models that other code defines in this process are not ours
-gc.freeze()  # exclude all existing objects from every later collection
+if settings.in_lambda:
+    gc.freeze()  # exclude all existing objects from every later collection
+else:
+    tune_interpreter()
 gc.enable()

@@ -51,6 +51,7 @@ def test_compressed_repeat_of_a_request_is_a_replay(each_door: Api) -> None:
     assert second.json["event_id"] == first.json["event_id"]
 
 
+@pytest.mark.slow("compresses megabytes")
 @pytest.mark.parametrize("level", [0, 1, 9])
 def test_limit_counts_the_inflated_bytes(each_door: Api, level: int) -> None:
     letters = "".join(chr(letter) for letter in range(0x20, 0x7F) if chr(letter) not in '"\\')
@@ -66,6 +67,7 @@ def test_plain_body_keeps_its_limit_whatever_coding_it_names(each_door: Api) -> 
     assert post(each_door, of_size(MAX_BODY_BYTES + 1), "identity").status == 413
 
 
+@pytest.mark.slow("compresses gigabytes")
 @pytest.mark.promise(9)
 def test_bomb_is_refused_and_never_inflated(local_api: Api) -> None:
     pump = zlib.compressobj(9, wbits=31)

@@ -116,6 +116,7 @@ def test_the_handler_serves_a_whole_session(dynamodb_stores: Stores, shared_tabl
     assert not {"typer", "rich", "triggers_api.cli", "triggers_api.ops", "uvicorn"} & set(modules)
 
 
+@pytest.mark.slow("waits for time-outs")
 @pytest.mark.promise(12)
 def test_a_store_out_of_reach_is_503_also_for_the_key(shared_tables: Tables) -> None:
     event = rest_event("GET", "/v1/inbox", headers=[("X-API-Key", generate("prod"))])
@@ -128,6 +129,7 @@ def test_a_store_out_of_reach_is_503_also_for_the_key(shared_tables: Tables) -> 
     assert "127.0.0.1" not in answers[0]["body"]
 
 
+@pytest.mark.slow("starts a process for each setting")
 @pytest.mark.parametrize(
     ("changes", "named"),
     [

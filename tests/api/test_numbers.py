@@ -3,10 +3,11 @@
 import math
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.api.driver import Answer, Api, Headers
+from tests.support.forms import examples
 
 EVENT = '{{"source":"shop","event_type":"order.paid","payload":{}}}'
 KEY: Headers = [("Idempotency-Key", "k")]
@@ -87,7 +88,8 @@ number_texts = st.builds(
 
 
 @pytest.mark.promise(6)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.forms
+@examples(quick=20, full=100, long=1000)
 @given(numbers=st.lists(number_texts, min_size=1, max_size=3))
 def test_number_of_any_form_comes_back_or_is_refused(api: Api, numbers: list[str]) -> None:
     payload = f'{{"numbers":[{",".join(numbers)}]}}'

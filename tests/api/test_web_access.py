@@ -21,6 +21,9 @@ LOCAL = [
     "http://127.8.9.10:1",
     "https://[::1]:3000",
     "http://[::1]",
+    "http://app.localhost:3000",
+    "http://localhost.:3000",
+    "http://[::ffff:127.0.0.1]:3000",
 ]
 FOREIGN = [
     "https://evil.example",
@@ -29,6 +32,9 @@ FOREIGN = [
     "http://localhost@evil.example",
     "http://evil.example/localhost",
     "http://evil-localhost",
+    "http://evillocalhost",
+    "http://app.localhost.evil.example",
+    "http://[::ffff:192.0.2.1]",
     "http://127.0.0.1.evil.example",
     "http://128.0.0.1",
     "http://0.0.0.0",
@@ -54,11 +60,20 @@ OWN_HOSTS = [
     "127.1.2.3:80",
     "[::1]:8000",
     "[0:0::1]",
+    "localhost.",
+    "localhost.:8000",
+    "app.localhost",
+    "a.b.LOCALHOST:8000",
+    "[::ffff:127.0.0.1]:8000",
 ]
 FOREIGN_HOSTS = [
     "evil.example",
     "evil.example:8000",
     "localhost.evil.example",
+    "evillocalhost",
+    "app.localhost.evil.example",
+    "evil.example.",
+    "[::ffff:192.0.2.1]",
     "127.0.0.1.evil.example",
     "localhost:8000@evil.example",
     "evil.example localhost",
@@ -169,7 +184,7 @@ def test_another_host_name_is_refused(make: Callable[..., Api], host: str) -> No
     api = make(hosts=["triggers", "192.0.2.7"])
     answer = api.get("/v1/health", key=None, headers=[("Host", host)])
     assert answer.refusal == (421, "MISDIRECTED_REQUEST")
-    assert "--allowed-host" in answer.error["message"]
+    assert "`triggers dev --allowed-host`" in answer.error["message"]
     assert api.get("/v1/health", key=None).status == 421, "no host"
     assert api.get("/v1/health", key=None, headers=[("Host", "localhost"), ("Host", host)]).status == 421
 
@@ -191,7 +206,10 @@ def test_refused_host_changes_nothing(make: Callable[..., Api]) -> None:
     assert read(api).json["events"] == []
 
 
-@pytest.mark.parametrize("host", ["triggers", "TRIGGERS:9000", "192.0.2.7:8000", "[2001:db8::7]"])
+@pytest.mark.parametrize(
+    "host",
+    ["triggers", "TRIGGERS:9000", "triggers.", "192.0.2.7:8000", "[2001:db8::7]", "[::ffff:192.0.2.7]"],
+)
 def test_named_host_is_accepted(make: Callable[..., Api], host: str) -> None:
     api = make(hosts=["Triggers", "192.0.2.7", "2001:DB8:0::7"])
     assert api.get("/v1/health", key=None, headers=[("Host", host)]).status == 200

@@ -229,6 +229,7 @@ def sign_in(folder: Path, *, expires: str) -> None:
     path.write_text(json.dumps({"accessToken": "t", "expiresAt": expires, "startUrl": "u", "region": "r"}))
 
 
+@pytest.mark.slow("starts services of credentials")
 @pytest.mark.parametrize("expires", [None, later(-1)], ids=["never", "long ago"])
 def test_missing_or_expired_sso_session_names_the_command(
     services: CredentialServices, expires: str | None
@@ -277,6 +278,7 @@ def log_in(folder: Path, *, expires: str) -> dict[str, str]:
     return {"AWS_LOGIN_CACHE_DIRECTORY": str(folder)}
 
 
+@pytest.mark.slow("starts services of credentials")
 @pytest.mark.parametrize("forked", [False, True], ids=["console script", "forked"])
 def test_profile_of_aws_login_works(services: CredentialServices, *, forked: bool) -> None:
     variables = log_in(services.folder, expires=later())
@@ -316,6 +318,7 @@ def test_other_profiles_do_not_load_the_runtime_of_aws_login(tmp_path: Path) -> 
 # Refusals
 
 
+@pytest.mark.slow("starts services of credentials")
 @pytest.mark.parametrize(
     ("code", "message", "region", "part"),
     [

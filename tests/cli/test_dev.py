@@ -101,6 +101,7 @@ def test_ctrl_c_ends_it_with_130_and_without_a_traceback(tmp_path: Path) -> None
         assert "route=/v1/events" in line
 
 
+@pytest.mark.slow("needs a server under load")
 def test_ctrl_c_under_load_loses_nothing(tmp_path: Path) -> None:
     at_work = Event()
 
@@ -139,6 +140,7 @@ def test_the_data_is_in_the_users_data_folder_by_default(tmp_path: Path) -> None
         assert data.stat().st_mode & 0o077 == data.parent.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.slow("starts several servers")
 @pytest.mark.skipif(os.name != "posix" or os.uname().sysname != "Linux", reason="XDG is Linux's")
 def test_xdg_data_home_is_respected(tmp_path: Path) -> None:
     variables = {"HOME": str(tmp_path / "home"), "XDG_DATA_HOME": str(tmp_path / "xdg")}
@@ -146,6 +148,7 @@ def test_xdg_data_home_is_respected(tmp_path: Path) -> None:
         assert server.banner["data"] == str(tmp_path / "xdg" / "triggers-api" / "triggers.sqlite3")
 
 
+@pytest.mark.slow("starts several servers")
 def test_triggers_data_dir_is_respected_and_the_option_goes_before_it(tmp_path: Path) -> None:
     variables = {"TRIGGERS_DATA_DIR": str(tmp_path / "variable"), "XDG_DATA_HOME": str(tmp_path / "xdg")}
     with running(variables=variables) as server:
@@ -187,6 +190,7 @@ def test_uvicorn_serves_the_app_too(tmp_path: Path) -> None:
         server.process.wait(dev_server.STOP_SECONDS)
 
 
+@pytest.mark.slow("waits for the end of a request")
 def test_ctrl_c_with_a_request_half_sent(tmp_path: Path) -> None:
     with running(*on_folder(tmp_path)) as server:
         address = httpx.URL(server.url)

@@ -75,6 +75,7 @@ def test_missing_tables_are_made_as_the_requirements_say(
         assert_keys_table(dynamodb, names["DYNAMODB_TABLE_KEYS"])
 
 
+@pytest.mark.slow("starts several servers")
 def test_without_names_in_the_environment_the_tables_are_those_of_the_stage_dev(
     dynamodb: "DynamoDBClient", dynamodb_url: str
 ) -> None:
@@ -84,6 +85,7 @@ def test_without_names_in_the_environment_the_tables_are_those_of_the_stage_dev(
         assert_keys_table(dynamodb, "triggers-api-keys-dev")
 
 
+@pytest.mark.slow("starts several servers")
 def test_existing_tables_are_left_alone(dynamodb: "DynamoDBClient", tables: Tables) -> None:
     names = {"DYNAMODB_TABLE_EVENTS": tables.events, "DYNAMODB_TABLE_KEYS": tables.keys}
     dynamodb.put_item(TableName=tables.keys, Item={"api_key": {"S": "sha256:0"}, "mine": {"S": "kept"}})
@@ -98,6 +100,7 @@ def test_existing_tables_are_left_alone(dynamodb: "DynamoDBClient", tables: Tabl
     ]
 
 
+@pytest.mark.slow("starts several servers")
 def test_the_data_outlives_the_process(dynamodb_url: str) -> None:
     names = new_names()
     for expected in (1, 2):
@@ -108,6 +111,7 @@ def test_the_data_outlives_the_process(dynamodb_url: str) -> None:
             assert server.interrupt() == 130
 
 
+@pytest.mark.slow("starts several servers")
 def test_where_only_keys_of_the_table_open_the_banner_does_not_show_another(dynamodb_url: str) -> None:
     variables = {**new_names(), "AUTH_MODE": "aws"}
     with running("--dynamodb-endpoint", dynamodb_url, variables=variables) as server:
@@ -116,6 +120,7 @@ def test_where_only_keys_of_the_table_open_the_banner_does_not_show_another(dyna
             assert client.call("GET", "/v1/inbox").status == 401
 
 
+@pytest.mark.slow("starts several servers")
 def test_two_started_at_the_same_moment_without_tables(dynamodb_url: str) -> None:
     for _ in range(6):
         names = new_names()
@@ -130,6 +135,7 @@ def test_two_started_at_the_same_moment_without_tables(dynamodb_url: str) -> Non
                 dev_server.wait_until_ready(server)
 
 
+@pytest.mark.slow("starts several servers")
 def test_an_existing_table_without_ttl_stays_without(dynamodb_url: str) -> None:
     client = boto3.client("dynamodb", endpoint_url=dynamodb_url, region_name=REGION)
     names = new_names()

@@ -88,6 +88,7 @@ def test_a_file_of_garbage(tmp_path: Path, size: int) -> None:
     assert_refused_and_unchanged(tmp_path, b"\xfe" + os.urandom(size - 1))
 
 
+@pytest.mark.slow("starts a server for each size")
 @pytest.mark.parametrize("pages_left", [0.5, 1, 1.5, 10])
 def test_a_truncated_database(tmp_path: Path, good_file: bytes, pages_left: float) -> None:
     assert len(good_file) > 11 * 4096
@@ -178,6 +179,7 @@ def test_a_host_that_cannot_be(tmp_path: Path) -> None:
     assert list(refusal(*on_folder(tmp_path), "--host", "a" * 64, code=1)) == ["error", "why", "fix"]
 
 
+@pytest.mark.slow("waits for a time-out")
 def test_an_endpoint_that_never_answers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"

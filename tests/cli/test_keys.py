@@ -252,6 +252,7 @@ def test_create_refuses_an_own_key_that_exists_and_keeps_its_record(keys: KeyCom
     assert keys.ask("create", "--api-key", OWN_KEY, code=1)["error"]["code"] == "KEY_EXISTS"
 
 
+@pytest.mark.slow("starts many processes")
 def test_concurrent_creates_of_the_same_key_store_it_once(keys: KeyCommands) -> None:
     keys.all()  # the local file is there
     both = [keys.start("create", "--name", name, "--api-key", OWN_KEY) for name in ("a", "b")]
@@ -340,6 +341,7 @@ def test_missing_permission_exits_with_4_after_the_account_is_printed() -> None:
         assert aws.asked == ["sts", "PutItem"]
 
 
+@pytest.mark.slow("lists three thousand keys")
 def test_list_of_three_thousand_keys_needs_bounded_memory(dev: KeyCommands, tmp_path: Path) -> None:
     output = tmp_path / "keys.json"
     without = peak_of_list(dev, output)

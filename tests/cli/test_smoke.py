@@ -85,6 +85,7 @@ def private_tls(sqlite_stores: Stores, tmp_path: Path) -> Iterator[tuple[str, Pa
         yield url, authority
 
 
+@pytest.mark.slow("runs the smoke test three times")
 @pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
 def test_private_certificate_authority_is_trusted(private_tls: tuple[str, Path], variable: str) -> None:
     url, authority = private_tls
@@ -183,6 +184,7 @@ def test_an_unwritable_report_is_refused_before_anything_is_sent(server: DevServ
     assert len(server.log.read_text().splitlines()) == asked
 
 
+@pytest.mark.slow("runs the smoke test three times")
 @pytest.mark.parametrize("variables", [{}, {"NO_COLOR": "1"}, {"TERM": "xterm-256color"}], ids=str)
 def test_a_pipe_gets_no_escape_sequences(broken: str, variables: dict[str, str]) -> None:
     for more in ((), ("--json",)):
@@ -306,6 +308,7 @@ def test_ctrl_c_removes_the_events_revokes_the_key_and_exits_with_130(
     assert is_revoked(tmp_path / "data")
 
 
+@pytest.mark.slow("waits for a clean-up that hangs")
 def test_a_second_ctrl_c_exits_although_the_clean_up_hangs_and_the_key_is_revoked(
     sqlite_stores: Stores, tmp_path: Path
 ) -> None:

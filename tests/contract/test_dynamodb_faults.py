@@ -39,6 +39,7 @@ def test_failing_store_is_unavailable_after_three_attempts(
     assert proxy.requests == 3
 
 
+@pytest.mark.slow("waits for deadlines")
 @pytest.mark.promise(10)
 @pytest.mark.parametrize("fault", ["hang", "drip head", "drip body"])
 def test_endless_reply_is_given_up_at_the_deadline(
@@ -92,6 +93,7 @@ def test_answer_without_items_is_not_an_empty_page(proxied: EventStore, proxy: F
         page(proxied)
 
 
+@pytest.mark.slow("waits for retries")
 @pytest.mark.promise(1)
 @pytest.mark.parametrize("fault", FALSE_REPLIES)
 def test_false_reply_is_not_accepted_as_an_answer(

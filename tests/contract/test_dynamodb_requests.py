@@ -53,6 +53,7 @@ def sent_by(client: Any) -> tuple[str, str, bytes]:
     return request.url, scope[1], request.body
 
 
+@pytest.mark.slow("makes a client of botocore for each setting")
 @pytest.mark.parametrize("region", REGIONS)
 @pytest.mark.parametrize("environment", ENVIRONMENTS, ids=str)
 def test_endpoint_signature_and_body_equal_those_of_botocores_client(

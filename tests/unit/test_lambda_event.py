@@ -1,6 +1,9 @@
 """The edge of Lambda: whatever event comes, Mangum takes it, and the gateway gets an answer."""
 
+import base64
+import gzip
 import json
+import zlib
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
@@ -259,6 +262,37 @@ def test_a_failure_is_logged_under_the_request_id_that_the_client_gets(
     (record,) = caplog.records
     assert answer["headers"]["x-request-id"] == "the-clients-own"
     assert record.__dict__["fields"]["request_id"] == "the-clients-own"
+
+
+def test_a_key_as_request_id_is_neither_logged_nor_answered(caplog: pytest.LogCaptureFixture) -> None:
+    key = "chosen-by-an-operator"
+    event = {"path": "/", "headers": {"X-Request-ID": key, "X-API-Key": key}}
+    answer = guard(broken, cors_allow_origin="*")(event, None)
+    (record,) = caplog.records
+    assert key not in json.dumps(answer)
+    assert key not in str(record.__dict__["fields"])
+
+
+@pytest.mark.parametrize(
+    ("coding", "body", "arrived_coding"),
+    [
+        ("gzip", b"{}", None),
+        ("identity, gzip", b"{}", None),
+        ("deflate", b"{}", None),
+        ("Deflate", zlib.compress(b"{}"), b"Deflate"),
+        ("gzip", b"\xff", b"gzip"),
+        ("gzip, deflate", b"{}", b"gzip, deflate"),
+        ("br", b"{}", b"br"),
+        ("identity", b"{}", b"identity"),
+        (None, gzip.compress(b"{}"), b"gzip"),
+    ],
+)
+def test_content_coding_is_the_one_that_the_body_has(
+    coding: str | None, body: bytes, arrived_coding: bytes | None
+) -> None:
+    headers = {} if coding is None else {"Content-Encoding": coding}
+    event = {"headers": headers, "body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+    assert arrived(event).headers.get(b"content-encoding") == arrived_coding
 
 
 def test_a_failure_is_logged_with_the_lambda_request_id(caplog: pytest.LogCaptureFixture) -> None:

@@ -120,6 +120,7 @@ def test_the_table_counts_tests_cases_failures_and_what_was_skipped(tmp_path: Pa
     assert row(output, 2) == [0, 0, 0, 0], "nothing ran, and the table says so"
 
 
+@pytest.mark.slow("runs pytest")
 @WORKERS
 def test_a_promise_that_nothing_was_tried_of_is_not_kept(tmp_path: Path, workers: str) -> None:
     code, output = run(tmp_path, ALL_SKIPPED, "--promises", "-n", workers)
@@ -138,6 +139,7 @@ def test_a_promise_that_nobody_made_is_refused(tmp_path: Path) -> None:
     assert "there is no promise 99" in output
 
 
+@pytest.mark.slow("runs pytest")
 def test_the_long_form_tries_more_examples(tmp_path: Path) -> None:
     text = (
         "import pytest\nfrom hypothesis import given, strategies as st\n"

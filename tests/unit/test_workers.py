@@ -9,7 +9,8 @@ import pytest
 
 from triggers_api.api import workers
 from triggers_api.api.context import RequestContext, current, request_id
-from triggers_api.api.workers import Lane, Workers
+from triggers_api.api.strict_request import StrictRequest
+from triggers_api.api.workers import THREADS, Lane, Workers
 from triggers_api.core import deadline
 from triggers_api.errors import DeadlineExceededError, Kind, OverloadedError
 
@@ -18,7 +19,7 @@ from triggers_api.errors import DeadlineExceededError, Kind, OverloadedError
 def occupied(pool: Workers, lane: Lane) -> Iterator[tuple[list[asyncio.Task[bool]], threading.Event]]:
     """Give each thread of a lane a call that ends when the event is set."""
     over = threading.Event()
-    tasks = [asyncio.create_task(pool.run(lane, lambda: over.wait(30))) for _ in range(lane.value)]
+    tasks = [asyncio.create_task(pool.run(lane, lambda: over.wait(30))) for _ in range(THREADS[lane])]
     try:
         yield tasks, over
     finally:
@@ -64,6 +65,12 @@ def test_lane_has_a_bounded_number_of_threads_and_leaves_the_others_alone(lane: 
             await asyncio.gather(*tasks)
 
     asyncio.run(work())
+
+
+@pytest.mark.parametrize(("path_params", "lane"), [({}, Lane.READ), ({"event_id": "1"}, Lane.SHORT)])
+def test_read_of_one_event_does_not_wait_behind_pages(path_params: dict[str, str], lane: Lane) -> None:
+    scope = {"type": "http", "method": "GET", "path_params": path_params, "headers": []}
+    assert StrictRequest(scope).lane(None) is lane
 
 
 def test_request_is_refused_at_once_when_too_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,5 +149,42 @@ def test_cancelled_request_is_cancelled_and_not_refused() -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         over.set()
+
+    asyncio.run(work())
+
+
+def test_last_request_of_the_lane_that_is_most_behind_is_refused_on_demand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`triggers dev` asks for it if all connections are in use."""
+    monkeypatch.setattr(workers, "_PATIENCE_SECONDS", 0)
+
+    async def work() -> None:
+        pool = Workers()
+        pool.refuse_last()  # nothing waits
+        with occupied(pool, Lane.LARGE_BODY) as (large, over_large), occupied(pool, Lane.SHORT) as (_, over):
+            first, last = (asyncio.create_task(pool.run(Lane.LARGE_BODY, lambda: 7)) for _ in range(2))
+            short = asyncio.create_task(pool.run(Lane.SHORT, lambda: 8))
+            await begin()
+            pool.refuse_last()
+            with pytest.raises(OverloadedError):
+                await last
+            over_large.set()
+            over.set()
+            assert (await first, await short) == (7, 8)
+            assert all(await asyncio.gather(*large)), "a running call is never refused"
+
+    asyncio.run(work())
+
+
+def test_request_is_not_refused_on_demand_if_its_lane_is_quick() -> None:
+    async def work() -> None:
+        pool = Workers()
+        with occupied(pool, Lane.LARGE_BODY) as (_, over):
+            waiting = asyncio.create_task(pool.run(Lane.LARGE_BODY, lambda: 7))
+            await begin()
+            pool.refuse_last()
+            over.set()
+            assert await waiting == 7
 
     asyncio.run(work())

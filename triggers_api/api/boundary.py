@@ -14,12 +14,12 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from triggers_api.api.context import RequestContext, accepted_request_id, current
+from triggers_api.api.context import RequestContext, current, header_values, own_key_in, shared_request_id
 from triggers_api.api.errors import answer_error, error_response
 from triggers_api.api.headers import CORS_HEADERS, CORS_MAX_AGE_SECONDS, CORS_METHODS
 from triggers_api.api.web_access import WebAccess, allows_origin
 from triggers_api.core import deadline
-from triggers_api.core.keys import is_own_key, mask_keys
+from triggers_api.core.keys import mask_keys
 from triggers_api.core.strict_json import dump
 from triggers_api.errors import StoreUnavailableError
 
@@ -44,14 +44,14 @@ class RequestBoundary:
         started = time.perf_counter()
         deadline.start()
         context = _new_context(scope)
-        headers = self._access.answer_headers(_values(scope, b"origin"))
+        headers = self._access.answer_headers(header_values(scope["headers"], b"origin"))
         token = current.set(context)
         method = scope["method"]
         if method == "HEAD":  # the answer to GET, without its body (RFC 9110, 9.3.2)
             scope = {**scope, "method": "GET"}
         answer = _Answer(send, headers, context.request_id, has_body=method != "HEAD")
         try:
-            self._access.check_host(_values(scope, b"host"))
+            self._access.check_host(header_values(scope["headers"], b"host"))
             if method == "OPTIONS":
                 await _preflight(context.request_id, allowed=allows_origin(headers))(
                     scope, receive, answer.send
@@ -98,11 +98,8 @@ class _Answer:
 
 
 def _new_context(scope: Scope) -> RequestContext:
-    ids = [value for name, value in scope["headers"] if name == b"x-request-id"]
-    keys = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-api-key"]
-    own_key = keys[0] if len(keys) == 1 and is_own_key(keys[0]) else None
     lambda_request_id = getattr(scope.get("aws.context"), "aws_request_id", None)
-    return RequestContext(accepted_request_id(ids, own_key), lambda_request_id, own_key)
+    return RequestContext(shared_request_id(scope), lambda_request_id, own_key_in(scope["headers"]))
 
 
 def _response_to(error: Exception, request_id: str) -> Response:
@@ -121,10 +118,6 @@ def _preflight(request_id: str, *, allowed: bool) -> Response:
     }
     body = dump({"request_id": request_id})
     return Response(body, 200, headers if allowed else None, "application/json")
-
-
-def _values(scope: Scope, name: bytes) -> list[str]:
-    return [value.decode("latin-1") for one, value in scope["headers"] if one == name]
 
 
 def _log_access(method: str, scope: Scope, context: RequestContext, status: int, seconds: float) -> None:

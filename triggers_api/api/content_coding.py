@@ -25,22 +25,23 @@ def is_gzip(headers: Sequence[str]) -> bool:
     Raises:
         UnsupportedMediaTypeError: The body has another coding than gzip, or more than one.
     """
-    names = [name.strip().lower() for header in headers for name in header.split(",")]
-    codings = [name for name in names if name not in {"", "identity"}]
+    codings = codings_of(headers)
     if not codings:
         return False
-    if len(codings) == 1 and codings[0] in _GZIP:
-        return True
-    # Name a registered coding only: a message never quotes what may be a secret in the wrong header.
-    unknown = next((name for name in codings if name in _KNOWN), None)
-    what = (
-        "more than one coding"
-        if len(codings) > 1
-        else f"the coding {unknown}"
-        if unknown
-        else "an unknown coding"
-    )
-    raise _unsupported(f"Content-Encoding: the body has {what}.")
+    if len(codings) > 1:
+        raise _unsupported("Content-Encoding: the body has more than one coding.")
+    (coding,) = codings
+    if coding not in _GZIP:
+        # Name a registered coding only: a message never quotes what may be a secret in the wrong header.
+        what = f"the coding {coding}" if coding in _KNOWN else "an unknown coding"
+        raise _unsupported(f"Content-Encoding: the body has {what}.")
+    return True
+
+
+def codings_of(headers: Sequence[str]) -> list[str]:
+    """Return the codings that `Content-Encoding` headers name, in lower case, without identity."""
+    names = [name.strip().lower() for header in headers for name in header.split(",")]
+    return [name for name in names if name not in {"", "identity"}]
 
 
 def inflate(body: bytes, limit: int) -> bytes:

@@ -3,13 +3,17 @@
 A context variable, so that every line logged for the request carries its id, also in a worker thread.
 """
 
+from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import uuid4
 
 from triggers_api.core.access import Principal
 from triggers_api.core.ids import REQUEST_ID
-from triggers_api.core.keys import mask_keys
+from triggers_api.core.keys import is_own_key, mask_keys
+
+Headers = Iterable[tuple[bytes, bytes]]
 
 
 @dataclass(slots=True)
@@ -50,11 +54,36 @@ def new_request_id() -> str:
     return str(uuid4())
 
 
-def accepted_request_id(values: list[bytes], own_key: str | None = None) -> str:
+def header_values(headers: Headers, name: bytes) -> list[str]:
+    """Return the values of all headers of a name, which is in lower case."""
+    return [value.decode("latin-1") for one, value in headers if one == name]
+
+
+def own_key_in(headers: Headers) -> str | None:
+    """Return the API key of a request if an operator chose that key."""
+    keys = header_values(headers, b"x-api-key")
+    return keys[0] if len(keys) == 1 and is_own_key(keys[0]) else None
+
+
+def accepted_request_id(headers: Headers) -> str:
     """Return the client's request id if the contract accepts it, else a new one.
 
     An id that holds an API key is not accepted: it would be logged.
     """
-    if len(values) == 1 and REQUEST_ID.fullmatch(text := values[0].decode("latin-1")):
-        return text if mask_keys(text, own_key) == text else new_request_id()
+    headers = list(headers)
+    ids = header_values(headers, b"x-request-id")
+    if len(ids) == 1 and REQUEST_ID.fullmatch(ids[0]) and mask_keys(ids[0], own_key_in(headers)) == ids[0]:
+        return ids[0]
     return new_request_id()
+
+
+def shared_request_id(scope: Any) -> str:
+    """Return the id of a request: the same one for the app, and for a server that refuses the request.
+
+    Args:
+        scope: The ASGI scope, in the type of the framework or of the server.
+    """
+    state = scope.setdefault("state", {})
+    if "request_id" not in state:
+        state["request_id"] = accepted_request_id(scope["headers"])
+    return str(state["request_id"])

@@ -14,16 +14,22 @@ from http import HTTPStatus
 from typing import Any, cast
 
 import h11
+import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
-from triggers_api.api.context import accepted_request_id
+from triggers_api.api.context import header_values, new_request_id, shared_request_id
 from triggers_api.api.dev_parser import DevParser
 from triggers_api.api.errors import error_body
+from triggers_api.api.web_access import WebAccess
 
 logger = logging.getLogger("triggers_api.access")
 
 HEAD_SECONDS = 10.0
-"""How long a client may take to send the head of a request, after it connected or was answered."""
+"""How long a client may take to send the head of a request, after it connected or was answered.
+
+uvicorn closes a connection earlier if nothing arrives in the 5 s after an answer.
+"""
 BODY_SECONDS = 15.0
 """How long a client may take to send a body, after the head."""
 ANSWER_SECONDS = 60.0
@@ -31,27 +37,51 @@ ANSWER_SECONDS = 60.0
 LINGER_SECONDS = 5.0
 """How long a client may continue to send a request that has its answer."""
 
+_READ_BYTES = 4096
+"""How much is read at a time. All of it is parsed before other requests get a turn."""
+_BODY_READ_BYTES = 32 * 1024
+"""How much is read of a body with a length, which costs little to parse."""
+_TINY_CHUNKS_READ_BYTES = 256
+"""How much is read of a body in tiny chunks: they cost most."""
+_MAX_STEPS = 100
+"""How many events one read may hold before its chunks count as tiny."""
+
 
 class DevConnection(H11Protocol):
     """A connection whose client may half-close, and cannot keep the server waiting without end."""
 
     conn: DevParser
 
+    def __init__(self, config: uvicorn.Config, state: ServerState, access: WebAccess) -> None:
+        super().__init__(config, state, {})
+        self._access = access
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start to wait for a request."""
         self.conn = DevParser()
         self._refused = False
-        self._since = self.loop.time()
+        self._socket = cast("Any", transport)  # `max_size` is asyncio's, but not in its documentation
+        self._socket.max_size = _READ_BYTES
+        self.wait_for_client()
         super().connection_made(cast("asyncio.Transport", _Transport(transport, self)))
 
     def data_received(self, data: bytes) -> None:
         """Take data of the client, unless no further request can come from it."""
         if self.transport.is_closing() or self.conn.their_state is h11.MUST_CLOSE:
             return
-        before = self.conn.their_state
+        state, cycle, steps = self.conn.their_state, self.cycle, self.conn.steps
         super().data_received(data)
-        if self.conn.their_state is not before:
-            self._since = self.loop.time()
+        if (self.conn.their_state, self.cycle) != (state, cycle):
+            self.wait_for_client()
+            has_length = self.headers and not header_values(self.headers, b"transfer-encoding")
+            is_plain = self.conn.their_state is h11.SEND_BODY and has_length
+            self._socket.max_size = _BODY_READ_BYTES if is_plain else _READ_BYTES
+        if self.conn.steps - steps > _MAX_STEPS:
+            self._socket.max_size = _TINY_CHUNKS_READ_BYTES
+
+    def wait_for_client(self) -> None:
+        """Start to measure how long the client takes."""
+        self._since = self.loop.time()
 
     def eof_received(self) -> bool:  # type: ignore[override] # in uvicorn, every end closes the connection
         """Keep the connection open if an answer is due: a client that half-closes still reads it."""
@@ -63,7 +93,7 @@ class DevConnection(H11Protocol):
     def on_response_complete(self) -> None:
         """Start to wait for the next request."""
         super().on_response_complete()
-        self._since = self.loop.time()
+        self.wait_for_client()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text, in another shape
         """Refuse a request that cannot be parsed. No app sees it."""
@@ -74,11 +104,19 @@ class DevConnection(H11Protocol):
         """Whether more of a request that has its answer may come."""
         return self._refused or self.conn.their_state is h11.SEND_BODY
 
+    @property
+    def is_served(self) -> bool:
+        """Whether the current request waits for its answer."""
+        return self.cycle is not None and not self.cycle.response_complete
+
     def seconds_waited(self, now: float) -> float:
         """Return how long the client has kept the server waiting; 0 if the server has to act."""
         reads = self.transport.get_write_buffer_size() > 0
-        sends = self.conn.their_state in {h11.IDLE, h11.SEND_BODY} and not self.flow.read_paused
-        return now - self._since if reads or sends or self.transport.is_closing() else 0.0
+        is_paused = self.flow.read_paused or (self.is_served and self.cycle.waiting_for_100_continue)
+        sends = self.conn.their_state in {h11.IDLE, h11.SEND_BODY} and not is_paused
+        if not (reads or sends or self.transport.is_closing()):
+            self._since = now  # the client's time does not start before the server lets it continue
+        return now - self._since
 
     def close_if_overdue(self, now: float) -> None:
         """Close the connection if its client has kept the server waiting for too long."""
@@ -103,31 +141,30 @@ class DevConnection(H11Protocol):
 
     def _refuse(self, status: HTTPStatus, code: str, message: str) -> None:
         """Close, after an answer in the contract's error shape unless another answer has begun."""
-        sent_ids: list[bytes] = []
-        if self.cycle is not None and not self.cycle.response_complete:
-            sent_ids = [value for name, value in self.cycle.scope["headers"] if name == b"x-request-id"]
+        request_id, origins = new_request_id(), list[str]()
+        if self.is_served:
+            request_id = shared_request_id(self.cycle.scope)
+            origins = header_values(self.cycle.scope["headers"], b"origin")
             self.cycle.disconnected = True  # the app waits for the body no longer
             self.cycle.message_event.set()
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
-            request_id = accepted_request_id(sent_ids)
-            self._send(status, error_body(code, message, {}, request_id), request_id)
+            headers = [
+                (b"Content-Type", b"application/json"),
+                (b"X-Request-ID", request_id.encode()),
+                (b"Connection", b"close"),
+                *self._access.answer_headers(origins),
+            ]
+            self._write_answer(status, headers, error_body(code, message, {}, request_id).encode())
             fields = {"request_id": request_id, "status": status.value, "reason": message}
             logger.info("refused", extra={"fields": fields})
         self._refused = True
-        self._since = self.loop.time()
         self.transport.close()
 
-    def _send(self, status: HTTPStatus, body: str, request_id: str) -> None:
-        headers = [
-            ("Content-Type", "application/json"),
-            ("Content-Length", str(len(body))),
-            ("X-Request-ID", request_id),
-            ("Cache-Control", "no-store"),
-            ("Connection", "close"),
-        ]
+    def _write_answer(self, status: HTTPStatus, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        headers = [*headers, (b"Content-Length", str(len(body)).encode())]
         for event in (
             h11.Response(status_code=status, headers=headers, reason=status.phrase),
-            h11.Data(data=body.encode()),
+            h11.Data(data=b"" if self.conn.method == b"HEAD" else body),
             h11.EndOfMessage(),
         ):
             self.transport.write(self.conn.send(event) or b"")
@@ -158,6 +195,7 @@ class _Transport:
             self._transport.close()
             return
         self._has_ended = True
+        self._connection.wait_for_client()
         try:
             self._transport.write_eof()
         except OSError:  # the client has reset the connection

@@ -18,7 +18,7 @@ from typing import Any
 from fastapi import FastAPI
 from mangum import Mangum
 
-from triggers_api.api.content_coding import GZIP_MAGIC
+from triggers_api.api.content_coding import GZIP_MAGIC, codings_of
 from triggers_api.api.context import accepted_request_id
 from triggers_api.api.errors import error_body
 from triggers_api.api.headers import answer_headers
@@ -48,16 +48,17 @@ def guard(handler: Handler, *, cors_allow_origin: str) -> Handler:
     """Return a handler that always returns a well-formed proxy response."""
 
     def guarded(event: Any, context: Any) -> dict[str, Any]:
-        sent: list[str] = []
+        sent: dict[str, list[str]] = {}
         try:
             if is_scheduled(event):
                 logger.info("scheduled event ignored")
                 return {}
             request = normalise_event(event)
-            sent = request["multiValueHeaders"].get("x-request-id", [])
+            sent = request["multiValueHeaders"]
             return handler(request, context)
         except Exception as error:  # an exception would become the gateway's 502
-            request_id = accepted_request_id([text.encode() for text in sent])
+            headers = [(name.encode(), _bytes(text)) for name, texts in sent.items() for text in texts]
+            request_id = accepted_request_id(headers)
             fields = {"error": type(error).__name__, "request_id": request_id}
             if lambda_request_id := getattr(context, "aws_request_id", None):  # Lambda's own lines have it
                 fields["lambda_request_id"] = lambda_request_id
@@ -182,11 +183,21 @@ def _set_content_coding(headers: dict[str, list[str]], body: bytes) -> None:
     """Set `Content-Encoding` to the coding that the body has.
 
     API Gateway inflates gzip and deflate by default, but leaves the header. It answers 415 to other codings.
+    A body that is no text was not inflated: it keeps its header, and the app refuses its coding.
     """
+    codings = codings_of(headers.get("content-encoding", []))
     if body.startswith(GZIP_MAGIC):
         headers["content-encoding"] = ["gzip"]
-    elif headers.get("content-encoding", [""])[0].lower() in _INFLATED_BY_GATEWAY:
+    elif len(codings) == 1 and codings[0] in _INFLATED_BY_GATEWAY and _is_utf8(body):
         del headers["content-encoding"]
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _lists(value: Any) -> dict[str, list[str]]:

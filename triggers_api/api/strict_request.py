@@ -52,7 +52,9 @@ class StrictRequest(Request):
 
     def lane(self, model: type[RequestBody] | None) -> Lane:
         """Return the threads for the request. A compressed body may be large once it is inflated."""
-        if self.method == "GET" or (model is not None and model.reads_events):
+        if self.method == "GET":  # a single event is small, so its read mostly waits for the store
+            return Lane.SHORT if self.path_params else Lane.READ
+        if model is not None and model.reads_events:
             return Lane.READ
         is_large = len(self._raw) > _LARGE_BODY_BYTES or "content-encoding" in self.headers
         return Lane.LARGE_BODY if is_large else Lane.SHORT

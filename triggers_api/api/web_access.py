@@ -90,7 +90,7 @@ class LocalAccess:
         if others or match is None or not self._is_own(_normalise(match["host"])):
             raise MisdirectedRequestError(
                 "This server does not have that host name.",
-                hint="Call it at localhost, or start it with --allowed-host and the name.",
+                hint="Call it at localhost, or start `triggers dev --allowed-host` with the name.",
             )
 
     def _is_allowed(self, origin: str) -> bool:
@@ -135,18 +135,21 @@ def _encode(headers: Mapping[str, str]) -> Headers:
 
 
 def _is_loopback(host: str) -> bool:
+    """Return whether a host is this machine. Names below `localhost` are, too (RFC 6761, 6.3)."""
     address = _address(host)
-    return host == "localhost" if address is None else address.is_loopback
+    return f".{host}".endswith(".localhost") if address is None else address.is_loopback
 
 
 def _normalise(host: str) -> str:
-    """Return a host in lower case, an IPv6 address without brackets and in its short form."""
-    host = host.lower().removeprefix("[").removesuffix("]")
+    """Return a host in lower case, without brackets and the dot of the root, an address in its short form."""
+    host = host.lower().removeprefix("[").removesuffix("]").removesuffix(".")
     return str(_address(host) or host)
 
 
 def _address(host: str) -> IPv4Address | IPv6Address | None:
+    """Return the address; the IPv4 address of an IPv6 address that stands for one (`::ffff:127.0.0.1`)."""
     try:
-        return ip_address(host)
+        address = ip_address(host)
     except ValueError:
         return None
+    return (address.ipv4_mapped if isinstance(address, IPv6Address) else None) or address

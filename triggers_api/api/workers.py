@@ -11,11 +11,11 @@ import gc
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
-from enum import Enum
+from enum import Enum, auto
 from functools import partial
 from typing import Any, TypeVar
 
@@ -30,8 +30,11 @@ MAX_WAIT_SECONDS = 8.0
 MAX_WAITING = 512
 """How many requests wait in a lane. Their bodies are in memory."""
 
-_STEP_SECONDS = 0.005
+_SECONDS_BETWEEN_PAUSES = 0.005
 _MAX_PAUSE_SECONDS = 1.0
+
+_PATIENCE_SECONDS = 0.25
+"""How old the oldest request of a lane may be before `Workers.refuse_last` refuses the last one."""
 
 _WEIGHT = 1 / 16
 """What the last call counts in the average duration: a single long one must not refuse the others."""
@@ -48,21 +51,31 @@ def tune_interpreter() -> None:
 
 
 class Lane(Enum):
-    """A kind of request. The value is the number of its threads."""
+    """A kind of request."""
 
-    SHORT = 16
+    SHORT = auto()
     """Mostly waits for the store."""
-    READ = 2
-    """Checks stored payloads, and may compute for long."""
-    LARGE_BODY = 1
+    READ = auto()
+    """Checks a page of stored payloads, and may compute for long."""
+    LARGE_BODY = auto()
     """Parses a large body, and may compute for long."""
+
+
+THREADS: Mapping[Lane, int] = {Lane.SHORT: 16, Lane.READ: 2, Lane.LARGE_BODY: 1}
 
 
 class Workers:
     """The threads of all lanes."""
 
     def __init__(self) -> None:
-        self._queues = {lane: _Queue(lane.value, gives_way=lane is not Lane.SHORT) for lane in Lane}
+        self._queues = {lane: _Queue(THREADS[lane], gives_way=lane is not Lane.SHORT) for lane in Lane}
+
+    def refuse_last(self) -> None:
+        """Refuse the request that came last to the lane that is most behind, if one is."""
+        now = time.monotonic()
+        queue = max(self._queues.values(), key=lambda queue: queue.seconds_behind(now))
+        if queue.seconds_behind(now) > _PATIENCE_SECONDS:
+            queue.refuse_last()
 
     async def run(self, lane: Lane, call: Callable[[], T]) -> T:
         """Make a call in a thread of a lane, with the context of the request.
@@ -85,7 +98,7 @@ class _Queue:
         self._gives_way = gives_way
         self._executor = ThreadPoolExecutor(threads)
         self._threads = threads
-        self._calls: dict[Future[Any], None] = {}  # running and waiting, oldest first
+        self._calls: dict[Future[Any], float] = {}  # running and waiting, oldest first, and when each came
         self._average_seconds = 0.0
 
     async def run(self, call: Callable[[], T]) -> T:
@@ -94,7 +107,7 @@ class _Queue:
         seconds = deadline.remaining()
         loop = asyncio.get_running_loop()
         job: Future[T] = self._executor.submit(copy_context().run, partial(self._work, call, loop))
-        self._calls[job] = None
+        self._calls[job] = time.monotonic()
         give_up = loop.call_later(MAX_WAIT_SECONDS, job.cancel)
         try:
             async with asyncio.timeout(seconds):
@@ -109,7 +122,8 @@ class _Queue:
         finally:
             give_up.cancel()
             self._calls.pop(job, None)
-            self._refuse_last()
+            while self._is_full(len(self._calls)):
+                self.refuse_last()
             del job  # its exception refers to this frame: a cycle would keep the request in memory
 
     def _work(self, call: Callable[[], T], loop: asyncio.AbstractEventLoop) -> T:
@@ -126,10 +140,13 @@ class _Queue:
         waiting = calls - self._threads
         return waiting > MAX_WAITING or waiting * self._average_seconds > MAX_WAIT_SECONDS * self._threads
 
-    def _refuse_last(self) -> None:
-        while self._is_full(len(self._calls)):
-            job, _ = self._calls.popitem()
-            job.cancel()  # no effect on a call that has started
+    def seconds_behind(self, now: float) -> float:
+        """Return the age of the oldest call; 0 if no call waits for a thread."""
+        return now - next(iter(self._calls.values())) if len(self._calls) > self._threads else 0.0
+
+    def refuse_last(self) -> None:
+        job, _ = self._calls.popitem()
+        job.cancel()  # no effect on a call that has started
 
 
 class _LoopFirst:
@@ -140,7 +157,7 @@ class _LoopFirst:
         self._last = 0.0
 
     def __call__(self) -> None:
-        if time.monotonic() - self._last < _STEP_SECONDS:
+        if time.monotonic() - self._last < _SECONDS_BETWEEN_PAUSES:
             return
         is_done = threading.Event()
         with suppress(RuntimeError):  # the server has stopped

@@ -12,7 +12,6 @@ import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 Clock = Callable[[], int]
 """Returns microseconds. The wall clock's are since 1970, UTC."""
@@ -30,12 +29,12 @@ _RFC_3339 = re.compile(
 )
 _FORMAT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 
-
-_STEP_SECONDS = 60
+STEP_SECONDS = 60
+"""By how much the wall clock must differ from the monotonic clock to count as set."""
 _STEADY_SECONDS = 3600
 
 # `time.monotonic` of Linux and macOS stands still while the machine sleeps. These clocks go on.
-_RUNS_ON: Any = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
+_RUNS_ON: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def system_clock() -> int:
@@ -45,7 +44,7 @@ def system_clock() -> int:
 
 def monotonic_clock() -> int:
     """Return the microseconds since some moment, by a clock that is never set."""
-    return (time.monotonic_ns() if _RUNS_ON is None else time.clock_gettime_ns(_RUNS_ON)) // 1000
+    return time.clock_gettime_ns(_RUNS_ON) // 1000
 
 
 class ClockWatch:
@@ -152,4 +151,4 @@ def _step(earlier: Reading, later: Reading) -> int:
     """Return by how much the wall clock was set between two readings."""
     passed = max(0, later[1] - earlier[1])
     step = (later[0] - earlier[0]) - passed
-    return step if abs(step) > _STEP_SECONDS else 0
+    return step if abs(step) > STEP_SECONDS else 0

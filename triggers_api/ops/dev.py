@@ -1,6 +1,5 @@
 """Prepare `triggers dev`: its settings, its data and its port, before the service is built."""
 
-import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -136,8 +135,7 @@ def _listen(host: str, port: int) -> socket.socket:
     except (OSError, UnicodeError) as error:
         raise _cannot_listen(host, port, error) from error
     try:
-        if os.name == "posix":  # elsewhere it would let two servers listen on one port
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(1024)
     except OSError as error:

@@ -78,7 +78,7 @@ def dev(
         )
         console.say(f"Notice: {host} is reachable from other machines; {who}.")
     tune_interpreter()
-    serve(app, server.listener)
+    serve(app, server.listener, server.access)
 
 
 def _banner(server: "DevServer") -> list[str]:

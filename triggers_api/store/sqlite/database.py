@@ -158,8 +158,8 @@ class Database:
         """Check that nothing is read from removed files, and nothing is written to them.
 
         Raises:
-            FilesChangedError: A file was removed or replaced. What was committed is saved if that is
-            possible.
+            FilesChangedError: A file was removed, replaced or truncated. What was committed is saved if only
+                the log was removed.
         """
         if self._files is None or self._anchor is None:
             return
@@ -167,7 +167,10 @@ class Database:
             self._files.check()
         except LogRemovedError as error:
             # Copy the log, which SQLite still has open, into the data.
-            _, pages, copied = self._anchor.execute("PRAGMA wal_checkpoint").fetchone()
+            try:
+                _, pages, copied = self._anchor.execute("PRAGMA wal_checkpoint").fetchone()
+            except sqlite3.Error:
+                raise FilesChangedError(f"{error}; its pages could not be saved") from error
             raise FilesChangedError(f"{error}; {copied} of its {pages} pages were saved") from error
 
     @contextmanager

@@ -10,7 +10,7 @@ from triggers_api.core.events import Event
 from triggers_api.core.leases import Claim, Held, Received, Release
 from triggers_api.core.paging import Count, DeadStats, EventQuery, Page, PageBuilder, PendingStats
 from triggers_api.core.ports import NewEvent
-from triggers_api.core.times import Clock, monotonic_clock
+from triggers_api.core.times import Clock, monotonic_clock, system_clock
 from triggers_api.errors import StoreUnavailableError, TriggersError
 from triggers_api.store.sqlite import event_queries, intake, leases, maintenance
 from triggers_api.store.sqlite.batches import change_each
@@ -27,26 +27,24 @@ class SqliteEventStore:
 
     Args:
         database: The file.
+        clock: The wall clock.
         monotonic: A clock that is never set, to notice when the wall clock is.
     """
 
-    def __init__(self, database: Database, *, monotonic: Clock = monotonic_clock) -> None:
+    def __init__(
+        self, database: Database, *, clock: Clock = system_clock, monotonic: Clock = monotonic_clock
+    ) -> None:
         self._database = database
-        self._guard = ClockGuard(database, monotonic)
+        self._guard = ClockGuard(database, clock=clock, monotonic=monotonic)
 
     def add(self, entries: Sequence[NewEvent], *, now: int) -> list[str | TriggersError]:
         """Insert the events and their claims, and remove a few expired rows."""
-        return self._change(
-            "add",
-            entries,
-            partial(intake.add_or_replay, now=now),
-            now=now,
-            finish=partial(self._guard.remove_expired, now=now),
-        )
+        finish = partial(self._guard.finish_ingest, started=self._guard.now(), now=now)
+        return self._change("add", entries, partial(intake.add_or_replay, now=now), finish=finish)
 
     def get(self, event_id: str, now: int) -> Event | None:
         """Read one row."""
-        self._guard.check(now)
+        now = self._guard.time_for_read(now)
         with self._database.read("get") as connection:
             event = find_event(connection, event_id)
         return event if event and event.expires_at > now else None
@@ -54,7 +52,7 @@ class SqliteEventStore:
     def page(self, query: EventQuery) -> Page:
         """Walk one index in order until the page is full."""
         page = PageBuilder(query.limit, query.now_ms)
-        self._guard.check(query.now)
+        query = self._guard.query_for_read(query)
         with (
             self._database.read("page") as connection,
             closing(event_queries.select_events(connection, query)) as rows,
@@ -66,25 +64,25 @@ class SqliteEventStore:
 
     def count(self, query: EventQuery) -> Count:
         """Count in one index."""
-        self._guard.check(query.now)
+        query = self._guard.query_for_read(query)
         with self._database.read("count") as connection:
             return event_queries.count(connection, query)
 
     def pending_stats(self, query: EventQuery) -> PendingStats:
         """Read one index to its end, so the numbers are exact."""
-        self._guard.check(query.now)
+        query = self._guard.query_for_read(query)
         with self._database.read("pending stats") as connection:
             return event_queries.pending_stats(connection, query)
 
     def dead_stats(self, query: EventQuery) -> DeadStats:
         """Read one index to its end, so the number is exact."""
-        self._guard.check(query.now)
+        query = self._guard.query_for_read(query)
         with self._database.read("dead stats") as connection:
             return event_queries.dead_stats(connection, query)
 
     def receive(self, claim: Claim) -> Received:
         """Find and claim events in one transaction, so no two receives claim the same event."""
-        self._guard.check(claim.now_ms // 1000)
+        self._guard.check()
         with self._database.write("receive") as connection:
             return leases.receive(connection, claim)
 
@@ -99,7 +97,7 @@ class SqliteEventStore:
     ) -> list[str | TriggersError]:
         """Update the rows."""
         change = partial(leases.acknowledge, at=at, now=now, source=source)
-        return self._change("acknowledge", events, change, now=now)
+        return self._change("acknowledge", events, change)
 
     def extend(
         self, events: Sequence[Held], *, until_ms: int, now_ms: int, source: str | None
@@ -107,14 +105,14 @@ class SqliteEventStore:
         """Update the rows."""
         now = now_ms // 1000
         change = partial(leases.extend, until_ms=until_ms, now=now, source=source)
-        return self._change("extend", events, change, now=now)
+        return self._change("extend", events, change)
 
     def release(
         self, events: Sequence[Held], release: Release, *, source: str | None
     ) -> list[Event | TriggersError]:
         """Update the rows."""
         change = partial(leases.release, wanted=release, source=source)
-        return self._change("release", events, change, now=release.now_ms // 1000)
+        return self._change("release", events, change)
 
     def requeue(self, events: Sequence[Event], *, at: str, expires_at: int) -> list[bool | TriggersError]:
         """Update the rows."""
@@ -134,15 +132,13 @@ class SqliteEventStore:
         entries: Sequence[Entry],
         change: Callable[[sqlite3.Connection, Entry], Outcome],
         *,
-        now: int | None = None,
         finish: Callable[[sqlite3.Connection], None] = lambda _: None,
     ) -> list[Outcome | TriggersError]:
-        """Make a change for each entry, all in one transaction. If that fails, nothing was changed."""
+        """Make a change for each entry, all in one transaction. If that fails, none counts as changed."""
         if not entries:
             return []
         try:
-            if now is not None:
-                self._guard.check(now)
+            self._guard.check()
             with self._database.write(operation) as connection:
                 outcomes = change_each(
                     connection, entries, change, partial(self._database.failure, operation)

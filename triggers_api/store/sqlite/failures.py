@@ -49,7 +49,8 @@ def _find_system_error(code: int, path: Path) -> OSError | None:
         return None
     try:
         with tempfile.TemporaryFile(dir=path.parent, buffering=0) as probe:
-            probe.write(bytes(_PROBE_BYTES))
+            if probe.write(bytes(_PROBE_BYTES)) < _PROBE_BYTES:  # the disk took what still fitted
+                return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except OSError as error:
         return error
     files = [Path(f"{path}{suffix}") for suffix in ("", "-wal", "-shm")]

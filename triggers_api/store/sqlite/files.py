@@ -28,7 +28,6 @@ _LOG_HEADER_BYTES = 32
 _LOG_SALTS = slice(16, 24)
 _FRAME_HEADER_BYTES = 24
 _LARGEST_PAGE = 65_536
-_O_BINARY = getattr(os, "O_BINARY", 0)  # Windows
 
 
 class FilesChangedError(sqlite3.OperationalError):
@@ -50,7 +49,7 @@ class OpenFiles:
         self._paths = data, log, index = path, Path(f"{path}-wal"), Path(f"{path}-shm")
         self._identities = [_identity(file.stat()) for file in self._paths]
         self._data = data
-        self._log, self._index = (os.open(file, os.O_RDONLY | _O_BINARY) for file in (log, index))
+        self._log, self._index = (os.open(file, os.O_RDONLY) for file in (log, index))
 
     def close(self) -> None:
         """Close the files, after all connections were closed.
@@ -75,7 +74,8 @@ class OpenFiles:
         ]
         *_, log, index = found
         if changed:
-            only_log = log is None and len(changed) == 1
+            # Another process that opens the data creates an empty log in the place of a removed one.
+            only_log = changed == [self._paths[1].name] and (log is None or log.st_size == 0)
             kind = LogRemovedError if only_log else FilesChangedError
             raise kind(f"{' and '.join(changed)} was removed or replaced while in use")
         if index is not None and index.st_size < _MIN_INDEX_BYTES:
