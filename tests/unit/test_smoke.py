@@ -177,14 +177,16 @@ def endpoints(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 
 def test_every_endpoint_has_a_check(capsys: pytest.CaptureFixture[str]) -> None:
     covered = {call for one in (HEALTH, *CHECKS) if one.name not in OF_THE_KEY for call in one.covers}
-    assert covered == endpoints(capsys).keys()
+    known = endpoints(capsys).keys()
+    assert covered == known, f"Add a check for {sorted(known - covered)} to triggers_api/ops/smoke"
 
 
 def test_every_endpoint_that_needs_a_key_is_called_without_one(capsys: pytest.CaptureFixture[str]) -> None:
     with_key = {name for name, operation in endpoints(capsys).items() if operation.get("security")}
     for check in CHECKS:
         if check.name in OF_THE_KEY:
-            assert set(check.covers) == with_key
+            missing = sorted(with_key - set(check.covers))
+            assert set(check.covers) == with_key, f"Add a check for {missing} to triggers_api/ops/smoke"
 
 
 def test_the_names_of_the_checks_are_unique() -> None:
