@@ -224,5 +224,6 @@ def test_event_has_exactly_one_status_whatever_happens_to_it(
     consumer.requeue(consumer.see(added))
     assert lists() == [PENDING]
     consumer.kill(added)
+    clock.advance(seconds=1)
     consumer.requeue(consumer.see(added))
     assert lists() == [PENDING]

@@ -68,7 +68,7 @@ POSTS: Bundle[tuple[Key, Sent, str]] = Bundle("posts")
 CURSORS: Bundle[Cursor] = Bundle("cursors")
 LEASES: Bundle[Lease] = Bundle("leases")
 
-ANY_KEY = st.one_of(STEADY, STEADY, KEYS)
+ANY_KEY = st.one_of(STEADY, STEADY, STEADY, KEYS)
 
 
 class Machine(RuleBasedStateMachine):

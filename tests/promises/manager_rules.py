@@ -21,6 +21,9 @@ class ManagerRules(QueueRules):
 
     @rule(key=ANY_KEY, several=SEVERAL)
     def several_are_requeued(self, key: Key, several: list[str]) -> None:
+        self._requeue(key, several)
+
+    def _requeue(self, key: Key, several: list[str]) -> None:
         self.clock.now += 1  # a requeue is another one if it has another time
         ids = list(dict.fromkeys(several))
         answer = self._call(key, "POST", "/v1/inbox/requeue", json_body={"event_ids": ids})
@@ -96,6 +99,9 @@ class ManagerRules(QueueRules):
 
     @rule(key=ANY_KEY, view=PLAIN_VIEWS)
     def the_inbox_is_counted(self, key: Key, view: View) -> None:
+        self._count(key, view)
+
+    def _count(self, key: Key, view: View) -> None:
         answer = self._call(key, "GET", "/v1/inbox/stats", query=urlencode(parameters(view)))
         if not self._admitted(key, CONSUME, answer):
             return

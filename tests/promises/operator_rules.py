@@ -10,15 +10,15 @@ from hypothesis.stateful import MultipleResults, multiple, rule
 
 from tests.promises.event_model import View
 from tests.promises.machine import KEYS, LIFETIMES, SCOPES, SOURCES
-from tests.promises.manager_rules import ManagerRules
 from tests.promises.model import BELIEF, SECOND, Key
+from tests.promises.work_rules import WorkRules
 from triggers_api.core.access import Principal
 from triggers_api.core.keys import KeyRecord, digest_of
 from triggers_api.core.times import format_time
 from triggers_api.errors import KeyExistsError, KeyNotFoundError, OperatorError
 
 
-class OperatorRules(ManagerRules):
+class OperatorRules(WorkRules):
     """The steps that are not calls by HTTP."""
 
     @rule(target=KEYS, source=st.none() | SOURCES, lifetime=LIFETIMES, scopes=st.none() | SCOPES)

@@ -1,5 +1,6 @@
 """The calls of consumers that lease, and batches, in any order, compared with the model."""
 
+from operator import attrgetter
 from typing import Any
 
 from hypothesis import strategies as st
@@ -30,10 +31,12 @@ SECONDS = st.sampled_from([1, 5, 30, 3600])
 NO_ID = "no-id"
 NO_EVENT: tuple[int, str] = (422, "VALIDATION_ERROR")
 
-HELD = st.one_of(LEASES, LEASES, st.builds(Lease, EVENTS, st.sampled_from(["", "no token", "é" * 256])))
+HELD = st.one_of(
+    LEASES, LEASES, LEASES, st.builds(Lease, EVENTS, st.sampled_from(["", "no token", "é" * 256]))
+)
 SEVERAL_HELD = st.lists(HELD, min_size=1, max_size=4)
 NAMED_REQUESTS = st.lists(st.tuples(REQUESTS, st.none() | NAMES), min_size=1, max_size=5)
-SEVERAL = st.lists(EVENTS, min_size=1, max_size=4)
+SEVERAL = st.lists(st.one_of(EVENTS, LEASES.map(attrgetter("event_id"))), min_size=1, max_size=4)
 
 Results = list[Refusal | dict[str, Any]]
 
@@ -135,6 +138,9 @@ class QueueRules(ClientRules):
 
     @rule(key=ANY_KEY, several=SEVERAL_HELD, with_tokens=st.booleans())
     def several_are_acknowledged(self, key: Key, several: list[Lease], with_tokens: bool) -> None:
+        self._ack(key, several, with_tokens=with_tokens)
+
+    def _ack(self, key: Key, several: list[Lease], *, with_tokens: bool) -> None:
         held = without_repeats(several)
         entries = [{"event_id": one.event_id, "lease": one.token} for one in held]
         if not with_tokens:
@@ -149,6 +155,9 @@ class QueueRules(ClientRules):
 
     @rule(key=ANY_KEY, several=SEVERAL_HELD, seconds=SECONDS)
     def several_leases_are_extended(self, key: Key, several: list[Lease], seconds: int) -> None:
+        self._extend(key, several, seconds)
+
+    def _extend(self, key: Key, several: list[Lease], seconds: int) -> None:
         held = without_repeats(several)
         body = {"events": [{"event_id": one.event_id, "lease": one.token} for one in held]}
         answer = self._call(key, "POST", "/v1/inbox/extend", json_body={**body, "lease_seconds": seconds})
@@ -166,7 +175,9 @@ class QueueRules(ClientRules):
     def several_are_released(
         self, key: Key, several: list[Lease], delay: int, dead: bool, reason: str | None
     ) -> None:
-        delay = 0 if dead else delay
+        self._release(key, several, delay=0 if dead else delay, dead=dead, reason=reason)
+
+    def _release(self, key: Key, several: list[Lease], *, delay: int, dead: bool, reason: str | None) -> None:
         held = without_repeats(several)
         body: dict[str, Any] = {
             "events": [{"event_id": one.event_id, "lease": one.token} for one in held],
@@ -184,6 +195,9 @@ class QueueRules(ClientRules):
 
     @rule(key=ANY_KEY, several=SEVERAL)
     def several_are_deleted(self, key: Key, several: list[str]) -> None:
+        self._delete(key, several)
+
+    def _delete(self, key: Key, several: list[str]) -> None:
         ids = list(dict.fromkeys(several))
         answer = self._call(key, "POST", "/v1/inbox/delete", json_body={"event_ids": [*ids, NO_ID]})
         if self._admitted(key, CONSUME, answer):

@@ -120,7 +120,7 @@ def test_repeated_requeue_after_a_consumers_ack_takes_back_only_what_it_sees(
 
 
 def test_requeue_by_filter_takes_back_what_matches_and_nothing_else(
-    operations: Operations, store: MemoryEventStore
+    operations: Operations, store: MemoryEventStore, clock: FakeClock
 ) -> None:
     wanted = [acknowledged(operations), acknowledged(operations)]
     acknowledged(operations, source="depot")
@@ -128,6 +128,7 @@ def test_requeue_by_filter_takes_back_what_matches_and_nothing_else(
     dead(operations)
     leased(operations)
     before = statuses(store)
+    clock.advance(seconds=1)
     matching = Filter(status=ACKNOWLEDGED, source="shop", event_types=("order.paid",))
     assert operations.maintenance.count(ANY, matching, with_expired=False) == Count(2, capped=False)
     assert statuses(store) == before, "a dry run changes nothing"

@@ -118,7 +118,7 @@ def test_time_with_any_offset_is_normalised(text: str, normal: str) -> None:
     assert is_time(normal)
 
 
-@given(microseconds.filter(lambda time: 10**14 < time < 10**17), st.integers(-23 * 60, 23 * 60))
+@given(st.integers(10**14, 10**17), st.integers(-23 * 60, 23 * 60))
 def test_times_of_any_offset_compare_as_the_times_do(time: int, offset: int) -> None:
     there = timezone(timedelta(minutes=offset))
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time)
