@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.contract.test_event_store import LATER, NOW, ack, add, add_one, claim, delete, event, page
+from tests.contract.test_event_store import LATER, NOW, ack, add, add_one, claim, event, page
 from tests.support.clock import FakeClock
 from tests.support.consumer import Consumer
 from tests.support.faulty_proxy import FALSE_REPLIES, Fault, FaultyProxy
@@ -18,7 +18,7 @@ from triggers_api.core import deadline
 from triggers_api.core.events import Event
 from triggers_api.core.leases import Received
 from triggers_api.core.ports import EventStore, NewEvent
-from triggers_api.errors import DeadlineExceededError, StoreUnavailableError
+from triggers_api.errors import DeadlineExceededError, StoreUnavailableError, value_of
 
 CALLS_SIDE_BY_SIDE = 16
 
@@ -105,7 +105,7 @@ def test_false_reply_is_not_accepted_as_an_answer(
         lambda: proxied.get(made.event_id, NOW),
         lambda: page(proxied),
         lambda: ack(proxied, made.event_id),
-        lambda: delete(proxied, made.event_id),
+        lambda: value_of(proxied.delete([made.event_id], source=None)[0]),
     ):
         with pytest.raises(StoreUnavailableError):
             call()

@@ -22,6 +22,7 @@ from triggers_api.core.events import HORIZON_MS, PENDING, Event
 from triggers_api.core.ports import EventStore
 from triggers_api.store.dynamodb.client import DynamoDB
 from triggers_api.store.dynamodb.events import DynamoEventStore
+from triggers_api.store.dynamodb.index import MAX_READS
 from triggers_api.store.dynamodb.items import event_item
 
 LAG = 0.1
@@ -136,66 +137,72 @@ def test_event_dies_after_as_many_claims_as_it_may_have_and_not_before(
 # --- Backlogs that cannot be read at once
 
 
-@pytest.mark.parametrize("limit", [1, 10, 100])
-def test_receive_finds_events_behind_two_thousand_leased_ones(
-    tables: Tables, consumer: Consumer, limit: int
-) -> None:
+@pytest.mark.slow("fills a table with thousands of events")
+def test_receive_finds_events_behind_two_thousand_leased_ones(tables: Tables, consumer: Consumer) -> None:
     leased(tables, 2000)
     available = [event() for _ in range(300)]
     fill(tables, available)
-    received = consumer.receive(limit)
-    assert received.more
-    assert len(received.events) == limit
-    assert {one.event_id for one in received.events} <= {one.event_id for one in available}
+    for limit in (1, 10, 100):
+        received = consumer.receive(limit)
+        assert received.more
+        assert len(received.events) == limit
+        assert {one.event_id for one in received.events} <= {one.event_id for one in available}
 
 
+@pytest.fixture
+def low_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a receive read over 20 leased events, and 20 events a query."""
+    monkeypatch.setattr("triggers_api.store.dynamodb.window.MAX_PASSED_OVER", 20)
+    monkeypatch.setattr("triggers_api.store.dynamodb.index.MAX_QUERY_LIMIT", 20)
+
+
+@pytest.mark.usefixtures("low_bounds")
 def test_receive_that_reads_over_more_stops_and_the_next_one_goes_on(
     tables: Tables, consumer: Consumer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    leased(tables, 3500)
+    leased(tables, 45)
     last = event()
     fill(tables, [last])
     with caplog.at_level(logging.WARNING):
         first = consumer.receive(100)
     assert (first.events, first.more) == ((), True)
     assert [record.message for record in caplog.records] == ["receive reached its bound"]
-    assert [one.event_id for one in consumer.receive(100).events] == [last.event_id]
+    second = consumer.receive(100)
+    assert ([one.event_id for one in second.events], second.more) == ([last.event_id], True)
 
 
+@pytest.mark.usefixtures("low_bounds")
 def test_receive_looks_at_the_head_first_even_if_the_last_one_stopped_behind_it(
     tables: Tables, consumer: Consumer, clock: FakeClock
 ) -> None:
     soon = event()
     fill(tables, [soon], hidden={"N": str((NOW + 1) * 1000)})
-    leased(tables, 3500)
+    leased(tables, 45)
     assert consumer.receive().more
     clock.advance(seconds=1)
     assert [one.event_id for one in consumer.receive().events] == [soon.event_id]
 
 
+@pytest.mark.usefixtures("low_bounds")
 def test_filtered_receive_gets_through_a_backlog_of_other_events(
-    tables: Tables, consumer: Consumer, proxied: EventStore, proxy: FaultyProxy, clock: FakeClock
+    tables: Tables,
+    proxied: EventStore,
+    proxy: FaultyProxy,
+    clock: FakeClock,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    fill(tables, [event(source="other") for _ in range(3000)])
+    fill(tables, [event(source="other") for _ in range(450)])
     wanted = event(source="wanted")
     fill(tables, [wanted])
-    through_proxy = Consumer(proxied, clock)
-    for _ in range(10):
+    consumer = Consumer(proxied, clock)
+    received = []
+    for _ in range(3):
         proxy.plan()
-        received = through_proxy.receive(1, source="wanted")
-        assert proxy.requests <= 10 + 1
-        if received.events:
-            break
-        assert received.more
-    assert [one.event_id for one in received.events] == [wanted.event_id]
-
-
-def test_receive_spares_the_log_when_its_filter_leaves_out_much(
-    tables: Tables, consumer: Consumer, caplog: pytest.LogCaptureFixture
-) -> None:
-    fill(tables, [event(source="other") for _ in range(6000)])
-    assert consumer.receive(1, source="wanted").more
-    assert caplog.records == []
+        received.append(consumer.receive(2, source="wanted"))
+        assert proxy.requests <= MAX_READS + 1
+    assert [one.event_id for one in received[-1].events] == [wanted.event_id]
+    assert [(one.events, one.more) for one in received[:-1]] == [((), True)] * 2
+    assert caplog.records == [], "the bound on leased events was not reached"
 
 
 @pytest.mark.promise(13, 14)
@@ -207,6 +214,18 @@ def test_receive_of_worn_out_events_is_bounded(
     received = consumer.receive(2)
     assert (received.events, len(received.died), received.more) == ((), 8, True)
     assert proxy.requests == 1 + 8
+
+
+@pytest.mark.promise(14)
+def test_receives_start_in_part_with_an_event_that_came_back(
+    tables: Tables, consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came_back = event()
+    fill(tables, [event() for _ in range(8)])
+    fill(tables, [came_back], claims={"N": "1"}, hidden={"N": str(NOW * 1000)})
+    monkeypatch.setattr("triggers_api.store.dynamodb.receive._RETURNED_FIRST", 1)
+    (first,) = consumer.receive(1).events
+    assert (first.event_id, first.deliveries) == (came_back.event_id, 2)
 
 
 # --- Clocks, and an older version

@@ -125,6 +125,11 @@ def test_a_folder_of_an_earlier_version_opens_with_its_events_and_keys(tmp_path:
     database.close()
 
 
+def claim_again(claim: IdempotencyClaim, new: Event) -> IdempotencyClaim:
+    """Return the claim of a request with the idempotency key of an earlier one."""
+    return replace(make_claim(new, key_digest="", idempotency_key="", now=0), name=claim.name)
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_folder_of_an_earlier_version_keeps_its_idempotency_claims(tmp_path: Path, version: int) -> None:
     database = Database(old_folder(tmp_path / "data", version))
@@ -135,11 +140,10 @@ def test_a_folder_of_an_earlier_version_keeps_its_idempotency_claims(tmp_path: P
     for claim in claims:
         now, new = claim.expires_at - 1, event()
         repeat = replace(sent[claim.event_id], event_id=new.event_id, created_at=new.created_at)
-        new_claim = make_claim(repeat, key_digest="", idempotency_key="", now=now)
-        new_claim = replace(new_claim, name=claim.name)
-        assert add_one(store, repeat, new_claim, now=now) == claim.event_id
+        assert add_one(store, repeat, claim_again(claim, repeat), now=now) == claim.event_id
+        other = replace(repeat, payload='{"another":1}')
         with pytest.raises(IdempotencyKeyReusedError):
-            add_one(store, replace(repeat, payload='{"another":1}'), new_claim, now=now)
+            add_one(store, other, claim_again(claim, other), now=now)
     database.close()
 
 

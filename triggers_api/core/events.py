@@ -35,7 +35,7 @@ _MAX_METADATA_TEXT = 256
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A stored event. Times are texts in UTC unless said otherwise.
+    """A stored event. Times are texts in UTC unless noted otherwise.
 
     A new field is added here and to `to_json`, to each store's codec, and to the model of the answer. A field
     has no default, so the type checker reports the codec of DynamoDB and the ingest. SQLite's codec follows
@@ -111,7 +111,8 @@ def load_event(build: Callable[[], Event]) -> Event:
     """
     try:
         event = build()
-        for text in (event.source, event.event_type, event.payload, event.metadata, event.reason or ""):
+        reason = "" if event.reason is None else event.reason
+        for text in (event.source, event.event_type, event.payload, event.metadata, reason):
             text.encode()  # fails if it is no text, or holds a lone surrogate
         valid = (
             parse_event_id(event.event_id) == event.event_id

@@ -16,10 +16,8 @@ def requeue(connection: sqlite3.Connection, seen: Event, *, at: str, expires_at:
     event = find_event(connection, seen.event_id)
     if event is None or seen.status == PENDING:
         return False
-    if event.requeued_at == at:
-        return True
     if (event.acknowledged_at, event.died_at) != (seen.acknowledged_at, seen.died_at):
-        return False
+        return event.requeued_at == at
     requeued = replace(
         event,
         expires_at=expires_at,
