@@ -60,7 +60,10 @@ class Requeue:
 
 @dataclass(frozen=True)
 class Purge:
-    """Of one status. At most one event of it may be there: the call is one step for one event."""
+    """Of one status. At most one event of it may be there: the call is one step for one event.
+
+    Do not race two of them: both count an event that is gone, whoever deleted it.
+    """
 
     status: str
 

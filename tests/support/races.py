@@ -67,7 +67,7 @@ QUEUE_RACES: dict[str, Race] = {
         (Requeue("a"), Receive("s"), Extend("a", "r")),
     ),
     "purge, ack": ((A,), (Purge("pending"), Ack("a"), Get("a"))),
-    "purge, receive": ((A,), (Purge("pending"), Receive("r"), Purge("pending"))),
+    "purge, receive": ((A,), (Purge("pending"), Receive("r"), Receive("s"))),
     "purge, requeue": (DONE, (Purge("acknowledged"), Requeue("a"), Ack("a"))),
     "batch of acks, acks": (
         HELD,
