@@ -1,9 +1,11 @@
 """Compressed answers, as `triggers dev` sends them."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
+import httpx
 import pytest
-from starlette.testclient import TestClient
 
 from tests.api.driver import Api
 from tests.support import template
@@ -13,23 +15,32 @@ from triggers_api.settings import Settings
 
 LARGE = {"text": "abc" * 1000}
 
+Send = Callable[..., httpx.Response]
+
 
 @pytest.fixture
-def client(local_api: Api) -> TestClient:
+def send(local_api: Api) -> Send:
+    """Return a function that sends a request with an `Accept-Encoding` header."""
     settings = replace(Settings.from_environment({}), auth_mode="aws")
     app = build_app(settings, service=local_api.app.state.service, compress=True)
-    return TestClient(app, headers={"X-API-Key": local_api.key})
+
+    async def send(method: str, path: str, accepted: str) -> httpx.Response:
+        headers = {"X-API-Key": local_api.key, "X-Request-ID": "any", "Accept-Encoding": accepted}
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://any") as client:
+            return await client.request(method, path, headers=headers)
+
+    return lambda method, path, accepted: asyncio.run(send(method, path, accepted))
 
 
 @pytest.mark.parametrize("accepted", ["gzip", "br, gzip;q=0.5", "deflate, gzip;q=1.0, *;q=0"])
 def test_large_answer_is_compressed_for_a_client_that_accepts_gzip(
-    client: TestClient, local_api: Api, accepted: str
+    send: Send, local_api: Api, accepted: str
 ) -> None:
     event_id = local_api.add(LARGE)
-    answer = client.get("/v1/inbox", headers={"Accept-Encoding": accepted})
+    answer = send("GET", "/v1/inbox", accepted)
     assert (answer.status_code, answer.headers["content-encoding"]) == (200, "gzip")
     assert "Accept-Encoding" in answer.headers["vary"]
-    assert answer.num_bytes_downloaded == int(answer.headers["content-length"]) < MINIMUM_BYTES
+    assert int(answer.headers["content-length"]) < MINIMUM_BYTES
     (event,) = answer.json()["events"]
     assert (event["event_id"], event["payload"]) == (event_id, LARGE)
 
@@ -38,29 +49,27 @@ def test_large_answer_is_compressed_for_a_client_that_accepts_gzip(
     "accepted", ["", "identity", "br", "gzip;q=0", "identity, gzip; q=0.000", "gzip;Q=0, br"]
 )
 def test_answer_is_not_compressed_for_a_client_that_does_not_accept_gzip(
-    client: TestClient, local_api: Api, accepted: str
+    send: Send, local_api: Api, accepted: str
 ) -> None:
     local_api.add(LARGE)
-    answer = client.get("/v1/inbox", headers={"Accept-Encoding": accepted})
+    answer = send("GET", "/v1/inbox", accepted)
     assert answer.status_code == 200
     assert "content-encoding" not in answer.headers
     assert int(answer.headers["content-length"]) > MINIMUM_BYTES
 
 
-def test_small_answer_is_not_compressed(client: TestClient) -> None:
-    answer = client.get("/v1/health", headers={"Accept-Encoding": "gzip"})
+def test_small_answer_is_not_compressed(send: Send) -> None:
+    answer = send("GET", "/v1/health", "gzip")
     assert answer.status_code == 200
     assert "content-encoding" not in answer.headers
 
 
-def test_head_has_the_length_of_the_compressed_answer(client: TestClient, local_api: Api) -> None:
+def test_head_has_the_length_of_the_compressed_answer(send: Send, local_api: Api) -> None:
     local_api.add(LARGE)
-    headers = {"Accept-Encoding": "gzip", "X-Request-ID": "the-same-for-both"}
-    get, head = (client.request(method, "/v1/inbox", headers=headers) for method in ("GET", "HEAD"))
+    get, head = (send(method, "/v1/inbox", "gzip") for method in ("GET", "HEAD"))
     assert head.content == b""
-    assert {name: head.headers[name] for name in ("content-length", "content-encoding")} == {
-        name: get.headers[name] for name in ("content-length", "content-encoding")
-    }
+    assert head.headers["content-encoding"] == "gzip"
+    assert head.headers["content-length"] == get.headers["content-length"]
 
 
 def test_the_gateway_compresses_from_the_same_size_on() -> None:

@@ -230,6 +230,7 @@ def test_a_rejected_request_leaves_no_reference_cycle(sqlite_stores: Stores, clo
         "entry that is not strict": lambda: api.post("/v1/events/batch", body=b'{"events": [{"a":1,"a":2}]}'),
         "batch that is not JSON": lambda: api.post("/v1/events/batch", body=b'{"events": [{]}'),
         "no such events": lambda: api.post("/v1/inbox/ack", {"events": [HELD]}),
+        "no such event to acknowledge": lambda: api.post(f"{EVENT}/ack", {"lease": CANARY}),
         "no key": lambda: api.get("/v1/inbox", key=None),
         "no such path": lambda: api.get("/v1/nothing"),
         "wrong method": lambda: api.call("PUT", "/v1/events"),

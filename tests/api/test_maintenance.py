@@ -120,8 +120,8 @@ def test_repeated_requeue_leaves_what_was_acknowledged_meanwhile(api: Api, clock
 def test_purge_deletes_what_matches_whatever_its_status(api: Api, clock: FakeClock) -> None:
     expired = api.add()
     clock.advance(days=8)
-    pending, acknowledged = api.add(), api.add()
     dead = kill(api)
+    pending, acknowledged = api.add(), api.add()
     kept = api.add(source="depot")
     api.receive(source="shop", max=1)
     acknowledge(api, acknowledged)
@@ -204,11 +204,11 @@ def test_purge_deletes_by_time_and_type(api: Api, clock: FakeClock) -> None:
     ],
     ids=str,
 )
-def test_requeue_refuses_other_requests(each_door: Api, body: dict[str, Any]) -> None:
-    event_id = kill(each_door)
-    answer = each_door.post("/v1/inbox/requeue", body)
+def test_requeue_refuses_other_requests(local_api: Api, body: dict[str, Any]) -> None:
+    event_id = kill(local_api)
+    answer = local_api.post("/v1/inbox/requeue", body)
     assert answer.refusal == (400, "VALIDATION_ERROR")
-    assert each_door.get(f"/v1/events/{event_id}").json["status"] == "dead"
+    assert local_api.get(f"/v1/events/{event_id}").json["status"] == "dead"
 
 
 @pytest.mark.parametrize(
@@ -226,10 +226,10 @@ def test_requeue_refuses_other_requests(each_door: Api, body: dict[str, Any]) ->
     ],
     ids=str,
 )
-def test_purge_refuses_other_requests(each_door: Api, body: dict[str, Any]) -> None:
-    event_id = each_door.add()
-    assert each_door.post("/v1/inbox/purge", body).refusal == (400, "VALIDATION_ERROR")
-    assert each_door.pending() == [event_id]
+def test_purge_refuses_other_requests(local_api: Api, body: dict[str, Any]) -> None:
+    event_id = local_api.add()
+    assert local_api.post("/v1/inbox/purge", body).refusal == (400, "VALIDATION_ERROR")
+    assert local_api.pending() == [event_id]
 
 
 def test_cursor_of_another_walk_is_refused(api: Api, clock: FakeClock) -> None:

@@ -96,16 +96,16 @@ def test_receive_filters_by_source_and_type(api: Api) -> None:
         *({"limit": 1}, {"max": 1, "wait": 1}),
     ],
 )
-def test_receive_refuses_other_values(each_door: Api, body: dict[str, Any]) -> None:
-    event_id = each_door.add()
-    answer = each_door.post("/v1/inbox/receive", body)
+def test_receive_refuses_other_values(local_api: Api, body: dict[str, Any]) -> None:
+    event_id = local_api.add()
+    answer = local_api.post("/v1/inbox/receive", body)
     assert answer.refusal == (400, "VALIDATION_ERROR")
-    assert [one["event_id"] for one in each_door.receive()] == [event_id], "nothing was leased"
+    assert [one["event_id"] for one in local_api.receive()] == [event_id], "nothing was leased"
 
 
 @pytest.mark.parametrize("body", [b"null", b"[]", b"7", b"not JSON", b" ", b"\xff", b'{"max": 1, "max": 2}'])
-def test_receive_refuses_a_body_that_is_no_object(each_door: Api, body: bytes) -> None:
-    assert each_door.post("/v1/inbox/receive", body=body).refusal == (400, "VALIDATION_ERROR")
+def test_receive_refuses_a_body_that_is_no_object(local_api: Api, body: bytes) -> None:
+    assert local_api.post("/v1/inbox/receive", body=body).refusal == (400, "VALIDATION_ERROR")
 
 
 def test_receive_accepts_its_bounds(api: Api) -> None:
@@ -232,11 +232,11 @@ def test_expired_lease_can_be_extended_until_it_is_lost(api: Api, clock: FakeClo
     "rest",
     [{}, *values_of("lease_seconds", 0, -1, 43_201, "5", 5.0, None, True), {"lease_second": 5}],
 )
-def test_extend_needs_its_duration(each_door: Api, rest: dict[str, Any]) -> None:
-    event = receive_new(each_door)
-    answer = each_door.post("/v1/inbox/extend", {"events": [held(event)], **rest})
+def test_extend_needs_its_duration(local_api: Api, rest: dict[str, Any]) -> None:
+    event = receive_new(local_api)
+    answer = local_api.post("/v1/inbox/extend", {"events": [held(event)], **rest})
     assert answer.refusal == (400, "VALIDATION_ERROR")
-    assert each_door.get(f"/v1/events/{event['event_id']}").json["leased_until"] == event["leased_until"]
+    assert local_api.get(f"/v1/events/{event['event_id']}").json["leased_until"] == event["leased_until"]
 
 
 # Release
@@ -319,11 +319,11 @@ def test_acknowledged_event_is_neither_extended_nor_released(
         *values_of("reason", "x" * 257, 7, None),
     ],
 )
-def test_release_refuses_other_values(each_door: Api, rest: dict[str, Any]) -> None:
-    event = receive_new(each_door)
-    answer = each_door.post("/v1/inbox/release", {"events": [held(event)], **rest})
+def test_release_refuses_other_values(local_api: Api, rest: dict[str, Any]) -> None:
+    event = receive_new(local_api)
+    answer = local_api.post("/v1/inbox/release", {"events": [held(event)], **rest})
     assert answer.refusal == (400, "VALIDATION_ERROR")
-    shown = each_door.get(f"/v1/events/{event['event_id']}").json
+    shown = local_api.get(f"/v1/events/{event['event_id']}").json
     assert (shown["status"], shown["leased_until"]) == ("pending", event["leased_until"])
 
 

@@ -78,8 +78,8 @@ def test_times_bound_the_list_whatever_their_offset(api: Api, clock: FakeClock) 
         *("2024-11-27T08:15:30%2B25:00", "0000-01-01T00:00:00Z", "x" * 5000, "2024-11-27T08:15:30Z&NAME="),
     ],
 )
-def test_time_of_another_form_is_refused(each_door: Api, name: str, value: str) -> None:
-    answer = each_door.get("/v1/inbox", query=f"{name}={value.replace('NAME', name)}")
+def test_time_of_another_form_is_refused(local_api: Api, name: str, value: str) -> None:
+    answer = local_api.get("/v1/inbox", query=f"{name}={value.replace('NAME', name)}")
     assert answer.refusal == (400, "VALIDATION_ERROR")
     assert name in answer.error["message"]
 
@@ -128,8 +128,8 @@ def test_cursor_is_bound_to_the_view(api: Api, clock: FakeClock) -> None:
         *("event_type=a&event_type=", "event_type=a&event_type=%0A"),
     ],
 )
-def test_other_values_of_a_view_are_refused(each_door: Api, query: str) -> None:
-    assert each_door.get("/v1/inbox", query=query).refusal == (400, "VALIDATION_ERROR")
+def test_other_values_of_a_view_are_refused(local_api: Api, query: str) -> None:
+    assert local_api.get("/v1/inbox", query=query).refusal == (400, "VALIDATION_ERROR")
 
 
 def test_available_leaves_out_what_is_leased_or_delayed(api: Api, clock: FakeClock) -> None:
@@ -203,5 +203,5 @@ def test_age_counts_from_the_requeue(api: Api, clock: FakeClock) -> None:
 
 
 @pytest.mark.parametrize("query", ["source=", "source=a&source=b", "event_type=", "status=dead", "limit=1"])
-def test_stats_refuse_other_parameters(each_door: Api, query: str) -> None:
-    assert each_door.get("/v1/inbox/stats", query=query).refusal == (400, "VALIDATION_ERROR")
+def test_stats_refuse_other_parameters(local_api: Api, query: str) -> None:
+    assert local_api.get("/v1/inbox/stats", query=query).refusal == (400, "VALIDATION_ERROR")

@@ -64,7 +64,8 @@ def in_front_of(target: str, certificate: Path) -> Iterator[str]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         up_reader, up_writer = await asyncio.open_connection(upstream.hostname, upstream.port)
         try:
-            await asyncio.gather(_pass_on(reader, up_writer), _pass_on(up_reader, writer))
+            with suppress(asyncio.CancelledError):  # asyncio would report it as an error, for each connection
+                await asyncio.gather(_pass_on(reader, up_writer), _pass_on(up_reader, writer))
         finally:
             writer.transport.abort()
             up_writer.transport.abort()

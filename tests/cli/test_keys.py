@@ -130,7 +130,7 @@ def test_scopes_are_shown_and_kept_by_rotate(keys: KeyCommands) -> None:
 def test_unknown_scope_is_a_usage_error_and_creates_no_key(local: KeyCommands) -> None:
     done = local.run("create", "--scope", "read")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "--scope must be ingest, consume or manage." in lines_of(done.stderr)["error"]
+    assert "error: --scope must be ingest, consume or manage." in done.stderr
     assert local.all() == {}
 
 

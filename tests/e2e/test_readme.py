@@ -13,6 +13,7 @@ TOUR = "A two-minute tour"
 HEAD = "| call |"
 TOUR_URL = "http://127.0.0.1:8000"
 EVENT_ID = r"""sed 's/.*"event_id":"\([^"]*\)".*/\1/'"""
+TOKEN = r"""sed 's/.*"token":"\([^"]*\)".*/\1/'"""
 VARYING = {
     "id": r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
     "token": r'(?<="token":")[\w-]+',
@@ -52,8 +53,9 @@ def test_curl_line_of_every_endpoint_works(tmp_path: Path) -> None:
     for call, curl in curls.items():
         script += f"echo '== {call}'\n"
         script += f'ANSWER=$({curl}); echo "$ANSWER"\n'
-        if call == "POST /v1/events":
+        if call in {"POST /v1/events", "POST /v1/inbox/receive"}:
             script += f'EVENT=$(echo "$ANSWER" | {EVENT_ID})\n'
+            script += f'LEASE=$(echo "$ANSWER" | {TOKEN})\n'
     with dev_server.running(*dev_server.on_folder(tmp_path)) as server:
         printed = run(f"URL={server.url}\nKEY='X-API-Key: test-api-key-12345'\n{script}")
     bodies = dict(block.split("\n", 1) for block in printed.removeprefix("== ").split("\n== "))
@@ -63,6 +65,8 @@ def test_curl_line_of_every_endpoint_works(tmp_path: Path) -> None:
     assert [event["event_id"] for event in answers["GET /v1/inbox"]["events"]] == [event_id]
     assert answers["POST /v1/events/{event_id}/ack"]["status"] == "acknowledged"
     assert answers["DELETE /v1/events/{event_id}"]["event_id"] == event_id
+    queue = ("POST /v1/inbox/ack", "POST /v1/inbox/extend", "POST /v1/inbox/release")
+    assert [answers[call]["results"][0]["status"] for call in queue] == [200, 409, 409], "it is acknowledged"
 
 
 def test_ci_runs_the_test_command() -> None:

@@ -35,7 +35,7 @@ _MAX_METADATA_TEXT = 256
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A stored event. Times are texts in UTC unless said otherwise.
+    """A stored event. Times are texts in UTC unless noted otherwise.
 
     A new field is added here and to `to_json`, to each store's codec, and to the model of the answer. A field
     has no default, so the type checker reports the codec of DynamoDB and the ingest. SQLite's codec follows

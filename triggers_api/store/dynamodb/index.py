@@ -1,7 +1,7 @@
 """Queries of the index, in which events stand by status and time of creation, oldest first.
 
 The index lags behind the table by some milliseconds. So an answer of the index is a hint which items to
-change, and each change has a condition of its own.
+change, and each change is conditional.
 """
 
 from collections.abc import Iterable, Iterator

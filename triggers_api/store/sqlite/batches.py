@@ -48,7 +48,7 @@ def _change_one(
     try:
         outcome = change(connection, entry)
     except TriggersError as error:
-        outcome = error
+        outcome = error.with_traceback(None)  # else a cycle with this frame would keep the entry in memory
     except sqlite3.Error as error:
         if not connection.in_transaction:
             raise  # a full disk or a passed deadline has rolled back all entries
