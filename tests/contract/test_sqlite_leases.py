@@ -115,6 +115,20 @@ def test_damaged_event_fails_alone(store: SqliteEventStore, tmp_path: Path) -> N
     assert store.delete([damaged.event_id], source=None) == [None]
 
 
+@pytest.mark.parametrize(
+    "change", ["event_id = ''", "event_id = x'00'", "requeued_at = ''", "requeued_at = x'00'"]
+)
+def test_stats_are_answered_if_an_event_is_damaged(
+    store: SqliteEventStore, tmp_path: Path, change: str
+) -> None:
+    damaged, oldest = add(store), add(store)
+    with sqlite3.connect(tmp_path / "data" / FILE_NAME) as connection:
+        connection.execute(f"UPDATE events SET {change} WHERE event_id = ?", (damaged.event_id,))
+    connection.close()
+    stats = store.pending_stats(page_query())
+    assert (stats.count, stats.oldest_since) == (2, None if change == "event_id = ''" else oldest.created_at)
+
+
 def test_batch_that_takes_too_long_changes_nothing(
     store: SqliteEventStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,5 +65,19 @@ ATTRIBUTES = st.one_of(
 )
 IDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40) | ODD
 KEYS = st.fixed_dictionaries({}, optional={"event_id": IDS, "created_at": IDS | st.just("2024-11-27")})
-COLUMNS = ["created_at", "source", "event_type", "payload", "metadata", "expires_at"]
+COLUMNS = [
+    "created_at",
+    "source",
+    "event_type",
+    "payload",
+    "metadata",
+    "expires_at",
+    "acknowledged_at",
+    "died_at",
+    "reason",
+    "deliveries",
+    "hidden_until",
+    "lease",
+    "requeued_at",
+]
 CELLS = TEXTS | BYTES | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False)

@@ -11,7 +11,7 @@ from tests.api.driver import Api, Door
 from tests.conftest import Tables
 from tests.promises.services import stores_at
 from tests.support import faulty_proxy
-from tests.support.clock import FakeClock
+from tests.support.clock import TickingClock
 from tests.support.forms import by_form
 from tests.support.lines import DrippingLine, Line, MicroburstLine
 from tests.support.microburst import Fault, Microburst
@@ -53,9 +53,10 @@ class MakeCase(Protocol):
 
 @pytest.fixture
 def make_case(
-    microburst_proxy: Microburst, fresh_tables: Tables, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    microburst_proxy: Microburst, fresh_tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[MakeCase]:
     """Give the function that creates clients of the service, each with its own line to these tables."""
+    clock = TickingClock()  # a purge and a requeue leave alone what is as new as they are
     with ExitStack() as stack:
 
         def make(

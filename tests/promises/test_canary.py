@@ -22,6 +22,7 @@ from tests.support.clock import FakeClock
 from tests.support.failing_events import FailingEvents
 from tests.support.promises import Tried
 from tests.support.service_log import written
+from triggers_api.core.access import ALL_SCOPES
 from triggers_api.core.keys import KeyRecord, digest_of
 from triggers_api.store.dynamodb.client import DynamoDB
 from triggers_api.store.dynamodb.events import DynamoEventStore
@@ -41,7 +42,7 @@ class Watched(Api):
     def __init__(self, stores: Stores, clock: FakeClock) -> None:
         super().__init__(stores, clock, door=door_of(stores))
         self.answers: list[Answer] = []
-        stores.keys.add(KeyRecord(digest_of(KEY), is_active=True))
+        stores.keys.add(KeyRecord(digest_of(KEY), is_active=True, scopes=ALL_SCOPES))
         self.key = KEY
 
     def call(self, method: str, path: str, **options: Any) -> Answer:
@@ -111,7 +112,7 @@ def session_of_the_queue(api: Api) -> None:
     received = api.post("/v1/inbox/receive", {"max": 2, "lease_seconds": 60}).json["events"]
     held = [{"event_id": one["event_id"], "lease": one["lease"]["token"]} for one in received]
     lost = [{"event_id": one["event_id"], "lease": CANARY} for one in received]
-    dead = {"dead": True, "reason": f"{CANARY} of {KEY}"}
+    dead = {"dead": True, "reason": CANARY}
     ids = [one["event_id"] for one in received]
     valid: list[tuple[str, dict[str, Any]]] = [
         ("extend", {"events": held, "lease_seconds": 60}),

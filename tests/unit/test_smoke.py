@@ -574,7 +574,7 @@ def test_a_silent_run_reports_what_it_waits_for(api: ASGIApp) -> None:
     )
     assert all(one.startswith("Still waiting: ") for one in notices)
     assert "acknowledge (POST /v1/events/" in notices[0]
-    assert len(notices) == 4, "after 20 s and 40 s, for two groups of checks"
+    assert len(notices) == 6, "after 20 s and 40 s, for three groups of checks"
 
 
 # --- Refused options

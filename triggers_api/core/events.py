@@ -111,7 +111,8 @@ def load_event(build: Callable[[], Event]) -> Event:
     """
     try:
         event = build()
-        for text in (event.source, event.event_type, event.payload, event.metadata, event.reason or ""):
+        reason = "" if event.reason is None else event.reason
+        for text in (event.source, event.event_type, event.payload, event.metadata, reason):
             text.encode()  # fails if it is no text, or holds a lone surrogate
         valid = (
             parse_event_id(event.event_id) == event.event_id

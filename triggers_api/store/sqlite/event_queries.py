@@ -5,11 +5,12 @@ that a filter compares, so only the events of the answer are read from the table
 """
 
 import sqlite3
-from typing import Any
+from typing import Any, TypeGuard
 
 from triggers_api.core import ids
 from triggers_api.core.events import HORIZON_MS, PENDING
 from triggers_api.core.paging import Count, DeadStats, EventQuery, Filter, PendingStats
+from triggers_api.core.times import is_time
 from triggers_api.store.sqlite.event_rows import COLUMNS
 
 _IS_HIDDEN = "hidden_until > ? AND hidden_until <= ?"
@@ -40,13 +41,13 @@ def pending_stats(connection: sqlite3.Connection, query: EventQuery) -> PendingS
     number, leased, oldest, oldest_not_requeued, first_requeued_at = connection.execute(
         statement, (*_hidden_range(query), *values)
     ).fetchone()
-    since = [time for time in (_created_at(oldest_not_requeued), first_requeued_at) if time]
+    waiting_since = [_created_at(oldest_not_requeued), first_requeued_at]
     return PendingStats(
         number,
         capped=False,
         leased=leased,
         oldest_created_at=_created_at(oldest),
-        oldest_since=min(since, default=None),
+        oldest_since=min(filter(_is_time, waiting_since), default=None),
     )
 
 
@@ -103,5 +104,12 @@ def _hidden_range(query: EventQuery) -> tuple[int, int]:
     return query.now_ms, query.now_ms + HORIZON_MS
 
 
-def _created_at(event_id: str | None) -> str | None:
-    return event_id and ids.parse_event_id(event_id) and ids.created_at(event_id)
+def _created_at(event_id: Any) -> str | None:
+    """Return the time that an id holds, None if there is no id, or it is damaged."""
+    is_id = isinstance(event_id, str) and ids.parse_event_id(event_id)
+    return ids.created_at(event_id) if is_id else None
+
+
+def _is_time(value: Any) -> TypeGuard[str]:
+    """Return whether a value is a time, not None and not damaged."""
+    return isinstance(value, str) and is_time(value)
