@@ -120,8 +120,8 @@ def session_of_the_queue(api: Api) -> None:
         ("release", {"events": lost, **dead}),
         ("release", {"events": held, **dead}),
         ("requeue", {"event_ids": ids}),
-        ("requeue", {"filter": {"status": "dead", "source": CANARY}}),
-        ("receive", {"source": CANARY}),
+        ("requeue", {"filter": {"status": "dead", "event_type": CANARY}}),
+        ("receive", {"event_type": CANARY}),
         ("ack", {"events": [*lost, {"event_id": KEY, "lease": CANARY}]}),
         ("ack", {"events": [{"event_id": event_id} for event_id in ids]}),
         ("purge", {"filter": {"status": "any", "event_type": CANARY}}),
@@ -138,7 +138,7 @@ def session_of_the_queue(api: Api) -> None:
         assert api.post(f"/v1/inbox/{path}", body).status == 200, path
     for path, body in invalid:
         assert api.post(f"/v1/inbox/{path}", body).status == 400, path
-    assert api.get("/v1/inbox/stats", query=f"source={CANARY}").status == 200
+    assert api.get("/v1/inbox/stats", query=f"event_type={CANARY}").status == 200
 
 
 def calls_of_the_store(api: Api) -> set[int]:
@@ -148,7 +148,7 @@ def calls_of_the_store(api: Api) -> set[int]:
     answers = [api.ingest(PAYLOAD), api.ingest(PAYLOAD, headers=once), api.get(EVENT), api.inbox()]
     answers += [api.inbox(event_type=CANARY), api.post(f"{EVENT}/ack"), api.delete(EVENT)]
     answers += [
-        api.post("/v1/inbox/receive", {"source": CANARY}),
+        api.post("/v1/inbox/receive", {"event_type": CANARY}),
         api.get("/v1/inbox/stats"),
         api.post("/v1/inbox/requeue", {"event_ids": [EVENT.rpartition("/")[2]]}),
         api.post("/v1/inbox/purge", {"filter": {"status": "any"}}),
