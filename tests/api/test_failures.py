@@ -140,7 +140,7 @@ def test_an_entry_that_fails_in_the_store_leaves_the_others(
     class Events(FailingEvents):
         def acknowledge(self, events: Sequence[Held], **_: Any) -> list[str | TriggersError]:
             outcomes: list[str | TriggersError] = ["2024-11-27T08:15:30.123456Z"]
-            for _ in range(len(events) // 2):
+            for _pair in range(len(events) // 2):
                 outcomes += [StoreUnavailableError("throttled"), CorruptRecordError(CANARY)]
             return outcomes
 
