@@ -63,6 +63,7 @@ def test_an_event_is_shown_with_exactly_the_fields_of_the_contract(api: Api, clo
         "event_type": "order.paid",
         "payload": {"a": [1, None]},
         "status": "pending",
+        "deliveries": 0,
         "metadata": {"correlation_id": "c", "priority": "high"},
     }
     path = f"/v1/events/{created['event_id']}"

@@ -12,6 +12,7 @@ from tests.conftest import Stores
 from tests.support.clock import FakeClock
 from tests.support.contract import ENDPOINTS
 from triggers_api.api.authenticator import Authenticator
+from triggers_api.core.access import ALL_SCOPES
 from triggers_api.core.keys import LOCAL_KEY, KeyRecord, digest_of, generate
 from triggers_api.core.ports import KeyStore
 from triggers_api.core.times import format_time
@@ -151,8 +152,9 @@ def test_authentication_comes_before_validation(
 
 def test_a_valid_key_is_accepted_by_every_route(api: Api) -> None:
     own = "an-operators_OWN-key"
-    assert api.stores.keys.add(KeyRecord(digest_of(own), is_active=True))
-    for key in (api.key, own, api.make_key(expires_at="2999-01-01T00:00:00.000000Z")):
+    assert api.stores.keys.add(KeyRecord(digest_of(own), is_active=True, scopes=ALL_SCOPES))
+    expiring = api.make_key(expires_at="2999-01-01T00:00:00.000000Z", scopes=ALL_SCOPES)
+    for key in (api.key, own, expiring):
         statuses = [api.call(method, path, key=key).status for method, path in ROUTES]
         assert set(statuses) <= {200, 400, 404}
 
