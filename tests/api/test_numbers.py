@@ -23,7 +23,7 @@ def shown_payloads(api: Api, answer: Answer) -> list[str]:
     assert answer.status == 201, answer.body[:500]
     event = api.get(f"/v1/events/{answer.json['event_id']}").body.decode()
     listed = api.inbox().body.decode()
-    return [body.partition('"payload":')[2].partition(',"status":"pending"')[0] for body in (event, listed)]
+    return [body.partition('"payload":')[2].partition(',"metadata":{')[0] for body in (event, listed)]
 
 
 KEPT = [
