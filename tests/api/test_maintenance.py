@@ -1,6 +1,6 @@
 """Requeue and purge, by id and by filter."""
 
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -172,10 +172,7 @@ def test_purge_deletes_by_time_and_type(api: Api, clock: FakeClock) -> None:
     [
         {},
         {"event_ids": [NOWHERE], "filter": {"status": "dead"}},
-        *[
-            {"event_ids": ids}
-            for ids in cast("list[Any]", [[], [NOWHERE] * 2, ["x"], [7], NOWHERE, None, {}])
-        ],
+        *[{"event_ids": ids} for ids in ([], [NOWHERE] * 2, ["x"], [7], NOWHERE, None)],
         {"event_ids": [NOWHERE, NOWHERE.upper()]},
         {"event_ids": [f"01936b2e-8f3a-7c41-9d2e-{number:012x}" for number in range(101)]},
         *(
