@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from threading import Lock
 from typing import Any
@@ -81,13 +81,20 @@ class Consumer:
         return found, answer["more"]
 
     def acknowledge(self, delivered: list[Delivery]) -> list[Delivery]:
-        """Acknowledge events under their leases in one batch. Return those whose entry got a 503."""
+        """Acknowledge events under their leases in one batch. Return those whose entry got a 503.
+
+        A lease may be lost only after its end.
+        """
         entries = [{"event_id": one.event_id, "lease": one.token} for one in delivered]
         results = self._call("/v1/inbox/ack", {"events": entries})["results"]
         unanswered = list[Delivery]()
         for one, result in zip(delivered, results, strict=True):
             if result["status"] == 503:
                 unanswered.append(one)
+                continue
+            if result["status"] == 409:  # this consumer was too slow
+                assert result["error"]["code"] == "LEASE_LOST", result
+                assert datetime.now(UTC) >= one.expires_at, "the lease was lost before its end"
                 continue
             assert result["status"] == 200, result
             with self.record.lock:
