@@ -25,6 +25,7 @@ MAKER = "ops/shell_commands.py"
 FOR_CLIENTS = "api/openapi.py"
 """The document of the API, whose readers have no account."""
 REVIEWED = {
+    ("api/web_access.py", "Call it at localhost, or start `triggers dev --allowed-host` with the name."),
     ("cli/app.py", "triggers"),  # the name of the program
     ("cli/main.py", "triggers"),  # for `triggers --help`
     ("cli/output/junit.py", "triggers smoke"),  # the name of a suite
