@@ -89,7 +89,7 @@ number_texts = st.builds(
 
 @pytest.mark.promise(6)
 @pytest.mark.forms
-@examples(quick=20, full=100, long=1000)
+@examples(quick=8, full=100, long=1000)
 @given(numbers=st.lists(number_texts, min_size=1, max_size=3))
 def test_number_of_any_form_comes_back_or_is_refused(api: Api, numbers: list[str]) -> None:
     payload = f'{{"numbers":[{",".join(numbers)}]}}'

@@ -181,6 +181,7 @@ WRONG_PARAMETERS = {
 }
 
 
+@pytest.mark.slow("runs a command for each value")
 @pytest.mark.parametrize(("arguments", "said"), WRONG_PARAMETERS.values(), ids=WRONG_PARAMETERS.keys())
 @pytest.mark.parametrize("more", ["--yes", "--plan"])
 def test_invalid_parameter_names_the_allowed_values(

@@ -104,6 +104,7 @@ def test_every_command_is_tried() -> None:
     assert ON_AWS.keys() | OFF_AWS == COMMANDS.keys()
 
 
+@pytest.mark.slow("runs a command for each answer")
 @pytest.mark.parametrize("words", ON_AWS)
 def test_answers_of_aws_are_escaped(words: str, aws: str, shell: Shell) -> None:
     shell.patch.setenv("AWS_ENDPOINT_URL", aws)

@@ -91,6 +91,7 @@ QUEUE_CALLS = {
     "batch of releases": Asked("UpdateItem", Batch((Release("a", "r"), Release("b", "r"))), HELD),
     "batch of deletes": Asked("DeleteItem", Batch((Delete("a"), Delete("b"))), HELD),
 }
+QUICK_QUEUE_CALLS = {"receive", "ack under a lease", "release", "requeue", "batch of acks"}
 NOT_REPEATED = {"ingest", "batch of ingests"}
 """Without an idempotency key, a repeated ingest creates another event."""
 ALL_CALLS = {**CALLS, **QUEUE_CALLS}
@@ -161,7 +162,13 @@ def test_call_is_answered_correctly_and_settled_by_its_retry_when_dynamodb_fails
 
 @pytest.mark.forms
 @pytest.mark.promise(4, 10, 13, 14, 15, 16)
-@pytest.mark.parametrize("name", QUEUE_CALLS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in QUICK_QUEUE_CALLS else pytest.mark.slow("tries each fault"))
+        for name in QUEUE_CALLS
+    ],
+)
 def test_call_of_the_queue_is_answered_correctly_and_settled_by_its_retry_when_dynamodb_fails_fast(
     make_case: MakeCase, name: str, doors: tuple[Door, ...], tried: Tried
 ) -> None:

@@ -110,6 +110,7 @@ def commands_on(folder: Path) -> list[tuple[str, ...]]:
     return [("dev", "--port", "0", *on_folder), ("keys", "create", "--stage", "local", *on_folder)]
 
 
+@pytest.mark.slow("starts several commands")
 def test_command_on_a_full_disk_names_the_disk_and_not_the_permissions(disk: Path) -> None:
     database = Database(disk / "data")
     database.open()

@@ -125,6 +125,7 @@ def test_each_line_is_shown_once_however_late_it_arrives(
     assert sorted(messages(iter(told)), key=int) == [str(number) for number in range(len(lines))]
 
 
+@pytest.mark.slow("shows 5000 lines")
 @pytest.mark.parametrize("order", ["in order", "out of order", "late", "equal timestamps"])
 def test_5000_lines_are_each_shown_once(logs: FakeLogs, order: str) -> None:
     logs.page = 700

@@ -104,6 +104,7 @@ def row(output: str, number: int) -> list[int]:
     return [int(count) for count in line.split()[-4:]]
 
 
+@pytest.mark.slow("runs pytest")
 @WORKERS
 def test_the_table_counts_tests_cases_failures_and_what_was_skipped(tmp_path: Path, workers: str) -> None:
     code, output = run(tmp_path, TESTS, "--promises", "-n", workers)
@@ -133,6 +134,7 @@ def test_a_promise_that_nothing_was_tried_of_is_not_kept(tmp_path: Path, workers
     assert run(tmp_path, ALL_SKIPPED, "--promises", "-k", "passes", "-n", workers, narrowed=False)[0] == 0
 
 
+@pytest.mark.slow("runs pytest")
 def test_a_promise_that_nobody_made_is_refused(tmp_path: Path) -> None:
     code, output = run(tmp_path, "import pytest\n@pytest.mark.promise(99)\ndef test_it(): pass\n", "-n0")
     assert code == pytest.ExitCode.USAGE_ERROR

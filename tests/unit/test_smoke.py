@@ -199,6 +199,7 @@ FILTERS = {"filter by source", "filter by type", "filter by both"}
 CORS = {"CORS preflight", "CORS headers"}
 
 
+@pytest.mark.slow("runs the smoke test for each defect")
 @pytest.mark.parametrize(
     ("defect", "expected"),
     [
@@ -335,6 +336,7 @@ def test_a_compressed_response_is_not_unpacked(api: ASGIApp) -> None:
     assert findings["limit"].message == "a response that cannot be read"
 
 
+@pytest.mark.slow("runs the smoke test for each response")
 @pytest.mark.parametrize(
     "body",
     [

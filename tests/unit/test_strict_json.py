@@ -330,6 +330,7 @@ def test_split_list_cuts_out_the_elements(text: str, rest: str, elements: list[s
     assert split_list(text.encode()) == (rest, elements)
 
 
+@pytest.mark.slow("reads bodies of 2 MB")
 @pytest.mark.parametrize("unit", ["[", "{", "]", '"', '\\"', '"\\"', "1,", "[],", '"",', '{"a":', "\\", "é"])
 def test_split_list_takes_linear_time(unit: str) -> None:
     body = ('{"events": [' + unit * 1_000_000).encode()[:2_000_000]

@@ -561,6 +561,7 @@ DEFECTS: dict[str, tuple[Change, str, str]] = {
 }
 
 
+@pytest.mark.slow("runs all checks for each defect")
 @pytest.mark.parametrize(("change", "check", "saw"), DEFECTS.values(), ids=DEFECTS.keys())
 def test_a_defect_fails_its_own_check_and_no_other(
     aws: SoundStack, change: Change, check: str, saw: str
