@@ -191,10 +191,11 @@ def test_the_calls_at_a_time_are_those_of_the_store() -> None:
     assert load_prices(PRICES)[1].dynamodb_calls_at_a_time == THREADS
 
 
-def test_a_million_events_in_batches_of_25_cost_at_most_3_dollars_90() -> None:
+def test_a_batch_of_25_makes_an_event_cost_a_third() -> None:
     product = Service(load_figures(FIGURES)["product"], *load_prices(PRICES))
     size, kept, _ = defaults()
-    assert sum(product.million_in_batches(Batches(25), size, kept).values()) <= 3.90
+    one_by_one = sum(product.million_events(size, kept).values())
+    assert sum(product.million_in_batches(Batches(25), size, kept).values()) <= one_by_one / 3
 
 
 def test_a_million_wrong_keys_are_requests_time_log_lines_and_a_read_each() -> None:
