@@ -82,6 +82,7 @@ def test_json_documents_have_their_fields(keys: KeyCommands) -> None:
     assert keys.ask("revoke", made["id"]) == revoked
 
 
+@pytest.mark.slow("waits for the bound")
 @pytest.mark.parametrize(("overlap", "within"), [("0s", 30), ("10s", 30), ("1h", 3600)])
 def test_rotate_states_the_bound_as_revoke_does(local: KeyCommands, overlap: str, within: int) -> None:
     old = local.create()["id"]
@@ -304,6 +305,7 @@ def test_only_create_prints_a_key(keys: KeyCommands) -> None:
     assert not re.search(r"[0-9a-f]{20}", listed)
 
 
+@pytest.mark.slow("waits for AWS to fail")
 @pytest.mark.parametrize(
     ("variables", "options", "code", "error"),
     [

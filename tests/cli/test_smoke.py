@@ -149,6 +149,7 @@ def test_a_named_pipe_as_the_report_is_refused(broken: str, tmp_path: Path) -> N
     assert "it is not a file" in done.stderr
 
 
+@pytest.mark.slow("runs the whole smoke test")
 def test_a_full_disk_under_stdout_is_reported(server: DevServer) -> None:
     command = 'exec "$@" >/dev/full'
     done = run(
@@ -160,6 +161,7 @@ def test_a_full_disk_under_stdout_is_reported(server: DevServer) -> None:
     assert lines_of(done.stderr)["error"] == "The answer could not be written."
 
 
+@pytest.mark.slow("runs the whole smoke test")
 def test_a_junit_report_is_written_if_checks_fail(broken: str, tmp_path: Path) -> None:
     report = tmp_path / "smoke.xml"
     report.write_text("an old one, " * 1000)
@@ -210,6 +212,7 @@ def test_a_key_is_read_from_stdin(server: DevServer) -> None:
     assert json.loads(done.stdout)["passed"]
 
 
+@pytest.mark.slow("runs the whole smoke test")
 def test_the_local_stage_creates_a_key_and_revokes_it(tmp_path: Path) -> None:
     keys = on_local(tmp_path)
     with running(*on_folder(tmp_path)) as server:
@@ -294,6 +297,7 @@ def is_revoked(folder: Path) -> bool:
     return bool(record["state"] == "revoked")
 
 
+@pytest.mark.slow("runs the whole smoke test")
 def test_ctrl_c_removes_the_events_revokes_the_key_and_exits_with_130(
     sqlite_stores: Stores, tmp_path: Path
 ) -> None:

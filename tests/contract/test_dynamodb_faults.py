@@ -189,6 +189,7 @@ def _without_identity(outcome: object) -> object:
     return outcome
 
 
+@pytest.mark.slow("waits for retries")
 @pytest.mark.promise(3, 13, 16)
 @pytest.mark.parametrize("change", CHANGES)
 def test_change_whose_reply_is_lost_is_made_once_and_answered_as_ever(

@@ -141,6 +141,7 @@ class Stuck:
         return call
 
 
+@pytest.mark.slow("waits for the deadline of a request")
 @pytest.mark.promise(10, 12)
 def test_call_is_abandoned_at_the_deadline_when_the_store_never_returns(
     sqlite_stores: Stores, clock: FakeClock, tried: Tried

@@ -23,7 +23,7 @@ class FailingEvents:
 
         def call(*arguments: Any, **named: Any) -> Any:
             if self.failure is not None:
-                raise self.failure
+                raise self.failure.with_traceback(None)  # else each raise adds its frames
             return getattr(self._store, name)(*arguments, **named)
 
         return call
