@@ -71,7 +71,7 @@ def uvicorn_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run the app as the guide says, on a machine that has httptools."""
     (packages,) = tool("httptools==0.9.0", "python").parent.parent.glob("lib/python*/site-packages")
     variables = {"PYTHONPATH": str(packages), "TRIGGERS_DATA_DIR": str(tmp_path_factory.mktemp("data"))}
-    (line,) = re.findall(r"`uvicorn (.*triggers_api\.main:app)`", DOCUMENTS["deploy/guide/reference.md"])
+    (line,) = set(re.findall(r"`uvicorn (.*triggers_api\.main:app)`", DOCUMENTS["deploy/guide/reference.md"]))
     arguments = (*line.split(), "--port", str(port := free_port()))
     program = (str(Path(TRIGGERS).with_name("uvicorn")),)
     with dev_server.started(*arguments, program=program, variables=variables) as server:
