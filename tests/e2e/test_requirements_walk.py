@@ -92,6 +92,7 @@ def test_7_3_the_event_is_stored(walked: Walk) -> None:
         "event_type": "test.created",
         "payload": {},
         "status": "pending",
+        "deliveries": 0,
         "metadata": {"priority": "normal"},
         "request_id": event.headers["x-request-id"],
     }

@@ -49,7 +49,12 @@ INGEST_REQUESTS: dict[str, Example] = {
     "minimal": _request("The required members", source="test", event_type="test.created", payload={}),
     "full": _request("Every member", **_REQUEST),
 }
-INGEST_BATCHES = {"full": _request("One event, and one that lacks a member", events=[_REQUEST, {}])}
+INGEST_BATCHES = {
+    "full": _request(
+        "Two events, the second with the idempotency key of the first",
+        events=[_REQUEST, {**_REQUEST, "payload": {}}],
+    )
+}
 ACK_REQUESTS = {
     "minimal": _request("Without a lease"),
     "full": _request("With the token of the lease", lease=_LEASE["token"]),
@@ -95,16 +100,11 @@ INGEST_RESULTS = answer(
         {**_ENTRY, "status": 201, "created_at": _CREATED_AT},
         {
             "index": 1,
-            "status": 400,
+            "status": 422,
             "error": {
-                "code": "VALIDATION_ERROR",
-                "message": "The event is not valid: source, event_type, payload: is required.",
-                "details": {
-                    "errors": [
-                        {"field": name, "message": "is required"}
-                        for name in ("source", "event_type", "payload")
-                    ]
-                },
+                "code": "IDEMPOTENCY_KEY_REUSED",
+                "message": "This idempotency key was used before, for another request.",
+                "details": {},
             },
         },
     ]
