@@ -6,8 +6,8 @@ from itertools import islice
 from typing import TypeVar
 
 from tests.bench.bench import client
+from tests.support.sample_events import event
 from triggers_api.core.events import Event
-from triggers_api.core.ids import EventIds, created_at
 from triggers_api.core.paging import Position
 from triggers_api.core.times import seconds, system_clock
 from triggers_api.store.dynamodb.items import event_item
@@ -17,7 +17,6 @@ from triggers_api.store.sqlite.event_rows import insert_event
 T = TypeVar("T")
 
 _PAYLOAD = '{"order_id":"ord_20240117_4711","paid":true,"amount":129.95,"currency":"EUR"}'
-_METADATA = '{"priority":"normal"}'
 _DAY = 24 * 3600
 _ROWS_PER_TRANSACTION = 20_000
 _ITEMS_PER_WRITE = 25  # DynamoDB's limit
@@ -29,8 +28,8 @@ def fill_sqlite(database: Database, number: int, tick: Callable[[float], None]) 
     events = list(pending_events(number))
     for done, some in enumerate(chunks(iter(events), _ROWS_PER_TRANSACTION), start=1):
         with database.write("fill") as connection:
-            for event in some:
-                insert_event(connection, event)
+            for one in some:
+                insert_event(connection, one)
         tick(min(1.0, done * _ROWS_PER_TRANSACTION / number))
     return middle_of(events)
 
@@ -41,7 +40,7 @@ def fill_dynamodb(url: str, table: str, number: int, tick: Callable[[float], Non
     events = list(pending_events(number))
 
     def write(some: list[Event]) -> None:
-        puts = [{"PutRequest": {"Item": event_item(event)}} for event in some]
+        puts = [{"PutRequest": {"Item": event_item(one)}} for one in some]
         left = dynamodb.batch_write_item(RequestItems={table: puts})["UnprocessedItems"]
         assert not left, "DynamoDB Local does not throttle"
 
@@ -54,34 +53,15 @@ def fill_dynamodb(url: str, table: str, number: int, tick: Callable[[float], Non
 
 def pending_events(number: int) -> Iterator[Event]:
     """Make events as an ingest does, one microsecond apart at least."""
-    ids = EventIds()
     expires_at = seconds(system_clock()) + 7 * _DAY
     for _ in range(number):
-        event_id = ids.new()
-        at = created_at(event_id)
-        assert at is not None
-        yield Event(
-            event_id,
-            at,
-            source="shop",
-            event_type="order.paid",
-            payload=_PAYLOAD,
-            metadata=_METADATA,
-            expires_at=expires_at,
-            acknowledged_at=None,
-            died_at=None,
-            reason=None,
-            deliveries=0,
-            hidden_until=0,
-            lease=None,
-            requeued_at=None,
-        )
+        yield event(payload=_PAYLOAD, expires_at=expires_at)
 
 
 def middle_of(events: list[Event]) -> Position:
     """Return the place after the first half."""
-    event = events[len(events) // 2 - 1]
-    return Position(event.created_at, event.event_id)
+    last = events[len(events) // 2 - 1]
+    return Position(last.created_at, last.event_id)
 
 
 def chunks(things: Iterator[T], size: int) -> Iterator[list[T]]:
