@@ -1,5 +1,7 @@
 """The oracle of races and faults can fail: histories that no order explains, and some that an order does."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.support.calls import (
@@ -204,12 +206,29 @@ def test_two_successful_rotations_of_one_key_have_no_valid_order() -> None:
     assert order_of(both, Keys(frozenset({"old"})), keys_step) is None
 
 
-def test_final_read_without_an_answer_fails() -> None:
-    def shut(asked: Asked) -> Reply:
-        return 503, {"retry-after": "1"}, {}
+def shut(_asked: Asked) -> Reply:
+    return 503, {"retry-after": "1"}, {}
 
+
+def test_final_read_without_an_answer_fails() -> None:
     witness = Witness(shut, "shop")
     assert witness.do(Ingest("a")).outcome is UNKNOWN
     with pytest.raises(AssertionError, match="the state is unknown"):
         witness.look("a")
     witness.explain()
+
+
+def test_page_may_see_some_claims_of_a_receive_and_a_later_one_must_see_all() -> None:
+    witness = Witness(shut, "shop")
+    claimed = [Stored(tag, tag, deliveries=1, hidden=True) for tag in "ab"]
+    half = Operation(Page(), Told(200, (claimed[0], Stored("b", "b"))), 2, 4)
+    witness.history = [
+        Operation(Ingest("a"), Told(201, "a"), 0, 1),
+        Operation(Ingest("b"), Told(201, "b"), 0, 1),
+        Operation(Receive("r"), Told(200, tuple(claimed)), 2, 3),
+        half,
+    ]
+    witness.explain()
+    witness.history[-1] = replace(half, began=3.5)
+    with pytest.raises(AssertionError, match="no order"):
+        witness.explain()

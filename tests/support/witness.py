@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from threading import Barrier, Lock
 from typing import Any
@@ -129,7 +129,7 @@ class Witness:
 
     def explain(self) -> None:
         """Fail if no order of the calls explains the answers."""
-        explain(self.history, self._start, inbox_step)
+        explain([part for operation in self.history for part in _parts(operation)], self._start, inbox_step)
 
     def _outcome(self, call: Single, send: Send) -> Outcome:
         match call:
@@ -251,6 +251,17 @@ class Witness:
 
 class _NoAnswerError(Exception):
     """One of several pages did not come."""
+
+
+def _parts(operation: Operation) -> list[Operation]:
+    """Return the claims of a receive, each as if it came alone: a page may see some of them made.
+
+    On DynamoDB each event is claimed by a write of its own, as each entry of a batch is.
+    """
+    match operation:
+        case Operation(Receive(), Told(status, (_, _, *_) as events)):
+            return [replace(operation, outcome=Told(status, (event,))) for event in events]
+    return [operation]
 
 
 def in_time(send: Send) -> Send:
