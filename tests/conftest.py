@@ -1,5 +1,6 @@
 """Fixtures of all suites: the two stores, and a clock that tests set."""
 
+import logging
 import os
 import signal
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from tests.support import dynamodb_local
 from tests.support.clock import FakeClock
 from tests.support.stubbed_aws import make_target
 from tests.support.tables import empty
+from triggers_api.api import logs
 from triggers_api.core.ports import EventStore, KeyStore
 from triggers_api.ops.credentials import forget_sessions
 from triggers_api.ops.dev_tables import create_missing_tables
@@ -159,3 +161,17 @@ def _no_account() -> Iterator[None]:
 def _new_sessions() -> None:
     """Forget the AWS sessions of earlier tests, which had other variables."""
     forget_sessions()
+
+
+@pytest.fixture
+def logging_as_before() -> Iterator[None]:
+    """Undo `logs.configure`: its handler would write the log of later tests to a stream that is closed."""
+    root = logging.getLogger()
+    changed = [root, logging.getLogger(logs.ROOT), logging.getLogger("urllib3")]
+    levels = [logger.level for logger in changed]
+    yield
+    ours = [handler for handler in root.handlers if type(handler) is logging.StreamHandler]  # not pytest's
+    for handler in ours:
+        root.removeHandler(handler)
+    for logger, level in zip(changed, levels, strict=True):
+        logger.setLevel(level)

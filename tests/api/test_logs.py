@@ -5,8 +5,6 @@ That no key and no payload is ever in it is for `tests/promises/test_canary.py`.
 
 import io
 import json
-import logging
-from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
 
@@ -20,6 +18,8 @@ from triggers_api.api import logs
 from triggers_api.core.keys import digest_of
 
 CANARY = "canary-e0d4"
+
+pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 
 class Log:
@@ -42,15 +42,6 @@ def _configured(level: str, *, in_lambda: bool) -> io.StringIO:
     with redirect_stdout(stream) if in_lambda else redirect_stderr(stream):
         logs.configure(level, in_lambda=in_lambda)
     return stream
-
-
-@pytest.fixture(autouse=True)
-def _logger_as_it_was() -> Iterator[None]:
-    logger = logging.getLogger(logs.ROOT)
-    before = logger.handlers, logger.propagate, logger.level
-    yield
-    logger.handlers, logger.propagate = before[:2]
-    logger.setLevel(before[2])
 
 
 @pytest.fixture

@@ -15,14 +15,7 @@ Capture = pytest.CaptureFixture[str]
 
 logger = logging.getLogger("triggers_api.unit")
 
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    root = logging.getLogger(logs.ROOT)
-    handlers, propagate, level = root.handlers, root.propagate, root.level
-    yield
-    root.handlers, root.propagate = handlers, propagate
-    root.setLevel(level)
+pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 
 @pytest.fixture
