@@ -92,6 +92,10 @@ def assert_is_left_alone(store: EventStore, damaged: Event) -> None:
             call(damaged, "a token")
     with pytest.raises(CorruptRecordError):
         store.get(damaged.event_id, NOW)
+    assert [type(one) for one in store.get_several([claimed[0].event_id, damaged.event_id], NOW)] == [
+        Event,
+        CorruptRecordError,
+    ]
     assert store.delete([damaged.event_id], source=None) == [None], "it can be deleted"
     assert store.get(damaged.event_id, NOW) is None
 

@@ -198,6 +198,13 @@ def test_expired_event_is_hidden_everywhere(store: EventStore) -> None:
         ack(store, old.event_id, now=then)
 
 
+def test_several_events_are_returned_in_the_order_of_their_ids(store: EventStore) -> None:
+    first, expired, last = add(store), add(store, expires_at=NOW + 10), add(store)
+    wanted = [last.event_id, event().event_id, expired.event_id, first.event_id]
+    assert store.get_several(wanted, NOW + 10) == [last, None, None, first]
+    assert store.get_several([], NOW) == []
+
+
 @pytest.mark.promise(3)
 def test_acknowledged_event_leaves_the_inbox_and_can_be_read(store: EventStore) -> None:
     added = add(store)

@@ -64,7 +64,8 @@ def test_worker_of_the_guide_acknowledges_events_and_releases_failures(tmp_path:
             timeout=60,
             check=False,
         )
-        assert (done.stdout, done.stderr) == ("True False\n", "")
+        assert done.stdout == "True False\n"
+        assert [line for line in done.stderr.splitlines() if "Error" in line] == ["ValueError"]
         (left,) = client.inbox()
         assert (left["event_id"], left["deliveries"]) == (bad, 1)
         assert left["leased_until"] > left["created_at"], "it was released with a delay"

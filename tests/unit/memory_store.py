@@ -53,6 +53,9 @@ class MemoryEventStore:
         event = self.events.get(event_id)
         return event if event and event.expires_at > now else None
 
+    def get_several(self, event_ids: Sequence[str], now: int) -> list[Event | TriggersError | None]:
+        return [self.get(event_id, now) for event_id in event_ids]
+
     def page(self, query: EventQuery) -> Page:
         self.queries.append(query)
         page = PageBuilder(query.limit, query.now_ms)

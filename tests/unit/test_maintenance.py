@@ -1,6 +1,7 @@
 """Requeue and purge over any store: what they move, what they leave alone, and that a walk ends."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import astuple
 from typing import Any
 
 import pytest
@@ -8,13 +9,21 @@ import pytest
 from tests.support.clock import FakeClock
 from tests.support.operations import ANY, SHOP, Operations
 from tests.unit.memory_store import MemoryEventStore
-from triggers_api.core.events import ACKNOWLEDGED, DEAD, PENDING
+from triggers_api.core.cursors import encode_change
+from triggers_api.core.events import ACKNOWLEDGED, DEAD, PENDING, Event
 from triggers_api.core.leases import Held
 from triggers_api.core.maintenance import ANY as ANY_STATUS
 from triggers_api.core.maintenance import Changed
 from triggers_api.core.paging import Count, Filter
 from triggers_api.core.times import format_time
-from triggers_api.errors import ForbiddenError, LeaseLostError, ValidationError, value_of
+from triggers_api.errors import (
+    CorruptRecordError,
+    ForbiddenError,
+    LeaseLostError,
+    TriggersError,
+    ValidationError,
+    value_of,
+)
 
 pytestmark = pytest.mark.promise(16)
 
@@ -101,6 +110,20 @@ def test_requeue_by_id_leaves_alone_what_is_pending_gone_or_foreign(
     clock.advance(days=7)
     assert operations.maintenance.requeue(ANY, [expired]) == 0
     assert store.events == before
+
+
+def test_requeue_by_id_reports_a_damaged_event_and_requeues_the_others(clock: FakeClock) -> None:
+    class Damaged(MemoryEventStore):
+        def get_several(self, event_ids: Sequence[str], now: int) -> list[Event | TriggersError | None]:
+            found = super().get_several(event_ids, now)
+            return [CorruptRecordError("damaged"), *found[1:]]
+
+    store = Damaged()
+    operations = Operations(store, clock)
+    damaged, sound = acknowledged(operations), acknowledged(operations)
+    with pytest.raises(CorruptRecordError):
+        operations.maintenance.requeue(ANY, [damaged, sound])
+    assert statuses(store) == {damaged: ACKNOWLEDGED, sound: PENDING}
 
 
 def test_repeated_requeue_after_a_consumers_ack_takes_back_only_what_it_sees(
@@ -222,6 +245,23 @@ def test_requeue_does_not_take_back_what_consumers_acknowledge_while_it_walks(
     assert len(made) == 5
 
 
+def test_purge_of_any_status_deletes_what_consumers_acknowledge_while_it_walks(
+    operations: Operations, store: MemoryEventStore, clock: FakeClock
+) -> None:
+    made = [operations.add() for _ in range(4)]
+    clock.advance(seconds=1)
+
+    def one_call(cursor: str | None) -> Changed:
+        changed = operations.maintenance.purge(ANY, Filter(status=ANY_STATUS), limit=2, cursor=cursor)
+        clock.advance(seconds=1)
+        if cursor is None:
+            value_of(operations.inbox.acknowledge(ANY, [Held(made[2], None)])[0])
+        return changed
+
+    assert sum(all_calls(one_call)) == 4
+    assert store.events == {}
+
+
 def test_time_of_a_filter_bounds_what_is_purged(
     operations: Operations, store: MemoryEventStore, clock: FakeClock
 ) -> None:
@@ -301,6 +341,20 @@ def test_a_cursor_leads_on_in_its_own_walk_only(operations: Operations, clock: F
         with pytest.raises(ValidationError):
             operations.maintenance.requeue_matching(ANY, wanted, limit=1, cursor=garbage)
     assert operations.maintenance.requeue_matching(ANY, wanted, limit=9, cursor=cursor).count == 2
+
+
+@pytest.mark.parametrize(
+    ("started", "status"), [("zzz", ACKNOWLEDGED), ("2026-01-02", ACKNOWLEDGED), ("", DEAD), (None, "gone")]
+)
+def test_a_cursor_that_a_client_made_up_is_refused(
+    operations: Operations, clock: FakeClock, started: str | None, status: str
+) -> None:
+    """A cursor is not signed: anybody can make one."""
+    wanted = Filter(status=ANY_STATUS)
+    place = [format_time(clock.now) if started is None else started, status, "2026-01-02", "an id"]
+    cursor = encode_change(place, ("purge", *astuple(wanted)))
+    with pytest.raises(ValidationError):
+        operations.maintenance.purge(ANY, wanted, limit=1, cursor=cursor)
 
 
 def test_requeue_ends_every_lease_of_the_event(operations: Operations) -> None:

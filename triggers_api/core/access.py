@@ -56,7 +56,11 @@ class Principal:
         """
         for scope in scopes:
             if scope not in self.scopes:
-                raise ForbiddenError(f"This key does not have the scope {scope}.", details={"scope": scope})
+                raise ForbiddenError(
+                    f"This key does not have the scope {scope}.",
+                    hint=f"Use a key that was created with --scope {scope}.",
+                    details={"scope": scope},
+                )
 
     def require_source(self, source: str) -> None:
         """Raise unless the caller may ingest events of `source`.

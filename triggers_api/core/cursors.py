@@ -57,6 +57,16 @@ def decode_change(cursor: str, walk: Sequence[Any], *, texts: int) -> list[str]:
     return _decode(cursor, walk, _LATER, texts=texts)
 
 
+def invalid_cursor() -> ValidationError:
+    """Return the error for a cursor that no answer had, or that was made with other filters."""
+    message = "The cursor is malformed, or was made with other filters or another key."
+    return ValidationError(
+        message,
+        hint="Send next_cursor unchanged and with the same filters, or omit it to start over.",
+        details={"errors": [{"field": "cursor", "message": message}]},
+    )
+
+
 def _page_walk(query: EventQuery) -> tuple[bytes, Sequence[Any]]:
     """Return the version of a page's cursor, and what it is bound to."""
     one = query.filter
@@ -89,12 +99,7 @@ def _decode(cursor: str, walk: Sequence[Any], version: bytes, *, texts: int) -> 
         if cursor != _encode(place, walk, version):
             raise ValueError("not ours")  # noqa: TRY301 - one exit for all that can be wrong
     except (Base64Error, ValueError, RecursionError):
-        message = "The cursor is malformed, or was made with other filters or another key."
-        raise ValidationError(
-            message,
-            hint="Send next_cursor unchanged and with the same filters, or omit it to start over.",
-            details={"errors": [{"field": "cursor", "message": message}]},
-        ) from None
+        raise invalid_cursor() from None
     return place
 
 

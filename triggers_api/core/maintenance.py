@@ -1,11 +1,12 @@
 """Requeue and purge: changes of many events that a filter finds, a bounded piece in each call.
 
-A call lists events, then changes each under the condition that it is still as it was seen. So a repeat after
-a lost answer does not undo what a consumer did meanwhile. The cursor of the next call carries the time of the
-first one, and events that came later are left alone: a walk ends while events arrive.
+A call lists events, then changes each under the condition that it is still as it was seen. The cursor of the
+next call carries the time of the first one, and what came later is left alone: events that arrived, and for a
+requeue events that a consumer acknowledged. So a walk ends, and a repeated call with its cursor undoes
+nothing that a consumer did meanwhile.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 
 from triggers_api.core import cursors
@@ -14,7 +15,7 @@ from triggers_api.core.events import ACKNOWLEDGED, DEAD, PENDING, Event
 from triggers_api.core.paging import MAX_COUNTED, Count, EventQuery, Filter, Position
 from triggers_api.core.ports import EventStore
 from triggers_api.core.retention import Retention
-from triggers_api.core.times import Clock, format_time, milliseconds, seconds
+from triggers_api.core.times import Clock, format_time, is_time, milliseconds, seconds
 from triggers_api.errors import TriggersError, value_of
 
 ANY = "any"
@@ -42,13 +43,16 @@ class Maintenance:
 
         Raises:
             StoreUnavailableError: Some may be requeued. A repeat requeues the others.
-            CorruptRecordError: An event is damaged.
+            CorruptRecordError: An event is damaged. The others are requeued.
         """
-        now = seconds(self._clock())
-        found = [self._store.get(event_id, now) for event_id in event_ids]
-        return self._requeue(
-            [event for event in found if event and event.status != PENDING and principal.owns(event.source)]
+        found = self._store.get_several(event_ids, seconds(self._clock()))
+        events = [event for event in found if isinstance(event, Event)]
+        count = self._requeue(
+            [event for event in events if event.status != PENDING and principal.owns(event.source)]
         )
+        for outcome in found:
+            value_of(outcome)
+        return count
 
     def requeue_matching(
         self, principal: Principal, wanted: Filter, *, limit: int, cursor: str | None
@@ -60,7 +64,7 @@ class Maintenance:
             ValidationError: The cursor is malformed, or was made with another filter.
             StoreUnavailableError: Some may be requeued. A repeat goes on.
         """
-        return self._change("requeue", self._requeue, _narrowed(wanted, principal), limit, cursor)
+        return self._change(_narrowed(wanted, principal), limit, cursor, is_purge=False)
 
     def purge(self, principal: Principal, wanted: Filter, *, limit: int, cursor: str | None) -> Changed:
         """Delete up to `limit` events that match a filter, also leased, delayed and expired ones.
@@ -70,7 +74,7 @@ class Maintenance:
             ValidationError: The cursor is malformed, or was made with another filter.
             StoreUnavailableError: Some may be deleted. A repeat goes on.
         """
-        return self._change("purge", self._purge, _narrowed(wanted, principal), limit, cursor)
+        return self._change(_narrowed(wanted, principal), limit, cursor, is_purge=True)
 
     def count(self, principal: Principal, wanted: Filter, *, with_expired: bool) -> Count:
         """Count the events that match a filter, with a bounded number of reads.
@@ -88,29 +92,24 @@ class Maintenance:
         ]
         return Count(sum(one.count for one in counts), any(one.capped for one in counts))
 
-    def _change(
-        self,
-        name: str,
-        change: Callable[[Sequence[Event]], int],
-        wanted: Filter,
-        limit: int,
-        cursor: str | None,
-    ) -> Changed:
+    def _change(self, wanted: Filter, limit: int, cursor: str | None, *, is_purge: bool) -> Changed:
         """List up to `limit` events, change them, and return how many were changed and where to go on."""
         now = self._clock()
-        walk = (name, *astuple(wanted))
+        walk = ("purge" if is_purge else "requeue", *astuple(wanted))
         statuses = _statuses(wanted)
         started, after = format_time(now), None
         if cursor is not None:
             started, status, *position = cursors.decode_change(cursor, walk, texts=4)
+            if not is_time(started) or status not in statuses:
+                raise cursors.invalid_cursor()
             statuses = statuses[statuses.index(status) :]
             after = Position(*position)
         changed = 0
         for status in statuses:
-            part = _part(wanted, status, started)
-            query = EventQuery(part, limit, milliseconds(now), after, with_expired=name == "purge")
+            part = _part(wanted, status, started, is_purge=is_purge)
+            query = EventQuery(part, limit, milliseconds(now), after, with_expired=is_purge)
             page = self._store.page(query)
-            changed += change(page.events)
+            changed += self._purge(page.events) if is_purge else self._requeue(page.events)
             limit -= len(page.events)
             if page.next is None and limit == 0 and status != statuses[-1]:
                 last = page.events[-1]
@@ -140,16 +139,13 @@ def _statuses(wanted: Filter) -> Sequence[str]:
     return (PENDING, ACKNOWLEDGED, DEAD) if wanted.status == ANY else (wanted.status,)
 
 
-def _part(wanted: Filter, status: str, started: str) -> Filter:
+def _part(wanted: Filter, status: str, started: str, *, is_purge: bool) -> Filter:
     """Return the filter for one status, without the events that came after the walk was started."""
-    until = wanted.acknowledged_until
-    return replace(
-        wanted,
-        status=status,
-        until=wanted.until or started,
-        # An event that was requeued, and acknowledged again meanwhile, is not requeued a second time.
-        acknowledged_until=until or started if status == ACKNOWLEDGED else until,
-    )
+    part = replace(wanted, status=status, until=wanted.until or started)
+    if is_purge or status != ACKNOWLEDGED:
+        return part
+    # An event that was requeued, and acknowledged again meanwhile, is not requeued a second time.
+    return replace(part, acknowledged_until=wanted.acknowledged_until or started)
 
 
 def _count(outcomes: Sequence[bool | TriggersError]) -> int:

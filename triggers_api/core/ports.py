@@ -52,6 +52,9 @@ class EventStore(Protocol):
             CorruptRecordError: The event is damaged.
         """
 
+    def get_several(self, event_ids: Sequence[str], now: int) -> list[Event | TriggersError | None]:
+        """Do the same for several events. Errors are `CorruptRecordError` and `StoreUnavailableError`."""
+
     def page(self, query: EventQuery) -> Page:
         """Return a page of events. Damaged records are left out and logged."""
 

@@ -61,8 +61,8 @@ async def receive_events(
     """Lease up to `max` available events, roughly oldest first.
 
     No other receive returns them until the lease ends. Then an event that was not acknowledged is available
-    again, or dies if it was received too often (`MaxDeliveries`). A receive that finds nothing answers at
-    once: wait 1, 2, 5, then 10 s before the next.
+    again, or dies if it was received too often (`MaxDeliveries`). If `more` is true, a further receive may
+    find something. There is no long polling: after an empty receive without `more`, wait 1, 2, 5, then 10 s.
     """
     context = request_context()
     context.source = body.source or principal.source

@@ -45,6 +45,17 @@ def find_event(connection: sqlite3.Connection, event_id: str) -> Event | None:
     return None if row is None else _load_row(row)
 
 
+def find_unexpired_event(
+    connection: sqlite3.Connection, event_id: str, *, now: int
+) -> Event | CorruptRecordError | None:
+    """Return an event, None if there is none or it has expired, or the error of a damaged one."""
+    try:
+        event = find_event(connection, event_id)
+    except CorruptRecordError as error:
+        return error.with_traceback(None)  # else a cycle with this frame would keep the row in memory
+    return event if event and event.expires_at > now else None
+
+
 def find_visible_event(
     connection: sqlite3.Connection, event_id: str, *, now: int, source: str | None
 ) -> Event:

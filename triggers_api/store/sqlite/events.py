@@ -11,12 +11,12 @@ from triggers_api.core.leases import Claim, Held, Received, Release
 from triggers_api.core.paging import Count, DeadStats, EventQuery, Page, PageBuilder, PendingStats
 from triggers_api.core.ports import NewEvent
 from triggers_api.core.times import Clock, monotonic_clock, system_clock
-from triggers_api.errors import StoreUnavailableError, TriggersError
+from triggers_api.errors import StoreUnavailableError, TriggersError, value_of
 from triggers_api.store.sqlite import event_queries, intake, leases, maintenance
 from triggers_api.store.sqlite.batches import change_each
 from triggers_api.store.sqlite.clock_guard import ClockGuard
 from triggers_api.store.sqlite.database import Database
-from triggers_api.store.sqlite.event_rows import find_event, readable_events
+from triggers_api.store.sqlite.event_rows import find_unexpired_event, readable_events
 
 Entry = TypeVar("Entry")
 Outcome = TypeVar("Outcome")
@@ -44,10 +44,13 @@ class SqliteEventStore:
 
     def get(self, event_id: str, now: int) -> Event | None:
         """Read one row."""
+        return value_of(self.get_several([event_id], now)[0])
+
+    def get_several(self, event_ids: Sequence[str], now: int) -> list[Event | TriggersError | None]:
+        """Read the rows."""
         now = self._guard.time_for_read(now)
         with self._database.read("get") as connection:
-            event = find_event(connection, event_id)
-        return event if event and event.expires_at > now else None
+            return [find_unexpired_event(connection, event_id, now=now) for event_id in event_ids]
 
     def page(self, query: EventQuery) -> Page:
         """Walk one index in order until the page is full."""
