@@ -5,12 +5,15 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import boto3
+import botocore.session
 import pytest
+from botocore.loaders import create_loader
 
 from tests.support import dynamodb_local
 from tests.support.clock import FakeClock
@@ -161,6 +164,14 @@ def _no_account() -> Iterator[None]:
 def _new_sessions() -> None:
     """Forget the AWS sessions of earlier tests, which had other variables."""
     forget_sessions()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _data_of_botocore_is_read_once() -> Iterator[None]:
+    """Share botocore's data between sessions: to read it takes four fifths of making a client."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", cache(create_loader))
+        yield
 
 
 @pytest.fixture

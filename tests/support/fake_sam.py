@@ -10,7 +10,7 @@ from typing import Any
 
 VERSION = "1.170.0"
 
-_SCRIPT = """#!{python} -I
+_SCRIPT = """#!{python} -IS
 import json, os, pathlib, sys
 
 here = pathlib.Path(__file__).parent

@@ -11,7 +11,7 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 PATH = DEPLOY / "template.yaml"
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """YAML with CloudFormation's short forms, and without a key that stands twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
