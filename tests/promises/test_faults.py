@@ -13,6 +13,7 @@ final. The long form has all of them, and goes through the server of `triggers d
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import pytest
 
@@ -91,11 +92,16 @@ QUEUE_CALLS = {
     "batch of releases": Asked("UpdateItem", Batch((Release("a", "r"), Release("b", "r"))), HELD),
     "batch of deletes": Asked("DeleteItem", Batch((Delete("a"), Delete("b"))), HELD),
 }
-QUICK_QUEUE_CALLS = {"receive", "ack under a lease", "release", "requeue", "batch of acks"}
+QUICK_CALLS = {"ingest once", "ack", "receive", "release", "batch of acks"}
 NOT_REPEATED = {"ingest", "batch of ingests"}
 """Without an idempotency key, a repeated ingest creates another event."""
 ALL_CALLS = {**CALLS, **QUEUE_CALLS}
 PAGES = ("page", "filtered page")
+
+
+def quick_and_slow(names: Iterable[str]) -> list[Any]:
+    slow = pytest.mark.slow("tries each fault")
+    return [pytest.param(name, marks=() if name in QUICK_CALLS else slow) for name in names]
 
 
 @dataclass(frozen=True)
@@ -150,7 +156,7 @@ def event_cases(
 
 @pytest.mark.forms
 @pytest.mark.promise(1, 2, 3, 4, 10)
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", quick_and_slow(CALLS))
 def test_call_is_answered_correctly_and_settled_by_its_retry_when_dynamodb_fails_fast(
     make_case: MakeCase, name: str, doors: tuple[Door, ...], tried: Tried
 ) -> None:
@@ -162,13 +168,7 @@ def test_call_is_answered_correctly_and_settled_by_its_retry_when_dynamodb_fails
 
 @pytest.mark.forms
 @pytest.mark.promise(4, 10, 13, 14, 15, 16)
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=() if name in QUICK_QUEUE_CALLS else pytest.mark.slow("tries each fault"))
-        for name in QUEUE_CALLS
-    ],
-)
+@pytest.mark.parametrize("name", quick_and_slow(QUEUE_CALLS))
 def test_call_of_the_queue_is_answered_correctly_and_settled_by_its_retry_when_dynamodb_fails_fast(
     make_case: MakeCase, name: str, doors: tuple[Door, ...], tried: Tried
 ) -> None:

@@ -70,7 +70,7 @@ def test_key_is_neither_accepted_nor_rejected_when_its_lookup_fails(
     tried: Tried,
 ) -> None:
     cases = []
-    kinds = ("good", "revoked", "unknown")
+    kinds = by_form(quick=("good", "unknown"), full=("good", "revoked", "unknown"))
     several_times = by_form(quick=ENOUGH, full=ENOUGH, long=(*TIMES,))
     if faults == SOON_OVER:
         faults = by_form(quick=QUICK_SAMPLE, full=SOON_OVER)

@@ -59,7 +59,7 @@ def test_every_answer_on_sqlite_matches_the_model(tmp_path: Path, tried: Tried) 
         def api_over(self, stores: Stores, clock: FakeClock) -> Api:
             return Api(stores, clock, door="asgi", max_deliveries=MAX_DELIVERIES)
 
-    run(OnSqlite, tried, quick=8, full=30, long=400)
+    run(OnSqlite, tried, quick=6, full=30, long=400)
 
 
 def test_every_answer_on_dynamodb_matches_the_model(fresh_tables: Tables, tried: Tried) -> None:
@@ -78,4 +78,4 @@ def test_every_answer_on_dynamodb_matches_the_model(fresh_tables: Tables, tried:
         def api_over(self, stores: Stores, clock: FakeClock) -> Api:
             return Api(stores, clock, door="lambda", max_deliveries=MAX_DELIVERIES)
 
-    run(OnDynamoDB, tried, quick=4, full=25, long=300)
+    run(OnDynamoDB, tried, quick=3, full=20, long=300)

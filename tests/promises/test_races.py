@@ -26,7 +26,7 @@ from triggers_api.ops.keys import operations as key_commands
 
 
 def rounds_of_form() -> int:
-    return by_form(quick=3, full=12, long=400)
+    return by_form(quick=2, full=8, long=400)
 
 
 @pytest.mark.forms
