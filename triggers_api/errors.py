@@ -160,7 +160,7 @@ class ConflictError(TriggersError):
 
 
 class LeaseLostError(TriggersError):
-    """A lease token is not good: another receive claimed the event, or it was requeued."""
+    """A lease token is not valid: another receive claimed the event, or it was requeued."""
 
     kind = Kind.CONFLICT
     code = "LEASE_LOST"

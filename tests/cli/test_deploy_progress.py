@@ -50,8 +50,15 @@ def stopped_after(*events: Progress, capsys: pytest.CaptureFixture[str]) -> str:
 
 
 APPLY = Step("apply", "Deploying stack x.")
+APPLY_UPDATE = Step("apply", "Deploying stack x.", is_update=True)
 MADE = StackEvent("3", AT, "EventsTable", "AWS::DynamoDB::Table", "CREATE_COMPLETE", "")
 FINAL = StackEvent("4", AT, "stack", "AWS::CloudFormation::Stack", "CREATE_COMPLETE", "", is_of_stack=True)
+UPDATING = replace(FINAL, status="UPDATE_IN_PROGRESS")
+ROLLING_BACK = replace(FINAL, status="UPDATE_ROLLBACK_IN_PROGRESS")
+CANCEL = (
+    "To stop the update: aws cloudformation cancel-update-stack --region eu-west-1 "
+    "--stack-name triggers-api-dev\n"
+)
 
 
 @pytest.mark.usefixtures("dev_target")
@@ -62,11 +69,29 @@ def test_interrupt_reports_what_cloudformation_does(capsys: pytest.CaptureFixtur
         assert found == (
             "CloudFormation continues to work on stack triggers-api-dev.\n"
             "To see the stack: triggers status --stage dev --region eu-west-1 --stack-name triggers-api-dev\n"
-            "To stop an update: aws cloudformation cancel-update-stack --region eu-west-1 "
-            "--stack-name triggers-api-dev\n"
         )
     done = stopped_after(APPLY, MADE, FINAL, capsys=capsys)
     assert done == "The steps above completed; the remaining steps did not run.\n"
+
+
+@pytest.mark.usefixtures("dev_target")
+@pytest.mark.parametrize(
+    ("events", "can_cancel"),
+    [
+        ((APPLY,), False),
+        ((APPLY, MADE), False),
+        ((APPLY_UPDATE,), True),
+        ((APPLY_UPDATE, UPDATING, MADE), True),
+        ((APPLY_UPDATE, UPDATING, ROLLING_BACK), False),
+    ],
+)
+def test_interrupt_suggests_to_stop_only_an_update(
+    events: tuple[Progress, ...], can_cancel: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = stopped_after(*events, capsys=capsys)
+    assert found.startswith("CloudFormation continues to work")
+    assert found.endswith(CANCEL) is can_cancel
+    assert ("cancel-update-stack" in found) is can_cancel
 
 
 @pytest.mark.parametrize(

@@ -223,7 +223,7 @@ def test_receives_start_in_part_with_an_event_that_came_back(
     came_back = event()
     fill(tables, [event() for _ in range(8)])
     fill(tables, [came_back], claims={"N": "1"}, hidden={"N": str(NOW * 1000)})
-    monkeypatch.setattr("triggers_api.store.dynamodb.receive._RETURNED_FIRST", 1)
+    monkeypatch.setattr("triggers_api.store.dynamodb.receive._REDELIVERED_FIRST", 1)
     (first,) = consumer.receive(1).events
     assert (first.event_id, first.deliveries) == (came_back.event_id, 2)
 

@@ -13,7 +13,7 @@ from tests.support.clock import FakeClock
 from tests.support.limits import file_size_limited_to
 from tests.support.sample_events import event
 from triggers_api.core.events import Event
-from triggers_api.core.leases import Claim, Held, Release
+from triggers_api.core.leases import Death, Held, Receive, Release
 from triggers_api.core.ports import NewEvent
 from triggers_api.core.times import seconds
 from triggers_api.store.sqlite.database import FILE_NAME, Database
@@ -306,18 +306,16 @@ class Consumer:
 
     def receive(self, *, lease_seconds: int = 600) -> list[str]:
         until_ms = self._now_ms + lease_seconds * 1000
-        claim = Claim(
+        receive = Receive(
             limit=10,
             token="token",
             now_ms=self._now_ms,
             until_ms=until_ms,
             source=None,
             event_type=None,
-            max_deliveries=0,
-            died_at="",
-            dead_until=0,
+            death=Death(0, "", 0),
         )
-        return [one.event_id for one in self.store.receive(claim).events]
+        return [one.event_id for one in self.store.receive(receive).events]
 
     def release(self, event_id: str, *, delay_seconds: int) -> None:
         release = Release(
@@ -325,9 +323,7 @@ class Consumer:
             until_ms=self._now_ms + delay_seconds * 1000,
             dead=False,
             reason=None,
-            max_deliveries=0,
-            died_at="",
-            dead_until=0,
+            death=Death(0, "", 0),
         )
         (outcome,) = self.store.release([Held(event_id, "token")], release, source=None)
         assert isinstance(outcome, Event)

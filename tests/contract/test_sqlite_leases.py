@@ -13,7 +13,7 @@ from tests.contract.test_event_store import ACKNOWLEDGED_AT, add, claim
 from tests.support.sample_events import LATER, NOW, event, page_query
 from triggers_api.core import deadline
 from triggers_api.core.events import Event
-from triggers_api.core.leases import Claim, Held
+from triggers_api.core.leases import Death, Held, Receive
 from triggers_api.core.ports import NewEvent
 from triggers_api.errors import (
     CorruptRecordError,
@@ -27,17 +27,15 @@ from triggers_api.store.sqlite.events import SqliteEventStore
 DIED_AT = "2027-01-15T08:00:00.000000Z"
 
 
-def receive_claim(token: str = "token", *, limit: int = 10, max_deliveries: int = 0) -> Claim:
-    return Claim(
+def receive_of(token: str = "token", *, limit: int = 10, max_deliveries: int = 0) -> Receive:
+    return Receive(
         limit=limit,
         token=token,
         now_ms=NOW * 1000,
         until_ms=NOW * 1000 + 30_000,
         source=None,
         event_type=None,
-        max_deliveries=max_deliveries,
-        died_at=DIED_AT,
-        dead_until=LATER,
+        death=Death(max_deliveries, DIED_AT, LATER),
     )
 
 
@@ -64,7 +62,7 @@ def test_processes_that_receive_at_once_share_the_events(processes: list[SqliteE
         found: list[Event] = []
         more = True
         while more:
-            received = processes[number % len(processes)].receive(receive_claim(str(number), limit=7))
+            received = processes[number % len(processes)].receive(receive_of(str(number), limit=7))
             found += received.events
             more = received.more
         return found
@@ -79,8 +77,8 @@ def test_receive_kills_at_most_four_events_for_each_that_it_may_claim(store: Sql
     for _ in range(9):
         add(store, deliveries=3)
     last = add(store)
-    first = store.receive(receive_claim(limit=1, max_deliveries=3))
-    second = store.receive(receive_claim(limit=2, max_deliveries=3))
+    first = store.receive(receive_of(limit=1, max_deliveries=3))
+    second = store.receive(receive_of(limit=2, max_deliveries=3))
     assert [len(first.events), len(first.died), first.more] == [0, 4, True]
     assert [one.event_id for one in second.events] == [last.event_id]
     assert [len(second.died), second.more] == [5, False]
@@ -103,7 +101,7 @@ def test_entry_that_sqlite_refuses_fails_alone(store: SqliteEventStore) -> None:
 
 def test_damaged_event_fails_alone(store: SqliteEventStore, tmp_path: Path) -> None:
     first, damaged, last = (add(store) for _ in range(3))
-    store.receive(receive_claim())
+    store.receive(receive_of())
     with sqlite3.connect(tmp_path / "data" / FILE_NAME) as connection:
         connection.execute("UPDATE events SET deliveries = 'many' WHERE event_id = ?", (damaged.event_id,))
     connection.close()

@@ -6,7 +6,7 @@ from itertools import count
 from tests.support.clock import FakeClock
 from tests.support.sample_events import NOW
 from triggers_api.core.events import Event
-from triggers_api.core.leases import Claim, Held, Received, Release
+from triggers_api.core.leases import Death, Held, Receive, Received, Release
 from triggers_api.core.ports import EventStore
 from triggers_api.core.times import format_time
 from triggers_api.errors import value_of
@@ -50,6 +50,10 @@ class Consumer:
         """When an event expires whose retention starts now."""
         return self.now + KEPT_DAYS * DAY
 
+    @property
+    def death(self) -> Death:
+        return Death(self.max_deliveries, self.at, self.kept_until)
+
     def receive(
         self,
         limit: int = 10,
@@ -59,20 +63,18 @@ class Consumer:
         source: str | None = None,
         event_type: str | None = None,
     ) -> Received:
-        claim = Claim(
+        receive = Receive(
             limit=limit,
             token=token or f"token {next(_numbers)}",
             now_ms=self.now_ms,
             until_ms=self.now_ms + lease_seconds * 1000,
             source=source or self.source,
             event_type=event_type,
-            max_deliveries=self.max_deliveries,
-            died_at=self.at,
-            dead_until=self.kept_until,
+            death=self.death,
         )
-        received = self.store.receive(claim)
+        received = self.store.receive(receive)
         assert len(received.events) <= limit
-        assert {event.lease for event in received.events} <= {claim.token}
+        assert {event.lease for event in received.events} <= {receive.token}
         return received
 
     def lease(self, event: Event, *, seconds: int = 30) -> str:
@@ -141,9 +143,7 @@ class Consumer:
             until_ms=self.now_ms + delay_seconds * 1000 if delay_seconds else 0,
             dead=dead,
             reason=reason,
-            max_deliveries=self.max_deliveries,
-            died_at=self.at,
-            dead_until=self.kept_until,
+            death=self.death,
         )
 
     def kill(self, event: Event, reason: str | None = None) -> str:

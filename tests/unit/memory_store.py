@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from triggers_api.core.events import ACKNOWLEDGED, DEAD, PENDING, Event, event_not_found
 from triggers_api.core.idempotency import IdempotencyClaim, is_repeat
-from triggers_api.core.leases import Claim, Held, Received, Release, reason_of
+from triggers_api.core.leases import Held, Receive, Received, Release, too_many_deliveries
 from triggers_api.core.paging import (
     Count,
     DeadStats,
@@ -36,7 +36,7 @@ class MemoryEventStore:
         self.queries: list[EventQuery] = []
 
     def add(self, entries: Sequence[NewEvent], *, now: int) -> list[str | TriggersError]:
-        return [self._add_entry(entry.event, entry.claim, now) for entry in entries]
+        return [self._add_entry(entry.event, entry.idempotency, now) for entry in entries]
 
     def _add_entry(self, event: Event, claim: IdempotencyClaim | None, now: int) -> str | TriggersError:
         made = [one for one in self.claims if one and claim and one.name == claim.name]
@@ -81,24 +81,25 @@ class MemoryEventStore:
         found = list(self._matching(query))
         return DeadStats(len(found), capped=False, oldest_created_at=found[0].created_at if found else None)
 
-    def receive(self, claim: Claim) -> Received:
-        event_types = () if claim.event_type is None else (claim.event_type,)
-        wanted = Filter(source=claim.source, event_types=event_types)
-        claimed, died = PageBuilder(claim.limit, claim.now_ms), list[Event]()
-        for event in self._matching(EventQuery(wanted, claim.limit, claim.now_ms, only_available=True)):
-            if 0 < claim.max_deliveries <= event.deliveries:
-                reason = reason_of(event.deliveries)
-                died.append(replace(event, died_at=claim.died_at, reason=reason, expires_at=claim.dead_until))
+    def receive(self, receive: Receive) -> Received:
+        event_types = () if receive.event_type is None else (receive.event_type,)
+        wanted = Filter(source=receive.source, event_types=event_types)
+        claimed, died = PageBuilder(receive.limit, receive.now_ms), list[Event]()
+        for event in self._matching(EventQuery(wanted, receive.limit, receive.now_ms, only_available=True)):
+            if receive.death.is_due(event):
+                reason = too_many_deliveries(event.deliveries)
+                death = receive.death
+                died.append(replace(event, died_at=death.died_at, reason=reason, expires_at=death.expires_at))
                 continue
             leased = replace(
-                event, deliveries=event.deliveries + 1, hidden_until=claim.until_ms, lease=claim.token
+                event, deliveries=event.deliveries + 1, hidden_until=receive.until_ms, lease=receive.token
             )
             if not claimed.add(leased):
                 break
         events = claimed.page_up_to(None).events
         for event in (*events, *died):
             self.events[event.event_id] = event
-        left = self._matching(EventQuery(wanted, claim.limit, claim.now_ms, only_available=True))
+        left = self._matching(EventQuery(wanted, receive.limit, receive.now_ms, only_available=True))
         return Received(events, tuple(died), more=any(True for _ in left))
 
     def acknowledge(
@@ -135,9 +136,10 @@ class MemoryEventStore:
                 return event
             if not release.kills(event):
                 return self._keep(event, hidden_until=release.until_ms)
-            by_count = None if release.dead else reason_of(event.deliveries)
+            by_count = None if release.dead else too_many_deliveries(event.deliveries)
             reason = by_count if release.reason is None else release.reason
-            return self._keep(event, died_at=release.died_at, reason=reason, expires_at=release.dead_until)
+            death = release.death
+            return self._keep(event, died_at=death.died_at, reason=reason, expires_at=death.expires_at)
 
         return [self._held(one, release.now_ms // 1000, source, give_back) for one in events]
 

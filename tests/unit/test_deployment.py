@@ -264,6 +264,14 @@ def test_apply_step_follows_the_execute_call(account: FakeAccount) -> None:
     assert done == [["sam deploy", "execute"]]
 
 
+@pytest.mark.parametrize("exists", [True, False])
+def test_apply_step_is_an_update_if_the_stack_exists(account: FakeAccount, exists: bool) -> None:
+    if exists:
+        account.has_stack("UPDATE_COMPLETE")
+    steps = [event for event in run(account) if isinstance(event, Step) and event.name == "apply"]
+    assert [step.is_update for step in steps] == [exists]
+
+
 def test_change_set_of_another_user_is_kept(account: FakeAccount) -> None:
     account.has_stack("UPDATE_COMPLETE")
     account.change_sets = {"another": True}

@@ -206,7 +206,7 @@ def test_a_lease_lasts_as_long_as_it_says(operations: Operations, clock: FakeClo
     event_id = operations.add()
     first = receive(operations, lease_seconds=60)
     assert ids_of(first) == [event_id]
-    assert first.expires_at == format_time((clock.now // 1000 + 60_000) * 1000)
+    assert first.lease_expires_at == format_time((clock.now // 1000 + 60_000) * 1000)
     assert first.events[0].deliveries == 1
     clock.advance(seconds=59.998)
     assert ids_of(receive(operations)) == []

@@ -68,7 +68,7 @@ ERRORS: Mapping[int, ErrorDoc] = {
         "There is no event with this id.",
     ),
     409: ErrorDoc(
-        "The event is already acknowledged (`CONFLICT`), or the token of the lease is not good any more "
+        "The event is already acknowledged (`CONFLICT`), or the token of the lease is no longer valid "
         "(`LEASE_LOST`).",
         "CONFLICT",
         "This event is already acknowledged.",

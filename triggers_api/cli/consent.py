@@ -27,8 +27,8 @@ class Consent:
     no_input: bool
 
 
-def require_consent(event: "Progress", target: Target, consent: Consent) -> None:
-    """Ask the operator if the event is a decision that the command line did not make.
+def require_consent(progress: "Progress", target: Target, consent: Consent) -> None:
+    """Ask the operator if the progress is a decision that the command line did not make.
 
     Raises:
         DeclinedError: The operator declined.
@@ -36,20 +36,20 @@ def require_consent(event: "Progress", target: Target, consent: Consent) -> None
     """
     from triggers_api.ops.deploy.progress import Downgrade, Obstacle, Proposal
 
-    if isinstance(event, Obstacle):
+    if isinstance(progress, Obstacle):
         question = "Delete the stack and create a new one?"
         questions.confirm(question, yes=consent.all_decisions, no_input=consent.no_input)
-    elif isinstance(event, Downgrade) and not consent.downgrade:
+    elif isinstance(progress, Downgrade) and not consent.downgrade:
         if consent.all_decisions:
             raise ConfirmationNeededError(
-                f"--yes does not replace version {event.deployed} with the older {event.new}.",
+                f"--yes does not replace version {progress.deployed} with the older {progress.new}.",
                 reason="the older version may not understand what the newer one stored",
                 hint="Update this program, or add --allow-downgrade.",
             )
-        question = f"Replace version {event.deployed} with the older {event.new}?"
+        question = f"Replace version {progress.deployed} with the older {progress.new}?"
         questions.confirm(question, yes=False, no_input=consent.no_input)
-    elif isinstance(event, Proposal):
-        lost = ", ".join(one.physical_id or one.logical_id for one in event.change_set.lost_tables)
+    elif isinstance(progress, Proposal):
+        lost = ", ".join(one.physical_id or one.logical_id for one in progress.change_set.lost_tables)
         if lost:
             questions.confirm_by_name(
                 f"This change removes or replaces table {lost}. The service loses access to its data.",

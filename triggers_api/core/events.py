@@ -50,7 +50,7 @@ class Event:
         reason: Why it is dead, as a client or the service says.
         deliveries: How often a receive has claimed the event.
         hidden_until: When the lease or the delay ends, in milliseconds since 1970. 0 if there is none.
-        lease: The token of the latest receive, which stays good after the lease has ended.
+        lease: The token of the latest receive, which stays valid after the lease has ended.
         requeued_at: When the event was requeued last. Its age counts from then.
     """
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from triggers_api.core import cursors
 from triggers_api.core.access import Principal
 from triggers_api.core.events import DEAD, Event, event_not_found
-from triggers_api.core.leases import Claim, Held, Release
+from triggers_api.core.leases import Death, Held, Receive, Release
 from triggers_api.core.paging import MAX_COUNTED, DeadStats, EventQuery, Filter, PendingStats
 from triggers_api.core.ports import EventStore
 from triggers_api.core.retention import Retention
@@ -22,7 +22,13 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class InboxPage:
-    """Events in the order of the page, and the cursor of the next page; None on the last page."""
+    """A page of events, in the order that was asked for.
+
+    Attributes:
+        events: The events.
+        next_cursor: The cursor of the next page. None on the last page.
+        now_ms: The time of the listing, which decides whether an event shows as leased.
+    """
 
     events: tuple[Event, ...]
     next_cursor: str | None
@@ -31,18 +37,29 @@ class InboxPage:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The events of a receive, and their lease. `more`: a further receive may find something."""
+    """The events of a receive, and their lease.
+
+    Attributes:
+        events: The events.
+        more: Another receive may find more events.
+        token: The token of the lease.
+        lease_expires_at: When the lease ends, as a text in UTC.
+        now_ms: The time of the receive, which decides whether an event shows as leased.
+    """
 
     events: tuple[Event, ...]
     more: bool
     token: str = field(repr=False)
-    expires_at: str
+    lease_expires_at: str
     now_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What waits and what is dead. The age of the event that waits longest is in seconds."""
+    """The numbers of pending and dead events.
+
+    `oldest_age_seconds` is how long the event that waits longest has been pending, None if there is none.
+    """
 
     pending: PendingStats
     oldest_age_seconds: int | None
@@ -52,7 +69,7 @@ class Stats:
 class Inbox:
     """The operations of a principal on the events of a store.
 
-    An operation on several events treats each as if it came alone, and returns an outcome for each, in order.
+    An operation on several events handles each independently, and returns one outcome for each, in order.
     """
 
     def __init__(self, store: EventStore, *, clock: Clock, retention: Retention, max_deliveries: int) -> None:
@@ -101,7 +118,7 @@ class Inbox:
         return InboxPage(page.events, page.next and cursors.encode(page.next, query), query.now_ms)
 
     def stats(self, principal: Principal, *, source: str | None, event_types: tuple[str, ...]) -> Stats:
-        """Describe what waits and what is dead.
+        """Count the pending and the dead events that match a filter.
 
         Raises:
             ForbiddenError: The key is bound to another source than the filter's.
@@ -129,22 +146,25 @@ class Inbox:
             ForbiddenError: The key is bound to another source than the filter's.
         """
         now = self._clock()
-        claim = Claim(
+        receive = Receive(
             limit=limit,
             token=secrets.token_urlsafe(_TOKEN_BYTES),
             now_ms=milliseconds(now),
             until_ms=milliseconds(now) + lease_seconds * 1000,
             source=principal.narrow(source),
             event_type=event_type,
-            max_deliveries=self._max_deliveries,
-            died_at=format_time(now),
-            dead_until=self._retention.expiry(seconds(now)),
+            death=self._death(now),
         )
-        received = self._store.receive(claim)
+        received = self._store.receive(receive)
         for event in received.died:
             _log_death(event)
-        expires_at = format_time(claim.until_ms * 1000)
-        return Delivery(received.events, received.more, claim.token, expires_at, claim.now_ms)
+        return Delivery(
+            received.events,
+            received.more,
+            receive.token,
+            lease_expires_at=format_time(receive.until_ms * 1000),
+            now_ms=receive.now_ms,
+        )
 
     def acknowledge(self, principal: Principal, events: Sequence[Held]) -> list[str | TriggersError]:
         """Acknowledge events. Each outcome is the time of the acknowledgement, or an error.
@@ -163,7 +183,7 @@ class Inbox:
     def extend(
         self, principal: Principal, events: Sequence[Held], *, lease_seconds: int
     ) -> tuple[str, list[TriggersError | None]]:
-        """Let leases end `lease_seconds` from now. Return their new end, and for each event None or an error.
+        """Let leases end `lease_seconds` from now. Return that time, and for each event None or an error.
 
         Errors are `NotFoundError`, `LeaseLostError`, and `ConflictError` if the event is not pending.
         """
@@ -181,10 +201,10 @@ class Inbox:
         dead: bool = False,
         reason: str | None = None,
     ) -> list[Event | TriggersError]:
-        """Give events back, available after the delay, or move them to the dead ones.
+        """Make events available now, available after the delay, or dead.
 
-        An event that was claimed as often as it may be is moved to the dead ones in any case. Each outcome is
-        the event in its new state, or an error as of `extend`.
+        An event that has reached the maximum of deliveries dies in any case. Each outcome is the event in its
+        new state, or one of the errors of `extend`.
         """
         now = self._clock()
         release = Release(
@@ -192,19 +212,22 @@ class Inbox:
             until_ms=milliseconds(now) + delay_seconds * 1000 if delay_seconds else 0,
             dead=dead,
             reason=reason,
-            max_deliveries=self._max_deliveries,
-            died_at=format_time(now),
-            dead_until=self._retention.expiry(seconds(now)),
+            death=self._death(now),
         )
         outcomes = self._store.release(events, release, source=principal.source)
         for outcome in outcomes:
-            if isinstance(outcome, Event) and outcome.died_at == release.died_at:
+            # An event that was dead before this call has an earlier time, and was logged then.
+            if isinstance(outcome, Event) and outcome.died_at == release.death.died_at:
                 _log_death(outcome)
         return outcomes
 
     def delete(self, principal: Principal, event_ids: Sequence[str]) -> list[TriggersError | None]:
-        """Delete events. One that does not exist for this principal is no error and stays as it is."""
+        """Delete events. An event that does not exist, or that the key may not see, is no error."""
         return self._store.delete(event_ids, source=principal.source)
+
+    def _death(self, now: int) -> Death:
+        """Return the rule for deaths in a call. `now` is in microseconds, as the clock's times are."""
+        return Death(self._max_deliveries, format_time(now), self._retention.expiry(seconds(now)))
 
 
 def _log_death(event: Event) -> None:

@@ -1,7 +1,7 @@
-"""Leases: what a receive claims, and what is done with a lease afterwards.
+"""Leases: the parameters and results of receive, acknowledge, extend and release.
 
 A receive hides the events that it returns from every other receive until the lease ends. The token of the
-lease stays good until another receive claims the event, or the event is requeued or deleted: a consumer that
+lease stays valid until another receive claims the event, or the event is requeued or deleted: a consumer that
 is late may still acknowledge.
 
 Times are in milliseconds since 1970 if their name ends in `_ms`, else texts in UTC.
@@ -13,19 +13,36 @@ from triggers_api.core.events import Event
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """A receive.
+class Death:
+    """When a receive or a release makes an event dead, and what is stored then.
+
+    Attributes:
+        max_deliveries: An event that was delivered this often is not made available but dies. 0: no limit.
+        died_at: The time of the death.
+        expires_at: When the dead event expires, in seconds since 1970.
+    """
+
+    max_deliveries: int
+    died_at: str
+    expires_at: int
+
+    def is_due(self, event: Event) -> bool:
+        """Return whether an event has reached `max_deliveries`."""
+        return 0 < self.max_deliveries <= event.deliveries
+
+
+@dataclass(frozen=True, slots=True)
+class Receive:
+    """The parameters of a receive.
 
     Attributes:
         limit: How many events it claims at most.
         token: The token of the lease, the same for all its events.
-        now_ms: The time.
+        now_ms: The time of the call.
         until_ms: When the lease ends.
-        source: Only events of this source.
-        event_type: Only events of this type.
-        max_deliveries: An event that was claimed so often is not claimed but dies. 0: never.
-        died_at: The time of such a death.
-        dead_until: When such an event expires, in seconds since 1970.
+        source: Only events of this source. None: of any.
+        event_type: Only events of this type. None: of any.
+        death: An event that has reached `max_deliveries` is not claimed but dies.
     """
 
     limit: int
@@ -34,14 +51,18 @@ class Claim:
     until_ms: int
     source: str | None
     event_type: str | None
-    max_deliveries: int
-    died_at: str
-    dead_until: int
+    death: Death
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What a receive has claimed; the events that died instead; whether another receive may find more."""
+    """The result of a receive.
+
+    Attributes:
+        events: The claimed events.
+        died: The events that died instead.
+        more: Another receive may find more events.
+    """
 
     events: tuple[Event, ...]
     died: tuple[Event, ...]
@@ -50,7 +71,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An event, and the token of the lease under which the caller holds it. None: the caller has none."""
+    """An event id, and the token of the caller's lease. None: the caller has no lease."""
 
     event_id: str
     lease: str | None = field(repr=False)
@@ -58,35 +79,27 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """How events are given back.
+    """The parameters of a release.
 
     Attributes:
-        now_ms: The time.
-        until_ms: When the delay ends; 0 for an event that is available at once.
-        dead: Move the events to the dead ones instead.
-        reason: Why, as the client says.
-        max_deliveries: An event that was claimed so often is moved to the dead ones too. 0: never.
-        died_at: The time of such a death.
-        dead_until: When such an event expires, in seconds since 1970.
+        now_ms: The time of the call.
+        until_ms: When the delay ends. 0: the events are available at once.
+        dead: Make the events dead instead of available.
+        reason: The client's reason, stored if an event dies. None: the client gave none.
+        death: An event that has reached `max_deliveries` dies even if `dead` is False.
     """
 
     now_ms: int
     until_ms: int
     dead: bool
     reason: str | None = field(repr=False)
-    max_deliveries: int
-    died_at: str
-    dead_until: int
+    death: Death
 
     def kills(self, event: Event) -> bool:
-        """Return whether the release moves an event to the dead ones."""
-        return self.dead or 0 < self.max_deliveries <= event.deliveries
+        """Return whether the release makes an event dead."""
+        return self.dead or self.death.is_due(event)
 
 
-DELIVERED_TOO_OFTEN = "delivered {} times without an acknowledgement"
-"""The reason of an event that died because it was claimed too often."""
-
-
-def reason_of(deliveries: int) -> str:
-    """Return the reason of an event that died because it was claimed so often."""
-    return DELIVERED_TOO_OFTEN.format(deliveries)
+def too_many_deliveries(deliveries: int) -> str:
+    """Return the reason of an event that dies because it has reached `max_deliveries`."""
+    return f"delivered {deliveries} times without an acknowledgement"

@@ -10,25 +10,25 @@ from typing import Protocol
 from triggers_api.core.events import Event
 from triggers_api.core.idempotency import IdempotencyClaim
 from triggers_api.core.keys import KeyRecord
-from triggers_api.core.leases import Claim, Held, Received, Release
+from triggers_api.core.leases import Held, Receive, Received, Release
 from triggers_api.core.paging import Count, DeadStats, EventQuery, Page, PendingStats
 from triggers_api.errors import CorruptRecordError, TriggersError
 
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """An event to add, and the claim of its idempotency key if the request has one."""
+    """An event to add, and the idempotency claim of its request. None: the request has no idempotency key."""
 
     event: Event
-    claim: IdempotencyClaim | None = None
+    idempotency: IdempotencyClaim | None = None
 
 
 class EventStore(Protocol):
     """Stores events.
 
-    Methods raise `StoreUnavailableError` if the store fails. A method that takes several events treats each
-    as if it came alone, and returns one outcome for each, in order: an event that fails has its error as the
-    outcome and leaves the others alone. The change of one event is atomic.
+    Methods raise `StoreUnavailableError` if the store fails. A method that takes several events handles each
+    independently, and returns one outcome for each, in order. If an event fails, its outcome is the error.
+    The change of one event is atomic.
 
     `now` is in seconds since 1970, `now_ms` in milliseconds. If `source` is given, an event of any other
     source does not exist.
@@ -37,12 +37,12 @@ class EventStore(Protocol):
     def add(self, entries: Sequence[NewEvent], *, now: int) -> list[str | TriggersError]:
         """Store new events durably.
 
-        Entries with the same claim are stored in order, other entries in any.
+        Entries with the same idempotency key are stored in order, other entries in any.
 
         Returns:
-            For each entry the id of the stored event; or, if the same request made the claim before, the id
-            that was stored then, and nothing is stored. Errors are `IdempotencyKeyReusedError` if another
-            request made the claim, `StoreUnavailableError`, and `CorruptRecordError`.
+            For each entry the id of the stored event. If the request is a repeat, nothing is stored, and the
+            id is that of the first request. Errors are `IdempotencyKeyReusedError` if a different request
+            used the idempotency key, `StoreUnavailableError`, and `CorruptRecordError`.
         """
 
     def get(self, event_id: str, now: int) -> Event | None:
@@ -70,10 +70,10 @@ class EventStore(Protocol):
     def dead_stats(self, query: EventQuery) -> DeadStats:
         """Describe the dead events that match, with a bounded number of reads."""
 
-    def receive(self, claim: Claim) -> Received:
+    def receive(self, receive: Receive) -> Received:
         """Claim available events, roughly oldest first, with a bounded number of reads and writes.
 
-        Each event that is claimed is in the answer. If anything was claimed, a later failure is no error.
+        Every claimed event is in the result. If any event was claimed, a later failure is not raised.
         """
 
     def acknowledge(
@@ -91,7 +91,7 @@ class EventStore(Protocol):
         Returns:
             For each event the time of its acknowledgement, which is an earlier one if it was acknowledged
             before under the same lease. Errors are `NotFoundError`, `LeaseLostError` if the lease is not
-            good, `ConflictError` if another call acknowledged the event, and `CorruptRecordError`.
+            valid, `ConflictError` if another call acknowledged the event, and `CorruptRecordError`.
         """
 
     def extend(
@@ -105,7 +105,7 @@ class EventStore(Protocol):
     def release(
         self, events: Sequence[Held], release: Release, *, source: str | None
     ) -> list[Event | TriggersError]:
-        """Give events back, or move them to the dead ones.
+        """Make events available, or dead.
 
         Returns:
             For each event its new state. A repeat of a release that killed the event returns the dead event.

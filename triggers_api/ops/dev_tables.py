@@ -10,8 +10,8 @@ from triggers_api.store.dynamodb.client import make_client
 from triggers_api.store.dynamodb.schema import (
     EVENTS_KEY,
     KEYS_KEY,
-    PENDING_INDEX,
-    PENDING_INDEX_KEY,
+    STATUS_INDEX,
+    STATUS_INDEX_KEY,
     TTL_ATTRIBUTE,
 )
 
@@ -19,8 +19,8 @@ from triggers_api.store.dynamodb.schema import (
 def events_table(name: str) -> dict[str, Any]:
     """Return the definition of an events table (requirements, section 2.6)."""
     index = {
-        "IndexName": PENDING_INDEX,
-        "KeySchema": _key_schema(*PENDING_INDEX_KEY),
+        "IndexName": STATUS_INDEX,
+        "KeySchema": _key_schema(*STATUS_INDEX_KEY),
         "Projection": {"ProjectionType": "ALL"},
     }
     return {
@@ -28,7 +28,7 @@ def events_table(name: str) -> dict[str, Any]:
         "BillingMode": "PAY_PER_REQUEST",
         "AttributeDefinitions": [
             {"AttributeName": attribute, "AttributeType": "S"}
-            for attribute in dict.fromkeys((*EVENTS_KEY, *PENDING_INDEX_KEY))
+            for attribute in dict.fromkeys((*EVENTS_KEY, *STATUS_INDEX_KEY))
         ],
         "KeySchema": _key_schema(*EVENTS_KEY),
         "GlobalSecondaryIndexes": [index],

@@ -144,7 +144,7 @@ async def acknowledge_event(
 ) -> Response:
     """Take a pending or dead event out of the inbox, once.
 
-    With the token of a lease, a repeat answers 200 again, with the same `acknowledged_at`. The token is good
+    With the token of a lease, a repeat answers 200 again, with the same `acknowledged_at`. The token is valid
     until another receive gets the event, or the event is requeued or deleted: then the answer is a 409
     `LEASE_LOST`.
     """

@@ -74,7 +74,7 @@ async def receive_events(
         event_type=body.event_type,
     )
     context.event_ids = [event.event_id for event in delivery.events]
-    lease = dump({"token": delivery.token, "expires_at": delivery.expires_at})
+    lease = dump({"token": delivery.token, "expires_at": delivery.lease_expires_at})
     events = ",".join(f'{event.to_json(delivery.now_ms)[:-1]},"lease":{lease}}}' for event in delivery.events)
     return joined_answer(f'"events":[{events}],"more":{dump(delivery.more)}')
 

@@ -1,7 +1,8 @@
 """`triggers deploy`: create the stack of a stage, or change it.
 
-The command reads its flags into a `DeployRequest`. `run_deploy` then reports each event of the deployment,
-asks at each decision unless the operator agreed beforehand, and runs a smoke test of the deployed API.
+The command reads its flags and the settings of the stage into a `DeployRequest`. `run_deploy` then reports
+the progress of the deployment, asks at each decision unless the operator agreed beforehand, and runs a smoke
+test of the deployed API.
 """
 
 import sys
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from triggers_api.cli.output.progress import Reporter
     from triggers_api.ops.deploy.deployment import DeployOptions
     from triggers_api.ops.deploy.progress import Outcome
+
+_PARTLY_DONE = "The steps above completed; the remaining steps did not run."
 
 _SETTLING_SECONDS = 60.0
 """How long AWS may take to propagate a new API and the role of a new function."""
@@ -92,27 +95,15 @@ def deploy(
     from_flags = parse_parameters(parameter or [], {"Runtime": runtime, "Architecture": architecture})
     given = {**settings.parameters, **from_flags}
     check_given(given, Template.load())
-    confirm_changes = True
+    ask_before_changes = True
     if guided:
         from triggers_api.cli.guided import ask_settings
 
-        target, settings, confirm_changes = ask_settings(target, no_input=no_input)
+        target, settings, ask_before_changes = ask_settings(target, no_input=no_input)
         set_target(target)
     if not plan:
-        questions.check_can_confirm(yes=yes, no_input=no_input)
-        if context.as_json and not (yes or console.is_terminal(sys.stdout)):
-            raise ConfirmationNeededError(
-                "--yes is required when --json output is piped: the plan would not be visible.",
-                reason="with --json the plan goes to stdout, which is not a terminal",
-                hint="Review the output of --plan, then add --yes.",
-            )
-        if not (settings.confirm_changes or guided or yes):
-            console.say(
-                f"Note: confirm_changes = false in {config.FILE} has no effect: "
-                "the file cannot skip the confirmation. --yes can."
-            )
-        if settings.disable_rollback:
-            console.say(f"Note: rollback is disabled (disable_rollback in {config.FILE}).")
+        _check_can_confirm(context)
+        _print_notes(settings, asks=not (guided or yes))
     options = DeployOptions(
         target=target,
         given=given,
@@ -124,12 +115,41 @@ def deploy(
     )
     consent = Consent(
         all_decisions=yes,
-        all_changes=yes or not confirm_changes,
+        all_changes=yes or not ask_before_changes,
         downgrade=allow_downgrade,
         confirmed_stack=confirm,
         no_input=no_input,
     )
     run_deploy(DeployRequest(options, consent, smoke_test=not (plan or no_smoke), as_json=context.as_json))
+
+
+def _check_can_confirm(context: CommandContext) -> None:
+    """Check that --yes was given, or that the operator can see the plan and confirm it.
+
+    Raises:
+        ConfirmationNeededError: Neither holds.
+    """
+    questions.check_can_confirm(yes=context.yes, no_input=context.no_input)
+    if context.as_json and not (context.yes or console.is_terminal(sys.stdout)):
+        raise ConfirmationNeededError(
+            "--yes is required when --json output is piped: the plan would not be visible.",
+            reason="with --json the plan goes to stdout, which is not a terminal",
+            hint="Review the output of --plan, then add --yes.",
+        )
+
+
+def _print_notes(settings: config.StageSettings, *, asks: bool) -> None:
+    """Print which settings of `triggers.toml` are risky, or have no effect.
+
+    `asks`: the command asks for confirmation.
+    """
+    if asks and not settings.confirm_changes:
+        console.say(
+            f"Note: confirm_changes = false in {config.FILE} has no effect: "
+            "the file cannot skip the confirmation. --yes can."
+        )
+    if settings.disable_rollback:
+        console.say(f"Note: rollback is disabled (disable_rollback in {config.FILE}).")
 
 
 def run_deploy(request: DeployRequest) -> None:
@@ -141,40 +161,44 @@ def run_deploy(request: DeployRequest) -> None:
         ChecksFailedError: The stack is deployed, but its smoke test failed.
         OperatorError: The deployment failed.
     """
+    target = request.options.target
     outcome = _deploy_stack(request)
     if request.options.plan:
         console.say("This was a plan. The stack was not changed.")
     if outcome is not None and request.smoke_test:
-        _smoke_test(
-            request.options.target,
-            outcome.outputs["ApiUrl"],
-            changed=outcome.changed,
-            as_json=request.as_json,
-        )
+        url = outcome.outputs["ApiUrl"]
+        _smoke_test(target, url, changed=outcome.changed, as_json=request.as_json)
 
 
 def _deploy_stack(request: DeployRequest) -> "Outcome | None":
-    """Report the deployment and ask for its decisions.
+    """Run the deployment. Report its progress, and ask the operator at each decision.
 
-    The outcome is None if a plan found changes, because nothing was deployed.
+    Returns:
+        The outcome. None if a plan found changes: nothing was deployed.
+
+    Raises:
+        DeclinedError: The operator declined a decision.
+        ConfirmationNeededError: A decision is required, but the command is not running interactively.
+        OperatorError: The deployment failed.
     """
     from triggers_api.cli.output.progress import make_reporter
-    from triggers_api.ops.deploy.deployment import deploy as start_deployment
+    from triggers_api.ops.deploy import deployment
     from triggers_api.ops.deploy.progress import Outcome
 
     options, target = request.options, request.options.target
     aws = announce_target(target, "Plan" if options.plan else "Deploy")
     reporter = make_reporter(as_json=request.as_json, target=target)
-    deployment = start_deployment(options, aws, today=datetime.now(UTC).date())
+    running = deployment.deploy(options, aws, today=datetime.now(UTC).date())
     outcome = None
-    with handle_interrupts(DEPLOYMENT_LEFTOVERS), reporter, closing(deployment):
+    # The deployment is a generator. It runs while this loop takes its progress; closing it runs its cleanup.
+    with handle_interrupts(DEPLOYMENT_LEFTOVERS), reporter, closing(running):
         try:
-            for event in deployment:
-                reporter.report(event)
-                if isinstance(event, Outcome):
-                    outcome = event
+            for progress in running:
+                reporter.report(progress)
+                if isinstance(progress, Outcome):
+                    outcome = progress
                 if not options.plan:
-                    require_consent(event, target, request.consent)
+                    require_consent(progress, target, request.consent)
         except KeyboardInterrupt:
             report_interrupt(reporter, target)
             raise
@@ -182,9 +206,7 @@ def _deploy_stack(request: DeployRequest) -> "Outcome | None":
             if not reporter.has_changed_aws:
                 raise
             raise DeclinedError(
-                "The steps above completed; the remaining steps did not run.",
-                reason=error.reason,
-                hint="Deploy again to continue.",
+                _PARTLY_DONE, reason=error.reason, hint="Deploy again to continue."
             ) from error
     return outcome
 
@@ -193,20 +215,25 @@ def report_interrupt(reporter: "Reporter", target: Target) -> None:
     """Print what an interrupted deployment changed, and whether CloudFormation continues."""
     if reporter.cloudformation_is_running:
         name = target.stack_name.value
-        cancel = aws_command("cloudformation", "cancel-update-stack", "--stack-name", name)
         console.say(
             f"CloudFormation continues to work on stack {name}.",
             f"To see the stack: {triggers_command('status')}",
-            f"To stop an update: {cancel}",
         )
+        if reporter.can_cancel_update:
+            cancel = aws_command("cloudformation", "cancel-update-stack", "--stack-name", name)
+            console.say(f"To stop the update: {cancel}")
     elif reporter.has_changed_aws:
-        console.say("The steps above completed; the remaining steps did not run.")
+        console.say(_PARTLY_DONE)
     else:
         console.say("Nothing was changed.")
 
 
 def _smoke_test(target: Target, url: str, *, changed: bool, as_json: bool) -> None:
-    """Run the smoke test against the deployed API. The stack stays, whatever the result is."""
+    """Run the smoke test against the deployed API. The stack stays, whatever the result is.
+
+    Raises:
+        ChecksFailedError: A check failed, or the smoke test could not run.
+    """
     from triggers_api.cli.output.checks import conclude, make_document, run_smoke_test
     from triggers_api.ops.smoke.smoke_run import SmokeOptions
 

@@ -34,14 +34,19 @@ class Reporter:
     def __init__(self) -> None:
         self.cloudformation_is_running = False
         """If True, CloudFormation continues even if this command is interrupted."""
+        self.can_cancel_update = False
+        """If True, CloudFormation is updating a stack, and `cancel-update-stack` stops it."""
         self.has_changed_aws = False
 
     def report(self, event: Progress) -> None:
         """Show an event."""
         if isinstance(event, Step):
             self.cloudformation_is_running = event.name in {"apply", "clear"}
+            self.can_cancel_update = event.is_update
         elif isinstance(event, StackEvent):
             self.cloudformation_is_running = not event.is_final
+            if event.is_of_stack:
+                self.can_cancel_update = event.status == "UPDATE_IN_PROGRESS"
         self.has_changed_aws = self.has_changed_aws or self.cloudformation_is_running
         self._show(event)
 

@@ -124,7 +124,7 @@ class StackChanges:
         if self._plan_only:
             return
         stack = self._cloudformation.describe(change_set.stack_id)
-        started = Step("apply", f"Deploying stack {self._name}.")
+        started = Step("apply", f"Deploying stack {self._name}.", is_update=not stack.is_empty)
         try:
             events = self._cloudformation.execute(
                 change_set, disable_rollback=self._disable_rollback and not adopts

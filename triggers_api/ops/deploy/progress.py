@@ -9,10 +9,14 @@ from triggers_api.ops.findings import Finding
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A stage starts. At `apply` and `clear` CloudFormation is already changing the stack."""
+    """A stage starts. At `apply` and `clear` CloudFormation is already changing the stack.
+
+    `is_update`: `apply` updates a stack, instead of creating one or importing tables into one.
+    """
 
     name: str
     message: str
+    is_update: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 from triggers_api.ops.shell_commands import aws_command
 from triggers_api.ops.verify.live_stack import LiveStack
 from triggers_api.ops.verify.probe import Expectation, Probe, Value
-from triggers_api.store.dynamodb.schema import PENDING_INDEX
+from triggers_api.store.dynamodb.schema import STATUS_INDEX
 
 ON_EVENTS = ("PutItem", "GetItem", "UpdateItem", "DeleteItem", "Query")
 ON_LOGS = ("CreateLogStream", "PutLogEvents")
@@ -26,7 +26,7 @@ def permissions(live: LiveStack) -> frozenset[str]:
             *(
                 f"dynamodb:{action} on {live.arn('dynamodb', resource)}"
                 for action in ON_EVENTS
-                for resource in (events, f"{events}/index/{PENDING_INDEX}")
+                for resource in (events, f"{events}/index/{STATUS_INDEX}")
             ),
             f"dynamodb:GetItem on {live.arn('dynamodb', keys)}",
             *(f"logs:{action} on {live.arn('logs', f'log-group:{log_group}:*')}" for action in ON_LOGS),

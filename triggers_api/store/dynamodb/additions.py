@@ -1,4 +1,4 @@
-"""Put new events, an event and the claim of its idempotency key in one transaction."""
+"""Put new events. An event with an idempotency key is put in one transaction with its idempotency item."""
 
 import random
 import time
@@ -19,7 +19,7 @@ from triggers_api.errors import (
 )
 from triggers_api.store.calls import logger
 from triggers_api.store.dynamodb.client import ConditionFailedError, TransactionCanceledError
-from triggers_api.store.dynamodb.items import claim_item, event_item
+from triggers_api.store.dynamodb.items import event_item, idempotency_item
 from triggers_api.store.dynamodb.parallel import attempt
 from triggers_api.store.dynamodb.table import EventTable
 
@@ -27,15 +27,17 @@ _TRANSACTION_TRIES = 8
 
 
 def add(table: EventTable, entries: Sequence[NewEvent], *, now: int) -> list[str | TriggersError]:
-    """Put the events side by side, except entries with the same claim: they are put one after the other.
+    """Put events in parallel. Return the event id or the error of each entry, in order.
 
-    Not with `BatchWriteItem`: it has no conditions, so a repeat after a lost answer could make an
+    Entries with the same idempotency key form a chain, whose events are put one after the other.
+
+    `BatchWriteItem` is not used: it has no conditions, so a repeat after a lost answer could make an
     acknowledged event pending again.
     """
     outcomes: dict[int, str | TriggersError] = {}
     chains: dict[str | int, list[int]] = {}
     for index, entry in enumerate(entries):
-        chains.setdefault(entry.claim.name if entry.claim else index, []).append(index)
+        chains.setdefault(entry.idempotency.name if entry.idempotency else index, []).append(index)
     add_entry = partial(_add_entry, table, now)
 
     def add_chain(chain: Sequence[int]) -> None:
@@ -52,8 +54,8 @@ def _add_entry(table: EventTable, now: int, entry: NewEvent) -> str:
         "Item": event_item(entry.event),
         "ConditionExpression": "attribute_not_exists(event_id)",
     }
-    if entry.claim is not None:
-        return _put_with_claim(table, put, entry.event, entry.claim, now)
+    if entry.idempotency is not None:
+        return _put_with_idempotency(table, put, entry.event, entry.idempotency, now)
     # The id is fresh and has 62 random bits. If the item exists, it is this event, put by an attempt whose
     # answer was lost.
     with suppress(ConditionFailedError):
@@ -61,14 +63,14 @@ def _add_entry(table: EventTable, now: int, entry: NewEvent) -> str:
     return entry.event.event_id
 
 
-def _put_with_claim(
-    table: EventTable, put: dict[str, Any], event: Event, claim: IdempotencyClaim, now: int
+def _put_with_idempotency(
+    table: EventTable, put_event: dict[str, Any], event: Event, idempotency: IdempotencyClaim, now: int
 ) -> str:
-    """Put an event and its claim, or return the event id of the earlier request that made the claim."""
-    put_claim = {
+    """Put an event and its idempotency item. If the request is a repeat, return the id of the first event."""
+    put_idempotency = {
         "TableName": table.name,
-        "Item": claim_item(claim),
-        # An expired claim may linger for days: DynamoDB deletes late.
+        "Item": idempotency_item(idempotency),
+        # An expired item may linger for days: DynamoDB deletes late.
         "ConditionExpression": "attribute_not_exists(event_id) OR #ttl <= :now",
         "ExpressionAttributeNames": {"#ttl": "ttl"},
         "ExpressionAttributeValues": {":now": {"N": str(now)}},
@@ -78,25 +80,28 @@ def _put_with_claim(
         if number:  # another request with this idempotency key is being written: wait for its outcome
             time.sleep(random.uniform(0, min(0.02 * 2**number, deadline.remaining())))  # noqa: S311 - jitter
         try:
-            table.dynamodb.call("transact_write_items", TransactItems=[{"Put": put}, {"Put": put_claim}])
+            table.dynamodb.call(
+                "transact_write_items", TransactItems=[{"Put": put_event}, {"Put": put_idempotency}]
+            )
         except TransactionCanceledError as cancelled:
             codes = {reason.get("Code") for reason in cancelled.reasons}
             if "ConditionalCheckFailed" in codes:
-                return _earlier_event_id(cancelled.reasons[-1].get("Item", {}), event, claim)
+                *_, idempotency_reason = cancelled.reasons
+                return _first_event_id(idempotency_reason.get("Item", {}), event, idempotency)
             if "TransactionConflict" not in codes:
                 logger.error("store failed", extra={"fields": {"reason": ", ".join(map(str, codes))}})
                 break
         else:
-            return claim.event_id
+            return idempotency.event_id
     raise StoreUnavailableError("The store cannot take this event right now.")
 
 
-def _earlier_event_id(stored: dict[str, Any], event: Event, claim: IdempotencyClaim) -> str:
-    """Return the event id of a stored claim.
+def _first_event_id(stored: dict[str, Any], event: Event, idempotency: IdempotencyClaim) -> str:
+    """Return the event id of a stored idempotency item.
 
     Raises:
         IdempotencyKeyReusedError: A different request used this idempotency key.
-        CorruptRecordError: The stored claim is damaged.
+        CorruptRecordError: The stored item is damaged.
     """
     try:
         fingerprint, event_id = stored["fingerprint"]["S"], stored["first_event_id"]["S"]
@@ -105,6 +110,6 @@ def _earlier_event_id(stored: dict[str, Any], event: Event, claim: IdempotencyCl
         raise CorruptRecordError("An idempotency record cannot be read.") from error
     if not valid:
         raise CorruptRecordError("An idempotency record does not name an event.")
-    if not is_repeat(event, claim, stored_fingerprint=fingerprint):
+    if not is_repeat(event, idempotency, stored_fingerprint=fingerprint):
         raise IdempotencyKeyReusedError("This idempotency key was used before, for another request.")
     return str(event_id)

@@ -1,15 +1,20 @@
-"""The changes of a stored event, and their conditions, as DynamoDB's expressions.
+"""The changes of a stored event, and their conditions, as DynamoDB expressions.
 
-An event is pending, acknowledged or dead. A lease is no status: it hides a pending event until a time. So an
-event whose lease ends is available, and nothing has to end the lease.
+An event is pending, acknowledged or dead. A lease is not a status. It hides a pending event until a given
+time, so an expired lease needs no cleanup.
 
-    pending ───────────── CLAIM, HIDE, SHOW ──► pending
-    pending, dead ────────────── ACKNOWLEDGE ──► acknowledged
-    pending ──────────────────────────── KILL ──► dead
-    acknowledged, dead ────────────── REQUEUE ──► pending
+    receive            pending ──────────────── CLAIM ──► pending
+    extend, release    pending ─────────── HIDE, SHOW ──► pending
+    ack                pending, dead ──── ACKNOWLEDGE ──► acknowledged
+    receive, release   pending ───────────────── kill ──► dead
+    requeue            acknowledged, dead ─── REQUEUE ──► pending
 
-`lease` is the token of the last claim. It stays in the item until another claim replaces it, or REQUEUE
-removes it. Version 0.1.0 ignores `hidden`, `lease` and `claims`, so it reads and acknowledges leased events.
+Three attributes belong to the lease. Version 0.1.0 ignores them, so it reads and acknowledges leased events.
+
+    stored     in Python              meaning
+    `claims`   `Event.deliveries`     how often a receive has claimed the event
+    `hidden`   `Event.hidden_until`   when the lease or the delay ends
+    `lease`    `Event.lease`          the token of the latest claim, until another claim or REQUEUE
 """
 
 from triggers_api.core.events import ACKNOWLEDGED, DEAD, HORIZON_MS, PENDING
@@ -27,9 +32,8 @@ REQUEUE = (
 )
 _KILL = "SET #status = :dead, #died_at = :died_at, #ttl = :dead_until"
 
-# A comparison is false if the attribute is missing.
-NOT_HIDDEN = "NOT #hidden BETWEEN :soon AND :horizon"
-NOT_EXPIRED = "#ttl > :now"
+NOT_HIDDEN = "NOT #hidden BETWEEN :hidden_from AND :hidden_to"  # holds if the attribute is missing
+NOT_EXPIRED = "#ttl > :now"  # does not hold if the item or the attribute is missing
 IS_PENDING = "#status = :pending"
 
 STATUSES = {"pending": PENDING, "acknowledged": ACKNOWLEDGED, "dead": DEAD}
@@ -46,13 +50,18 @@ def of_source(source: str | None) -> str:
     return "" if source is None else "#source = :source"
 
 
+def below(max_deliveries: int) -> str:
+    """Return the condition that an event has not reached `max_deliveries`. 0: no limit."""
+    return "NOT #claims >= :max_deliveries" if max_deliveries else ""
+
+
 def hidden_values(now_ms: int) -> dict[str, int]:
     """Return the values of NOT_HIDDEN, which holds if `Event.is_hidden` does not."""
-    return {"soon": now_ms + 1, "horizon": now_ms + HORIZON_MS}
+    return {"hidden_from": now_ms + 1, "hidden_to": now_ms + HORIZON_MS}
 
 
 def kill(reason: str | None) -> str:
-    """Return the change that makes an event dead, for a reason or for none."""
-    return (
-        f"{_KILL} REMOVE #hidden, #reason" if reason is None else f"{_KILL}, #reason = :reason REMOVE #hidden"
-    )
+    """Return the change that makes an event dead, with a reason or without one."""
+    if reason is None:
+        return f"{_KILL} REMOVE #hidden, #reason"
+    return f"{_KILL}, #reason = :reason REMOVE #hidden"

@@ -1,7 +1,7 @@
 """The one DynamoDB client of the process: its time-outs, retries, log lines and errors.
 
-A call has three attempts, of about a second to connect and two to read. `transport` keeps them, and
-everything else, within the request's deadline.
+A call has up to three attempts. Each may take 1 s to connect, and 2 s for each read of the reply. `transport`
+ends all of them at the request's deadline.
 """
 
 import logging
@@ -94,7 +94,7 @@ class DynamoDB:
         with logged(method) as fields:
             if logger.isEnabledFor(logging.DEBUG):
                 arguments["ReturnConsumedCapacity"] = "TOTAL"
-            deadline.remaining()
+            deadline.check()
             try:
                 answer: dict[str, Any] = getattr(self._client, method)(**arguments)
             except ClientError as error:

@@ -1,13 +1,14 @@
 """Events on DynamoDB: `EventStore` for any number of writers and readers.
 
-Each method has its module. `table` describes the writes, `index` the reads, `changes` the states of an event.
+The methods delegate to `additions`, `pages`, `receive`, `leases` and `maintenance`. `table` describes the
+writes, `index` the reads, `changes` the states of an event.
 """
 
 from collections.abc import Sequence
 from functools import partial
 
 from triggers_api.core.events import Event
-from triggers_api.core.leases import Claim, Held, Received, Release
+from triggers_api.core.leases import Held, Receive, Received, Release
 from triggers_api.core.paging import Count, DeadStats, EventQuery, Page, PendingStats
 from triggers_api.core.ports import NewEvent
 from triggers_api.errors import TriggersError
@@ -40,7 +41,7 @@ class DynamoEventStore:
 
     def get_several(self, event_ids: Sequence[str], now: int) -> list[Event | TriggersError | None]:
         """Read several events, as `get` does."""
-        return self._table.threads.each(partial(self.get, now=now), event_ids)
+        return self._table.threads.map_outcomes(partial(self.get, now=now), event_ids)
 
     def page(self, query: EventQuery) -> Page:
         """See `EventStore.page`."""
@@ -58,10 +59,10 @@ class DynamoEventStore:
         """See `EventStore.dead_stats`."""
         return pages.dead_stats(self._table, query)
 
-    def receive(self, claim: Claim) -> Received:
+    def receive(self, receive: Receive) -> Received:
         """Claim events of a window, and remember that they are not available any more."""
-        received = claim_events(self._table, claim, self._windows.read(claim))
-        self._recent.add(_ids(received.events), now_ms=claim.now_ms, until_ms=claim.until_ms)
+        received = claim_events(self._table, receive, self._windows.read(receive))
+        self._recent.add(_ids(received.events), now_ms=receive.now_ms, until_ms=receive.until_ms)
         return received
 
     def acknowledge(

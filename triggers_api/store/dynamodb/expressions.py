@@ -19,8 +19,8 @@ def expressions(values: Values, **parts: str) -> dict[str, Any]:
     """Return the expressions of a request, and the definitions of what they mention.
 
     Args:
-        values: The values. DynamoDB refuses one that no expression mentions, so only the others are sent.
-        parts: The expressions by the names of their parameters. An empty one is left out.
+        values: The values. Those that no expression mentions are dropped: DynamoDB rejects them.
+        parts: The expressions by the names of their parameters. Empty expressions are left out.
     """
     request: dict[str, Any] = {name: text for name, text in parts.items() if text}
     names, used = _mentioned(" ".join(request.values()))

@@ -1,7 +1,7 @@
-"""Queries of the index, in which events stand by status and time of creation, oldest first.
+"""Queries of the status index, which sorts events by status, then by creation time.
 
-The index lags behind the table by some milliseconds. So an answer of the index is a hint which items to
-change, and each change is conditional.
+The index lags behind the table by some milliseconds, so its items may be out of date. Every change of an item
+is therefore conditional.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,11 +12,11 @@ from triggers_api.core.paging import EventQuery, Position
 from triggers_api.errors import DeadlineExceededError
 from triggers_api.store.dynamodb.changes import NOT_HIDDEN, hidden_values
 from triggers_api.store.dynamodb.expressions import expressions
-from triggers_api.store.dynamodb.schema import PENDING_INDEX
+from triggers_api.store.dynamodb.schema import STATUS_INDEX
 from triggers_api.store.dynamodb.table import EventTable
 
 MAX_READS = 10
-"""Queries of up to 1 MB each that one request may cost, however few events match its filter."""
+"""Queries of up to 1 MB each, per loop over the index, however few events match the filter."""
 
 MAX_QUERY_LIMIT = 100_000
 """Far beyond the 1 MB that DynamoDB reads for one query."""
@@ -28,9 +28,9 @@ class IndexPage:
 
     Attributes:
         items: The items that match, empty if they were only counted.
-        matching: How many match.
-        passed_over: How many were read and do not match.
-        last: The position of the item read last. None: the index ends there.
+        matching: How many items match.
+        passed_over: How many items were read and do not match.
+        last: The position of the item that was read last. None: it is the last one of the index.
     """
 
     items: list[dict[str, Any]]
@@ -51,8 +51,8 @@ def read_index(
 
     Args:
         table: The table.
-        query: The events, and where to start. Its limit is not used.
-        limits: For each query, how many items it reads: not how many match.
+        query: The events, and the position to start after. Its limit is not used.
+        limits: For each query, how many items it reads, whether they match or not.
         attributes: A projection expression. If it is empty, items are complete.
         count_only: Read no items, only how many match.
 
@@ -74,7 +74,7 @@ def read_index(
         except DeadlineExceededError:
             if number == 0:
                 raise
-            return  # what was read so far is an answer
+            return  # the pages so far are a valid answer
         page = _page(answer)
         yield page
         after = page.last
@@ -93,11 +93,11 @@ def _page(answer: dict[str, Any]) -> IndexPage:
 
 
 def _request(query: EventQuery, after: Position | None, attributes: str) -> dict[str, Any] | None:
-    """Return the arguments of a query. None if no time of creation is within its bounds."""
+    """Return the arguments of a query. None if no creation time is within its bounds."""
     wanted = query.filter
-    first, last = _bounds(query, after)
+    first, last = _creation_times(query, after)
     if first and last and first > last:
-        return None  # DynamoDB calls such bounds malformed
+        return None  # DynamoDB would reject the query as malformed
     types = {f"type{number}": event_type for number, event_type in enumerate(wanted.event_types)}
     request = expressions(
         {
@@ -115,7 +115,7 @@ def _request(query: EventQuery, after: Position | None, attributes: str) -> dict
         FilterExpression=_filter(query, types),
         ProjectionExpression=attributes,
     )
-    request.update(IndexName=PENDING_INDEX, ScanIndexForward=not query.newest_first)
+    request.update(IndexName=STATUS_INDEX, ScanIndexForward=not query.newest_first)
     if after is not None:
         request["ExclusiveStartKey"] = {
             "event_id": {"S": after.event_id},
@@ -125,14 +125,14 @@ def _request(query: EventQuery, after: Position | None, attributes: str) -> dict
     return request
 
 
-def _bounds(query: EventQuery, after: Position | None) -> tuple[str, str]:
-    """Return the first and the last time of creation, empty if there is no bound.
+def _creation_times(query: EventQuery, after: Position | None) -> tuple[str, str]:
+    """Return the first and the last creation time of a query, each empty if there is no bound.
 
-    The start key alone would do to continue. But DynamoDB Local reads from the beginning to find it: with
-    100,000 pending events, a page from the middle took 80 ms, and takes 6 ms with the range.
+    To continue, the start key alone would be enough. But DynamoDB Local reads from the beginning to find it:
+    with 100,000 pending events, a page from the middle took 80 ms, and takes 6 ms with the range.
     """
     first = query.filter.since or ""
-    # A time without its Z sorts just before that time, which is not part of the range.
+    # `until` is exclusive, but BETWEEN is inclusive. Without its Z, `until` sorts just before itself.
     last = (query.filter.until or "").removesuffix("Z")
     if after is not None and query.newest_first:
         last = after.created_at

@@ -1,8 +1,8 @@
-"""The codec between DynamoDB items and events or idempotency claims.
+"""Convert events and idempotency claims to DynamoDB items, and items to events.
 
-A payload is stored as JSON text. It is compressed if the item is over 1 KiB, or will be once it is leased and
-acknowledged, and if that is smaller: DynamoDB bills each started kilobyte, in the table and again in the
-index, and limits an item to 400 KB.
+A payload is stored as JSON text. DynamoDB bills each started kilobyte, in the table and again in the index,
+and limits an item to 400 KB. So the payload is compressed if that makes it smaller, and if the item, with the
+attributes that a lease and an ack add, would exceed 1 KiB.
 """
 
 import zlib
@@ -23,7 +23,8 @@ _ADDED_BY_A_LEASE = 44
 _ADDED_BY_AN_ACK = 72
 """Bytes: a longer status, and the names and values of `acknowledged_at` and `ack_nonce`."""
 
-# No payload is larger than its body. But version 0.1.0 wrote numbers out, so they grew up to fourfold: 1e15.
+# A payload is not larger than its body. But version 0.1.0 wrote numbers such as 1e15 out, so its payloads may
+# be four times as large.
 _MAX_INFLATED_BYTES = 8 * MAX_BODY_BYTES
 
 
@@ -44,8 +45,8 @@ def event_item(event: Event) -> dict[str, Any]:
     return item
 
 
-def claim_item(claim: IdempotencyClaim) -> dict[str, Any]:
-    """Return the item of a new idempotency claim. It has no status, so no index shows it."""
+def idempotency_item(claim: IdempotencyClaim) -> dict[str, Any]:
+    """Return the item of a new idempotency claim. It has no status, so it is not in the status index."""
     return {
         "event_id": {"S": f"idempotency#{claim.name}"},
         "created_at": {"S": "idempotency"},
@@ -61,17 +62,17 @@ def load_item(item: dict[str, Any]) -> Event:
     Raises:
         CorruptRecordError: The item is damaged.
     """
-    return load_event(partial(_event_of, item))
+    return load_event(partial(_build_event, item))
 
 
 def readable_events(items: list[dict[str, Any]]) -> Iterator[Event]:
-    """Yield the events of items. A damaged one is logged and left out.
+    """Yield the events of items. A damaged item is logged and left out.
 
     Raises:
         DeadlineExceededError: The request's time is up.
     """
     for item in items:
-        deadline.remaining()
+        deadline.check()
         turns.give_way()
         try:
             yield load_item(item)
@@ -80,8 +81,8 @@ def readable_events(items: list[dict[str, Any]]) -> Iterator[Event]:
             logger.exception("event left out", extra={"fields": fields})
 
 
-def _event_of(item: dict[str, Any]) -> Event:
-    # An item whose status does not agree with its times has lost a change.
+def _build_event(item: dict[str, Any]) -> Event:
+    # The status and the times change together. If they disagree, the item is damaged.
     status = ACKNOWLEDGED if "acknowledged_at" in item else DEAD if "died_at" in item else PENDING
     if item["status"]["S"] != status:
         raise ValueError("status and times disagree")

@@ -19,7 +19,7 @@ class DynamoKeyStore:
         self._table = table
 
     def find(self, digest: str) -> KeyRecord | None:
-        """Read the item consistently, so that a revocation that was answered is seen."""
+        """Use a consistent read, so that a revocation is seen as soon as it was answered."""
         answer = self._dynamodb.call(
             "get_item", TableName=self._table, Key={"api_key": {"S": digest}}, ConsistentRead=True
         )
@@ -27,8 +27,8 @@ class DynamoKeyStore:
         return None if item is None else _load_item(item)
 
     def add(self, record: KeyRecord) -> bool:
-        """Put the item if there is none, or only this very item, put by an attempt whose answer was lost."""
-        item = _item_of(record)
+        """Put the item if the key has none. An equal item was put by an attempt whose answer was lost."""
+        item = _make_item(record)
         try:
             self._dynamodb.call(
                 "put_item",
@@ -58,7 +58,7 @@ class DynamoKeyStore:
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def revoke(self, digest: str, *, at: str) -> KeyRecord | None:
-        """Update the item if it exists. Doing it again changes nothing."""
+        """Update the item if it exists. A repeat changes nothing."""
         try:
             answer = self._dynamodb.call(
                 "update_item",
@@ -74,16 +74,16 @@ class DynamoKeyStore:
             return None
         try:
             return _load_item(answer["Attributes"])
-        except CorruptRecordError:
+        except CorruptRecordError:  # the item is damaged, but the key is revoked
             return KeyRecord(digest, is_active=False, revoked_at=at)
 
     def rotate(self, old: KeyRecord, new: KeyRecord, *, old_expires_at: str) -> bool:
-        """Put the one item and update the other in one transaction."""
+        """Put the new item and update the old one in one transaction."""
         unchanged = "attribute_not_exists(expires_at)" if old.expires_at is None else "expires_at = :was"
         was = {} if old.expires_at is None else {":was": {"S": old.expires_at}}
         put = {
             "TableName": self._table,
-            "Item": _item_of(new),
+            "Item": _make_item(new),
             "ConditionExpression": "attribute_not_exists(api_key)",
         }
         update = {
@@ -100,14 +100,14 @@ class DynamoKeyStore:
         try:
             self._dynamodb.call("transact_write_items", TransactItems=[{"Put": put}, {"Update": update}])
         except TransactionCanceledError as cancelled:
-            # The SDK repeats a transaction under one token, so a lost answer does not end here.
+            # Not the result of a lost answer: the SDK repeats a transaction with the same client token.
             if any(reason.get("Code") == "ConditionalCheckFailed" for reason in cancelled.reasons):
                 return False
             raise StoreUnavailableError("The store cannot do this right now.") from cancelled
         return True
 
 
-def _item_of(record: KeyRecord) -> dict[str, Any]:
+def _make_item(record: KeyRecord) -> dict[str, Any]:
     texts = {name: getattr(record, name) for name in _TEXT_FIELDS}
     return {
         "api_key": {"S": record.digest},
@@ -119,7 +119,7 @@ def _item_of(record: KeyRecord) -> dict[str, Any]:
 def _load_item(item: dict[str, Any]) -> KeyRecord:
     def text(name: str) -> Any:
         attribute = item.get(name)
-        # An attribute that is no text is passed on as it is: the record decides whether that matters.
+        # An attribute that is not a text is passed on unchanged: `load_key_record` rejects it if it matters.
         return attribute.get("S", attribute) if attribute is not None else None
 
     is_active = item.get("is_active", {}).get("BOOL")

@@ -1,22 +1,21 @@
-"""What a consumer does with events that it holds: acknowledge, extend, release.
+"""Change events that a consumer has received: acknowledge, extend, release.
 
-Each is a conditional write. If DynamoDB refuses it, it returns the existing item:
+Each change is a conditional write. If DynamoDB refuses the write, it returns the existing item:
 
     ack A ── update if pending or dead ──────► acknowledged, nonce A     the answer is lost
     ack A, repeated by the SDK ────► refused: acknowledged, nonce A  ──► this call did it
     ack B ─────────────────────────► refused: acknowledged, nonce A  ──► another call did it: conflict
                                      refused: no item                ──► not found
 
-A lease does the same for a request that is repeated: under the lease of an acknowledged event, the answer is
-the time of its acknowledgement.
+An ack repeated with the same lease token returns the time of the first ack.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from triggers_api.core.events import DEAD, Event, event_not_found
-from triggers_api.core.leases import Held, Release, reason_of
+from triggers_api.core.events import DEAD, PENDING, Event, event_not_found
+from triggers_api.core.leases import Held, Release, too_many_deliveries
 from triggers_api.errors import ConflictError, LeaseLostError, TriggersError
 from triggers_api.store.dynamodb.changes import (
     ACKNOWLEDGE,
@@ -26,6 +25,7 @@ from triggers_api.store.dynamodb.changes import (
     SHOW,
     STATUSES,
     all_of,
+    below,
     kill,
     of_source,
 )
@@ -34,28 +34,28 @@ from triggers_api.store.dynamodb.expressions import Values
 from triggers_api.store.dynamodb.items import load_item
 from triggers_api.store.dynamodb.table import EventTable
 
-_IS_OPEN = "#status IN (:pending, :dead)"
+_NOT_ACKNOWLEDGED = "#status IN (:pending, :dead)"
 
 
 def acknowledge(
     table: EventTable, events: Sequence[Held], *, at: str, nonce: str, now: int, source: str | None
 ) -> list[str | TriggersError]:
-    """Make each event acknowledged that is pending or dead."""
+    """Acknowledge each event that is pending or dead."""
 
     def acknowledge_one(held: Held) -> str:
-        holder = _Holder(held.event_id, held.lease, now, source)
+        guarded = _GuardedEvent(held.event_id, held.lease, now, source)
         try:
-            holder.update(table, ACKNOWLEDGE, {"at": at, "nonce": nonce}, condition=_IS_OPEN)
+            guarded.update(table, ACKNOWLEDGE, {"at": at, "nonce": nonce}, condition=_NOT_ACKNOWLEDGED)
         except ConditionFailedError as refusal:
             if refusal.item.get("ack_nonce") == {"S": nonce}:
                 return at
-            event = holder.load(refusal.item)
+            event = guarded.load(refusal.item)
             if held.lease is None or event.acknowledged_at is None:
                 raise ConflictError("This event is already acknowledged.") from None
             return event.acknowledged_at
         return at
 
-    return table.threads.each(acknowledge_one, events)
+    return table.threads.map_outcomes(acknowledge_one, events)
 
 
 def extend(
@@ -64,42 +64,50 @@ def extend(
     """Hide each event until the new end of its lease."""
 
     def extend_one(held: Held) -> None:
-        holder = _Holder(held.event_id, held.lease or "", now_ms // 1000, source)
+        guarded = _GuardedEvent(held.event_id, held.lease or "", now_ms // 1000, source)
         try:
-            holder.update(table, HIDE, {"until": until_ms}, condition=IS_PENDING)
+            guarded.update(table, HIDE, {"until": until_ms}, condition=IS_PENDING)
         except ConditionFailedError as refusal:
-            raise _not_pending(holder.load(refusal.item)) from None
+            raise _not_pending(guarded.load(refusal.item)) from None
 
-    return table.threads.each(extend_one, events)
+    return table.threads.map_outcomes(extend_one, events)
 
 
 def release(
-    table: EventTable, events: Sequence[Held], wanted: Release, *, source: str | None
+    table: EventTable, events: Sequence[Held], release: Release, *, source: str | None
 ) -> list[Event | TriggersError]:
-    """Show each event now or later, or make it dead.
+    """Make each event available now, available after the delay, or dead.
 
-    An event that was claimed too often takes two writes: the first one is refused, and shows the number.
+    If the event has reached `max_deliveries`, the first write is refused and returns the item. A second write
+    makes it dead.
     """
 
     def release_one(held: Held) -> Event:
-        holder = _Holder(held.event_id, held.lease or "", wanted.now_ms // 1000, source)
-        if wanted.dead:
-            return _kill(table, holder, wanted, wanted.reason)
+        guarded = _GuardedEvent(held.event_id, held.lease or "", release.now_ms // 1000, source)
+        if release.dead:
+            return _kill(table, guarded, release, release.reason)
         try:
-            return _show(table, holder, wanted)
+            return _make_available(table, guarded, release)
         except ConditionFailedError as refusal:
-            event = holder.load(refusal.item)
-        if event.acknowledged_at or event.died_at:
-            return _dead(event)
-        reason = reason_of(event.deliveries) if wanted.reason is None else wanted.reason
-        return _kill(table, holder, wanted, reason)
+            event = guarded.load(refusal.item)
+        if event.status != PENDING:
+            return _require_dead(event)
+        reason = too_many_deliveries(event.deliveries) if release.reason is None else release.reason
+        return _kill(table, guarded, release, reason)
 
-    return table.threads.each(release_one, events)
+    return table.threads.map_outcomes(release_one, events)
 
 
 @dataclass(frozen=True, slots=True)
-class _Holder:
-    """A caller that holds an event. `lease`: None if it has none and needs none."""
+class _GuardedEvent:
+    """An event id, with the conditions under which the caller may change the event.
+
+    Attributes:
+        event_id: The id.
+        lease: The token that the event must have. None: it is not checked. Empty: no event has it.
+        now: An event that expired by then does not exist. In seconds since 1970.
+        source: An event of another source does not exist. None: the source is not checked.
+    """
 
     event_id: str
     lease: str | None
@@ -109,27 +117,27 @@ class _Holder:
     def update(
         self, table: EventTable, change: str, values: Values, *, condition: str, returns: str = "NONE"
     ) -> dict[str, Any]:
-        """Change the event if it exists for the caller, the lease is good, and the condition holds.
+        """Change the event if it exists for the caller, has the lease, and meets the condition.
 
         Raises:
-            ConditionFailedError: One of them does not hold.
+            ConditionFailedError: The write was refused.
         """
-        has_lease = "" if self.lease is None else "#lease = :lease"
+        lease_condition = "" if self.lease is None else "#lease = :lease"
         known: Values = {"now": self.now, "source": self.source or "", "lease": self.lease or ""}
         return table.update(
             self.event_id,
             change,
-            condition=all_of(condition, NOT_EXPIRED, of_source(self.source), has_lease),
+            condition=all_of(condition, NOT_EXPIRED, of_source(self.source), lease_condition),
             values={**STATUSES, **known, **values},
             returns=returns,
         )
 
     def load(self, item: dict[str, Any]) -> Event:
-        """Return the event of a write that was refused.
+        """Return the event that a refused write returned.
 
         Raises:
             NotFoundError: There is no such event for the caller.
-            LeaseLostError: The caller's lease is not good.
+            LeaseLostError: The event has another lease.
             CorruptRecordError: The item is damaged.
         """
         event = load_item(item) if item else None
@@ -140,37 +148,39 @@ class _Holder:
         return event
 
 
-def _show(table: EventTable, holder: _Holder, wanted: Release) -> Event:
-    """Make an event available, now or when the delay ends, unless it was claimed too often.
+def _make_available(table: EventTable, guarded: _GuardedEvent, release: Release) -> Event:
+    """Make an event available, now or when the delay ends, unless it has reached `max_deliveries`.
 
     Raises:
-        ConditionFailedError: It was claimed too often, or the caller does not hold it.
+        ConditionFailedError: The event has reached `max_deliveries`, or the caller may not change it.
     """
-    may_live = "NOT #claims >= :max_deliveries" if wanted.max_deliveries else ""
-    item = holder.update(
+    max_deliveries = release.death.max_deliveries
+    item = guarded.update(
         table,
-        HIDE if wanted.until_ms else SHOW,
-        {"until": wanted.until_ms, "max_deliveries": wanted.max_deliveries},
-        condition=all_of(IS_PENDING, may_live),
+        HIDE if release.until_ms else SHOW,
+        {"until": release.until_ms, "max_deliveries": max_deliveries},
+        condition=all_of(IS_PENDING, below(max_deliveries)),
         returns="ALL_NEW",
     )
     return load_item(item)
 
 
-def _kill(table: EventTable, holder: _Holder, wanted: Release, reason: str | None) -> Event:
-    """Make an event dead, or return it as it is if it is dead already."""
-    values: Values = {"died_at": wanted.died_at, "dead_until": wanted.dead_until, "reason": reason or ""}
+def _kill(table: EventTable, guarded: _GuardedEvent, release: Release, reason: str | None) -> Event:
+    """Make an event dead. Return it unchanged if it is dead already."""
+    death = release.death
+    values: Values = {"died_at": death.died_at, "dead_until": death.expires_at, "reason": reason or ""}
     try:
-        return load_item(holder.update(table, kill(reason), values, condition=IS_PENDING, returns="ALL_NEW"))
+        item = guarded.update(table, kill(reason), values, condition=IS_PENDING, returns="ALL_NEW")
     except ConditionFailedError as refusal:
-        return _dead(holder.load(refusal.item))
+        return _require_dead(guarded.load(refusal.item))
+    return load_item(item)
 
 
-def _dead(event: Event) -> Event:
-    """Return an event that is dead.
+def _require_dead(event: Event) -> Event:
+    """Return the event if it is dead.
 
     Raises:
-        ConflictError: It is not.
+        ConflictError: The event is not dead.
     """
     if event.status != DEAD:
         raise _not_pending(event)

@@ -1,4 +1,4 @@
-"""Requeue and delete events. Each is a conditional write that names the state in which the event was seen."""
+"""Requeue, delete and purge. Requeue and purge only change an event whose status has not changed since."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,7 +13,7 @@ from triggers_api.store.dynamodb.table import EventTable
 def requeue(
     table: EventTable, events: Sequence[Event], *, at: str, expires_at: int
 ) -> list[bool | TriggersError]:
-    """Make each event pending that is acknowledged or dead since the time that was seen."""
+    """Make each acknowledged or dead event pending, if its `acknowledged_at` or `died_at` has not changed."""
 
     def requeue_one(event: Event) -> bool:
         values: dict[str, str | int] = {**STATUSES, "at": at, "expires_at": expires_at}
@@ -26,32 +26,32 @@ def requeue(
         try:
             table.update(event.event_id, REQUEUE, condition=condition, values=values)
         except ConditionFailedError as refusal:
-            # An earlier attempt of this write requeued it, and its answer was lost.
+            # True: an earlier attempt of this write requeued the event, and its answer was lost.
             return refusal.item.get("requeued_at") == {"S": at}
         return True
 
-    return table.threads.each(requeue_one, events)
+    return table.threads.map_outcomes(requeue_one, events)
 
 
 def delete(table: EventTable, event_ids: Sequence[str], *, source: str | None) -> list[TriggersError | None]:
-    """Delete each event. The source that an API key is bound to is a condition of the delete itself."""
+    """Delete each event, if it is of the source that the API key is bound to."""
 
     def delete_one(event_id: str) -> None:
         # The condition fails if the event does not exist or has another source: there is nothing to delete.
         with suppress(ConditionFailedError):
             table.delete(event_id, condition=of_source(source), values={"source": source or ""})
 
-    return table.threads.each(delete_one, event_ids)
+    return table.threads.map_outcomes(delete_one, event_ids)
 
 
 def purge(table: EventTable, events: Sequence[Event]) -> list[bool | TriggersError]:
-    """Delete each event that still has the status that was seen."""
+    """Delete each event whose status has not changed."""
 
     def purge_one(event: Event) -> bool:
         try:
             table.delete(event.event_id, condition="#status = :seen", values={"seen": event.status})
         except ConditionFailedError as refusal:
-            return not refusal.item  # it is gone, perhaps by an earlier attempt of this write
+            return not refusal.item  # no item: the event is gone, perhaps by an earlier attempt of this write
         return True
 
-    return table.threads.each(purge_one, events)
+    return table.threads.map_outcomes(purge_one, events)

@@ -1,7 +1,7 @@
-"""What a process remembers between receives. All of it is safe for several threads.
+"""What a process remembers between receives. Both classes are safe for several threads.
 
-Times are in milliseconds since 1970, by the clock of the requests. What seems to come from the future was
-remembered before that clock was set back, and is ignored.
+Times are in milliseconds since 1970, by the clock of the requests. That clock may be set back: what was
+remembered before would then come from the future, and is ignored.
 """
 
 import threading
@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from triggers_api.core.paging import Filter, Position
 
 RECENT_MS = 5_000
-_STOP_MS = 60_000
-_MAX_STOPS = 100
+_RESUME_MS = 60_000
+_MAX_POSITIONS = 100
 
 
 class RecentEvents:
@@ -26,11 +26,11 @@ class RecentEvents:
         self._lock = threading.Lock()
 
     def add(self, event_ids: Iterable[str], *, now_ms: int, until_ms: int) -> None:
-        """Remember events until then, but for five seconds at most."""
-        end = min(until_ms, now_ms + RECENT_MS)
+        """Remember events until `until_ms`, but for `RECENT_MS` at most."""
+        new_end = min(until_ms, now_ms + RECENT_MS)
         with self._lock:
             self._ends = {one: end for one, end in self._ends.items() if _is_ahead(end, now_ms)}
-            self._ends.update(dict.fromkeys(event_ids, end))
+            self._ends.update(dict.fromkeys(event_ids, new_end))
 
     def forget(self, event_ids: Iterable[str]) -> None:
         """Forget events, which may be available again."""
@@ -44,35 +44,40 @@ class RecentEvents:
 
 
 def _is_ahead(end: int, now_ms: int) -> bool:
-    return now_ms < end <= now_ms + 2 * RECENT_MS  # requests do not come in the order of their times
+    # Twice, because concurrent requests may have an older `now_ms` than the one that added the event.
+    return now_ms < end <= now_ms + 2 * RECENT_MS
 
 
-class Stops:
-    """For each filter, where the last receive stopped reading before it had found enough.
+class ResumePositions:
+    """For each filter, the position at which the last receive stopped before it had found enough.
 
-    A stop is forgotten a minute after the first one in a row. The next receive reads from the head on.
+    The next receive resumes there. A minute after the first of several stops in a row the position is
+    forgotten, and the next receive reads everything from the head of the index on.
     """
 
     def __init__(self) -> None:
-        self._stops: dict[Filter, tuple[Position, int]] = {}
+        self._positions: dict[Filter, tuple[Position, int]] = {}
         self._lock = threading.Lock()
 
     def get(self, wanted: Filter, now_ms: int) -> Position | None:
-        """Return where to go on, None if there is no stop."""
+        """Return where to resume, None if there is no such position."""
         with self._lock:
-            position, since_ms = self._stops.get(wanted, (None, 0))
-            return position if since_ms <= now_ms < since_ms + _STOP_MS else None
+            position, since_ms = self._positions.get(wanted, (None, 0))
+            return position if _is_recent(since_ms, now_ms) else None
 
     def set(self, wanted: Filter, position: Position, now_ms: int) -> None:
-        """Remember a stop."""
+        """Remember where a receive stopped. Further stops in a row keep the time of the first one."""
         with self._lock:
-            _, since_ms = self._stops.pop(wanted, (None, 0))
-            is_in_a_row = since_ms <= now_ms < since_ms + _STOP_MS
-            self._stops[wanted] = position, since_ms if is_in_a_row else now_ms
-            if len(self._stops) > _MAX_STOPS:
-                self._stops.pop(next(iter(self._stops)))  # the oldest
+            _, since_ms = self._positions.pop(wanted, (None, 0))
+            self._positions[wanted] = position, since_ms if _is_recent(since_ms, now_ms) else now_ms
+            if len(self._positions) > _MAX_POSITIONS:
+                self._positions.pop(next(iter(self._positions)))  # the oldest
 
     def clear(self, wanted: Filter) -> None:
-        """Forget the stop: the index ended behind it."""
+        """Forget the position: a receive has read the index to its end."""
         with self._lock:
-            self._stops.pop(wanted, None)
+            self._positions.pop(wanted, None)
+
+
+def _is_recent(since_ms: int, now_ms: int) -> bool:
+    return since_ms <= now_ms < since_ms + _RESUME_MS

@@ -11,15 +11,14 @@ from triggers_api.store.dynamodb.items import readable_events
 from triggers_api.store.dynamodb.table import EventTable
 
 _FIRST_LIMIT = 16
-"""How many items to read in search of the oldest event. Most often the first one is it."""
+"""How many items the first query for the oldest event reads. Usually the first item is the oldest event."""
 
 
 def find_page(table: EventTable, query: EventQuery) -> Page:
     """Query the index until the page is full, the index ends, or a bound on reads or time is reached."""
     page = PageBuilder(query.limit, query.now_ms)
-    # Ask for one event more than the page needs: it shows whether there is a next page. A limit is the number
-    # of events read, not of those that match the filter, so each query asks for four times as many as the one
-    # before.
+    # One event more than the page needs shows whether there is a next page. A limit counts the events that
+    # are read, not those that match the filter, so each query reads four times as many as the one before.
     limits = ((page.free_places + 1) * 4**read for read in range(MAX_READS))
     last = query.after
     for answer in read_index(table, query, limits):
@@ -31,7 +30,7 @@ def find_page(table: EventTable, query: EventQuery) -> Page:
 
 
 def count(table: EventTable, query: EventQuery) -> Count:
-    """Count in the index, by as many reads as a page may take."""
+    """Count the events that match, with as many queries as a page may take."""
     total, last = 0, query.after
     for answer in read_index(table, query, repeat(MAX_QUERY_LIMIT, MAX_READS), count_only=True):
         total += answer.matching
@@ -42,31 +41,36 @@ def count(table: EventTable, query: EventQuery) -> Count:
 
 
 def pending_stats(table: EventTable, query: EventQuery) -> PendingStats:
-    """Count twice, and search for the event that waits longest."""
+    """Count all and the available pending events, and find the one that waits longest."""
     all_events = count(table, query)
     available = count(table, replace(query, only_available=True))
     created_at, since = _find_oldest(table, query)
     return PendingStats(
         count=all_events.count,
-        capped=all_events.capped or (created_at is None and all_events.count > 0),
-        leased=max(0, all_events.count - available.count),
+        capped=_is_capped(all_events, created_at),
+        leased=max(0, all_events.count - available.count),  # events may arrive between the two counts
         oldest_created_at=created_at,
         oldest_since=since,
     )
 
 
 def dead_stats(table: EventTable, query: EventQuery) -> DeadStats:
-    """Count, and search for the oldest event."""
+    """Count the dead events, and find the oldest one."""
     dead = count(table, query)
     created_at, _ = _find_oldest(table, query)
-    return DeadStats(dead.count, dead.capped or (created_at is None and dead.count > 0), created_at)
+    return DeadStats(dead.count, _is_capped(dead, created_at), created_at)
+
+
+def _is_capped(counted: Count, oldest_created_at: str | None) -> bool:
+    """Return whether a bound on reads was reached: by the count, or before the oldest event was found."""
+    return counted.capped or (oldest_created_at is None and counted.count > 0)
 
 
 def _find_oldest(table: EventTable, query: EventQuery) -> tuple[str | None, str | None]:
-    """Return when the oldest event was created, and since when the one that waits longest waits.
+    """Return when the oldest event was created, and since when the event that waits longest has waited.
 
-    They differ if the oldest events were requeued. The first event that never was ends the search: those
-    behind it were created later, and requeued later still.
+    A requeued event waits since its requeue. The search ends at the first event that was never requeued: all
+    events behind it were created later, so they wait for less time, requeued or not.
     """
     created: list[str] = []
     waiting_since: list[str] = []
@@ -76,7 +80,7 @@ def _find_oldest(table: EventTable, query: EventQuery) -> tuple[str | None, str 
         waiting_since.append(requeued_at or created[-1])
         if requeued_at is None:
             break
-    return min(created, default=None), min(waiting_since, default=None)
+    return created[0] if created else None, min(waiting_since, default=None)
 
 
 def _oldest_items(table: EventTable, query: EventQuery) -> Iterator[dict[str, Any]]:

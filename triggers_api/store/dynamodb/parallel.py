@@ -1,8 +1,8 @@
-"""Calls side by side, in a bounded number of threads.
+"""Run calls in parallel, in a bounded number of threads.
 
-A batch is many calls of a few milliseconds each, most of which is waiting. The threads are shared by all
-requests of the process. Together with the threads of a server (`api/workers.py`) they are fewer than the
-connections that the transport keeps.
+A batch is many calls of a few milliseconds each, and most of that time is waiting. All requests of the
+process share the threads. With the threads of a server (`api/workers.py`) they are fewer than the connections
+that the transport keeps.
 """
 
 from collections.abc import Callable, Iterable
@@ -36,8 +36,10 @@ class Threads:
         jobs = [self._executor.submit(copy_context().run, call, argument) for argument in arguments]
         return [job.result() for job in jobs]
 
-    def each(self, call: Callable[[Argument], T], arguments: Iterable[Argument]) -> list[T | TriggersError]:
-        """Do the same, and return the error of a call that fails as its result."""
+    def map_outcomes(
+        self, call: Callable[[Argument], T], arguments: Iterable[Argument]
+    ) -> list[T | TriggersError]:
+        """Call with each argument, as `map` does. The outcome of a call that fails is its error."""
 
         def attempt_one(argument: Argument) -> T | TriggersError:
             return attempt(call, argument)

@@ -6,8 +6,9 @@
 EVENTS_KEY = ("event_id", "created_at")
 """Partition key and sort key of the events table."""
 
-PENDING_INDEX = "status-created_at-index"
-PENDING_INDEX_KEY = ("status", "created_at")
+STATUS_INDEX = "status-created_at-index"
+STATUS_INDEX_KEY = ("status", "created_at")
+"""Partition key and sort key of the index."""
 
 TTL_ATTRIBUTE = "ttl"
 

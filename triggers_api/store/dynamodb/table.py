@@ -11,9 +11,9 @@ from triggers_api.store.dynamodb.parallel import Threads
 class EventTable:
     """The items of one table.
 
-    The primary key is computed from the event id. Preconditions are therefore condition expressions of the
-    write, with no read first, and a refused write returns the existing item. An id that this service cannot
-    have generated has no item.
+    The primary key is computed from the event id, so a write needs no read before it. Its preconditions are
+    condition expressions, and a refused write returns the existing item. An id that this service cannot have
+    generated has no item.
     """
 
     def __init__(self, dynamodb: DynamoDB, name: str) -> None:
@@ -38,12 +38,12 @@ class EventTable:
         Args:
             event_id: The id of the event.
             change: An update expression.
-            condition: A condition expression.
+            condition: A condition expression. It must fail on a missing item: else DynamoDB creates one.
             values: The values of both.
             returns: Which attributes to return, as DynamoDB's `ReturnValues`.
 
         Raises:
-            ConditionFailedError: The condition does not hold, or there is no item.
+            ConditionFailedError: The condition does not hold.
         """
         request = expressions(values, UpdateExpression=change, ConditionExpression=condition)
         expects = None if returns == "NONE" else "Attributes"

@@ -1,10 +1,9 @@
 """Sends botocore's signed requests to DynamoDB and reads the replies, within the request's deadline.
 
-botocore's own time-outs are per read: a reply that drips never ends, and botocore does not know the request
-that waits for it. So botocore's public `before-send` event hands the signed request to this module, which
-sends it through urllib3 (as botocore does). Every read of the reply gets at most the time that the request
-has left. Signing, retries and parsing remain botocore's. Only the look-up of the endpoint's host name is
-unbounded.
+botocore's time-outs are per read, so a reply that drips never ends, and botocore does not know the deadline.
+So botocore's public `before-send` event hands the signed request to this module, which sends it through
+urllib3, as botocore does. Each read of the reply gets at most the time that is left until the deadline.
+Signing, retries and parsing remain botocore's. Only the look-up of the endpoint's host name is unbounded.
 """
 
 import io
@@ -87,10 +86,10 @@ class Transport:
                 preload_content=False,
                 decode_content=False,
             )
-            # This header may make botocore sleep for longer than the request has.
+            # This header could make botocore sleep beyond the deadline.
             reply.headers.discard("x-amz-retry-after")
-            found: Any = reply.headers
-            response = AWSResponse(request.url, reply.status, found, reply)
+            reply_headers: Any = reply.headers  # of urllib3, not of the type that botocore declares
+            response = AWSResponse(request.url, reply.status, reply_headers, reply)
             _check_reply(response)
         except (urllib3.exceptions.HTTPError, OSError, _NotDynamoDBError) as error:
             raise HTTPClientError(error=error) from error
@@ -105,32 +104,43 @@ class Transport:
 
 
 def _check_reply(response: AWSResponse) -> None:
-    """Read the whole reply, and check that DynamoDB sent it and that nothing is missing.
+    """Read the whole reply, and check that it is complete and that DynamoDB sent it.
 
-    botocore takes some replies for an answer, mostly for an empty one: a success that it cannot parse (half a
-    reply, the page of a web server on a wrong port), one with unknown members (JSON of another program), one
-    whose checksum is wrong in the last attempt too. Each would become a false 201, 404 or 401. So the
-    checksum must match the body, and the body must start an object; without a checksum the body must be a
-    complete object. AWS also sends a request id. Some emulators leave it out of refusals, which then have the
-    media type of the protocol.
+    botocore accepts some replies that are not DynamoDB's answer, mostly as an empty answer:
+
+    - a success that it cannot parse: half a reply, or the page of a web server on a wrong port;
+    - JSON of another program, whose members it does not know;
+    - a reply whose checksum is wrong, in the last attempt.
+
+    Each would become a false 201, 404 or 401.
 
     Raises:
         _NotDynamoDBError: The reply fails a check.
     """
+    if not (_is_complete(response) and _is_from_dynamodb(response)):
+        raise _NotDynamoDBError("the reply did not come from DynamoDB, or is damaged")
+
+
+def _is_complete(response: AWSResponse) -> bool:
+    """Return whether the body matches its checksum and starts an object, or is a whole object without one."""
     body = response.content
     headers: Any = response.headers
     checksum = headers.get("x-amz-crc32")
     if checksum is None:
-        whole = _is_object(body)
-    else:
-        whole = checksum == str(zlib.crc32(body)) and body.startswith(b"{")
-    known = "x-amzn-requestid" in headers
+        return _is_object(body)
+    return bool(checksum == str(zlib.crc32(body)) and body.startswith(b"{"))
+
+
+def _is_from_dynamodb(response: AWSResponse) -> bool:
+    """Return whether the reply has a request id, as those of AWS have.
+
+    Some emulators omit it from error replies, which then have the media type of the protocol.
+    """
+    headers: Any = response.headers
+    has_request_id = "x-amzn-requestid" in headers
     if response.status_code >= HTTPStatus.BAD_REQUEST:
-        known = known or headers.get("content-type", "").lower() == _MEDIA_TYPE
-    else:
-        known = known and response.status_code == HTTPStatus.OK
-    if not (whole and known):
-        raise _NotDynamoDBError("the reply did not come from DynamoDB, or is damaged")
+        return has_request_id or headers.get("content-type", "").lower() == _MEDIA_TYPE
+    return has_request_id and response.status_code == HTTPStatus.OK
 
 
 def _is_object(body: bytes) -> bool:
@@ -161,6 +171,8 @@ class _BoundedReader(io.RawIOBase):
 
 
 class _BoundedResponse(HTTPResponse):
+    """A reply that is read through a `_BoundedReader`, head and body."""
+
     def __init__(self, sock: socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp = io.BufferedReader(_BoundedReader(sock, self.fp.detach()))

@@ -31,7 +31,7 @@ def change_each(
     """
     outcomes: list[Outcome | TriggersError] = []
     for entry in entries:
-        deadline.remaining()
+        deadline.check()
         turns.give_way()
         outcomes.append(_change_one(connection, entry, change, failure))
     return outcomes

@@ -55,7 +55,7 @@ class Database:
             StoreUnavailableError: SQLite failed, or the request's time is up.
         """
         with logged(operation), self._translate_errors(operation):
-            deadline.remaining()
+            deadline.check()
             with self._connection() as connection:
                 yield connection
 
@@ -78,7 +78,7 @@ class Database:
                 if self._files is not None:
                     self._files.check_lengths()
                 yield connection
-                deadline.remaining()  # a request that took too long was answered 503: then write nothing
+                deadline.check()  # a request that took too long was answered 503: then write nothing
                 connection.execute("COMMIT")
                 self._check_files()  # never report success for what went into a removed file
             finally:
@@ -222,7 +222,7 @@ class Database:
 def _is_out_of_time() -> bool:
     """Return whether the request is over. SQLite stops the statement if it is."""
     try:
-        deadline.remaining()
+        deadline.check()
     except StoreUnavailableError:
         return True
     return False

@@ -78,7 +78,7 @@ def readable_events(rows: Iterable[tuple[Any, ...]]) -> Iterator[Event]:
         DeadlineExceededError: The request's time is up.
     """
     for row in rows:
-        deadline.remaining()
+        deadline.check()
         turns.give_way()
         try:
             yield _load_row(row)

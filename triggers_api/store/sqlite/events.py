@@ -7,7 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from triggers_api.core.events import Event
-from triggers_api.core.leases import Claim, Held, Received, Release
+from triggers_api.core.leases import Held, Receive, Received, Release
 from triggers_api.core.paging import Count, DeadStats, EventQuery, Page, PageBuilder, PendingStats
 from triggers_api.core.ports import NewEvent
 from triggers_api.core.times import Clock, monotonic_clock, system_clock
@@ -83,11 +83,11 @@ class SqliteEventStore:
         with self._database.read("dead stats") as connection:
             return event_queries.dead_stats(connection, query)
 
-    def receive(self, claim: Claim) -> Received:
+    def receive(self, receive: Receive) -> Received:
         """Find and claim events in one transaction, so no two receives claim the same event."""
         self._guard.check()
         with self._database.write("receive") as connection:
-            return leases.receive(connection, claim)
+            return leases.receive(connection, receive)
 
     def acknowledge(
         self,
@@ -114,7 +114,7 @@ class SqliteEventStore:
         self, events: Sequence[Held], release: Release, *, source: str | None
     ) -> list[Event | TriggersError]:
         """Update the rows."""
-        change = partial(leases.release, wanted=release, source=source)
+        change = partial(leases.release, release=release, source=source)
         return self._change("release", events, change)
 
     def requeue(self, events: Sequence[Event], *, at: str, expires_at: int) -> list[bool | TriggersError]:

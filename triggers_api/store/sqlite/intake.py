@@ -14,7 +14,7 @@ def add_or_replay(connection: sqlite3.Connection, entry: NewEvent, *, now: int) 
     Raises:
         IdempotencyKeyReusedError: Another request made the claim.
     """
-    event, claim = entry.event, entry.claim
+    event, claim = entry.event, entry.idempotency
     earlier = None if claim is None else _find_claim(connection, claim.name, now)
     if claim is None or earlier is None:
         insert_event(connection, event)

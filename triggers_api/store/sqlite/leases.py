@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from triggers_api.core.events import ACKNOWLEDGED, DEAD, PENDING, Event
-from triggers_api.core.leases import Claim, Held, Received, Release, reason_of
+from triggers_api.core.leases import Death, Held, Receive, Received, Release, too_many_deliveries
 from triggers_api.core.paging import EventQuery, Filter, PageBuilder
 from triggers_api.errors import ConflictError, LeaseLostError
 from triggers_api.store.sqlite.event_queries import select_events
@@ -20,17 +20,17 @@ _DEATHS_PER_PLACE = 4
 """How many events a receive may kill for each that it may claim, so that it ends if thousands must die."""
 
 
-def receive(connection: sqlite3.Connection, claim: Claim) -> Received:
-    """Claim the oldest available events that the answer holds. Kill those that were claimed too often."""
-    claimed = PageBuilder(claim.limit, claim.now_ms)
+def receive(connection: sqlite3.Connection, receive: Receive) -> Received:
+    """Claim the oldest available events that the answer holds. Kill those that reached `max_deliveries`."""
+    claimed = PageBuilder(receive.limit, receive.now_ms)
     died: list[Event] = []
     more = False
-    with closing(select_events(connection, _available(claim))) as rows:
+    with closing(select_events(connection, _available(receive))) as rows:
         for event in readable_events(rows):
-            must_die = 0 < claim.max_deliveries <= event.deliveries
-            if must_die and len(died) < claim.limit * _DEATHS_PER_PLACE:
-                died.append(_dead(event, claim, reason_of(event.deliveries)))
-            elif must_die or not claimed.add(_leased(event, claim)):
+            must_die = receive.death.is_due(event)
+            if must_die and len(died) < receive.limit * _DEATHS_PER_PLACE:
+                died.append(_dead(event, receive.death, too_many_deliveries(event.deliveries)))
+            elif must_die or not claimed.add(_leased(event, receive)):
                 more = True
                 break
     events = claimed.page_up_to(None).events
@@ -44,7 +44,7 @@ def acknowledge(connection: sqlite3.Connection, held: Held, *, at: str, now: int
 
     Raises:
         NotFoundError: There is no such event for the caller.
-        LeaseLostError: The caller names a lease that is not good.
+        LeaseLostError: The caller names a lease that is not valid.
         ConflictError: The event is acknowledged, and the caller names no lease.
         CorruptRecordError: The event is damaged.
     """
@@ -66,7 +66,7 @@ def extend(
 
     Raises:
         NotFoundError: There is no such event for the caller.
-        LeaseLostError: The lease is not good.
+        LeaseLostError: The lease is not valid.
         ConflictError: The event is not pending.
         CorruptRecordError: The event is damaged.
     """
@@ -77,42 +77,42 @@ def extend(
     update_event(connection, replace(event, hidden_until=until_ms))
 
 
-def release(connection: sqlite3.Connection, held: Held, wanted: Release, *, source: str | None) -> Event:
-    """Give an event back or kill it. Return its new state, or the present one if it is dead already.
+def release(connection: sqlite3.Connection, held: Held, release: Release, *, source: str | None) -> Event:
+    """Make an event available or dead. Return its new state, or the present one if it is dead already.
 
     Raises:
         NotFoundError: There is no such event for the caller.
-        LeaseLostError: The lease is not good.
+        LeaseLostError: The lease is not valid.
         ConflictError: The event is acknowledged.
         CorruptRecordError: The event is damaged.
     """
-    event = find_visible_event(connection, held.event_id, now=wanted.now_ms // 1000, source=source)
+    event = find_visible_event(connection, held.event_id, now=release.now_ms // 1000, source=source)
     _check_lease(event, held)
     if event.status == ACKNOWLEDGED:
         raise _not_pending(event)
     if event.status == DEAD:
         return event
-    if wanted.kills(event):
-        by_count = None if wanted.dead else reason_of(event.deliveries)
-        released = _dead(event, wanted, by_count if wanted.reason is None else wanted.reason)
+    if release.kills(event):
+        by_count = None if release.dead else too_many_deliveries(event.deliveries)
+        released = _dead(event, release.death, by_count if release.reason is None else release.reason)
     else:
-        released = replace(event, hidden_until=wanted.until_ms)
+        released = replace(event, hidden_until=release.until_ms)
     update_event(connection, released)
     return released
 
 
-def _available(claim: Claim) -> EventQuery:
-    event_types = () if claim.event_type is None else (claim.event_type,)
-    wanted = Filter(source=claim.source, event_types=event_types)
-    return EventQuery(wanted, claim.limit, claim.now_ms, only_available=True)
+def _available(receive: Receive) -> EventQuery:
+    event_types = () if receive.event_type is None else (receive.event_type,)
+    wanted = Filter(source=receive.source, event_types=event_types)
+    return EventQuery(wanted, receive.limit, receive.now_ms, only_available=True)
 
 
-def _leased(event: Event, claim: Claim) -> Event:
-    return replace(event, deliveries=event.deliveries + 1, hidden_until=claim.until_ms, lease=claim.token)
+def _leased(event: Event, receive: Receive) -> Event:
+    return replace(event, deliveries=event.deliveries + 1, hidden_until=receive.until_ms, lease=receive.token)
 
 
-def _dead(event: Event, cause: Claim | Release, reason: str | None) -> Event:
-    return replace(event, died_at=cause.died_at, expires_at=cause.dead_until, reason=reason)
+def _dead(event: Event, death: Death, reason: str | None) -> Event:
+    return replace(event, died_at=death.died_at, expires_at=death.expires_at, reason=reason)
 
 
 def _check_lease(event: Event, held: Held) -> None:
