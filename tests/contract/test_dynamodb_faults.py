@@ -15,7 +15,7 @@ from tests.support.consumer import Consumer
 from tests.support.faulty_proxy import FALSE_REPLIES, Fault, FaultyProxy
 from tests.support.sample_events import page_query
 from triggers_api.core import deadline
-from triggers_api.core.events import Event
+from triggers_api.core.events import DEAD, Event
 from triggers_api.core.leases import Received
 from triggers_api.core.ports import EventStore, NewEvent
 from triggers_api.errors import DeadlineExceededError, StoreUnavailableError, value_of
@@ -223,6 +223,26 @@ def test_receive_returns_what_it_claimed_whatever_else_fails(
         consumer.receive()
     proxy.plan()
     assert [one.deliveries for one in consumer.receive().events] == [1]
+
+
+@pytest.mark.promise(14)
+def test_death_whose_write_was_never_answered_is_logged(
+    proxied: EventStore, proxy: FaultyProxy, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    consumer = Consumer(proxied, clock)
+    released, worn_out = add(proxied), add(proxied)
+    leases = {one.event_id: one.lease for one in consumer.receive().events}
+    proxy.plan(forever="lose reply", of=released.event_id.encode())
+    with pytest.raises(StoreUnavailableError):
+        consumer.release(released, leases[released.event_id], dead=True)
+    consumer.release(worn_out, leases[worn_out.event_id])
+    proxy.plan(forever="lose reply", of=worn_out.event_id.encode())
+    with pytest.raises(StoreUnavailableError):
+        Consumer(proxied, clock, max_deliveries=1).receive()
+    lines = [record for record in caplog.records if record.message == "event may have died"]
+    assert [vars(line)["fields"]["event_id"] for line in lines] == [released.event_id, worn_out.event_id]
+    proxy.plan()
+    assert {consumer.see(one).status for one in (released, worn_out)} == {DEAD}
 
 
 @pytest.mark.promise(13)

@@ -184,6 +184,22 @@ def test_receive_looks_at_the_head_first_even_if_the_last_one_stopped_behind_it(
 
 
 @pytest.mark.usefixtures("low_bounds")
+def test_filtered_receive_that_backs_off_gets_through_a_large_backlog_in_the_end(
+    tables: Tables, consumer: Consumer, clock: FakeClock
+) -> None:
+    """A consumer with a pause of 10 s, which it has after some empty receives."""
+    fill(tables, [event(source="other") for _ in range(10 * MAX_READS * 20)])
+    wanted = event(source="wanted")
+    fill(tables, [wanted])
+    for _ in range(12):
+        received = consumer.receive(2, source="wanted")
+        if received.events:
+            break
+        clock.advance(seconds=10)
+    assert [one.event_id for one in received.events] == [wanted.event_id]
+
+
+@pytest.mark.usefixtures("low_bounds")
 def test_filtered_receive_gets_through_a_backlog_of_other_events(
     tables: Tables,
     proxied: EventStore,
@@ -226,6 +242,36 @@ def test_receives_start_in_part_with_an_event_that_came_back(
     monkeypatch.setattr("triggers_api.store.dynamodb.receive._REDELIVERED_FIRST", 1)
     (first,) = consumer.receive(1).events
     assert (first.event_id, first.deliveries) == (came_back.event_id, 2)
+
+
+# --- Two processes
+
+
+@pytest.fixture
+def other(shared_dynamodb: DynamoDB, tables: Tables, clock: FakeClock) -> Consumer:
+    """Another process on the same table."""
+    return Consumer(DynamoEventStore(shared_dynamodb, tables.events), clock)
+
+
+@pytest.mark.promise(14)
+def test_event_that_another_process_released_is_available_at_once(
+    consumer: Consumer, other: Consumer
+) -> None:
+    added = add(consumer.store)
+    other.release(added, consumer.lease(added))
+    assert [one.event_id for one in consumer.receive().events] == [added.event_id]
+
+
+@pytest.mark.promise(14)
+def test_event_that_another_process_requeued_is_available_at_once(
+    consumer: Consumer, other: Consumer, clock: FakeClock
+) -> None:
+    acked, dead = add(consumer.store), add(consumer.store)
+    consumer.ack(acked)
+    consumer.kill(dead, "a reason")
+    clock.advance(seconds=1)
+    other.requeue(*(consumer.see(one) for one in (acked, dead)))
+    assert [one.event_id for one in consumer.receive().events] == [acked.event_id, dead.event_id]
 
 
 # --- Clocks, and an older version

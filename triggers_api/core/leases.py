@@ -10,6 +10,7 @@ Times are in milliseconds since 1970 if their name ends in `_ms`, else texts in 
 from dataclasses import dataclass, field
 
 from triggers_api.core.events import Event
+from triggers_api.errors import LeaseLostError
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,14 @@ class Release:
     def kills(self, event: Event) -> bool:
         """Return whether the release makes an event dead."""
         return self.dead or self.death.is_due(event)
+
+
+def lease_lost() -> LeaseLostError:
+    """Return the error for a token that is not valid for the event."""
+    return LeaseLostError(
+        "The lease token is not valid: another receive has claimed this event, or it was requeued.",
+        hint="Discard the result, or make sure that it may exist twice. Receive again.",
+    )
 
 
 def too_many_deliveries(deliveries: int) -> str:

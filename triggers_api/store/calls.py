@@ -1,4 +1,4 @@
-"""One log line for each store call, at `DEBUG`: the operation, its duration and its cost.
+"""Log lines of the stores. Each call has one, at `DEBUG`: the operation, its duration and its cost.
 
 The line never holds what was sent or what came back, because those are payloads.
 """
@@ -9,7 +9,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from triggers_api.errors import StoreUnavailableError
+
 logger = logging.getLogger("triggers_api.store")
+
+
+@contextmanager
+def unanswered_death_logged(event_id: str) -> Iterator[None]:
+    """Log that an event may have died if the write of its death was not answered."""
+    try:
+        yield
+    except StoreUnavailableError:
+        logger.warning("event may have died", extra={"fields": {"event_id": event_id}})
+        raise
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from triggers_api.errors import TriggersError
 from triggers_api.store.dynamodb import additions, leases, maintenance, pages
 from triggers_api.store.dynamodb.client import DynamoDB
 from triggers_api.store.dynamodb.items import load_item
-from triggers_api.store.dynamodb.memory import RECENT_MS, RecentEvents
+from triggers_api.store.dynamodb.memory import RecentEvents
 from triggers_api.store.dynamodb.receive import claim_events
 from triggers_api.store.dynamodb.table import EventTable
 from triggers_api.store.dynamodb.window import WindowReader
@@ -62,7 +62,10 @@ class DynamoEventStore:
     def receive(self, receive: Receive) -> Received:
         """Claim events of a window, and remember that they are not available any more."""
         received = claim_events(self._table, receive, self._windows.read(receive))
-        self._recent.add(_ids(received.events), now_ms=receive.now_ms, until_ms=receive.until_ms)
+        self._recent.add(
+            _ids(received.events), now_ms=receive.now_ms, until_ms=receive.until_ms, lease=receive.token
+        )
+        self._recent.add(_ids(received.died), now_ms=receive.now_ms)
         return received
 
     def acknowledge(
@@ -73,7 +76,7 @@ class DynamoEventStore:
         done = [
             held.event_id for held, outcome in zip(events, outcomes, strict=True) if isinstance(outcome, str)
         ]
-        self._recent.add(done, now_ms=now * 1000, until_ms=now * 1000 + RECENT_MS)
+        self._recent.add(done, now_ms=now * 1000)
         return outcomes
 
     def extend(

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from triggers_api.core.events import DEAD, PENDING, Event, event_not_found
-from triggers_api.core.leases import Held, Release, too_many_deliveries
-from triggers_api.errors import ConflictError, LeaseLostError, TriggersError
+from triggers_api.core.leases import Held, Release, lease_lost, too_many_deliveries
+from triggers_api.errors import ConflictError, TriggersError
+from triggers_api.store.calls import unanswered_death_logged
 from triggers_api.store.dynamodb.changes import (
     ACKNOWLEDGE,
     HIDE,
@@ -144,7 +145,7 @@ class _GuardedEvent:
         if event is None or event.expires_at <= self.now or self.source not in (None, event.source):
             raise event_not_found()
         if self.lease not in (None, event.lease):
-            raise LeaseLostError("Another receive has claimed this event, or it was requeued.")
+            raise lease_lost()
         return event
 
 
@@ -170,7 +171,8 @@ def _kill(table: EventTable, guarded: _GuardedEvent, release: Release, reason: s
     death = release.death
     values: Values = {"died_at": death.died_at, "dead_until": death.expires_at, "reason": reason or ""}
     try:
-        item = guarded.update(table, kill(reason), values, condition=IS_PENDING, returns="ALL_NEW")
+        with unanswered_death_logged(guarded.event_id):
+            item = guarded.update(table, kill(reason), values, condition=IS_PENDING, returns="ALL_NEW")
     except ConditionFailedError as refusal:
         return _require_dead(guarded.load(refusal.item))
     return load_item(item)

@@ -18,6 +18,7 @@ from triggers_api.core.events import DEAD, PENDING, Event
 from triggers_api.core.leases import Receive, Received, too_many_deliveries
 from triggers_api.core.paging import MAX_PAGE_BYTES, MAX_PAGE_SECONDS, encoded_size
 from triggers_api.errors import DeadlineExceededError, TriggersError, value_of
+from triggers_api.store.calls import unanswered_death_logged
 from triggers_api.store.dynamodb.changes import (
     CLAIM,
     IS_PENDING,
@@ -185,7 +186,8 @@ class _Claimer:
         }
         condition = all_of(_IS_AVAILABLE, "#claims = :claims")
         try:
-            self._table.update(event.event_id, kill(reason), condition=condition, values=values)
+            with unanswered_death_logged(event.event_id):
+                self._table.update(event.event_id, kill(reason), condition=condition, values=values)
         except ConditionFailedError as refusal:
             if refusal.item.get("died_at") != {"S": death.died_at}:
                 return None

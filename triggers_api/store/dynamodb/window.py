@@ -70,7 +70,7 @@ class WindowReader:
         return Window(items, more=True)
 
     def _is_available(self, item: dict[str, Any], receive: Receive) -> bool:
-        return not self._recent.contains(item["event_id"]["S"], receive.now_ms)
+        return not self._recent.is_outdated(item, receive.now_ms)
 
     def _stop(self, wanted: Filter, after: Position, now_ms: int, passed_over: int) -> None:
         """Remember where to resume. Warn if the events passed over are leased or delayed ones."""

@@ -10,9 +10,9 @@ from contextlib import closing
 from dataclasses import replace
 
 from triggers_api.core.events import ACKNOWLEDGED, DEAD, PENDING, Event
-from triggers_api.core.leases import Death, Held, Receive, Received, Release, too_many_deliveries
+from triggers_api.core.leases import Death, Held, Receive, Received, Release, lease_lost, too_many_deliveries
 from triggers_api.core.paging import EventQuery, Filter, PageBuilder
-from triggers_api.errors import ConflictError, LeaseLostError
+from triggers_api.errors import ConflictError
 from triggers_api.store.sqlite.event_queries import select_events
 from triggers_api.store.sqlite.event_rows import find_visible_event, readable_events, update_event
 
@@ -122,7 +122,7 @@ def _check_lease(event: Event, held: Held) -> None:
         LeaseLostError: Another receive claimed the event since, or it was requeued.
     """
     if held.lease is None or held.lease != event.lease:
-        raise LeaseLostError("Another receive has claimed this event, or it was requeued.")
+        raise lease_lost()
 
 
 def _not_pending(event: Event) -> ConflictError:
