@@ -27,7 +27,7 @@ from triggers_api.store.sqlite.events import SqliteEventStore
 DIED_AT = "2027-01-15T08:00:00.000000Z"
 
 
-def receive_of(token: str = "token", *, limit: int = 10, max_deliveries: int = 0) -> Receive:
+def make_receive(token: str = "token", *, limit: int = 10, max_deliveries: int = 0) -> Receive:
     return Receive(
         limit=limit,
         token=token,
@@ -62,7 +62,7 @@ def test_processes_that_receive_at_once_share_the_events(processes: list[SqliteE
         found: list[Event] = []
         more = True
         while more:
-            received = processes[number % len(processes)].receive(receive_of(str(number), limit=7))
+            received = processes[number % len(processes)].receive(make_receive(str(number), limit=7))
             found += received.events
             more = received.more
         return found
@@ -77,8 +77,8 @@ def test_receive_kills_at_most_four_events_for_each_that_it_may_claim(store: Sql
     for _ in range(9):
         add(store, deliveries=3)
     last = add(store)
-    first = store.receive(receive_of(limit=1, max_deliveries=3))
-    second = store.receive(receive_of(limit=2, max_deliveries=3))
+    first = store.receive(make_receive(limit=1, max_deliveries=3))
+    second = store.receive(make_receive(limit=2, max_deliveries=3))
     assert [len(first.events), len(first.died), first.more] == [0, 4, True]
     assert [one.event_id for one in second.events] == [last.event_id]
     assert [len(second.died), second.more] == [5, False]
@@ -101,7 +101,7 @@ def test_entry_that_sqlite_refuses_fails_alone(store: SqliteEventStore) -> None:
 
 def test_damaged_event_fails_alone(store: SqliteEventStore, tmp_path: Path) -> None:
     first, damaged, last = (add(store) for _ in range(3))
-    store.receive(receive_of())
+    store.receive(make_receive())
     with sqlite3.connect(tmp_path / "data" / FILE_NAME) as connection:
         connection.execute("UPDATE events SET deliveries = 'many' WHERE event_id = ?", (damaged.event_id,))
     connection.close()

@@ -183,7 +183,7 @@ class Inbox:
     def extend(
         self, principal: Principal, events: Sequence[Held], *, lease_seconds: int
     ) -> tuple[str, list[TriggersError | None]]:
-        """Let leases end `lease_seconds` from now. Return that time, and for each event None or an error.
+        """Make leases end `lease_seconds` from now. Return that time, and for each event None or an error.
 
         Errors are `NotFoundError`, `LeaseLostError`, and `ConflictError` if the event is not pending.
         """

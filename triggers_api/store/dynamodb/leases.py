@@ -105,8 +105,8 @@ class _GuardedEvent:
 
     Attributes:
         event_id: The id.
-        lease: The token that the event must have. None: it is not checked. Empty: no event has it.
-        now: An event that expired by then does not exist. In seconds since 1970.
+        lease: The token that the event must have. None: the token is not checked. Empty: it matches no event.
+        now: The time in seconds since 1970. An event that expired by then does not exist.
         source: An event of another source does not exist. None: the source is not checked.
     """
 
