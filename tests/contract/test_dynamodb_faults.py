@@ -129,10 +129,10 @@ def test_entries_after_the_deadline_are_unavailable_without_a_call(
 ) -> None:
     events = [event() for _ in range(40)]
     proxy.plan(forever="hang")
-    deadline.start(0.5)
+    deadline.start(1)
     outcomes = proxied.add([NewEvent(one) for one in events], now=NOW)
     assert [type(outcome) for outcome in outcomes] == [DeadlineExceededError] * 40
-    assert proxy.requests == CALLS_SIDE_BY_SIDE
+    assert 0 < proxy.requests <= CALLS_SIDE_BY_SIDE
 
 
 Change = Callable[[Consumer, Event], object]

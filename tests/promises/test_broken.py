@@ -46,7 +46,8 @@ def breaks() -> list[Break]:
 
 def copied(to: Path) -> Path:
     for part in PARTS:
-        shutil.copytree(CHECKOUT / part, to / part, ignore=shutil.ignore_patterns("__pycache__"))
+        # With its bytecode. A name with another ending is bytecode that is being written.
+        shutil.copytree(CHECKOUT / part, to / part, ignore=shutil.ignore_patterns("*.pyc.*"))
     for name in FILES:
         shutil.copy(CHECKOUT / name, to)
     return to
