@@ -107,7 +107,7 @@ def test_scheduled_call_writes_the_figures_of_the_stage(stage: Stage) -> None:
     with ApiClient(stage.outputs["ApiUrl"], key=stage.rehearsal.key("prod")) as client:
         ids = [client.call("POST", "/v1/events", json=EVENT).body["event_id"] for _ in range(4)]
         began = time.monotonic()
-        (leased,) = client.call("POST", "/v1/inbox/receive", json={"limit": 1}).body["events"]
+        (leased,) = client.call("POST", "/v1/inbox/receive", json={"max": 1}).body["events"]
         held = {"event_id": leased["event_id"], "lease": leased["lease"]["token"]}
         answer = client.call("POST", "/v1/inbox/release", json={"events": [held], "dead": True})
         assert answer.status == 200, answer
@@ -196,9 +196,3 @@ def test_verify_needs_no_more_permissions_for_the_schedule_than_the_guide_lists(
     actions = [f"{one}:*" for one in services] + ["lambda:GetFunctionConfiguration", *reads]
     reader = stage.rehearsal.emulator.user("reader", {"Effect": "Allow", "Action": actions, "Resource": "*"})
     assert stage.rehearsal.as_user(reader).ask("verify")["passed"] is True
-
-
-def test_schedule_goes_with_the_dashboard(stage: Stage) -> None:
-    stage.rehearsal.deploy("prod", "--parameter", "Dashboard=false")
-    rules = stage.client("events").list_rules()["Rules"]
-    assert [one["Name"] for one in rules if one["Name"] == RULE] == []
