@@ -40,7 +40,7 @@ def measure_backlog(service: Service, settings: Settings) -> None:
         logger.exception("backlog not measured", extra={"fields": {"error": type(error).__name__}})
         raise RuntimeError("The backlog could not be measured.") from None
     line = metric_line(stats, stage=settings.stage, timestamp=milliseconds(service.clock()))
-    sys.stdout.write(f"{line}\n")  # in one piece: Lambda makes a log event of each write
+    sys.stdout.write(f"{line}\n")  # one write: Lambda may split a line at a second one
     sys.stdout.flush()
     _warn_before_expiry(stats, settings.event_ttl_days * _SECONDS_PER_DAY)
 

@@ -4,7 +4,7 @@ A stack without `AlarmEmail` and `Dashboard` has neither, and no probe.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -70,7 +70,7 @@ def _probe_schedule(live: LiveStack) -> Iterator[Probe]:
                 "schedule: target",
                 frozenset({target}),
                 lambda found: frozenset(_target(one) for one in found),
-                f"{put_target} To remove an extra target: {remove_target}",
+                f"{put_target}. To remove an extra target: {remove_target}",
             ),
         ),
     )
@@ -84,7 +84,7 @@ def _probe_schedule(live: LiveStack) -> Iterator[Probe]:
                 "schedule: permission",
                 frozenset({f"lambda:InvokeFunction for {rule}"}),
                 lambda found: frozenset(_grants(found)),
-                f"{aws_command('lambda', *add, *words)} "
+                f"{aws_command('lambda', *add, *words)}. "
                 f"To remove an extra permission: {aws_command('lambda', *remove)}",
             ),
         ),
@@ -151,7 +151,7 @@ def _grants(policy: Mapping[str, Any]) -> Iterator[str]:
             yield f"{statement['Action']} for {source}"
 
 
-def _unless_missing(ask: Any, default: Any) -> Any:
+def _unless_missing(ask: Callable[[], Any], default: Any) -> Any:
     """Return an answer, or the default if there is no rule. To recreate a rule takes no new stack."""
     try:
         return ask()
