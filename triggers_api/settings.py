@@ -12,6 +12,7 @@
 | `MAX_DELIVERIES`        | receives of an event before it is dead, 0 (never) to 1000 | `10`             |
 | `CORS_ALLOW_ORIGIN`     | `*`, or the one origin whose pages may call             | `*`                |
 | `LOG_LEVEL`             | `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`       | `INFO`             |
+| `STAGE`                 | the name of the stage in the backlog's metrics          | `local`            |
 | `TRIGGERS_DATA_DIR`     | the folder of the SQLite file                           | the user's data    |
 """
 
@@ -47,6 +48,7 @@ class Settings:
     max_deliveries: int
     cors_allow_origin: str
     log_level: str
+    stage: str
     data_dir: Path | None
     in_lambda: bool
 
@@ -74,6 +76,7 @@ class Settings:
             )
             or "*",
             log_level=read.one_of("LOG_LEVEL", LOG_LEVELS, "INFO", str.upper),
+            stage=environment.get("STAGE") or "local",
             data_dir=read.path("TRIGGERS_DATA_DIR"),
             in_lambda="AWS_LAMBDA_FUNCTION_NAME" in environment,
         )
