@@ -23,6 +23,7 @@ from triggers_api.api import logs
 from triggers_api.api.docs import installed_assets
 from triggers_api.api.factory import build_app
 from triggers_api.api.lambda_event import build_handler
+from triggers_api.api.schedule import with_schedule
 from triggers_api.api.web_access import EVERY_ADDRESS, local_access
 from triggers_api.api.workers import tune_interpreter
 from triggers_api.errors import ConfigurationError
@@ -37,7 +38,9 @@ except ConfigurationError as error:
     sys.exit(f"triggers-api: {error.message} ({error.reason}) {error.hint}".replace(" ()", ""))
 
 logs.configure(settings.log_level, in_lambda=settings.in_lambda)
-handler = build_handler(app, cors_allow_origin=settings.cors_allow_origin)
+handler = with_schedule(
+    build_handler(app, cors_allow_origin=settings.cors_allow_origin), app.state.service, settings
+)
 
 del BaseModel.model_config["defer_build"]  # models that other code defines in this process are not ours
 if settings.in_lambda:

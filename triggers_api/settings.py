@@ -14,6 +14,7 @@
 | `INBOX_SHARDS_READ`     | shards that are read, 0 (as many as are written) to 16  | `0`                |
 | `CORS_ALLOW_ORIGIN`     | `*`, or the one origin whose pages may call             | `*`                |
 | `LOG_LEVEL`             | `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`       | `INFO`             |
+| `STAGE`                 | the name of the stage in the backlog's metrics          | `local`            |
 | `TRIGGERS_DATA_DIR`     | the folder of the SQLite file                           | the user's data    |
 """
 
@@ -52,6 +53,7 @@ class Settings:
     inbox_shards_read: int
     cors_allow_origin: str
     log_level: str
+    stage: str
     data_dir: Path | None
     in_lambda: bool
 
@@ -81,6 +83,7 @@ class Settings:
             )
             or "*",
             log_level=read.one_of("LOG_LEVEL", LOG_LEVELS, "INFO", str.upper),
+            stage=environment.get("STAGE") or "local",
             data_dir=read.path("TRIGGERS_DATA_DIR"),
             in_lambda="AWS_LAMBDA_FUNCTION_NAME" in environment,
         )

@@ -9,6 +9,19 @@ from urllib.parse import parse_qsl
 
 HOST = "a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"
 
+SCHEDULED: dict[str, Any] = {
+    "version": "0",
+    "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "account": "123456789012",
+    "time": "2026-11-27T08:15:00Z",
+    "region": "us-east-1",
+    "resources": ["arn:aws:events:us-east-1:123456789012:rule/triggers-api-prod-backlog"],
+    "detail": {},
+}
+"""An event as a rule with a schedule sends it."""
+
 
 @dataclass(frozen=True)
 class LambdaContext:

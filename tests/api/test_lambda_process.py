@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.lambda_events import rest_event
+from tests.api.lambda_events import SCHEDULED, rest_event
 from tests.conftest import REGION, Stores, Tables
 from triggers_api.core.keys import LOCAL_KEY, KeyRecord, digest_of, generate
 
@@ -114,6 +114,36 @@ def test_the_handler_serves_a_whole_session(dynamodb_stores: Stores, shared_tabl
 
     (modules,) = (json.loads(line.removeprefix("modules ")) for line in lines if line.startswith("modules "))
     assert not {"typer", "rich", "triggers_api.cli", "triggers_api.ops", "uvicorn"} & set(modules)
+    assert "triggers_api.api.backlog" not in modules, "no request needs it: a cold start must not import it"
+
+
+@pytest.mark.slow("starts a process")
+def test_a_scheduled_event_measures_the_backlog_at_any_log_level(
+    dynamodb_stores: Stores, shared_tables: Tables
+) -> None:
+    key = generate("prod")
+    dynamodb_stores.keys.add(KeyRecord(digest_of(key), is_active=True))
+    sent = [("Content-Type", "application/json"), ("X-API-Key", key)]
+    body = json.dumps({"source": "shop", "event_type": "paid", "payload": {"secret": CANARY}}).encode()
+    ingest = rest_event("POST", "/v1/events", headers=sent, body=body)
+    variables = environment(shared_tables, LOG_LEVEL="CRITICAL", STAGE="staging")
+    done = run([ingest, ingest, SCHEDULED], variables)
+    assert (done.returncode, done.stderr) == (0, "")
+    *_, measured, answer, _ = done.stdout.splitlines()
+    line = json.loads(measured)
+    assert (line["Stage"], line["Pending"], line["Dead"]) == ("staging", 2, 0)
+    assert 0 <= line["OldestPendingSeconds"] < 60
+    assert answer == "answer {}"
+    assert CANARY not in done.stdout
+
+
+@pytest.mark.slow("waits for time-outs")
+def test_a_scheduled_event_fails_if_the_store_is_out_of_reach(shared_tables: Tables) -> None:
+    done = run([SCHEDULED], environment(shared_tables, DYNAMODB_ENDPOINT_URL="http://127.0.0.1:9"))
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "RuntimeError: The backlog could not be measured."
+    assert "127.0.0.1" not in done.stderr
+    assert "_aws" not in done.stdout
 
 
 @pytest.mark.slow("waits for time-outs")

@@ -35,6 +35,9 @@ class Prices:
     dynamodb_backups_per_gb_month: float
     logs_ingested_per_gb: float
     logs_stored_per_gb_month: float
+    eventbridge_per_million_events: float
+    cloudwatch_metric_per_month: float
+    cloudwatch_alarm_metric_per_month: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,21 @@ from dataclasses import dataclass
 from tests.bench.cost_inputs import Assumptions, Figures, Prices
 from tests.bench.inbox_pages import LIMIT
 from tests.bench.queue_measures import SIZE
+from triggers_api.store.dynamodb.index import MAX_READS
 
 MILLION = 1_000_000
 SECONDS_PER_MONTH = 730 * 3600
 DAYS_PER_MONTH = 730 / 24
+
+MEASUREMENTS_PER_MONTH = 730 * 12
+"""The schedule of the template measures the backlog every five minutes."""
+
+BACKLOG_METRICS, BACKLOG_ALARMS = 3, 2
+BACKLOG_COUNTS = 3
+"""Pending events, those that are available, and dead events."""
+
+READ_UNITS_PER_MB = 128
+"""Of an eventually consistent query: half a unit for 4 KB."""
 
 _GB = 1024**3
 _MB_PER_GB = 1024
@@ -155,6 +166,25 @@ class Service:
             "DynamoDB, storage and backups": self._storage(kept),
             "CloudWatch Logs": self._logs(in_all, kept),
         }
+
+    def backlog_month(self, size: Size, kept: Kept) -> dict[str, float]:
+        """Return what it costs a month to measure the backlog, by service, while few events wait."""
+        prices, calls = self.prices, MEASUREMENTS_PER_MONTH
+        per_call = self.time_price(self.request_ms("warm stats", "calls: stats", size), size)
+        units = self.figures["calls: stats"] * self.assumptions.read_units_of_a_query_that_finds_nothing
+        return {
+            "CloudWatch, three metrics": BACKLOG_METRICS * prices.cloudwatch_metric_per_month,
+            "CloudWatch, two alarms": BACKLOG_ALARMS * prices.cloudwatch_alarm_metric_per_month,
+            "EventBridge": calls / MILLION * prices.eventbridge_per_million_events,
+            "Lambda": calls / MILLION * prices.lambda_per_million_requests + calls * per_call,
+            "DynamoDB, reads": calls * units / MILLION * prices.dynamodb_per_million_read_units,
+            "CloudWatch Logs": self._logs(calls, kept),
+        }
+
+    def backlog_reads_at_most(self) -> float:
+        """Return what the reads of these measurements cost a month if every count reaches its bound."""
+        units = BACKLOG_COUNTS * MAX_READS * READ_UNITS_PER_MB
+        return MEASUREMENTS_PER_MONTH * units / MILLION * self.prices.dynamodb_per_million_read_units
 
     def batch_ms(self, call: str, events: int, size: Size) -> float:
         """Return how long a warm call with some events takes. Its calls to DynamoDB are made in parallel."""

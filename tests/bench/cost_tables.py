@@ -117,6 +117,22 @@ def wrong_keys(product: Service, size: Size, kept: Kept, rate: int) -> str:
     )
 
 
+def backlog(product: Service, size: Size, kept: Kept) -> str:
+    """Return what the measurement of the backlog costs a month."""
+    parts = product.backlog_month(size, kept)
+    return _table(
+        ("measuring the backlog, a month", "product"),
+        [
+            *((name, dollars(amount)) for name, amount in parts.items()),
+            ("**in all**", f"**{dollars(sum(parts.values()))}**"),
+            (
+                "DynamoDB, reads, with a backlog that is not counted to its end",
+                dollars(product.backlog_reads_at_most()),
+            ),
+        ],
+    )
+
+
 def dollars(amount: float) -> str:
     """Return an amount with its cents, or with two digits where these would not show it."""
     decimals = max(2, 1 - math.floor(math.log10(amount))) if amount > 0 else 2

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.bench.cost_inputs import PRICES, InputError, load_figures, load_prices
 from tests.bench.cost_model import Kept, Service, Size
-from tests.bench.cost_tables import batches, choices, million_events, time, wrong_keys
+from tests.bench.cost_tables import backlog, batches, choices, million_events, time, wrong_keys
 from tests.support.documents import COSTS, with_text
 from triggers_api.ops.cloudformation.template import Template
 
@@ -25,6 +25,7 @@ def computed(figures: Path, prices: Path = PRICES) -> dict[str, str]:
     return {
         "a million events": million_events(product, baseline, size, kept),
         "batches and leases": batches(product, size, kept),
+        "measuring the backlog": backlog(product, size, kept),
         "wrong keys": wrong_keys(product, size, kept, rate),
         "time": time(product, baseline),
         "choices": choices(product, size, kept),

@@ -148,7 +148,7 @@ def test_failed_creation_is_explained_and_the_next_deploy_succeeds(
     error = error_of(done)
     assert error["code"] == "DEPLOYMENT_FAILED"
     assert "triggers-api-half ended in ROLLBACK_COMPLETE" in error["message"]
-    assert "TableThrottlesAlarm: " in error["message"]
+    assert "DeadEventsAlarm: " in error["message"]
     assert "MetricName" in error["message"], "the reason is CloudFormation's own"
     old = rehearsal.stack(stack_name("half"))
     assert old["StackStatus"] == "ROLLBACK_COMPLETE"

@@ -32,6 +32,9 @@ ROLE = f"{NAME}-TriggersApiRole-0123456789AB"
 API = "a1b2c3d4e5"
 EVENTS, KEYS = "triggers-api-events-dev", "triggers-api-keys-dev"
 LOG_GROUP = "/aws/lambda/triggers-api-dev"
+RULE = "triggers-api-dev-backlog"
+RULE_ARN = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{RULE}"
+FUNCTION_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{FUNCTION}"
 INDEX = "status-created_at-index"
 PARAMETERS = {
     "Stage": "dev",
@@ -49,6 +52,7 @@ PARAMETERS = {
     "DeletionProtection": "true",
     "AccessLogs": "false",
     "AlarmEmail": "",
+    "MaxPendingMinutes": "0",
     "Dashboard": "false",
 }
 CORS = {
@@ -132,9 +136,20 @@ class SoundStack(Aws):
             {"logGroupName": LOG_GROUP, "retentionInDays": 14},
             {"logGroupName": f"{LOG_GROUP}-2", "retentionInDays": 1},
         ]
+        self.rule = {"Name": RULE, "ScheduleExpression": "rate(5 minutes)", "State": "ENABLED"}
+        self.targets: list[dict[str, Any]] = [{"Id": "function", "Arn": FUNCTION_ARN}]
+        self.permissions = [
+            _invocation("apigateway", "arn:aws:execute-api:x"),
+            _invocation("events", RULE_ARN),
+        ]
+        self.alarms = _alarms()
         self.answers: dict[str, Answer] = {
             "cloudformation.DescribeStacks": lambda _: {"Stacks": [self.stack]},
             "lambda.GetFunctionConfiguration": lambda _: self.function,
+            "lambda.GetPolicy": lambda _: {"Policy": json.dumps({"Statement": self.permissions})},
+            "events.DescribeRule": lambda _: self.rule,
+            "events.ListTargetsByRule": lambda _: {"Targets": self.targets},
+            "cloudwatch.DescribeAlarms": lambda _: {"MetricAlarms": self.alarms},
             "logs.DescribeLogGroups": lambda _: {"logGroups": self.log_groups},
             "logs.FilterLogEvents": {"events": []},
             "dynamodb.DescribeTable": lambda asked: {"Table": self.tables[asked["TableName"]]},
@@ -241,6 +256,43 @@ def _function() -> dict[str, Any]:
         "Architectures": ["arm64"],
         "LoggingConfig": {"LogFormat": "Text", "LogGroup": LOG_GROUP},
     }
+
+
+def _invocation(service: str, source: str) -> dict[str, Any]:
+    """Return a permission to call the function, as Lambda describes it."""
+    return {
+        "Sid": f"{service}-1",
+        "Effect": "Allow",
+        "Principal": {"Service": f"{service}.amazonaws.com"},
+        "Action": "lambda:InvokeFunction",
+        "Resource": FUNCTION_ARN,
+        "Condition": {"ArnLike": {"AWS:SourceArn": source}},
+    }
+
+
+def _alarms() -> list[dict[str, Any]]:
+    """Return the alarms of the backlog if events are kept for 30 days, and one without a formula."""
+    at_least, over = "GreaterThanOrEqualToThreshold", "GreaterThanThreshold"
+    described = {
+        "PendingExpiresAlarm": ("100 * age / (30 * 86400)", at_least, 80.0, "breaching"),
+        "MaxPendingAlarm": ("age / 60", over, 45.0, "breaching"),
+        "DeadEventsAlarm": ("DIFF(dead)", at_least, 1.0, "notBreaching"),
+    }
+    errors = {"AlarmName": f"{NAME}-FunctionErrorsAlarm-0123", "MetricName": "Errors", "ActionsEnabled": True}
+    return [
+        errors,
+        *(
+            {
+                "AlarmName": f"{NAME}-{name}-0123456789AB",
+                "ActionsEnabled": True,
+                "Metrics": [{"Id": "e", "Expression": expression}, {"Id": "m", "ReturnData": False}],
+                "ComparisonOperator": comparison,
+                "Threshold": threshold,
+                "TreatMissingData": missing,
+            }
+            for name, (expression, comparison, threshold, missing) in described.items()
+        ),
+    ]
 
 
 def _table(name: str, types: Mapping[str, str], key: list[tuple[str, str]]) -> dict[str, Any]:

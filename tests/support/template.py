@@ -25,8 +25,8 @@ def _long_form(loader: _Loader, name: str, node: yaml.Node) -> dict[str, Any]:
         return {f"Fn::{name}": loader.construct_sequence(node, deep=True)}
     assert isinstance(node, yaml.ScalarNode)
     text = str(loader.construct_scalar(node))
-    if name == "Ref":
-        return {"Ref": text}
+    if name in {"Ref", "Condition"}:
+        return {name: text}
     return {f"Fn::{name}": text.split(".", 1) if name == "GetAtt" else text}
 
 
@@ -75,6 +75,12 @@ class Stack:
         match condition:
             case {"Fn::Not": [other]}:
                 return not self._holds(other)
+            case {"Fn::Or": others}:
+                return any(map(self._holds, others))
+            case {"Fn::And": others}:
+                return all(map(self._holds, others))
+            case {"Condition": name}:
+                return self._holds(self.document["Conditions"][name])
             case {"Fn::Equals": [one, other]}:
                 return bool(self.value(one) == self.value(other))
         raise AssertionError(condition)

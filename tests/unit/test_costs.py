@@ -41,6 +41,9 @@ ONES = Prices(
     dynamodb_backups_per_gb_month=1,
     logs_ingested_per_gb=1,
     logs_stored_per_gb_month=1,
+    eventbridge_per_million_events=1,
+    cloudwatch_metric_per_month=1,
+    cloudwatch_alarm_metric_per_month=1,
 )
 ASSUMED = Assumptions(
     polls_that_find_nothing_per_million_events=1_000_000,
@@ -73,6 +76,8 @@ MEDIANS = {
     "write units: receive": 25 * 2,
     "write units: batch ack": 25 * 3,
     "read units: receive": 200,
+    "warm stats": 10,
+    "calls: stats": 5,
     "write units: ingest": 2,
     "write units: ack": 3,
     "read units: ingest": 1,
@@ -209,6 +214,20 @@ def test_security_names_what_a_flood_of_wrong_keys_costs() -> None:
     rows = computed(FIGURES)["wrong keys"].splitlines()[2:4]
     million, day = (row.split(" | ")[1].strip(" |") for row in rows)
     assert f"{million} per million, or {day} a day" in DOCUMENTS["SECURITY.md"].replace("\n", " ")
+
+
+def test_measuring_the_backlog_costs_metrics_alarms_and_calls_every_five_minutes() -> None:
+    calls = 12 * 730
+    assert SERVICE.backlog_month(VCPU, A_MONTH) == {
+        "CloudWatch, three metrics": 3,
+        "CloudWatch, two alarms": 2,
+        "EventBridge": pytest.approx(calls / 1_000_000),
+        "Lambda": pytest.approx(calls / 1_000_000 + calls * 2 * (0.010 + 5 * 0.005)),
+        "DynamoDB, reads": pytest.approx(calls * 5 * 2 / 1_000_000),
+        "CloudWatch Logs": pytest.approx(calls / 1_000_000 * 2),
+    }
+    counts, megabytes, units = 3, 10, 128
+    assert SERVICE.backlog_reads_at_most() == pytest.approx(calls * counts * megabytes * units / 1_000_000)
 
 
 def test_what_is_kept_for_half_a_month_costs_half() -> None:

@@ -79,3 +79,15 @@ def test_the_parameters_of_a_foreign_stack_are_ignored(account: FakeAccount) -> 
     checked = findings_of(account)
     assert checked["runtime"].state is State.OK
     assert checked["stack"].state is State.FAILED
+
+
+@pytest.mark.parametrize(("address", "warned"), [("", True), ("a@example.com", False)])
+def test_a_limit_of_the_age_without_alarms_is_a_warning(
+    account: FakeAccount, address: str, warned: bool
+) -> None:
+    account.has_stack("UPDATE_COMPLETE", MaxPendingMinutes="30", AlarmEmail=address)
+    found = findings_of(account)
+    assert ("alarms" in found) is warned
+    if warned:
+        assert found["alarms"].state is State.WARNING
+        assert "AlarmEmail" in found["alarms"].fix

@@ -165,13 +165,6 @@ def test_headers_over_64_kib_are_dropped_with_the_key() -> None:
     assert arrived({"headers": {**fits, "X-More": "x" * 600}}).headers == {}
 
 
-@pytest.mark.parametrize("source", ["aws.events", "aws.scheduler"])
-def test_a_scheduled_event_is_no_request(source: str) -> None:
-    handler = guard(broken, cors_allow_origin="*")
-    assert handler({"source": source, "detail-type": "Scheduled Event", "detail": {}}, None) == {}
-    assert handler({"source": source, "httpMethod": "GET"}, None)["statusCode"] == 500
-
-
 def test_a_header_whose_values_http_cannot_carry_arrives_empty() -> None:
     app = arrived({"multiValueHeaders": {"X-API-Key": ["\ud800", "good"], "X-Request-ID": ["\udfff"]}})
     assert app.headers == {b"x-api-key": b"", b"x-request-id": b""}

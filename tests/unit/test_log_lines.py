@@ -219,3 +219,10 @@ def test_any_line_can_be_parsed_and_written_as_json(text: str) -> None:
     found = line(text)
     assert found.level in LEVELS
     json.dumps([dict(found.fields), found.status, found.duration_ms, found.traceback], allow_nan=False)
+
+
+def test_metric_line_is_shown_without_the_directive_of_its_format() -> None:
+    raw = '{"_aws":{"Timestamp":1},"level":"INFO","message":"backlog","Stage":"prod","Pending":3,"Dead":0}'
+    found = line(raw)
+    assert (found.level, found.message, found.raw) == ("INFO", "backlog", raw)
+    assert found.fields == {"Stage": "prod", "Pending": 3, "Dead": 0}

@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.support.stubbed_aws import ACCOUNT, NAME, REGION, StubbedAws
-from triggers_api.ops.doctor.permissions import ACTIONS, simulate
+from triggers_api.ops.doctor.permissions import ACTIONS, SCHEDULE_ACTIONS, simulate
 from triggers_api.ops.findings import Finding, State
 
 USER = f"arn:aws:iam::{ACCOUNT}:user/team/anna"
@@ -39,8 +39,8 @@ def decides(aws: StubbedAws, decision: str = "allowed", **by_action: str) -> Non
         aws.answers("iam", "simulate_principal_policy", {"EvaluationResults": results})
 
 
-def found(aws: StubbedAws, caller: str) -> list[Finding]:
-    findings = list(simulate(aws, caller))
+def found(aws: StubbedAws, caller: str, *, with_schedule: bool = False) -> list[Finding]:
+    findings = list(simulate(aws, caller, with_schedule=with_schedule))
     assert aws.was_asked_all()
     return findings
 
@@ -93,6 +93,18 @@ def test_the_simulation_has_the_region_and_the_service_of_a_passed_role(aws: Stu
             "aws:RequestedRegion": [REGION],
             "iam:PassedToService": ["lambda.amazonaws.com"],
         }
+
+
+def test_a_stack_that_measures_its_backlog_needs_the_permissions_of_its_rule(aws: StubbedAws) -> None:
+    seen = asked(aws)
+    decides(aws)
+    (denied,) = SCHEDULE_ACTIONS.values()
+    results = [{"EvalActionName": one, "EvalDecision": "implicitDeny"} for one in denied]
+    aws.answers("iam", "simulate_principal_policy", {"EvaluationResults": results})
+    last = found(aws, USER, with_schedule=True)[-1]
+    assert (last.check, last.state) == ("permissions: EventBridge", State.FAILED)
+    assert "events:PutRule" in last.fix
+    assert seen[-1]["ResourceArns"] == [f"arn:aws:events:{REGION}:{ACCOUNT}:rule/triggers-api-dev-backlog"]
 
 
 def test_another_partition_is_simulated_with_its_own_arns(aws: StubbedAws) -> None:

@@ -119,6 +119,7 @@ def test_an_empty_environment_gives_the_defaults() -> None:
         max_deliveries=10,
         cors_allow_origin="*",
         log_level="INFO",
+        stage="local",
         data_dir=None,
         in_lambda=False,
     )
@@ -147,6 +148,7 @@ def test_the_documented_defaults_are_the_defaults() -> None:
         "MAX_DELIVERIES": str(settings.max_deliveries),
         "CORS_ALLOW_ORIGIN": settings.cors_allow_origin,
         "LOG_LEVEL": settings.log_level,
+        "STAGE": settings.stage,
         "TRIGGERS_DATA_DIR": "the user's data",
     }
 
@@ -174,6 +176,7 @@ def test_every_variable_is_taken() -> None:
             "MAX_DELIVERIES": "3",
             "CORS_ALLOW_ORIGIN": "https://example.com",
             "LOG_LEVEL": "debug",
+            "STAGE": "staging",
             "TRIGGERS_DATA_DIR": "/srv/inbox",
             **LAMBDA,
         }
@@ -188,6 +191,7 @@ def test_every_variable_is_taken() -> None:
         max_deliveries=3,
         cors_allow_origin="https://example.com",
         log_level="DEBUG",
+        stage="staging",
         data_dir=Path("/srv/inbox"),
         in_lambda=True,
     )

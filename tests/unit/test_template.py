@@ -11,9 +11,12 @@ import yaml
 from tests.support import template
 from tests.support.contract import DOCUMENT
 from tests.support.template import PATH, Stack
+from triggers_api.api.backlog import EXPIRING_PERCENT, NAMESPACE, metric_line
 from triggers_api.api.headers import CORS_HEADERS, CORS_MAX_AGE_SECONDS, CORS_METHODS, answer_headers
 from triggers_api.api.v1.models import ErrorBody
-from triggers_api.ops.cloudformation.template import Template
+from triggers_api.core.inbox import Stats
+from triggers_api.core.paging import DeadStats, PendingStats
+from triggers_api.ops.cloudformation.template import Template, measures_backlog
 from triggers_api.ops.dev_tables import events_table, keys_table
 from triggers_api.settings import LOG_LEVELS, Settings
 from triggers_api.version import VERSION
@@ -29,6 +32,9 @@ VARIABLES = GLOBALS["Environment"]["Variables"]
 ALARMS = {
     name: one["Properties"] for name, one in RESOURCES.items() if one["Type"] == "AWS::CloudWatch::Alarm"
 }
+
+SCHEDULE = {"BacklogSchedule", "BacklogPermission"}
+BACKLOG_ALARMS = {"PendingExpiresAlarm", "MaxPendingAlarm", "DeadEventsAlarm"}
 
 REQUEST_ID = "0d4ac3a5-3c3d-4b8f-9d35-b0a8e8b3f6c1"
 SAMPLES = {
@@ -46,7 +52,6 @@ GATEWAY_ERRORS: dict[str, tuple[int | None, str, dict[str, int]]] = {
 }
 """The gateway's own errors: status (None keeps the gateway's), code and details."""
 
-SET_BUT_NOT_READ = {"STAGE": "requirement 2.3 asks for it; it tells an operator which stage a function is"}
 READ_BUT_NOT_SET = {
     "AWS_REGION": "Lambda sets it, and refuses a function that does",
     "AWS_LAMBDA_FUNCTION_NAME": "Lambda sets it; that is how the service knows where it is",
@@ -144,6 +149,7 @@ def test_every_parameter_has_its_default() -> None:
         "DeletionProtection": ("String", "false"),
         "AccessLogs": ("String", "false"),
         "AlarmEmail": ("String", ""),
+        "MaxPendingMinutes": ("Number", 0),
         "Dashboard": ("String", "false"),
     }
 
@@ -301,7 +307,7 @@ def test_template_does_not_set_the_region() -> None:
 def test_template_variables_are_those_that_settings_reads() -> None:
     environment = Recording(variables_of(Stack()))
     Settings.from_environment(environment)
-    assert VARIABLES.keys() - environment.asked == SET_BUT_NOT_READ.keys()
+    assert VARIABLES.keys() <= environment.asked
     assert environment.asked - VARIABLES.keys() == READ_BUT_NOT_SET.keys()
 
 
@@ -324,6 +330,7 @@ def test_settings_start_from_the_stack_variables() -> None:
         max_deliveries=0,
         cors_allow_origin="https://example.com",
         log_level="DEBUG",
+        stage="staging",
         data_dir=None,
         in_lambda=True,
     )
@@ -515,18 +522,29 @@ def test_alarms_are_absent_without_an_address() -> None:
 
 
 def test_alarms_are_sent_to_the_address() -> None:
-    stack = Stack(AlarmEmail="operator@example.com")
-    assert ALARMS.keys() | {"AlarmTopic"} == stack.resources.keys() - Stack().resources.keys()
+    stack = Stack(AlarmEmail="operator@example.com", MaxPendingMinutes="30")
+    added = stack.resources.keys() - Stack().resources.keys()
+    assert ALARMS.keys() | {"AlarmTopic"} | SCHEDULE == added
     assert stack.value(RESOURCES["AlarmTopic"]["Properties"]["Subscription"]) == [
         {"Protocol": "email", "Endpoint": "operator@example.com"}
     ]
 
 
 @pytest.mark.parametrize("alarm", ALARMS)
-def test_alarm_notifies_when_it_starts_and_ends(alarm: str) -> None:
-    assert ALARMS[alarm]["AlarmActions"] == ALARMS[alarm]["OKActions"] == [ref("AlarmTopic")]
-    assert ALARMS[alarm]["TreatMissingData"] == "notBreaching"
+def test_alarm_notifies_when_it_starts(alarm: str) -> None:
+    assert ALARMS[alarm]["AlarmActions"] == [ref("AlarmTopic")]
     assert ALARMS[alarm].get("ActionsEnabled", True) is True
+
+
+@pytest.mark.parametrize("alarm", sorted(ALARMS.keys() - {"DeadEventsAlarm"}))
+def test_alarm_notifies_when_it_ends(alarm: str) -> None:
+    assert ALARMS[alarm]["OKActions"] == [ref("AlarmTopic")]
+
+
+@pytest.mark.parametrize("alarm", ALARMS)
+def test_missing_data_is_an_alarm_for_the_age_of_pending_events_only(alarm: str) -> None:
+    of_the_age = alarm in {"PendingExpiresAlarm", "MaxPendingAlarm"}
+    assert ALARMS[alarm]["TreatMissingData"] == ("breaching" if of_the_age else "notBreaching")
 
 
 def test_alarms_watch_the_function_the_api_and_the_tables() -> None:
@@ -546,7 +564,7 @@ def test_alarms_watch_the_function_the_api_and_the_tables() -> None:
     assert "Name" not in API
     for name, one in single.items():
         assert one["Dimensions"] == (function if name.startswith("Function") else api)
-    assert ALARMS.keys() - single.keys() == {"TableThrottlesAlarm"}
+    assert ALARMS.keys() - single.keys() == {"TableThrottlesAlarm", *BACKLOG_ALARMS}
 
 
 def test_table_alarm_sums_all_throttled_requests() -> None:
@@ -565,3 +583,111 @@ def test_dashboard_is_optional_and_valid_json() -> None:
     assert "OperatorDashboard" not in Stack().resources
     body = Stack(Dashboard="true").resources["OperatorDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     assert {widget["type"] for widget in json.loads(body)["widgets"]} == {"metric"}
+
+
+# --- The measurement of the backlog
+
+
+@pytest.mark.parametrize(
+    ("parameters", "measures"),
+    [
+        ({}, False),
+        ({"AlarmEmail": "a@example.com"}, True),
+        ({"Dashboard": "true"}, True),
+        ({"AlarmEmail": "a@example.com", "Dashboard": "true"}, True),
+        ({"MaxPendingMinutes": "5"}, False),
+    ],
+    ids=["neither", "alarms", "dashboard", "both", "a limit without alarms"],
+)
+def test_backlog_is_measured_with_alarms_or_a_dashboard(parameters: dict[str, str], measures: bool) -> None:
+    assert SCHEDULE & Stack(**parameters).resources.keys() == (SCHEDULE if measures else set())
+    assert measures_backlog(parameters) is measures
+
+
+def test_schedule_calls_the_function_every_five_minutes() -> None:
+    assert Stack(Stage="staging").value(RESOURCES["BacklogSchedule"]["Properties"]["Name"]) == (
+        "triggers-api-staging-backlog"
+    )
+    assert RESOURCES["BacklogSchedule"]["Properties"]["ScheduleExpression"] == "rate(5 minutes)"
+    assert RESOURCES["BacklogSchedule"]["Properties"]["State"] == "ENABLED"
+    (target,) = RESOURCES["BacklogSchedule"]["Properties"]["Targets"]
+    assert target == {"Id": "function", "Arn": arn("TriggersApiFunction")}, "the whole event, as it is"
+
+
+def test_only_that_schedule_may_call_the_function() -> None:
+    permissions = [one for one in RESOURCES.values() if one["Type"] == "AWS::Lambda::Permission"]
+    assert [one["Properties"] for one in permissions] == [
+        {
+            "Action": "lambda:InvokeFunction",
+            "FunctionName": ref("TriggersApiFunction"),
+            "Principal": "events.amazonaws.com",
+            "SourceArn": arn("BacklogSchedule"),
+        }
+    ]
+
+
+def backlog_metrics(part: Any) -> list[dict[str, Any]]:
+    """Return the metrics of an alarm that the function writes, without its expression."""
+    return [one["MetricStat"] for one in part["Metrics"] if "MetricStat" in one]
+
+
+@pytest.mark.parametrize(
+    ("alarm", "metric", "expression", "comparison", "threshold"),
+    [
+        (
+            "PendingExpiresAlarm",
+            "OldestPendingSeconds",
+            "100 * age / (30 * 86400)",
+            "GreaterThanOrEqualToThreshold",
+            EXPIRING_PERCENT,
+        ),
+        ("MaxPendingAlarm", "OldestPendingSeconds", "age / 60", "GreaterThanThreshold", "15"),
+        # The number of dead events stays, its rise does not.
+        ("DeadEventsAlarm", "Dead", "DIFF(dead)", "GreaterThanOrEqualToThreshold", 1),
+    ],
+)
+def test_backlog_alarm_watches_its_metric(
+    alarm: str, metric: str, expression: str, comparison: str, threshold: object
+) -> None:
+    written = {name: part for name, part in ALARMS[alarm].items() if not name.endswith("Actions")}
+    found = Stack(EventTtlDays="30", MaxPendingMinutes="15").value(written)
+    (watched,) = backlog_metrics(found)
+    assert watched == {
+        "Metric": {
+            "Namespace": NAMESPACE,
+            "MetricName": metric,
+            "Dimensions": [{"Name": "Stage", "Value": "prod"}],
+        },
+        "Stat": "Maximum",
+        "Period": 300,
+    }
+    (expressed,) = [one for one in found["Metrics"] if "Expression" in one]
+    assert expressed["Expression"] == expression
+    assert [one.get("ReturnData", True) for one in found["Metrics"]] == [True, False]
+    assert (found["ComparisonOperator"], found["Threshold"]) == (comparison, threshold)
+    assert found["EvaluationPeriods"] == 1
+
+
+def test_limit_of_the_age_is_off_by_default() -> None:
+    assert "MaxPendingAlarm" not in Stack(AlarmEmail="a@example.com").resources
+    assert "MaxPendingAlarm" not in Stack(MaxPendingMinutes="30", Dashboard="true").resources
+
+
+def test_dashboard_shows_the_backlog() -> None:
+    body = RESOURCES["OperatorDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    shown = [metric for one in json.loads(body)["widgets"] for metric in one["properties"]["metrics"]]
+    assert shown[-3:] == [
+        [NAMESPACE, "OldestPendingSeconds", "Stage", "${Stage}"],
+        [NAMESPACE, "Pending", "Stage", "${Stage}"],
+        [".", "Dead", ".", "."],
+    ]
+
+
+def test_alarms_and_dashboard_name_the_metrics_that_are_written() -> None:
+    stats = Stats(PendingStats(0, False, 0, None, None), None, DeadStats(0, False, None))
+    (written,) = json.loads(metric_line(stats, stage="prod", timestamp=0))["_aws"]["CloudWatchMetrics"]
+    names = {
+        one["Metric"]["MetricName"] for alarm in BACKLOG_ALARMS for one in backlog_metrics(ALARMS[alarm])
+    }
+    assert names < {one["Name"] for one in written["Metrics"]} == {"OldestPendingSeconds", "Pending", "Dead"}
+    assert written["Dimensions"] == [["Stage"]]

@@ -28,7 +28,6 @@ logger = logging.getLogger("triggers_api.lambda")
 Handler = Callable[[Any, Any], dict[str, Any]]
 
 _NOT_UTF8 = b"\xff"
-_SCHEDULERS = {"aws.events", "aws.scheduler"}
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]{1,256}", re.ASCII)  # a lower-case field name, RFC 9110, 5.6.2
 _MANGUM_PARSED_HEADERS = {
     "host": re.compile(r"[!-9;-~]+(:\d{1,5})?", re.ASCII),
@@ -50,9 +49,6 @@ def guard(handler: Handler, *, cors_allow_origin: str) -> Handler:
     def guarded(event: Any, context: Any) -> dict[str, Any]:
         sent: dict[str, list[str]] = {}
         try:
-            if is_scheduled(event):
-                logger.info("scheduled event ignored")
-                return {}
             request = normalise_event(event)
             sent = request["multiValueHeaders"]
             return handler(request, context)
@@ -77,11 +73,6 @@ def guard(handler: Handler, *, cors_allow_origin: str) -> Handler:
             }
 
     return guarded
-
-
-def is_scheduled(event: Any) -> bool:
-    """Return whether EventBridge sent an event on a schedule: it is no request and needs no answer."""
-    return isinstance(event, dict) and event.get("source") in _SCHEDULERS and "httpMethod" not in event
 
 
 def normalise_event(event: Any) -> dict[str, Any]:

@@ -169,6 +169,11 @@ class Template:
         return result
 
 
+def measures_backlog(parameters: Mapping[str, str]) -> bool:
+    """Return whether a stack with these parameters has the schedule that measures the backlog."""
+    return bool(parameters.get("AlarmEmail")) or parameters.get("Dashboard") == "true"
+
+
 def parse_template(body: str | Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a template as `GetTemplate` gives it: parsed if it is JSON, else its text in YAML."""
     if not isinstance(body, str):

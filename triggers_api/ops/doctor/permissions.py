@@ -78,6 +78,18 @@ ACTIONS = {
 }
 """The permissions to deploy, change and delete the stack, by service (requirements, section 5.1)."""
 
+SCHEDULE_ACTIONS = {
+    "EventBridge": (
+        "events:PutRule",
+        "events:DescribeRule",
+        "events:DeleteRule",
+        "events:PutTargets",
+        "events:ListTargetsByRule",
+        "events:RemoveTargets",
+    ),
+}
+"""The further permissions for a stack that measures its backlog."""
+
 _FOR_SMOKE_TEST = "API keys"
 """A deployment without these permissions skips the smoke test, or uses an existing key."""
 
@@ -87,6 +99,7 @@ _RESOURCES = {
     "API Gateway": "arn:{partition}:apigateway:{region}::/restapis/0123456789",
     "DynamoDB": "arn:{partition}:dynamodb:{region}:{account}:table/triggers-api-events-{stage}",
     "API keys": "arn:{partition}:dynamodb:{region}:{account}:table/triggers-api-keys-{stage}",
+    "EventBridge": "arn:{partition}:events:{region}:{account}:rule/triggers-api-{stage}-backlog",
     "IAM": "arn:{partition}:iam::{account}:role/{stack}-TriggersApiRole-0123456789AB",
     "CloudWatch Logs": "arn:{partition}:logs:{region}:{account}:log-group:/aws/lambda/triggers-api-{stage}:*",
     "S3": "arn:{partition}:s3:::aws-sam-cli-managed-default-samclisourcebucket-012345678",
@@ -97,8 +110,13 @@ _RESOURCES = {
 _ASSUMED = re.compile(r"arn:([\w-]+):sts::(\d{12}):assumed-role/([^/]+)/.+")
 
 
-def simulate(aws: Aws, caller: str) -> Iterator[Finding]:
+def simulate(aws: Aws, caller: str, *, with_schedule: bool) -> Iterator[Finding]:
     """Ask IAM, service by service, whether the caller has the permissions.
+
+    Args:
+        aws: The account.
+        caller: The ARN of the credentials.
+        with_schedule: The stack measures its backlog.
 
     Raises:
         ClientError: AWS failed, other than by a refusal to simulate.
@@ -109,7 +127,7 @@ def simulate(aws: Aws, caller: str) -> Iterator[Finding]:
         )
         return
     principal = _principal(aws, caller)
-    for service, actions in ACTIONS.items():
+    for service, actions in (ACTIONS | (SCHEDULE_ACTIONS if with_schedule else {})).items():
         try:
             denied = _denied(aws, principal, actions, _RESOURCES[service])
         except ClientError as error:

@@ -17,7 +17,7 @@ from triggers_api.ops.build.uv import find_uv
 from triggers_api.ops.cloudformation.client import CloudFormation
 from triggers_api.ops.cloudformation.models import Stack
 from triggers_api.ops.cloudformation.ownership import belongs_to
-from triggers_api.ops.cloudformation.template import Template
+from triggers_api.ops.cloudformation.template import Template, measures_backlog
 from triggers_api.ops.cloudformation.versions import deployed_version, is_downgrade
 from triggers_api.ops.deploy import preflight
 from triggers_api.ops.deploy.sam import find_sam
@@ -78,6 +78,7 @@ def check_account(aws: Aws, place: Place, *, given: Mapping[str, str], today: da
     is_ours = stack is not None and belongs_to(stack, aws.target.stage.value)
     parameters = {**defaults, **(stack.parameters if stack is not None and is_ours else {}), **given}
     yield preflight.check_runtime(parameters["Runtime"], today)
+    yield from check_alarms(parameters)
     checks: dict[str, Callable[[], Iterable[Finding]]] = {
         "stack": lambda: [preflight.check_stack(aws, stack)],
         "version": lambda: [check_version(stack)] if stack is not None and is_ours else [],
@@ -86,7 +87,9 @@ def check_account(aws: Aws, place: Place, *, given: Mapping[str, str], today: da
         "log group": lambda: [preflight.check_log_group(aws, stack)],
         "artifact bucket": lambda: [preflight.check_artifact_bucket(aws)],
         "access logs": lambda: [preflight.check_logging_role(aws, needed=parameters["AccessLogs"] == "true")],
-        "permissions": lambda: permissions.simulate(aws, place.caller),
+        "permissions": lambda: permissions.simulate(
+            aws, place.caller, with_schedule=measures_backlog(parameters)
+        ),
     }
     for check, ask in checks.items():
         try:
@@ -97,6 +100,13 @@ def check_account(aws: Aws, place: Place, *, given: Mapping[str, str], today: da
         except OperatorError as error:
             findings = [_failed(check, error)]
         yield from findings
+
+
+def check_alarms(parameters: Mapping[str, str]) -> Iterator[Finding]:
+    """Warn about a limit of the age of pending events that reports nothing."""
+    if parameters["MaxPendingMinutes"] != "0" and not parameters["AlarmEmail"]:
+        message = "MaxPendingMinutes has no effect: there are no alarms without AlarmEmail."
+        yield Finding("alarms", State.WARNING, message, "Deploy with --parameter AlarmEmail=ADDRESS.")
 
 
 def check_version(stack: Stack) -> Finding:

@@ -84,6 +84,7 @@ def parse(event: Mapping[str, Any]) -> LogLine:
 def _service_line(document: dict[str, Any], origin: dict[str, Any]) -> LogLine:
     """Read a line of the service, or of the Python runtime, which uses other names for some members."""
     document.pop("timestamp", None)
+    document.pop("_aws", None)  # of the line of metrics: how CloudWatch reads the other members
     level = _take(document, str, "level") or _take(document, str, "log_level") or ""
     frames = _take(document, list, "traceback") or _take(document, list, "stackTrace") or []
     return LogLine(

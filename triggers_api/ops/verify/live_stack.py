@@ -15,7 +15,7 @@ from triggers_api.ops.cloudformation.template import Template
 from triggers_api.ops.shell_commands import triggers_command
 from triggers_api.ops.target import Target
 
-SERVICES = ("lambda", "logs", "dynamodb", "iam", "apigateway")
+SERVICES = ("lambda", "logs", "dynamodb", "iam", "apigateway", "events", "cloudwatch")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from triggers_api.ops.cloudformation.template import Template
 from triggers_api.ops.findings import Finding
 from triggers_api.ops.shell_commands import triggers_command
 from triggers_api.ops.status import find_stack
-from triggers_api.ops.verify import dynamodb_tables, execution_role, lambda_function, rest_api
+from triggers_api.ops.verify import backlog, dynamodb_tables, execution_role, lambda_function, rest_api
 from triggers_api.ops.verify.background import call_in_background
 from triggers_api.ops.verify.canary import Canary
 from triggers_api.ops.verify.live_stack import SERVICES, LiveStack
@@ -67,6 +67,7 @@ def verify(
         dynamodb_tables.make_probes(live, "ApiKeysTable", "keys table"),
         execution_role.make_probes(live),
         rest_api.make_probes(live),
+        backlog.make_probes(live),
         Canary(live, aws, sleep=sleep, monotonic=monotonic, transport=transport).make_probes(),
     )
     total = sum(len(probe.expectations) for chain in chains for probe in chain)
