@@ -17,6 +17,7 @@ from botocore.loaders import create_loader
 
 from tests.support import dynamodb_local
 from tests.support.clock import FakeClock
+from tests.support.shard_option import shards_of_run
 from tests.support.stubbed_aws import make_target
 from tests.support.tables import empty
 from triggers_api.api import logs
@@ -32,7 +33,7 @@ from triggers_api.store.sqlite.database import Database
 from triggers_api.store.sqlite.events import SqliteEventStore
 from triggers_api.store.sqlite.keys import SqliteKeyStore
 
-pytest_plugins = ["tests.support.forms", "tests.support.promises"]
+pytest_plugins = ["tests.support.forms", "tests.support.promises", "tests.support.shard_option"]
 
 REGION = "us-east-1"
 
@@ -108,7 +109,8 @@ def tables(shared_tables: Tables, table_resources: tuple[Any, Any]) -> Iterator[
 @pytest.fixture
 def dynamodb_stores(tables: Tables, shared_dynamodb: DynamoDB) -> Stores:
     return Stores(
-        DynamoEventStore(shared_dynamodb, tables.events), DynamoKeyStore(shared_dynamodb, tables.keys)
+        DynamoEventStore(shared_dynamodb, tables.events, shards_of_run()),
+        DynamoKeyStore(shared_dynamodb, tables.keys),
     )
 
 
