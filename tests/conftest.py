@@ -17,7 +17,6 @@ from botocore.loaders import create_loader
 
 from tests.support import dynamodb_local
 from tests.support.clock import FakeClock
-from tests.support.shard_option import shards_of_run
 from tests.support.stubbed_aws import make_target
 from tests.support.tables import empty
 from triggers_api.api import logs
@@ -29,11 +28,12 @@ from triggers_api.ops.target import Target
 from triggers_api.store.dynamodb.client import DynamoDB
 from triggers_api.store.dynamodb.events import DynamoEventStore
 from triggers_api.store.dynamodb.keys import DynamoKeyStore
+from triggers_api.store.dynamodb.shards import Shards
 from triggers_api.store.sqlite.database import Database
 from triggers_api.store.sqlite.events import SqliteEventStore
 from triggers_api.store.sqlite.keys import SqliteKeyStore
 
-pytest_plugins = ["tests.support.forms", "tests.support.promises", "tests.support.shard_option"]
+pytest_plugins = ["tests.support.forms", "tests.support.promises"]
 
 REGION = "us-east-1"
 
@@ -41,6 +41,26 @@ REGION = "us-east-1"
 # would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+_run = {"shards": Shards()}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--shards N`: the contract and the promises hold for any number of shards."""
+    parser.getgroup("triggers").addoption(
+        "--shards", type=int, default=1, metavar="N", help="the number of shards of the DynamoDB stores"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    number = config.getoption("shards")
+    _run["shards"] = Shards(number, number)
+
+
+def shards_of_run() -> Shards:
+    """Return the shards of the DynamoDB stores."""
+    return _run["shards"]
 
 
 @dataclass(frozen=True)

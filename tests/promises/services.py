@@ -5,8 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from tests.api.driver import Api
-from tests.conftest import REGION, Stores, Tables
-from tests.support.shard_option import shards_of_run
+from tests.conftest import REGION, Stores, Tables, shards_of_run
 from tests.support.witness import Asked, Reply, Send
 from triggers_api.store.dynamodb.client import DynamoDB
 from triggers_api.store.dynamodb.events import DynamoEventStore
