@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from math import inf
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,6 +21,7 @@ from tests.support.clock import FakeClock
 from tests.support.stubbed_aws import make_target
 from tests.support.tables import empty
 from triggers_api.api import logs
+from triggers_api.core import deadline
 from triggers_api.core.ports import EventStore, KeyStore
 from triggers_api.ops.credentials import forget_sessions
 from triggers_api.ops.dev_tables import create_missing_tables
@@ -180,6 +182,13 @@ def _no_account() -> Iterator[None]:
         patch.setenv("AWS_CONFIG_FILE", os.devnull)
         patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_deadline_left_over() -> Iterator[None]:
+    """End the deadline that a test has started in its own thread."""
+    yield
+    deadline.start(inf)
 
 
 @pytest.fixture(autouse=True)

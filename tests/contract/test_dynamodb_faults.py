@@ -4,7 +4,7 @@
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -21,12 +21,6 @@ from triggers_api.core.ports import EventStore, NewEvent
 from triggers_api.errors import DeadlineExceededError, StoreUnavailableError, value_of
 
 CALLS_SIDE_BY_SIDE = 16
-
-
-@pytest.fixture(autouse=True)
-def _no_deadline_left_over() -> Iterator[None]:
-    yield
-    deadline.start(float("inf"))
 
 
 @pytest.mark.parametrize("fault", ["lose reply", "reset", "throttle"])

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from triggers_api.api import logs
 from triggers_api.api.backlog import EXPIRING_PERCENT, NAMESPACE, measure_backlog, metric_line
 from triggers_api.api.factory import Stores, build_service
 from triggers_api.api.service import Service
+from triggers_api.core import deadline
 from triggers_api.core.inbox import Stats
 from triggers_api.core.leases import Held
 from triggers_api.core.paging import DeadStats, EventQuery, PendingStats
@@ -78,6 +80,11 @@ def test_line_has_the_figures_of_the_whole_stage(
     (line,) = measure()
     assert {name: line[name] for name in NAMES} == {"OldestPendingSeconds": 100, "Pending": 2, "Dead": 1}
     assert CANARY not in json.dumps(line)
+
+
+def test_the_deadline_of_a_measurement_ends_with_it(measure: Measure) -> None:
+    measure()
+    assert deadline.remaining() == inf
 
 
 def test_an_empty_inbox_is_measured_as_zero(measure: Measure) -> None:

@@ -7,6 +7,7 @@ need it at every `LogLevel`.
 import json
 import logging
 import sys
+from contextvars import copy_context
 
 from triggers_api.api.service import Service
 from triggers_api.core import deadline
@@ -33,6 +34,10 @@ def measure_backlog(service: Service, settings: Settings) -> None:
         RuntimeError: The store failed, and no metric line was written. Lambda prints the text of an error, so
             the cause is logged without its text, and not attached.
     """
+    copy_context().run(_measure, service, settings)  # the deadline ends with this call
+
+
+def _measure(service: Service, settings: Settings) -> None:
     deadline.start()
     try:
         stats = service.inbox.stats(_SCHEDULE, source=None, event_types=())

@@ -59,7 +59,7 @@ ERRORS: Mapping[int, ErrorDoc] = {
     403: ErrorDoc(
         "The key is bound to another source, or lacks a scope (`details.scope`).",
         "FORBIDDEN",
-        "This key does not have the scope consume.",
+        "This key does not have the scope consume. Use a key that was created with --scope consume.",
         {"scope": "consume"},
     ),
     404: ErrorDoc(
