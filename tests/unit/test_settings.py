@@ -148,6 +148,8 @@ def test_the_documented_defaults_are_the_defaults() -> None:
         "AUTH_CACHE_SECONDS": str(settings.auth_cache_seconds),
         "EVENT_TTL_DAYS": str(settings.event_ttl_days),
         "MAX_DELIVERIES": str(settings.max_deliveries),
+        "INBOX_SHARDS": str(settings.inbox_shards),
+        "INBOX_SHARDS_READ": str(settings.inbox_shards_read),
         "CORS_ALLOW_ORIGIN": settings.cors_allow_origin,
         "LOG_LEVEL": settings.log_level,
         "STAGE": settings.stage,
