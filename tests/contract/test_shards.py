@@ -3,11 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from threading import Lock
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import Tables
+from tests.conftest import REGION, Tables
 from tests.support.forms import examples
 from tests.support.sample_events import NOW, event
 from tests.support.tables import empty
@@ -16,9 +19,11 @@ from triggers_api.core.ids import created_at
 from triggers_api.core.leases import Held
 from triggers_api.core.paging import EventQuery, Filter, Position
 from triggers_api.core.ports import NewEvent
-from triggers_api.errors import value_of
+from triggers_api.errors import StoreUnavailableError, value_of
 from triggers_api.store.dynamodb.client import DynamoDB
 from triggers_api.store.dynamodb.events import DynamoEventStore
+from triggers_api.store.dynamodb.index import MAX_READS
+from triggers_api.store.dynamodb.items import event_item
 from triggers_api.store.dynamodb.shards import Shards
 
 NUMBERS = (1, 2, 4, 8, 16)
@@ -35,6 +40,96 @@ def walk(stores: Iterator[DynamoEventStore], query: EventQuery) -> Iterator[tupl
         assert page.next != after, "the walk stands still"
         after = page.next
     raise AssertionError("the walk does not end")
+
+
+UNITS_PER_SECOND = 20
+OFFERED_PER_SECOND = 200
+SECONDS = 10
+
+
+class ThrottledPartitions(DynamoDB):
+    """DynamoDB Local whose index takes a number of write units a second for each of its keys."""
+
+    def __init__(self, endpoint_url: str) -> None:
+        super().__init__(region=REGION, endpoint_url=endpoint_url)
+        self._used: Counter[str] = Counter()
+        self._lock = Lock()
+
+    def start_second(self) -> None:
+        self._used.clear()
+
+    def call(self, method: str, *, expects: str | None = None, **arguments: Any) -> dict[str, Any]:
+        if method == "put_item":
+            key = arguments["Item"]["status"]["S"]
+            with self._lock:
+                if self._used[key] == UNITS_PER_SECOND:
+                    raise StoreUnavailableError("throttled")
+                self._used[key] += 1  # the items are smaller than 1 KB
+        return super().call(method, expects=expects, **arguments)
+
+
+def taken(tables: Tables, shards: int) -> int:
+    """Return how many events a stage takes that is offered too many."""
+    dynamodb = ThrottledPartitions(tables.endpoint_url)
+    store = DynamoEventStore(dynamodb, tables.events, Shards(shards, shards))
+    total = 0
+    for _ in range(SECONDS):
+        dynamodb.start_second()
+        outcomes = store.add([NewEvent(event()) for _ in range(OFFERED_PER_SECOND)], now=NOW)
+        total += sum(isinstance(outcome, str) for outcome in outcomes)
+    return total
+
+
+@pytest.mark.slow("stores a thousand events")
+def test_four_shards_take_nearly_four_times_as_many_events(tables: Tables) -> None:
+    assert taken(tables, 1) == SECONDS * UNITS_PER_SECOND
+    assert taken(tables, 4) >= 3.5 * SECONDS * UNITS_PER_SECOND
+
+
+class Metered(DynamoDB):
+    """DynamoDB Local, with the queries and the read units that they consume."""
+
+    def __init__(self, endpoint_url: str) -> None:
+        super().__init__(region=REGION, endpoint_url=endpoint_url)
+        self.queries = 0
+        self.units = 0.0
+        self._lock = Lock()
+
+    def call(self, method: str, *, expects: str | None = None, **arguments: Any) -> dict[str, Any]:
+        if method == "query":
+            arguments["ReturnConsumedCapacity"] = "TOTAL"
+        answer = super().call(method, expects=expects, **arguments)
+        with self._lock:
+            if method == "query":
+                self.queries += 1
+                self.units += answer["ConsumedCapacity"]["CapacityUnits"]
+        return answer
+
+
+def of_size(item_bytes: int) -> Event:
+    """Return an event whose item has this size in the table."""
+    plain = event(payload='{"text":""}')
+    known = sum(len(name) + len(text) for name, one in event_item(plain).items() for text in one.values())
+    text = "".join(f"{number:x}" for number in range(item_bytes))[: item_bytes - known]
+    return event(payload=f'{{"text":"{text}"}}')
+
+
+@pytest.mark.parametrize(("item_bytes", "units"), [(436, 10), (900, 26)])
+def test_page_of_sixteen_shards_reads_a_few_items_of_each(
+    tables: Tables, item_bytes: int, units: float
+) -> None:
+    dynamodb = Metered(tables.endpoint_url)
+    store = DynamoEventStore(dynamodb, tables.events, Shards(16, 16))
+    for _ in range(4):
+        store.add([NewEvent(of_size(item_bytes)) for _ in range(100)], now=NOW)
+    query, after = EventQuery(Filter(), 50, NOW * 1000), None
+    for _ in range(6):
+        dynamodb.queries, dynamodb.units = 0, 0.0
+        page = store.page(replace(query, after=after))
+        assert len(page.events) == 50
+        assert dynamodb.queries <= MAX_READS + 16
+        assert dynamodb.units <= units
+        after = page.next
 
 
 AT = "2027-01-02T03:04:05.000006Z"
