@@ -204,6 +204,15 @@ def test_ack_refuses_a_body_that_is_not_its_own(each_door: Api) -> None:
     assert each_door.pending() == [event_id]
 
 
+@pytest.mark.promise(9)
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/events/{id}/ack", "/v1/inbox/receive", "/v1/inbox/ack"])
+def test_an_unknown_field_named_event_id_is_an_unknown_field(local_api: Api, path: str) -> None:
+    event_id = local_api.add()
+    answer = local_api.post(path.replace("{id}", event_id), {"event_id": event_id})
+    assert answer.refusal == (400, "VALIDATION_ERROR")
+    assert "event_id: unknown" in answer.error["message"]
+
+
 # Extend
 
 

@@ -1,10 +1,12 @@
 """Commands and programs of the guide, run as they are written."""
 
+import http.client
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,6 +72,29 @@ def test_worker_of_the_guide_acknowledges_events_and_releases_failures(tmp_path:
         assert (left["event_id"], left["deliveries"]) == (bad, 1)
         assert left["leased_until"] > left["created_at"], "it was released with a delay"
         assert client.get(good).body["status"] == "acknowledged"
+
+
+def test_worker_of_the_guide_repeats_an_ack_and_acknowledges_before_it_releases() -> None:
+    ((_, code),) = [one for one in fences("deploy/guide/consuming.md", "A worker") if one[0] == "python"]
+    calls = list[str]()
+
+    def call(path: str, body: dict[str, Any]) -> dict[str, Any]:
+        calls.append(path.rpartition("/")[2])
+        if calls in (["receive", "ack"], ["receive", "ack", "ack", "release"]):
+            raise http.client.IncompleteRead(b"half")
+        if path.endswith("ack"):
+            return {"results": [{"status": 200} for _ in body["events"]]}
+        events = [
+            {"event_id": str(one), "lease": {"token": "t"}, "payload": {"fails": one}} for one in (0, 1)
+        ]
+        return {"events": events, "more": False}
+
+    worker: dict[str, Any] = {}
+    exec(code + HANDLER, worker)
+    worker["call"] = call
+    with pytest.raises(worker["FAILURES"]):
+        worker["work_once"]()
+    assert calls == ["receive", "ack", "ack", "release"]
 
 
 def test_requeue_and_purge_of_the_guide_work_as_written(tmp_path: Path) -> None:

@@ -156,6 +156,22 @@ def test_half_closed_client_gets_its_answer_and_then_the_end(request_: bytes) ->
     run(test)
 
 
+@pytest.mark.parametrize(
+    ("sent", "answers"), [(GET * 20, 20), ((POST % b"" + b"1234") * 3, 3), (GET * 2 + GET[:9], 2)]
+)
+def test_half_closed_client_gets_the_answers_to_all_its_requests(sent: bytes, answers: int) -> None:
+    async def test() -> None:
+        client = Client(read_and_answer)
+        client.connection.data_received(sent)
+        assert client.connection.eof_received()
+        for _ in range(answers):
+            await client.settle()
+        assert client.transport.statuses == [200] * answers
+        assert client.transport.is_closing()
+
+    run(test)
+
+
 @pytest.mark.parametrize("sent", [b"", GET[:-5], POST % b"" + b"12", GET])
 def test_client_that_ends_with_no_answer_due_is_closed(sent: bytes) -> None:
     async def test() -> None:

@@ -60,6 +60,7 @@ class DevConnection(H11Protocol):
         """Start to wait for a request."""
         self.conn = DevParser()
         self._refused = False
+        self._client_has_ended = False
         self._socket = cast("Any", transport)  # `max_size` is asyncio's, but not in its documentation
         self._socket.max_size = _READ_BYTES
         self.wait_for_client()
@@ -87,13 +88,23 @@ class DevConnection(H11Protocol):
         """Keep the connection open if an answer is due: a client that half-closes still reads it."""
         is_due = not self.transport.is_closing() and self.conn.their_state not in {h11.IDLE, h11.SEND_BODY}
         if is_due:
-            self.cycle.keep_alive = False
+            self._client_has_ended = True
+            self._close_after_last_request()
         return is_due
 
     def on_response_complete(self) -> None:
-        """Start to wait for the next request."""
+        """Start to wait for the next request, or to answer one that has arrived."""
         super().on_response_complete()
         self.wait_for_client()
+        if self._client_has_ended:
+            self._close_after_last_request()
+
+    def _close_after_last_request(self) -> None:
+        """Let the connection end with the last whole request that the client has sent."""
+        if not self.is_served:
+            self.transport.close()
+        elif not self.conn.trailing_data[0]:
+            self.cycle.keep_alive = False
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text, in another shape
         """Refuse a request that cannot be parsed. No app sees it."""

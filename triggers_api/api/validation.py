@@ -68,10 +68,15 @@ def validation_error(errors: Sequence[Any], body_model: type[RequestBody] | None
     shown = sorted(errors, key=lambda error: bool(error["type"] != _UNKNOWN))[:MAX_ERRORS_SHOWN]
     problems = [_problem(error, body_model) for error in shown]
     part = shown[0]["loc"][0]
-    if part == "path" or all(error["loc"] == _EVENT_ID and error["type"] != "missing" for error in errors):
+    if part == "path" or all(_is_of_event_id(error) for error in errors):
         return InvalidEventIdError(_summary("", problems), details={"errors": problems})
     subject = body_model.subject if body_model and part == "body" else part
     return ValidationError(_summary(subject, problems), details={"errors": problems})
+
+
+def _is_of_event_id(error: Any) -> bool:
+    """Return whether an error is about the value of the field `event_id`, which the endpoint has."""
+    return error["loc"] == _EVENT_ID and error["type"] not in {"missing", _UNKNOWN}
 
 
 def show_name(name: str) -> str:

@@ -1,0 +1,56 @@
+"""Ten consumers at the emulated gateway: no event twice within a lease, each acknowledged in the end."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import timedelta
+from itertools import pairwise
+from random import Random
+
+import pytest
+
+from tests.promises.test_consumers import numbers, work
+from tests.support.api_client import ApiClient
+from tests.support.consumers import Consumer, Record
+from tests.support.forms import by_form
+from tests.support.promises import Reported
+from tests.support.rehearsal import Rehearsal
+from tests.support.witness import over_http
+
+pytestmark = [pytest.mark.promise(13, 14), pytest.mark.timeout(1200)]
+
+CONSUMERS = 10
+
+
+@pytest.fixture(scope="module")
+def clients(rehearsal: Rehearsal) -> Iterator[list[ApiClient]]:
+    url: str = rehearsal.deploy("prod", "--no-smoke")[-1]["outputs"]["ApiUrl"]
+    key = rehearsal.key("prod")
+    with ExitStack() as stack:
+        yield [stack.enter_context(ApiClient(url, key=key)) for _ in range(CONSUMERS)]
+
+
+@pytest.mark.parametrize("lease_seconds", [600, 8])
+def test_consumers_at_the_gateway_get_each_event_once_within_a_lease(
+    clients: list[ApiClient], lease_seconds: int, reported: Reported
+) -> None:
+    """With the short lease, a tenth of the batches is dropped."""
+    number = by_form(quick=100, full=100, long=1000)
+    record = Record()
+    ways = [Consumer(over_http(client), record, lease_seconds) for client in clients]
+    wanted = {event_id for payloads in numbers(number) for event_id in ways[0].ingest(payloads)}
+    drops = [Random(seed) if lease_seconds < 600 else None for seed in range(CONSUMERS)]
+    with ThreadPoolExecutor(CONSUMERS) as pool:
+        for one in [pool.submit(work, way, wanted, drop) for way, drop in zip(ways, drops, strict=True)]:
+            one.result()
+    assert wanted <= record.acknowledged.keys()
+    record.check_leases()
+    late = timedelta()
+    for several in record.deliveries.values():
+        ordered = sorted(several, key=lambda one: one.claimed_at)
+        for first, second in pairwise(ordered):
+            late = max(late, second.claimed_at - first.expires_at)
+    reported(
+        f"{CONSUMERS} consumers at the gateway, {number} events, leases of {lease_seconds} s: "
+        f"{record.duplicates} came again, at most {late.total_seconds():.2f} s after their lease"
+    )
