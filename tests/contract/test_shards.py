@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import repeat
+from random import Random
 from threading import Lock
 from typing import Any
 
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import REGION, Tables
-from tests.support.forms import examples
+from tests.support.forms import by_form, examples
 from tests.support.sample_events import NOW, event
 from tests.support.tables import empty
 from triggers_api.core.events import Event
@@ -204,3 +206,40 @@ def test_walk_shows_each_event_once_in_order_while_shards_are_added(
     assert len(seen) <= written + len(pages)
     times = [one.created_at for page in pages for one in page]
     assert times == sorted(times, reverse=newest_first)
+
+
+@pytest.mark.forms
+@pytest.mark.promise(5)
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("newest_first", [False, True], ids=["oldest first", "newest first"])
+@pytest.mark.parametrize("number", NUMBERS)
+def test_long_walk_shows_each_pending_event_once(
+    shared_dynamodb: DynamoDB, tables: Tables, number: int, newest_first: bool
+) -> None:
+    """A third of the events have the time of another one. Every seventh page an event is acknowledged."""
+    store = DynamoEventStore(shared_dynamodb, tables.events, Shards(number, number))
+    random = Random(number)
+    wanted = by_form(quick=200, full=200, long=10_000)
+    made = {
+        one.event_id: one
+        for one in (
+            tied_event(random.randrange(wanted), random.randrange(2**40), True) for _ in range(wanted)
+        )
+    }
+    left = list(made.values())
+    for start in range(0, len(left), 100):
+        for outcome in store.add([NewEvent(one) for one in left[start : start + 100]], now=NOW):
+            value_of(outcome)
+    query = EventQuery(Filter(), 50, NOW * 1000, newest_first=newest_first)
+    seen: list[Event] = []
+    gone: set[str] = set()
+    for place, page in enumerate(walk(repeat(store), query)):
+        seen += page
+        if place % 7 == 0:
+            acked = random.choice(left).event_id
+            gone.add(acked)
+            store.acknowledge([Held(acked, None)], at=AT, nonce="n", now=NOW, source=None)
+    ids = [one.event_id for one in seen]
+    assert len(ids) == len(set(ids))
+    assert made.keys() - gone <= set(ids)
+    assert [one.created_at for one in seen] == sorted((one.created_at for one in seen), reverse=newest_first)

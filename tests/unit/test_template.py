@@ -667,7 +667,7 @@ def test_backlog_alarm_watches_its_metric(
             "Dimensions": [{"Name": "Stage", "Value": "prod"}],
         },
         "Stat": "Maximum",
-        "Period": 300,
+        "Period": 600,
     }
     (expressed,) = [one for one in found["Metrics"] if "Expression" in one]
     assert expressed["Expression"] == expression
