@@ -208,6 +208,25 @@ def test_walk_shows_each_event_once_in_order_while_shards_are_added(
     assert times == sorted(times, reverse=newest_first)
 
 
+@pytest.mark.promise(5)
+@pytest.mark.parametrize("newest_first", [False, True], ids=["oldest first", "newest first"])
+def test_walk_that_gets_no_further_does_not_go_back(
+    shared_dynamodb: DynamoDB, tables: Tables, monkeypatch: pytest.MonkeyPatch, newest_first: bool
+) -> None:
+    """As if the time of each request were up after its first read of every shard."""
+    monkeypatch.setattr("triggers_api.store.dynamodb.merge.MAX_READS", 0)
+    store = DynamoEventStore(shared_dynamodb, tables.events, Shards(2, 2))
+    for outcome in store.add([NewEvent(tied_event(1, tail, True)) for tail in range(40)], now=NOW):
+        value_of(outcome)
+    query = EventQuery(Filter(), 3, NOW * 1000, newest_first=newest_first)
+    middle = tied_event(1, 20, True)
+    after = Position(middle.created_at, middle.event_id, shards=2)
+    page = store.page(replace(query, after=after))
+    assert page.next is not None
+    assert all((one.event_id < middle.event_id) == newest_first for one in page.events)
+    assert page.next >= after if not newest_first else page.next <= after
+
+
 @pytest.mark.forms
 @pytest.mark.promise(5)
 @pytest.mark.timeout(1800)

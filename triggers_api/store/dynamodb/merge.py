@@ -127,7 +127,11 @@ class _Merge:
             return None
         if first is not None and self._is_continued(end):
             return first
-        return Position(end, _AFTER_EVERY_ID if self._query.newest_first else _BEFORE_EVERY_ID, self._shards)
+        edge = _AFTER_EVERY_ID if self._query.newest_first else _BEFORE_EVERY_ID
+        after = self._query.after
+        if after is not None and after.created_at == end:
+            edge = after.event_id  # a walk never goes back, even if the time was up before it got further
+        return Position(end, edge, self._shards)
 
     def _time_read_to(self) -> str | None:
         """Return the time up to which all shards were read, None if they were read to their ends."""
