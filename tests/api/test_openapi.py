@@ -86,7 +86,7 @@ def test_its_server_is_relative_so_that_it_is_right_under_any_prefix() -> None:
         assert not server["url"].startswith("/")
 
 
-def test_every_call_but_health_needs_the_key_in_its_header() -> None:
+def test_every_call_but_the_public_ones_needs_the_key_in_its_header() -> None:
     schemes = DOCUMENT["components"]["securitySchemes"]
     (name,) = schemes
     assert {part: schemes[name][part] for part in ("type", "in", "name")} == {
