@@ -30,6 +30,7 @@ from triggers_api.ops.target import Target
 from triggers_api.store.dynamodb.client import DynamoDB
 from triggers_api.store.dynamodb.events import DynamoEventStore
 from triggers_api.store.dynamodb.keys import DynamoKeyStore
+from triggers_api.store.dynamodb.shards import Shards
 from triggers_api.store.sqlite.database import Database
 from triggers_api.store.sqlite.events import SqliteEventStore
 from triggers_api.store.sqlite.keys import SqliteKeyStore
@@ -42,6 +43,26 @@ REGION = "us-east-1"
 # would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+_run = {"shards": Shards()}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--shards N`: the contract and the promises hold for any number of shards."""
+    parser.getgroup("triggers").addoption(
+        "--shards", type=int, default=1, metavar="N", help="the number of shards of the DynamoDB stores"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    number = config.getoption("shards")
+    _run["shards"] = Shards(number, number)
+
+
+def shards_of_run() -> Shards:
+    """Return the shards of the DynamoDB stores."""
+    return _run["shards"]
 
 
 @dataclass(frozen=True)
@@ -110,7 +131,8 @@ def tables(shared_tables: Tables, table_resources: tuple[Any, Any]) -> Iterator[
 @pytest.fixture
 def dynamodb_stores(tables: Tables, shared_dynamodb: DynamoDB) -> Stores:
     return Stores(
-        DynamoEventStore(shared_dynamodb, tables.events), DynamoKeyStore(shared_dynamodb, tables.keys)
+        DynamoEventStore(shared_dynamodb, tables.events, shards_of_run()),
+        DynamoKeyStore(shared_dynamodb, tables.keys),
     )
 
 

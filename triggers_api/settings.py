@@ -10,6 +10,8 @@
 | `AUTH_CACHE_SECONDS`    | how long a looked-up key is cached, 0 to 3600           | `30`               |
 | `EVENT_TTL_DAYS`        | how long an event is kept, 1 to 3650                    | `7`                |
 | `MAX_DELIVERIES`        | receives of an event before it is dead, 0 (never) to 1000 | `10`             |
+| `INBOX_SHARDS`          | shards of the index that are written, 1 to 16           | `1`                |
+| `INBOX_SHARDS_READ`     | shards that are read, 0 (as many as are written) to 16  | `0`                |
 | `CORS_ALLOW_ORIGIN`     | `*`, or the one origin whose pages may call             | `*`                |
 | `LOG_LEVEL`             | `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`       | `INFO`             |
 | `STAGE`                 | the name of the stage in the backlog's metrics          | `local`            |
@@ -23,6 +25,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from triggers_api.core.keys import DEFAULT_AUTH_CACHE_SECONDS
+from triggers_api.core.paging import MAX_SHARDS
 from triggers_api.errors import ConfigurationError
 
 AUTH_MODES = ("local", "aws")
@@ -46,6 +49,8 @@ class Settings:
     auth_cache_seconds: int
     event_ttl_days: int
     max_deliveries: int
+    inbox_shards: int
+    inbox_shards_read: int
     cors_allow_origin: str
     log_level: str
     stage: str
@@ -71,6 +76,8 @@ class Settings:
             auth_cache_seconds=read.whole_number("AUTH_CACHE_SECONDS", DEFAULT_AUTH_CACHE_SECONDS, 0, 3600),
             event_ttl_days=read.whole_number("EVENT_TTL_DAYS", 7, 1, 3650),
             max_deliveries=read.whole_number("MAX_DELIVERIES", 10, 0, 1000),
+            inbox_shards=read.whole_number("INBOX_SHARDS", 1, 1, MAX_SHARDS),
+            inbox_shards_read=read.whole_number("INBOX_SHARDS_READ", 0, 0, MAX_SHARDS),
             cors_allow_origin=read.url(
                 "CORS_ALLOW_ORIGIN", _ORIGIN, "* or an origin such as https://example.com"
             )

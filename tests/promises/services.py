@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from tests.api.driver import Api
-from tests.conftest import REGION, Stores, Tables
+from tests.conftest import REGION, Stores, Tables, shards_of_run
 from tests.support.witness import Asked, Reply, Send
 from triggers_api.store.dynamodb.client import DynamoDB
 from triggers_api.store.dynamodb.events import DynamoEventStore
@@ -17,7 +17,8 @@ T = TypeVar("T")
 def stores_at(endpoint_url: str, tables: Tables) -> Stores:
     """Return stores with a new DynamoDB client, which has the access key of the environment as it is now."""
     dynamodb = DynamoDB(region=REGION, endpoint_url=endpoint_url)
-    return Stores(DynamoEventStore(dynamodb, tables.events), DynamoKeyStore(dynamodb, tables.keys))
+    events = DynamoEventStore(dynamodb, tables.events, shards_of_run())
+    return Stores(events, DynamoKeyStore(dynamodb, tables.keys))
 
 
 def way_to(api: Api, key: str = "") -> Send:

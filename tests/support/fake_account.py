@@ -52,6 +52,8 @@ class FakeAccount(Aws):
         """Whether each is protected."""
         self.forms: dict[str, dict[str, Any]] = {}
         """The properties of a table that differ from the template."""
+        self.index_keys: set[str] = set()
+        """Under which keys of the status index there are events."""
         self.log_groups: list[str] = []
         self.changes: list[dict[str, str]] = [
             {"Action": "Add", "LogicalResourceId": "TriggersApi", "ResourceType": "AWS::ApiGateway::RestApi"}
@@ -176,6 +178,11 @@ class _DynamoDB(_Nothing):
         table["DeletionProtectionEnabled"] = self._account.tables[TableName]
         table |= self._account.forms.get(TableName, {})
         return {"Table": table}
+
+    def query(self, *, ExpressionAttributeValues: dict[str, Any], **_: Any) -> dict[str, Any]:  # noqa: N803
+        self._account.allow("query")
+        (key,) = ExpressionAttributeValues.values()
+        return {"Count": int(key["S"] in self._account.index_keys)}
 
     def describe_time_to_live(self, **_: Any) -> dict[str, Any]:
         return {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}

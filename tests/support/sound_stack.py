@@ -41,6 +41,8 @@ PARAMETERS = {
     "CorsAllowOrigin": "https://shop.example",
     "EventTtlDays": "30",
     "MaxDeliveries": "5",
+    "InboxShards": "2",
+    "InboxShardsRead": "4",
     "LogLevel": "INFO",
     "LogRetentionDays": "14",
     "Runtime": "python3.13",
@@ -248,6 +250,8 @@ def _function() -> dict[str, Any]:
                 "LOG_LEVEL": "INFO",
                 "EVENT_TTL_DAYS": "30",
                 "MAX_DELIVERIES": "5",
+                "INBOX_SHARDS": "2",
+                "INBOX_SHARDS_READ": "4",
                 "CORS_ALLOW_ORIGIN": "https://shop.example",
             }
         },

@@ -104,12 +104,12 @@ def test_only_walks_of_version_0_1_0_have_a_cursor_of_version_1() -> None:
 
 
 CHANGE = ("purge", "any", None, ("paid",), None, None, None, None)
-PLACE = ["2026-01-03T00:00:00.000000Z", "pending", *POSITION]
+TEXTS = ["2026-01-03T00:00:00.000000Z", "pending"]
 
 
 def test_cursor_of_a_change_leads_on_in_its_own_walk_only() -> None:
-    text = cursors.encode_change(PLACE, CHANGE)
-    assert cursors.decode_change(text, CHANGE, texts=4) == PLACE
+    text = cursors.encode_change(TEXTS, POSITION, CHANGE)
+    assert cursors.decode_change(text, CHANGE, texts=2) == (TEXTS, POSITION)
     other_walks = [
         ("requeue", *CHANGE[1:]),
         ("purge", "dead", *CHANGE[2:]),
@@ -119,22 +119,38 @@ def test_cursor_of_a_change_leads_on_in_its_own_walk_only() -> None:
     ]
     for other in other_walks:
         with pytest.raises(ValidationError):
-            cursors.decode_change(text, other, texts=4)
+            cursors.decode_change(text, other, texts=2)
+
+
+def test_cursor_keeps_the_number_of_shards() -> None:
+    position = POSITION._replace(shards=4)
+    for one in QUERIES.values():
+        text = cursors.encode(position, one)
+        assert urlsafe_b64decode(text + "==")[0] == 3
+        assert cursors.decode(text, one) == position
+    text = cursors.encode_change(TEXTS, position, CHANGE)
+    assert cursors.decode_change(text, CHANGE, texts=2) == (TEXTS, position)
+
+
+@pytest.mark.parametrize("shards", [b'"0"', b'"17"', b'"-1"', b'"04"', b'" 4"', b"4", b'"x"', b"null", b"[]"])
+def test_forged_number_of_shards_is_refused(shards: bytes) -> None:
+    place = b'["a","b",' + shards + b"]"
+    assert_refused(forged(place, version=b"\x03"))
 
 
 def test_cursor_of_a_page_is_none_of_a_change() -> None:
-    text = cursors.encode_change(PLACE, CHANGE)
+    text = cursors.encode_change(TEXTS, POSITION, CHANGE)
     for one in QUERIES.values():
         with pytest.raises(ValidationError):
             cursors.decode(text, one)
         with pytest.raises(ValidationError):
-            cursors.decode_change(cursors.encode(POSITION, one), CHANGE, texts=4)
+            cursors.decode_change(cursors.encode(POSITION, one), CHANGE, texts=2)
 
 
-def forged(place: bytes) -> str:
+def forged(place: bytes, *, version: bytes = b"\x01") -> str:
     # The code is public, and its digest no secret.
     digest = hashlib.sha256(b"[null,null]\n" + place).digest()[:12]
-    return urlsafe_b64encode(b"\x01" + digest + place).rstrip(b"=").decode()
+    return urlsafe_b64encode(version + digest + place).rstrip(b"=").decode()
 
 
 @given(filters, filters)

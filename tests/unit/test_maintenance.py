@@ -14,7 +14,7 @@ from triggers_api.core.events import ACKNOWLEDGED, DEAD, PENDING, Event
 from triggers_api.core.leases import Held
 from triggers_api.core.maintenance import ANY as ANY_STATUS
 from triggers_api.core.maintenance import Changed
-from triggers_api.core.paging import Count, Filter
+from triggers_api.core.paging import Count, Filter, Position
 from triggers_api.core.times import format_time
 from triggers_api.errors import (
     CorruptRecordError,
@@ -351,8 +351,8 @@ def test_a_cursor_that_a_client_made_up_is_refused(
 ) -> None:
     """A cursor is not signed: anybody can make one."""
     wanted = Filter(status=ANY_STATUS)
-    place = [format_time(clock.now) if started is None else started, status, "2026-01-02", "an id"]
-    cursor = encode_change(place, ("purge", *astuple(wanted)))
+    texts = [format_time(clock.now) if started is None else started, status]
+    cursor = encode_change(texts, Position("2026-01-02", "an id"), ("purge", *astuple(wanted)))
     with pytest.raises(ValidationError):
         operations.maintenance.purge(ANY, wanted, limit=1, cursor=cursor)
 

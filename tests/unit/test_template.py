@@ -138,6 +138,8 @@ def test_every_parameter_has_its_default() -> None:
         "CorsAllowOrigin": ("String", "*"),
         "EventTtlDays": ("Number", 7),
         "MaxDeliveries": ("Number", 10),
+        "InboxShards": ("Number", 1),
+        "InboxShardsRead": ("Number", 0),
         "LogLevel": ("String", "INFO"),
         "LogRetentionDays": ("Number", 7),
         "Runtime": ("String", "python3.11"),
@@ -295,6 +297,8 @@ def test_variables_match_the_requirements_and_parameters() -> None:
             "LOG_LEVEL": ref("LogLevel"),
             "EVENT_TTL_DAYS": ref("EventTtlDays"),
             "MAX_DELIVERIES": ref("MaxDeliveries"),
+            "INBOX_SHARDS": ref("InboxShards"),
+            "INBOX_SHARDS_READ": ref("InboxShardsRead"),
             "CORS_ALLOW_ORIGIN": ref("CorsAllowOrigin"),
         }
     }
@@ -316,6 +320,8 @@ def test_settings_start_from_the_stack_variables() -> None:
         Stage="staging",
         EventTtlDays="30",
         MaxDeliveries="0",
+        InboxShards="4",
+        InboxShardsRead="8",
         LogLevel="DEBUG",
         CorsAllowOrigin="https://example.com",
     )
@@ -328,6 +334,8 @@ def test_settings_start_from_the_stack_variables() -> None:
         auth_cache_seconds=30,
         event_ttl_days=30,
         max_deliveries=0,
+        inbox_shards=4,
+        inbox_shards_read=8,
         cors_allow_origin="https://example.com",
         log_level="DEBUG",
         stage="staging",

@@ -58,6 +58,8 @@ CHECKS = [
     "function: LOG_LEVEL",
     "function: EVENT_TTL_DAYS",
     "function: MAX_DELIVERIES",
+    "function: INBOX_SHARDS",
+    "function: INBOX_SHARDS_READ",
     "function: CORS_ALLOW_ORIGIN",
     "function: other variables",
     "log group: retention",

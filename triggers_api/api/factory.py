@@ -136,10 +136,14 @@ def _build_stores(settings: Settings) -> Stores:
         from triggers_api.store.dynamodb.client import DynamoDB  # noqa: PLC0415 - one backend
         from triggers_api.store.dynamodb.events import DynamoEventStore  # noqa: PLC0415 - one backend
         from triggers_api.store.dynamodb.keys import DynamoKeyStore  # noqa: PLC0415 - one backend
+        from triggers_api.store.dynamodb.shards import Shards  # noqa: PLC0415 - one backend
 
         dynamodb = DynamoDB(region=settings.region, endpoint_url=settings.dynamodb_endpoint_url)
+        # To read fewer shards than are written would hide events.
+        shards = Shards(settings.inbox_shards, max(settings.inbox_shards, settings.inbox_shards_read))
         return Stores(
-            DynamoEventStore(dynamodb, settings.table_events), DynamoKeyStore(dynamodb, settings.table_keys)
+            DynamoEventStore(dynamodb, settings.table_events, shards),
+            DynamoKeyStore(dynamodb, settings.table_keys),
         )
 
     from triggers_api.store.sqlite.database import Database  # noqa: PLC0415 - one backend

@@ -99,11 +99,10 @@ class Maintenance:
         statuses = _statuses(wanted)
         started, after = format_time(now), None
         if cursor is not None:
-            started, status, *position = cursors.decode_change(cursor, walk, texts=4)
+            (started, status), after = cursors.decode_change(cursor, walk, texts=2)
             if not is_time(started) or status not in statuses:
                 raise cursors.invalid_cursor()
             statuses = statuses[statuses.index(status) :]
-            after = Position(*position)
         changed = 0
         for status in statuses:
             part = _part(wanted, status, started, is_purge=is_purge)
@@ -117,7 +116,7 @@ class Maintenance:
             else:
                 after = page.next
             if after is not None:
-                return Changed(changed, cursors.encode_change([started, status, *after], walk))
+                return Changed(changed, cursors.encode_change([started, status], after, walk))
         return Changed(changed, None)
 
     def _requeue(self, events: Sequence[Event]) -> int:

@@ -17,11 +17,20 @@ MAX_COUNTED = 1_000_000
 """The limit of a query that counts: far beyond what a store counts within its bound on reads."""
 
 
+MAX_SHARDS = 16
+"""Into how many shards a store may divide the events of one status."""
+
+
 class Position(NamedTuple):
-    """A place in the inbox: just after this event."""
+    """A place in the inbox: just after this event.
+
+    `shards` is how many shards of the store the walk has merged so far, in the order of time and id. 0: it
+    has read one, in the order of the store. A store without shards ignores the number.
+    """
 
     created_at: str
     event_id: str
+    shards: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ from triggers_api.ops.deploy.package import build_package
 from triggers_api.ops.deploy.parameters import settle_parameters, settle_protection, warn_about_dropped
 from triggers_api.ops.deploy.progress import Downgrade, Progress, Step
 from triggers_api.ops.deploy.sam import Sam, find_sam
+from triggers_api.ops.deploy.shards import check_adopted_shards, check_lowered_shards
 from triggers_api.ops.deploy.uploads import remove_uploads
 from triggers_api.ops.findings import Finding, State
 from triggers_api.ops.target import Setting, Target
@@ -99,6 +100,8 @@ class _Deployment:
         kept: Mapping[str, str] = {}
         if stack is None:
             kept = preflight.find_kept_tables(self._aws, self._cloudformation, stack)
+            if "EventsTable" in kept:
+                yield from _stop_at_failure(check_adopted_shards(self._aws, parameters))
             yield from settle_protection(self._aws, given, kept, parameters)
         tables = describe_tables(self._aws, kept, self._template.properties(kept))
 
@@ -130,6 +133,8 @@ class _Deployment:
             preflight.preflight(self._aws, stack, adopt=self._options.adopt, access_logs=access_logs)
         )
         yield from _stop_at_failure([preflight.check_runtime(parameters["Runtime"], today)])
+        if stack is not None and not (stack.is_empty or stack.create_failed):
+            yield from _stop_at_failure(check_lowered_shards(self._aws, stack.parameters, parameters))
         # A value of the deployed stack may no longer be allowed by this version's template.
         for name, value in parameters.items():
             self._template.parameters[name].check(value, f"stack {self._cloudformation.name}")

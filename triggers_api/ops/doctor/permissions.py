@@ -73,6 +73,7 @@ ACTIONS = {
         "logs:DeleteLogGroup",
     ),
     "API keys": ("dynamodb:PutItem", "dynamodb:UpdateItem"),
+    "shards": ("dynamodb:Query",),
     "S3": ("s3:CreateBucket", "s3:ListBucket", "s3:ListBucketVersions"),
     "S3 objects": ("s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:DeleteObjectVersion"),
 }
@@ -99,6 +100,7 @@ _RESOURCES = {
     "API Gateway": "arn:{partition}:apigateway:{region}::/restapis/0123456789",
     "DynamoDB": "arn:{partition}:dynamodb:{region}:{account}:table/triggers-api-events-{stage}",
     "API keys": "arn:{partition}:dynamodb:{region}:{account}:table/triggers-api-keys-{stage}",
+    "shards": "arn:{partition}:dynamodb:{region}:{account}:table/triggers-api-events-{stage}/index/*",
     "EventBridge": "arn:{partition}:events:{region}:{account}:rule/triggers-api-{stage}-backlog",
     "IAM": "arn:{partition}:iam::{account}:role/{stack}-TriggersApiRole-0123456789AB",
     "CloudWatch Logs": "arn:{partition}:logs:{region}:{account}:log-group:/aws/lambda/triggers-api-{stage}:*",

@@ -51,7 +51,7 @@ def add(table: EventTable, entries: Sequence[NewEvent], *, now: int) -> list[str
 def _add_entry(table: EventTable, now: int, entry: NewEvent) -> str:
     put: dict[str, Any] = {
         "TableName": table.name,
-        "Item": event_item(entry.event),
+        "Item": event_item(entry.event, table.shards),
         "ConditionExpression": "attribute_not_exists(event_id)",
     }
     if entry.idempotency is not None:

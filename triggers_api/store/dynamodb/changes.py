@@ -17,27 +17,28 @@ Three attributes belong to the lease. Version 0.1.0 ignores them, so it reads an
     `lease`    `Event.lease`          the token of the latest claim, until another claim or REQUEUE
 """
 
-from triggers_api.core.events import ACKNOWLEDGED, DEAD, HORIZON_MS, PENDING
+from triggers_api.core.events import DEAD, HORIZON_MS, PENDING
 
 CLAIM = "SET #hidden = :until, #lease = :token ADD #claims :one"
 HIDE = "SET #hidden = :until"
 SHOW = "REMOVE #hidden"
 ACKNOWLEDGE = (
-    "SET #status = :acknowledged, #acknowledged_at = :at, #ack_nonce = :nonce"
-    " REMOVE #hidden, #died_at, #reason"
+    "SET #status = :status, #acknowledged_at = :at, #ack_nonce = :nonce REMOVE #hidden, #died_at, #reason"
 )
 REQUEUE = (
-    "SET #status = :pending, #ttl = :expires_at, #requeued_at = :at"
+    "SET #status = :status, #ttl = :expires_at, #requeued_at = :at"
     " REMOVE #acknowledged_at, #ack_nonce, #died_at, #reason, #hidden, #lease, #claims"
 )
-_KILL = "SET #status = :dead, #died_at = :died_at, #ttl = :dead_until"
+_KILL = "SET #status = :status, #died_at = :died_at, #ttl = :dead_until"
 
 NOT_HIDDEN = "NOT #hidden BETWEEN :hidden_from AND :hidden_to"  # holds if the attribute is missing
 NOT_EXPIRED = "#ttl > :now"  # does not hold if the item or the attribute is missing
-IS_PENDING = "#status = :pending"
+# The status of an item names its shard too, as in `pending#01`.
+IS_PENDING = "begins_with(#status, :pending)"
+IS_NOT_ACKNOWLEDGED = "(begins_with(#status, :pending) OR begins_with(#status, :dead))"
 
-STATUSES = {"pending": PENDING, "acknowledged": ACKNOWLEDGED, "dead": DEAD}
-"""The values of `:pending`, `:acknowledged` and `:dead`."""
+STATUSES = {"pending": PENDING, "dead": DEAD}
+"""The values of `:pending` and `:dead`. That of `:status` is the index key of the new status."""
 
 
 def all_of(*conditions: str) -> str:

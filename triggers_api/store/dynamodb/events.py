@@ -17,6 +17,7 @@ from triggers_api.store.dynamodb.client import DynamoDB
 from triggers_api.store.dynamodb.items import load_item
 from triggers_api.store.dynamodb.memory import RecentEvents
 from triggers_api.store.dynamodb.receive import claim_events
+from triggers_api.store.dynamodb.shards import ONE_SHARD, Shards
 from triggers_api.store.dynamodb.table import EventTable
 from triggers_api.store.dynamodb.window import WindowReader
 
@@ -24,8 +25,8 @@ from triggers_api.store.dynamodb.window import WindowReader
 class DynamoEventStore:
     """See `EventStore` for the contract."""
 
-    def __init__(self, dynamodb: DynamoDB, table: str) -> None:
-        self._table = EventTable(dynamodb, table)
+    def __init__(self, dynamodb: DynamoDB, table: str, shards: Shards = ONE_SHARD) -> None:
+        self._table = EventTable(dynamodb, table, shards)
         self._recent = RecentEvents()
         self._windows = WindowReader(self._table, self._recent)
 

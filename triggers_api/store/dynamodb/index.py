@@ -13,6 +13,7 @@ from triggers_api.errors import DeadlineExceededError
 from triggers_api.store.dynamodb.changes import NOT_HIDDEN, hidden_values
 from triggers_api.store.dynamodb.expressions import expressions
 from triggers_api.store.dynamodb.schema import STATUS_INDEX
+from triggers_api.store.dynamodb.shards import shard_key
 from triggers_api.store.dynamodb.table import EventTable
 
 MAX_READS = 10
@@ -44,6 +45,8 @@ def read_index(
     query: EventQuery,
     limits: Iterable[int],
     *,
+    shard: int = 0,
+    by_time: bool = False,
     attributes: str = "",
     count_only: bool = False,
 ) -> Iterator[IndexPage]:
@@ -53,6 +56,8 @@ def read_index(
         table: The table.
         query: The events, and the position to start after. Its limit is not used.
         limits: For each query, how many items it reads, whether they match or not.
+        shard: The shard to read.
+        by_time: Start at the time of the position, not after its event, which may be in another shard.
         attributes: A projection expression. If it is empty, items are complete.
         count_only: Read no items, only how many match.
 
@@ -61,7 +66,7 @@ def read_index(
     """
     after = query.after
     for number, limit in enumerate(limits):
-        request = _request(query, after, attributes)
+        request = _request(query, shard, after, attributes, by_time=by_time and number == 0)
         if request is None:
             yield IndexPage([], 0, 0, None)
             return
@@ -92,7 +97,9 @@ def _page(answer: dict[str, Any]) -> IndexPage:
     )
 
 
-def _request(query: EventQuery, after: Position | None, attributes: str) -> dict[str, Any] | None:
+def _request(
+    query: EventQuery, shard: int, after: Position | None, attributes: str, *, by_time: bool
+) -> dict[str, Any] | None:
     """Return the arguments of a query. None if no creation time is within its bounds."""
     wanted = query.filter
     first, last = _creation_times(query, after)
@@ -101,7 +108,7 @@ def _request(query: EventQuery, after: Position | None, attributes: str) -> dict
     types = {f"type{number}": event_type for number, event_type in enumerate(wanted.event_types)}
     request = expressions(
         {
-            "status": wanted.status,
+            "status": shard_key(wanted.status, shard),
             "first": first,
             "last": last,
             "now": query.now,
@@ -116,11 +123,11 @@ def _request(query: EventQuery, after: Position | None, attributes: str) -> dict
         ProjectionExpression=attributes,
     )
     request.update(IndexName=STATUS_INDEX, ScanIndexForward=not query.newest_first)
-    if after is not None:
+    if after is not None and not by_time:
         request["ExclusiveStartKey"] = {
             "event_id": {"S": after.event_id},
             "created_at": {"S": after.created_at},
-            "status": {"S": wanted.status},
+            "status": {"S": shard_key(wanted.status, shard)},
         }
     return request
 

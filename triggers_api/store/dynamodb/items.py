@@ -16,6 +16,7 @@ from triggers_api.core.idempotency import IdempotencyClaim
 from triggers_api.core.strict_json import MAX_BODY_BYTES
 from triggers_api.errors import CorruptRecordError
 from triggers_api.store.calls import logger
+from triggers_api.store.dynamodb.shards import ONE_SHARD, Shards, status_of
 
 _BILLED_BYTES = 1024
 _ADDED_BY_A_LEASE = 44
@@ -28,7 +29,7 @@ _ADDED_BY_AN_ACK = 72
 _MAX_INFLATED_BYTES = 8 * MAX_BODY_BYTES
 
 
-def event_item(event: Event) -> dict[str, Any]:
+def event_item(event: Event, shards: Shards = ONE_SHARD) -> dict[str, Any]:
     """Return the item of a new event."""
     item = {
         "event_id": {"S": event.event_id},
@@ -37,7 +38,7 @@ def event_item(event: Event) -> dict[str, Any]:
         "event_type": {"S": event.event_type},
         "payload": {"S": event.payload},
         "metadata": {"S": event.metadata},
-        "status": {"S": PENDING},
+        "status": {"S": shards.key(PENDING, event.event_id)},
         "ttl": {"N": str(event.expires_at)},
     }
     if _billed_size(item) + _ADDED_BY_A_LEASE + _ADDED_BY_AN_ACK > _BILLED_BYTES:
@@ -84,7 +85,7 @@ def readable_events(items: list[dict[str, Any]]) -> Iterator[Event]:
 def _build_event(item: dict[str, Any]) -> Event:
     # The status and the times change together. If they disagree, the item is damaged.
     status = ACKNOWLEDGED if "acknowledged_at" in item else DEAD if "died_at" in item else PENDING
-    if item["status"]["S"] != status:
+    if status_of(item["status"]["S"]) != status:
         raise ValueError("status and times disagree")
     return Event(
         event_id=item["event_id"]["S"],

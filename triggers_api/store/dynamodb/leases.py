@@ -14,13 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from triggers_api.core.events import DEAD, PENDING, Event, event_not_found
+from triggers_api.core.events import ACKNOWLEDGED, DEAD, PENDING, Event, event_not_found
 from triggers_api.core.leases import Held, Release, lease_lost, too_many_deliveries
 from triggers_api.errors import ConflictError, TriggersError
 from triggers_api.store.calls import unanswered_death_logged
 from triggers_api.store.dynamodb.changes import (
     ACKNOWLEDGE,
     HIDE,
+    IS_NOT_ACKNOWLEDGED,
     IS_PENDING,
     NOT_EXPIRED,
     SHOW,
@@ -35,8 +36,6 @@ from triggers_api.store.dynamodb.expressions import Values
 from triggers_api.store.dynamodb.items import load_item
 from triggers_api.store.dynamodb.table import EventTable
 
-_NOT_ACKNOWLEDGED = "#status IN (:pending, :dead)"
-
 
 def acknowledge(
     table: EventTable, events: Sequence[Held], *, at: str, nonce: str, now: int, source: str | None
@@ -46,7 +45,13 @@ def acknowledge(
     def acknowledge_one(held: Held) -> str:
         guarded = _GuardedEvent(held.event_id, held.lease, now, source)
         try:
-            guarded.update(table, ACKNOWLEDGE, {"at": at, "nonce": nonce}, condition=_NOT_ACKNOWLEDGED)
+            guarded.update(
+                table,
+                ACKNOWLEDGE,
+                {"at": at, "nonce": nonce},
+                condition=IS_NOT_ACKNOWLEDGED,
+                to_status=ACKNOWLEDGED,
+            )
         except ConditionFailedError as refusal:
             if refusal.item.get("ack_nonce") == {"S": nonce}:
                 return at
@@ -116,7 +121,14 @@ class _GuardedEvent:
     source: str | None
 
     def update(
-        self, table: EventTable, change: str, values: Values, *, condition: str, returns: str = "NONE"
+        self,
+        table: EventTable,
+        change: str,
+        values: Values,
+        *,
+        condition: str,
+        to_status: str = "",
+        returns: str = "NONE",
     ) -> dict[str, Any]:
         """Change the event if it exists for the caller, has the lease, and meets the condition.
 
@@ -130,6 +142,7 @@ class _GuardedEvent:
             change,
             condition=all_of(condition, NOT_EXPIRED, of_source(self.source), lease_condition),
             values={**STATUSES, **known, **values},
+            to_status=to_status,
             returns=returns,
         )
 
@@ -172,7 +185,9 @@ def _kill(table: EventTable, guarded: _GuardedEvent, release: Release, reason: s
     values: Values = {"died_at": death.died_at, "dead_until": death.expires_at, "reason": reason or ""}
     try:
         with unanswered_death_logged(guarded.event_id):
-            item = guarded.update(table, kill(reason), values, condition=IS_PENDING, returns="ALL_NEW")
+            item = guarded.update(
+                table, kill(reason), values, condition=IS_PENDING, to_status=DEAD, returns="ALL_NEW"
+            )
     except ConditionFailedError as refusal:
         return _require_dead(guarded.load(refusal.item))
     return load_item(item)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from contextlib import suppress
 
-from triggers_api.core.events import Event
+from triggers_api.core.events import PENDING, Event
 from triggers_api.errors import TriggersError
-from triggers_api.store.dynamodb.changes import REQUEUE, STATUSES, of_source
+from triggers_api.store.dynamodb.changes import REQUEUE, of_source
 from triggers_api.store.dynamodb.client import ConditionFailedError
 from triggers_api.store.dynamodb.table import EventTable
 
@@ -16,7 +16,7 @@ def requeue(
     """Make each acknowledged or dead event pending, if its `acknowledged_at` or `died_at` has not changed."""
 
     def requeue_one(event: Event) -> bool:
-        values: dict[str, str | int] = {**STATUSES, "at": at, "expires_at": expires_at}
+        values: dict[str, str | int] = {"at": at, "expires_at": expires_at}
         if event.acknowledged_at:
             condition, values["seen"] = "#acknowledged_at = :seen", event.acknowledged_at
         elif event.died_at:
@@ -24,7 +24,7 @@ def requeue(
         else:
             return False
         try:
-            table.update(event.event_id, REQUEUE, condition=condition, values=values)
+            table.update(event.event_id, REQUEUE, condition=condition, values=values, to_status=PENDING)
         except ConditionFailedError as refusal:
             # True: an earlier attempt of this write requeued the event, and its answer was lost.
             return refusal.item.get("requeued_at") == {"S": at}
@@ -49,7 +49,9 @@ def purge(table: EventTable, events: Sequence[Event]) -> list[bool | TriggersErr
 
     def purge_one(event: Event) -> bool:
         try:
-            table.delete(event.event_id, condition="#status = :seen", values={"seen": event.status})
+            table.delete(
+                event.event_id, condition="begins_with(#status, :seen)", values={"seen": event.status}
+            )
         except ConditionFailedError as refusal:
             return not refusal.item  # no item: the event is gone, perhaps by an earlier attempt of this write
         return True

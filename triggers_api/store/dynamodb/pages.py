@@ -1,13 +1,14 @@
 """Pages of events, counts and statistics, each with a bounded number of reads."""
 
-from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import repeat
 from typing import Any
 
 from triggers_api.core.paging import Count, DeadStats, EventQuery, Page, PageBuilder, PendingStats
 from triggers_api.store.dynamodb.index import MAX_QUERY_LIMIT, MAX_READS, read_index
 from triggers_api.store.dynamodb.items import readable_events
+from triggers_api.store.dynamodb.merge import find_merged_page
 from triggers_api.store.dynamodb.table import EventTable
 
 _FIRST_LIMIT = 16
@@ -16,6 +17,12 @@ _FIRST_LIMIT = 16
 
 def find_page(table: EventTable, query: EventQuery) -> Page:
     """Query the index until the page is full, the index ends, or a bound on reads or time is reached."""
+    shards = max(table.shards.read, query.after.shards if query.after else 0)
+    return _find_page(table, query) if shards == 1 else find_merged_page(table, query, shards)
+
+
+def _find_page(table: EventTable, query: EventQuery) -> Page:
+    """Return a page of the only shard."""
     page = PageBuilder(query.limit, query.now_ms)
     # One event more than the page needs shows whether there is a next page. A limit counts the events that
     # are read, not those that match the filter, so each query reads four times as many as the one before.
@@ -30,14 +37,22 @@ def find_page(table: EventTable, query: EventQuery) -> Page:
 
 
 def count(table: EventTable, query: EventQuery) -> Count:
-    """Count the events that match, with as many queries as a page may take."""
-    total, last = 0, query.after
-    for answer in read_index(table, query, repeat(MAX_QUERY_LIMIT, MAX_READS), count_only=True):
-        total += answer.matching
-        last = answer.last
-        if total >= query.limit:
-            break
-    return Count(min(total, query.limit), capped=last is not None or total > query.limit)
+    """Count the events that match, with as many queries as a page may take, and one more a shard."""
+    total, shards = 0, table.shards.read
+    reads_left = MAX_READS + shards - 1
+    for shard in range(shards):
+        limits, is_whole = repeat(MAX_QUERY_LIMIT, reads_left), False
+        for answer in read_index(table, query, limits, shard=shard, count_only=True):
+            reads_left -= 1
+            total += answer.matching
+            is_whole = answer.last is None and shard == shards - 1
+            if total >= query.limit:
+                return Count(query.limit, capped=not is_whole or total > query.limit)
+            if answer.last is None:
+                break
+        else:
+            return Count(total, capped=True)
+    return Count(total, capped=False)
 
 
 def pending_stats(table: EventTable, query: EventQuery) -> PendingStats:
@@ -70,20 +85,24 @@ def _find_oldest(table: EventTable, query: EventQuery) -> tuple[str | None, str 
     """Return when the oldest event was created, and since when the event that waits longest has waited.
 
     A requeued event waits since its requeue. The search ends at the first event that was never requeued: all
-    events behind it were created later, so they wait for less time, requeued or not.
+    events behind it in its shard were created later, so they wait for less time, requeued or not.
     """
     created: list[str] = []
     waiting_since: list[str] = []
-    for item in _oldest_items(table, query):
-        created.append(item["created_at"]["S"])
-        requeued_at = item.get("requeued_at", {}).get("S")
-        waiting_since.append(requeued_at or created[-1])
-        if requeued_at is None:
-            break
-    return created[0] if created else None, min(waiting_since, default=None)
+    for items in table.threads.map(partial(_oldest_items, table, query), range(table.shards.read)):
+        created += [item["created_at"]["S"] for item in items]
+        waiting_since += [item.get("requeued_at", item["created_at"])["S"] for item in items]
+    return min(created, default=None), min(waiting_since, default=None)
 
 
-def _oldest_items(table: EventTable, query: EventQuery) -> Iterator[dict[str, Any]]:
+def _oldest_items(table: EventTable, query: EventQuery, shard: int) -> list[dict[str, Any]]:
+    """Return the oldest items of a shard, up to the first that was never requeued."""
+    items: list[dict[str, Any]] = []
     limits = (_FIRST_LIMIT * 4**read for read in range(MAX_READS))
-    for answer in read_index(table, query, limits, attributes="#created_at, #requeued_at"):
-        yield from answer.items
+    attributes = "#created_at, #requeued_at"
+    for answer in read_index(table, query, limits, shard=shard, attributes=attributes):
+        for item in answer.items:
+            items.append(item)
+            if "requeued_at" not in item:
+                return items
+    return items

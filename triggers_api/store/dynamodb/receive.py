@@ -44,22 +44,24 @@ _REDELIVERED_FIRST = 0.5
 _IS_AVAILABLE = all_of(IS_PENDING, NOT_EXPIRED, NOT_HIDDEN)
 
 
-def claim_events(table: EventTable, receive: Receive, window: Window) -> Received:
-    """Claim events of the window.
+def claim_events(table: EventTable, receive: Receive, windows: Iterator[Window]) -> Received:
+    """Claim events of the windows, until there are enough or a bound is reached.
 
     Raises:
-        TriggersError: A write failed, and no event was claimed or killed.
+        TriggersError: A read or write failed, and no event was claimed or killed.
     """
     claimer = _Claimer(table, receive)
-    left = deque(_in_random_order(window.items, receive.limit))
-    started = time.monotonic()
-    writes = 0
-    while left and claimer.free_places and not claimer.failures:
-        size = min(claimer.free_places, _WRITES_FACTOR * receive.limit - writes)
-        if size == 0 or time.monotonic() - started > MAX_PAGE_SECONDS:
-            break
-        writes += claimer.claim([left.popleft() for _ in range(min(size, len(left)))])
-    return claimer.result(more=window.more or bool(left))
+    more = False
+    asked = 0
+    try:
+        for window in windows:
+            asked += 1
+            more = not claimer.claim_from(window) or window.more or more
+            if not claimer.may_go_on:
+                break
+    except TriggersError as error:
+        claimer.failures.append(error)
+    return claimer.result(more=more or asked < table.shards.read)
 
 
 def _in_random_order(items: list[dict[str, Any]], size: int) -> Iterator[dict[str, Any]]:
@@ -88,20 +90,35 @@ class _Claimer:
         self._died: list[Event] = []
         self._bytes = 0
         self._left_out = False
+        self._writes_left = _WRITES_FACTOR * receive.limit
         self.failures: list[TriggersError] = []
 
     @property
-    def free_places(self) -> int:
+    def _free_places(self) -> int:
         """How many more events the receive may claim."""
-        return self._receive.limit - len(self._claimed)
+        return min(self._receive.limit - len(self._claimed), self._writes_left)
 
-    def claim(self, items: list[dict[str, Any]]) -> int:
-        """Claim the events of items for which the answer has room. Return the number of writes."""
+    @property
+    def may_go_on(self) -> bool:
+        """Whether the receive may claim more events."""
+        return self._free_places > 0 and not self.failures
+
+    def claim_from(self, window: Window) -> bool:
+        """Claim events of a window. Return whether all of the window were tried."""
+        left = deque(_in_random_order(window.items, self._receive.limit))
+        started = time.monotonic()
+        while left and self.may_go_on and time.monotonic() - started <= MAX_PAGE_SECONDS:
+            self._claim([left.popleft() for _ in range(min(self._free_places, len(left)))])
+        return not left
+
+    def _claim(self, items: list[dict[str, Any]]) -> None:
+        """Claim the events of items for which the answer has room."""
         try:
             events = list(self._fitting(readable_events(items)))
         except DeadlineExceededError as error:
             self.failures.append(error)
-            return 0
+            return
+        self._writes_left -= len(events)
         for outcome in self._table.threads.map_outcomes(self._claim_or_kill, events):
             if isinstance(outcome, TriggersError):
                 self.failures.append(outcome)
@@ -110,7 +127,6 @@ class _Claimer:
             elif outcome is not None:
                 self._claimed.append(outcome)
                 self._bytes += self._size(outcome)
-        return len(events)
 
     def result(self, *, more: bool) -> Received:
         """Return the claimed and the killed events.
@@ -187,7 +203,9 @@ class _Claimer:
         condition = all_of(_IS_AVAILABLE, "#claims = :claims")
         try:
             with unanswered_death_logged(event.event_id):
-                self._table.update(event.event_id, kill(reason), condition=condition, values=values)
+                self._table.update(
+                    event.event_id, kill(reason), condition=condition, values=values, to_status=DEAD
+                )
         except ConditionFailedError as refusal:
             if refusal.item.get("died_at") != {"S": death.died_at}:
                 return None

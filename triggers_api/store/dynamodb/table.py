@@ -6,6 +6,7 @@ from triggers_api.core.ids import created_at
 from triggers_api.store.dynamodb.client import ConditionFailedError, DynamoDB
 from triggers_api.store.dynamodb.expressions import Values, expressions
 from triggers_api.store.dynamodb.parallel import Threads
+from triggers_api.store.dynamodb.shards import Shards
 
 
 class EventTable:
@@ -16,9 +17,10 @@ class EventTable:
     generated has no item.
     """
 
-    def __init__(self, dynamodb: DynamoDB, name: str) -> None:
+    def __init__(self, dynamodb: DynamoDB, name: str, shards: Shards) -> None:
         self.dynamodb = dynamodb
         self.name = name
+        self.shards = shards
         self.threads = Threads()
 
     def get(self, event_id: str) -> dict[str, Any] | None:
@@ -31,7 +33,14 @@ class EventTable:
         return item
 
     def update(
-        self, event_id: str, change: str, *, condition: str, values: Values, returns: str = "NONE"
+        self,
+        event_id: str,
+        change: str,
+        *,
+        condition: str,
+        values: Values,
+        to_status: str = "",
+        returns: str = "NONE",
     ) -> dict[str, Any]:
         """Change an item if the condition holds.
 
@@ -40,12 +49,16 @@ class EventTable:
             change: An update expression.
             condition: A condition expression. It must fail on a missing item: else DynamoDB creates one.
             values: The values of both.
+            to_status: The new status, if the change sets `:status`.
             returns: Which attributes to return, as DynamoDB's `ReturnValues`.
 
         Raises:
             ConditionFailedError: The condition does not hold.
         """
-        request = expressions(values, UpdateExpression=change, ConditionExpression=condition)
+        key = self.shards.key(to_status, event_id)
+        request = expressions(
+            {**values, "status": key}, UpdateExpression=change, ConditionExpression=condition
+        )
         expects = None if returns == "NONE" else "Attributes"
         answer = self._write("update_item", event_id, expects=expects, ReturnValues=returns, **request)
         attributes: dict[str, Any] = answer.get("Attributes", {})
