@@ -49,6 +49,16 @@ class Record:
                 assert second.token != first.token, "a token comes again"
 
     @property
+    def latest_return(self) -> timedelta:
+        """How long after the end of its lease an event came again, at most."""
+        late = timedelta()
+        for several in self.deliveries.values():
+            ordered = sorted(several, key=lambda one: one.claimed_at)
+            for first, second in pairwise(ordered):
+                late = max(late, second.claimed_at - first.expires_at)
+        return late
+
+    @property
     def duplicates(self) -> int:
         """How many deliveries there were beyond the first of each event."""
         return sum(len(several) - 1 for several in self.deliveries.values())
