@@ -218,6 +218,24 @@ def test_final_read_without_an_answer_fails() -> None:
     witness.explain()
 
 
+@pytest.mark.parametrize("gone", ["a", "b"])
+def test_pages_of_several_shards_may_each_see_another_event_first(gone: str) -> None:
+    witness = Witness(shut, "shop")
+    stored = {tag: Stored(tag, tag) for tag in "ab"}
+    witness.history = [
+        *(Operation(Ingest(tag), Told(201, tag), 0, 1) for tag in "ab"),
+        *(Operation(Page(), Told(200, (stored[tag],)), 2, 5) for tag in "ab"),
+        *(Operation(Ack(tag), Told(200, "then"), 3, 4) for tag in "ab"),
+        Operation(Page(), Told(200, ()), 6, 7),
+    ]
+    with pytest.raises(AssertionError, match="no order"):
+        witness.explain()
+    witness.explain(shards=4)
+    witness.history[-1] = Operation(Page(), Told(200, (stored[gone],)), 6, 7)
+    with pytest.raises(AssertionError, match="no order"):
+        witness.explain(shards=4)
+
+
 def test_page_may_see_some_claims_of_a_receive_and_a_later_one_must_see_all() -> None:
     witness = Witness(shut, "shop")
     claimed = [Stored(tag, tag, deliveries=1, hidden=True) for tag in "ab"]

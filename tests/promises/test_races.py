@@ -12,7 +12,7 @@ import pytest
 
 from tests.api.conftest import door_of
 from tests.api.driver import Api, with_keys
-from tests.conftest import Stores
+from tests.conftest import Stores, shards_of_run
 from tests.promises.services import way_to
 from tests.support.clock import FakeClock, TickingClock
 from tests.support.forms import by_form
@@ -37,7 +37,7 @@ def test_concurrent_calls_are_answered_as_if_in_sequence(
 ) -> None:
     api = Api(stores, clock, door=door_of(stores))
     rounds = rounds_of_form()
-    run(RACES[name], [way_to(api)], rounds)
+    run(RACES[name], [way_to(api)], rounds, shards=shards_of_run().read)
     tried(rounds)
 
 
@@ -49,7 +49,7 @@ def test_concurrent_calls_of_the_queue_are_answered_as_if_in_sequence(
 ) -> None:
     api = Api(stores, TickingClock(), door=door_of(stores))
     rounds = rounds_of_form()
-    run(QUEUE_RACES[name], [way_to(api)], rounds)
+    run(QUEUE_RACES[name], [way_to(api)], rounds, shards=shards_of_run().read)
     tried(rounds)
 
 

@@ -70,7 +70,9 @@ class Purge:
 
 @dataclass(frozen=True)
 class Page:
-    """All pending events, in however many pages."""
+    """All pending events, in however many pages. With `tag`: what these pages say of that event alone."""
+
+    tag: str | None = None
 
 
 Entry = Ingest | Ack | Delete | Extend | Release

@@ -205,11 +205,13 @@ def _get(state: Inbox, call: Get, answer: Told | None) -> Iterator[Inbox]:
             yield state.put(event, replace(event, id=seen.id, at=seen.at))
 
 
-def _page(state: Inbox, _call: Page, answer: Told | None) -> Iterator[Inbox]:
+def _page(state: Inbox, call: Page, answer: Told | None) -> Iterator[Inbox]:
     if answer is None:
         yield state
     elif answer.status == 200 and isinstance(answer.detail, tuple):
-        pending = [event for event in state.events if event.status == PENDING]
+        pending = [
+            event for event in state.events if event.status == PENDING and call.tag in {None, event.tag}
+        ]
         ids = {event.tag: event.id for event in answer.detail}
         if Counter((event.tag, event.shown) for event in pending) == Counter(
             (event.tag, event.shown) for event in answer.detail

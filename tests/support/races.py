@@ -86,8 +86,11 @@ QUEUE_RACES: dict[str, Race] = {
 """Races for leases, batches, requeue and purge."""
 
 
-def run(race: Race, ways: Sequence[Send], rounds: int) -> None:
-    """Run the calls concurrently, through the ways in turn; fail if no order explains the result."""
+def run(race: Race, ways: Sequence[Send], rounds: int, *, shards: int = 1) -> None:
+    """Run the calls concurrently, through the ways in turn; fail if no order explains the result.
+
+    `shards`: how many a page reads.
+    """
     before, calls = race
     with ThreadPoolExecutor(len(calls)) as pool:
         for _ in range(rounds):
@@ -104,7 +107,7 @@ def run(race: Race, ways: Sequence[Send], rounds: int) -> None:
                 one.result(timeout=60)
             witness.look("a", "b", "c")
             assert UNKNOWN not in {operation.outcome for operation in witness.history}
-            witness.explain()
+            witness.explain(shards=shards)
 
 
 def _of_round(name: str, call: Call) -> Call:

@@ -1,7 +1,7 @@
 """A client that records its calls, their answers and times: the history that `orders` explains."""
 
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from threading import Barrier, Lock
@@ -127,9 +127,11 @@ class Witness:
             seen = self.do(call, through=through)
             assert isinstance(seen.outcome, Told), f"{call} got no answer: the state is unknown"
 
-    def explain(self) -> None:
-        """Fail if no order of the calls explains the answers."""
-        explain([part for operation in self.history for part in _parts(operation)], self._start, inbox_step)
+    def explain(self, *, shards: int = 1) -> None:
+        """Fail if no order of the calls explains the answers. `shards`: how many a page reads."""
+        tags = {one.call.tag for one in self.history if isinstance(one.call, Ingest)} if shards > 1 else set()
+        parts = [part for operation in self.history for part in _parts(operation, tags)]
+        explain(parts, self._start, inbox_step)
 
     def _outcome(self, call: Single, send: Send) -> Outcome:
         match call:
@@ -253,14 +255,25 @@ class _NoAnswerError(Exception):
     """One of several pages did not come."""
 
 
-def _parts(operation: Operation) -> list[Operation]:
-    """Return the claims of a receive, each as if it came alone: a page may see some of them made.
+def _parts(operation: Operation, tags: Iterable[str]) -> list[Operation]:
+    """Return what DynamoDB does one by one, each as if it came alone. `tags`: of events in several shards.
 
-    On DynamoDB each event is claimed by a write of its own, as each entry of a batch is.
+    A receive claims each event by a write of its own, as each entry of a batch does: a page may see some of
+    them made. A page reads each shard for itself, so what it says of one event may be older than what it says
+    of another.
     """
     match operation:
         case Operation(Receive(), Told(status, (_, _, *_) as events)):
             return [replace(operation, outcome=Told(status, (event,))) for event in events]
+        case Operation(Page(), Told(status, tuple(events))) if tags:
+            return [
+                replace(
+                    operation,
+                    call=Page(tag),
+                    outcome=Told(status, tuple(event for event in events if event.tag == tag)),
+                )
+                for tag in tags
+            ]
     return [operation]
 
 
