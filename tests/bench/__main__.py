@@ -18,6 +18,7 @@ from tests.bench import (
     large_bodies,
     local_server,
     queue_measures,
+    shard_measures,
     start_up,
     store_measures,
 )
@@ -37,6 +38,8 @@ STEPS: dict[str, Measure] = {
     "calls and units": store_measures.calls_and_units,
     "calls and units of the queue": queue_measures.calls_and_units,
     "warm calls of the queue": queue_measures.processor,
+    "calls and units of shards": shard_measures.calls_and_units,
+    "times of shards": shard_measures.times,
     "inbox pages, SQLite": inbox_pages.sqlite_pages,
     "inbox pages, DynamoDB Local": inbox_pages.dynamodb_pages,
     "start-up of the command line": start_up.command_line,

@@ -59,13 +59,16 @@ def set_up(folder: Path, *, quick: bool) -> Iterator[Bench]:
         )
 
 
-def product_subject(artifact: Path, url: str, through: str, stage: str = "product") -> Subject:
+def product_subject(
+    artifact: Path, url: str, through: str, stage: str = "product", *, shards: int = 1
+) -> Subject:
     """Return the product over tables of its own, which it reaches through a URL of its own."""
     tables = make_tables(url, stage)
     key = generate("prod")
     store = DynamoKeyStore(DynamoDB(region=REGION, endpoint_url=url), tables["keys"])
     store.add(KeyRecord(digest_of(key), is_active=True, scopes=" ".join(Scope)))
-    variables = lambda_variables(endpoint_url=through, **tables)
+    own = {"INBOX_SHARDS": str(shards), "INBOX_SHARDS_READ": str(shards)}
+    variables = lambda_variables(endpoint_url=through, **tables) | own
     entry = str(ENTRIES / "product_without_store.py")
     return Subject("product", artifact, "triggers_api.main", entry, key, variables)
 

@@ -10,7 +10,12 @@ from typing import Any
 
 PRICES = Path(__file__).with_name("prices.toml")
 
-_NOT_ZERO = {"memory_mb_of_one_vcpu", "vcpu_ms_per_measured_ms", "dynamodb_calls_at_a_time"}
+_NOT_ZERO = {
+    "memory_mb_of_one_vcpu",
+    "vcpu_ms_per_measured_ms",
+    "dynamodb_calls_at_a_time",
+    "write_units_of_a_partition_per_second",
+}
 
 
 class InputError(Exception):
@@ -46,6 +51,7 @@ class Assumptions:
 
     polls_that_find_nothing_per_million_events: float
     dynamodb_ms_per_call: float
+    write_units_of_a_partition_per_second: float
     dynamodb_calls_at_a_time: float
     read_units_of_a_query_that_finds_nothing: float
     memory_mb_of_one_vcpu: float

@@ -35,7 +35,7 @@ def million_events(product: Service, baseline: Service, size: Size, kept: Kept) 
         return f"{share:.0%} of the product's bill, {share_beside:.0%} of the baseline's"
 
     return (
-        f"{_table(('a million events', 'product', 'baseline'), rows)}\n"
+        f"{table(('a million events', 'product', 'baseline'), rows)}\n"
         f"The largest line is {largest}: {shares(largest)}.\n"
         f"Lambda's time is {shares('Lambda, time')}.\n"
     )
@@ -60,7 +60,7 @@ def batches(product: Service, size: Size, kept: Kept) -> str:
         for way, costs in ways.items()
     ]
     head = ("API Gateway, requests", "DynamoDB, writes", "Lambda, time", "**in all**")
-    return _table(("a million events", *head), rows)
+    return table(("a million events", *head), rows)
 
 
 def time(product: Service, baseline: Service) -> str:
@@ -79,7 +79,7 @@ def time(product: Service, baseline: Service) -> str:
             ]
         rows.append(cells)
     head = ("cold start, ms", "1,000 cold starts, x86_64", "the same, arm64", "warm ingest, ms")
-    return _table(("product / baseline", *head, "a million, x86_64", "a million, arm64"), rows)
+    return table(("product / baseline", *head, "a million, x86_64", "a million, arm64"), rows)
 
 
 def choices(product: Service, size: Size, kept: Kept) -> str:
@@ -88,7 +88,7 @@ def choices(product: Service, size: Size, kept: Kept) -> str:
     idle, busy = product.provisioned_idle(size), product.provisioned_pays_when_busy()
     million = sum(product.million_events(size, kept).values())
     arm = sum(product.million_events(Size(size.memory_mb, "arm64"), kept).values())
-    return _table(
+    return table(
         (f"at {size.memory_mb:,} MB", "product"),
         [
             ("a cold start's import", f"{milliseconds(product.import_ms())} ms"),
@@ -107,7 +107,7 @@ def wrong_keys(product: Service, size: Size, kept: Kept, rate: int) -> str:
     """Return what a flood of wrong keys costs, at the rate at which the gateway throttles."""
     million = product.million_refused(size, kept)
     day = rate * SECONDS_PER_DAY / MILLION * million
-    return _table(
+    return table(
         ("requests with wrong keys", "product"),
         [
             ("a million", dollars(million)),
@@ -120,7 +120,7 @@ def wrong_keys(product: Service, size: Size, kept: Kept, rate: int) -> str:
 def backlog(product: Service, size: Size, kept: Kept) -> str:
     """Return what the measurement of the backlog costs a month."""
     parts = product.backlog_month(size, kept)
-    return _table(
+    return table(
         ("measuring the backlog, a month", "product"),
         [
             *((name, dollars(amount)) for name, amount in parts.items()),
@@ -148,7 +148,7 @@ def _both(cells: Iterable[str]) -> str:
     return " / ".join(cells)
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table whose first column are names and whose others are numbers."""
     rule = f"|---|{'--:|' * (len(head) - 1)}\n"
     first, *others = (f"| {' | '.join(cells)} |\n" for cells in (head, *rows))

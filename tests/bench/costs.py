@@ -1,4 +1,4 @@
-"""Write what the service costs into the guide: `python -m tests.bench.costs tests/bench/figures.json`.
+"""Write costs and rates into the guide: `python -m tests.bench.costs tests/bench/figures.json`.
 
 The tables between two marks are computed from figures of the bench and from prices. Do not edit them.
 """
@@ -7,13 +7,15 @@ import argparse
 import sys
 from pathlib import Path
 
+from tests.bench.capacity_tables import local, rates, sustained
 from tests.bench.cost_inputs import PRICES, InputError, load_figures, load_prices
 from tests.bench.cost_model import Kept, Service, Size
 from tests.bench.cost_tables import backlog, batches, choices, million_events, time, wrong_keys
-from tests.support.documents import COSTS, with_text
+from tests.support.documents import CAPACITY, COSTS, with_text
 from triggers_api.ops.cloudformation.template import Template
 
 MARK = "<!-- computed: {} -->"
+PAGES = (COSTS, CAPACITY)
 END = "<!-- end of the computation -->"
 
 
@@ -29,6 +31,9 @@ def computed(figures: Path, prices: Path = PRICES) -> dict[str, str]:
         "wrong keys": wrong_keys(product, size, kept, rate),
         "time": time(product, baseline),
         "choices": choices(product, size, kept),
+        "sustained": sustained(product),
+        "rates": rates(product, size, kept),
+        "triggers dev": local(product, baseline),
     }
 
 
@@ -41,9 +46,10 @@ def defaults() -> tuple[Size, Kept, int]:
 
 
 def with_costs(guide: str, texts: dict[str, str]) -> str:
-    """Return a document with each text at its mark."""
+    """Return a document with each text at its mark, if it has the mark."""
     for name, text in texts.items():
-        guide = with_text(guide, MARK.format(name), text, END)
+        if (mark := MARK.format(name)) in guide:
+            guide = with_text(guide, mark, text, END)
     return guide
 
 
@@ -64,7 +70,8 @@ def main() -> int:
     except InputError as error:
         print(error, file=sys.stderr)
         return 1
-    COSTS.write_text(with_costs(COSTS.read_text(encoding="utf-8"), texts), encoding="utf-8")
+    for page in PAGES:
+        page.write_text(with_costs(page.read_text(encoding="utf-8"), texts), encoding="utf-8")
     print("\n".join(texts.values()), end="")
     return 0
 

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from tests.bench.large_bodies import BODIES
+from tests.bench.local_server import CLIENTS, named
 from tests.bench.samples import Row
+from tests.bench.shard_measures import PAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +35,15 @@ GOALS = {
     "calls: delete": Goal(product=1),
     "write units": Goal(ratio=0.40),
     "warm batch ingest of 100": Goal(product=1.2),
-    "local server, batches": Goal(ratio=0.125),
+    **{f"local server, {clients}, batches": Goal(ratio=0.125) for clients in map(named, CLIENTS)},
+    "local server, 1 client, to straightforward": Goal(ratio=1.0),
+    "local server, 32 clients, to straightforward": Goal(ratio=0.667),
     "inbox page, SQLite": Goal(ratio=1.5),
     "inbox page, SQLite, middle": Goal(ratio=1.5),
     "inbox page, DynamoDB Local": Goal(ratio=1.5),
     "inbox page, DynamoDB Local, middle": Goal(ratio=1.5),
+    f"read units: {PAGE}, 16 shards": Goal(product=26),
+    f"time: {PAGE}, 16 shards": Goal(ratio=4),
     # OPERATOR, section 2
     "start-up: --version": Goal(ratio=4),
     "start-up: no AWS": Goal(ratio=8),

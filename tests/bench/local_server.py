@@ -1,62 +1,103 @@
-"""`triggers dev` under load, beside the baseline as its author runs it: uvicorn, over DynamoDB Local.
+"""`triggers dev` under load, beside two servers that a reader may know.
 
-Ingest over HTTP, eight clients, one server process. The clients and DynamoDB Local share the machine with the
-servers, so these are figures of a small machine, of which only the order tells something.
+- The baseline as its author runs it: uvicorn, over DynamoDB Local.
+- The same contract in a straightforward way: FastAPI over SQLite (`tests.bench.straightforward`).
+
+Clients and DynamoDB Local share the machine with the servers, so these are figures of a small machine, of
+which only the order says something. Each 201 waits for the disk, so the disk is measured too.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from tests.bench.bench import Bench, make_tables
-from tests.bench.samples import Row, Sample, Tick, interleaved
+from tests.bench.samples import Row, Sample, Tick, interleaved, part
 from tests.bench.subjects import BASELINE, lambda_variables
+from tests.bench.wrk import BATCH, ingest
 from tests.support import dev_server, dynamodb_local
-from tests.support.rehearsal import CHECKOUT
 from triggers_api.core.keys import LOCAL_KEY
 
-CLIENTS = 8
-BATCH = 100
+CLIENTS = (1, 8, 32)
 
 _START_SECONDS = 60
+_PAGE_BYTES = 4096
 
 
 def throughput(bench: Bench, tick: Tick) -> list[Row]:
-    """Return the events a second that each takes durably."""
-    seconds = bench.rounds(5, 1)
+    """Return how long an event of 1 KB takes on each server, and how often the disk syncs."""
+    straightforward = {
+        "STRAIGHTFORWARD_FILE": str(bench.folder / "straightforward.sqlite3"),
+        "STRAIGHTFORWARD_KEY": LOCAL_KEY,
+    }
     with (
         dev_server.running(*dev_server.on_folder(bench.folder / "dev")) as dev,
-        uvicorn("src.main:app", BASELINE, baseline_variables(bench.dynamodb_url)) as baseline_url,
+        uvicorn("src.main:app", BASELINE, baseline_variables(bench.dynamodb_url)) as baseline,
+        uvicorn("straightforward:app", Path(__file__).parent, straightforward) as beside,
     ):
-        urls = {"product": dev.url, "baseline": baseline_url}
-        for url in urls.values():
-            load(url, seconds=1)
-        measures = {name: partial(load, url, seconds=seconds) for name, url in urls.items()}
-        measures["batches"] = partial(load, dev.url, seconds=seconds, batch=BATCH)
-        found = interleaved(bench.rounds(5, 1), measures, tick)
+        urls = {"product": dev.url, "baseline": baseline, "straightforward": beside}
+        load = partial(ingest, bench.folder, key=LOCAL_KEY, seconds=bench.rounds(5, 1))
+        rows: list[Row] = []
+        for number, clients in enumerate(CLIENTS):
+            measures: dict[str, Callable[[], float]] = {
+                name: partial(load, url, clients=clients) for name, url in urls.items()
+            }
+            measures["batches"] = partial(load, dev.url, clients=clients, batch=BATCH)
+            found = interleaved(bench.rounds(5, 1), measures, part(tick, number, len(CLIENTS)))
+            rows += _rows(clients, {name: _milliseconds(rates) for name, rates in found.items()})
+    return [*rows, disk_syncs(bench)]
+
+
+def _rows(clients: int, found: Mapping[str, Sample]) -> list[Row]:
+    who = named(clients)
+    beside = {
+        "to the baseline": ("one by one, beside the baseline over DynamoDB Local", "product", "baseline"),
+        "to straightforward": ("one by one, beside FastAPI over SQLite", "product", "straightforward"),
+        "batches": (f"in batches of {BATCH}, beside one by one", "batches", "product"),
+    }
     return [
         Row(
-            "local server",
-            f"triggers dev on SQLite, ingest of 1 KB over HTTP, {CLIENTS} clients",
-            "events/s",
-            Sample.of(found["product"]),
-            Sample.of(found["baseline"]),
-        ),
-        Row(
-            "local server, batches",
-            f"triggers dev on SQLite, an event of 1 KB in a batch of {BATCH}, beside one by one",
+            f"local server, {who}, {key}",
+            f"triggers dev, {who}, 1 KB, {measure}",
             "ms",
-            Sample.of([1000 / rate for rate in found["batches"]]),
-            Sample.of([1000 / rate for rate in found["product"]]),
-        ),
+            found[one],
+            found[other],
+        )
+        for key, (measure, one, other) in beside.items()
     ]
+
+
+def named(clients: int) -> str:
+    """Return a number of clients in words."""
+    return "1 client" if clients == 1 else f"{clients} clients"
+
+
+def _milliseconds(rates: list[float]) -> Sample:
+    """Return how long an event takes, of events a second."""
+    return Sample.of([1000 / rate for rate in rates])
+
+
+def disk_syncs(bench: Bench) -> Row:
+    """Return how often a second the disk of the bench takes a page and says that it is durable."""
+    seconds = bench.rounds(3, 1)
+    file = os.open(bench.folder / "syncs", os.O_WRONLY | os.O_CREAT)
+    try:
+        count, end = 0, time.monotonic() + seconds
+        while time.monotonic() < end:
+            os.write(file, bytes(_PAGE_BYTES))
+            os.fdatasync(file)
+            count += 1
+    finally:
+        os.close(file)
+    return Row("disk syncs", "the disk, a page of 4 KiB and a sync", "syncs/s", Sample.of([count / seconds]))
 
 
 def baseline_variables(dynamodb_url: str) -> dict[str, str]:
@@ -64,18 +105,6 @@ def baseline_variables(dynamodb_url: str) -> dict[str, str]:
     tables = make_tables(dynamodb_url, "baseline-local")
     variables = lambda_variables(endpoint_url=dynamodb_url, **tables)
     return {**variables, "AUTH_MODE": "local"}
-
-
-def load(url: str, *, seconds: float, batch: int = 1) -> float:
-    """Return the events a second that a server took from the clients."""
-    arguments = (url, LOCAL_KEY, CLIENTS, seconds, batch)
-    command = [sys.executable, "-m", "tests.bench.load", *map(str, arguments)]
-    done = subprocess.run(
-        command, cwd=CHECKOUT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise RuntimeError(f"the clients failed: {done.stderr[-2000:]}")
-    return float(done.stdout)
 
 
 @contextmanager

@@ -203,9 +203,12 @@ def test_status_shows_the_state_of_the_stage(
     assert [(table["name"], table["state"]) for table in found["tables"]] == [
         (name, "ACTIVE") for name in TABLES
     ]
+    limits = [(one["limit"], one["state"]) for one in found["limits"]]
+    assert limits == [("throttle", "ok"), ("shards", "ok"), ("concurrency", "ok")]
     text = rehearsal.run("status")
     assert text.returncode == 0
     assert "triggers-api-prod, CREATE_COMPLETE" in text.stdout
+    assert "of 100 requests a second" in text.stdout
 
 
 def test_a_stage_that_is_not_deployed_has_no_status_and_no_outputs(

@@ -5,8 +5,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "deploy" / "guide"
-COSTS, OPERATING, PROMISES, REFERENCE = (
-    GUIDE / f"{name}.md" for name in ("costs", "operating", "promises", "reference")
+CAPACITY, COSTS, OPERATING, PROMISES, REFERENCE = (
+    GUIDE / f"{name}.md" for name in ("capacity", "costs", "operating", "promises", "reference")
 )
 PATHS = [*sorted(ROOT.glob("*.md")), *sorted(GUIDE.glob("*.md"))]
 DOCUMENTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in PATHS}

@@ -75,6 +75,8 @@ class FakeAccount(Aws):
         """The reason that `DescribeEvents` gives for a change set or an operation."""
         self.code_size = 0
         """The size of the function's code in bytes; 0 if there is no function."""
+        self.metrics: dict[str, list[float]] = {}
+        """The values of CloudWatch's metrics of the last hour, by their names."""
         self.done: list[str] = []
         self.ends: dict[str, FakeStack] = {}
         self._deployments = self._stacks = 0
@@ -111,6 +113,7 @@ class FakeAccount(Aws):
             "s3": _Nothing,
             "apigateway": _Nothing,
             "lambda": _Lambda,
+            "cloudwatch": _CloudWatch,
         }[service](self)
 
     def allow(self, operation: str) -> None:
@@ -156,6 +159,18 @@ class _Lambda(_Nothing):
             "CodeSize": self._account.code_size,
             "LastModified": "2026-11-22T10:30:00.000+0000",
         }
+
+    def get_account_settings(self) -> dict[str, Any]:
+        self._account.allow("get_account_settings")
+        return {"AccountLimit": {"ConcurrentExecutions": 1000}}
+
+
+class _CloudWatch(_Nothing):
+    def get_metric_data(self, *, MetricDataQueries: list[dict[str, Any]], **_: Any) -> dict[str, Any]:  # noqa: N803 - boto3's name
+        self._account.allow("get_metric_data")
+        names = {one["Id"]: one["MetricStat"]["Metric"]["MetricName"] for one in MetricDataQueries}
+        results = [{"Id": key, "Values": self._account.metrics.get(name, [])} for key, name in names.items()]
+        return {"MetricDataResults": results}
 
 
 class _Logs(_Nothing):

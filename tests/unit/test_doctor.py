@@ -1,7 +1,7 @@
 """The checks of `triggers doctor` on an account in memory: each runs, whatever the others find."""
 
 import tempfile
-from datetime import date
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from triggers_api.ops.findings import Finding, State
 from triggers_api.ops.target import Setting
 
 ROOT = "arn:aws:iam::123456789012:root"
-TODAY = date(2026, 6, 1)
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 EVENTS, KEYS = "triggers-api-events-dev", "triggers-api-keys-dev"
 
 
@@ -26,7 +26,7 @@ def account(tmp_path: Path) -> FakeAccount:
 
 def findings_of(account: FakeAccount) -> dict[str, Finding]:
     place = Place("123456789012 (env)", Setting("eu-west-1", "--region"), ROOT)
-    return {one.check: one for one in readiness.check_account(account, place, given={}, today=TODAY)}
+    return {one.check: one for one in readiness.check_account(account, place, given={}, now=NOW)}
 
 
 def test_nothing_fails_on_an_empty_account(account: FakeAccount) -> None:

@@ -24,7 +24,7 @@ class CompressedAnswers(GZipMiddleware):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         accepted = [value for name, value in scope["headers"] if name == b"accept-encoding"]
-        if any(_REFUSED.search(value) for value in accepted):
-            await self.app(scope, receive, send)
-        else:
+        if any(b"gzip" in value and not _REFUSED.search(value) for value in accepted):
             await super().__call__(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)

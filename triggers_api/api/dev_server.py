@@ -41,6 +41,7 @@ def serve(app: FastAPI, listener: socket.socket, access: WebAccess) -> None:
         lifespan="off",
         ws="none",  # else an installed WebSocket library answers an upgrade, in its own words
         server_header=False,
+        proxy_headers=False,  # nothing here looks at the address of a client
         timeout_graceful_shutdown=5,
     )
     # Its warnings repeat in other words what `DevConnection` logs, or ask for a WebSocket library.

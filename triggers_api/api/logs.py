@@ -8,6 +8,7 @@ every value: a client may send one in the wrong place, such as `?source=`.
 
 import json
 import logging
+import re
 import sys
 import traceback
 from types import TracebackType
@@ -18,6 +19,9 @@ from triggers_api.core.keys import mask_keys
 from triggers_api.core.times import format_time
 
 ROOT = "triggers_api"
+
+_PLAIN = re.compile(r"[!#-~]*")
+"""Printable ASCII without space and quote."""
 
 _encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
 
@@ -87,7 +91,7 @@ def _without(key: str, value: Any) -> Any:
 
 def _plain(value: Any) -> str:
     text = str(value)
-    if text.isascii() and text.isprintable() and not {" ", '"'} & set(text):
+    if _PLAIN.fullmatch(text):
         return text
     return json.dumps(text).replace("\x7f", "\\u007f")
 

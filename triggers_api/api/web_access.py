@@ -11,6 +11,7 @@ the name of the page, so the service refuses a name that it does not have.
 
 import re
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Protocol
 
@@ -146,6 +147,7 @@ def _normalise(host: str) -> str:
     return str(_address(host) or host)
 
 
+@lru_cache(maxsize=256)  # it is asked three times for each request
 def _address(host: str) -> IPv4Address | IPv6Address | None:
     """Return the address; the IPv4 address of an IPv6 address that stands for one (`::ffff:127.0.0.1`)."""
     try:

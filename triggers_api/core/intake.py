@@ -101,7 +101,9 @@ class Intake:
 def _receipt(entry: NewEvent, outcome: str | TriggersError) -> Receipt | TriggersError:
     if isinstance(outcome, TriggersError):
         return outcome
-    return Receipt(outcome, _created_at(outcome), replayed=outcome != entry.event.event_id)
+    if outcome == entry.event.event_id:
+        return Receipt(outcome, entry.event.created_at, replayed=False)
+    return Receipt(outcome, _created_at(outcome), replayed=True)
 
 
 def _created_at(event_id: str) -> str:

@@ -50,7 +50,9 @@ _OBJECT_START = re.compile(r'[ \t\n\r]*\{[ \t\n\r]*(?=")')
 _COLON = re.compile(r"[ \t\n\r]*:[ \t\n\r]*")
 _COMMA = re.compile(r'[ \t\n\r]*,[ \t\n\r]*(?=")')
 _OBJECT_END = re.compile(r"[ \t\n\r]*\}[ \t\n\r]*")
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{},]', re.DOTALL)
+_STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"?'
+_TOKEN = re.compile(rf"{_STRING}|[\[\]{{}},]", re.DOTALL)
+_UP_TO_BRACKET = re.compile(rf"""(?>[^"\[\]{{}}]*(?:{_STRING}[^"\[\]{{}}]*)*)[\[\]{{}}]""", re.DOTALL)
 _LIST_LEVEL = 2
 
 
@@ -106,18 +108,22 @@ def split_list(data: bytes) -> tuple[str, list[str]]:
     """
     text = _decode(data)
     elements: list[str] = []
-    level = start = place = 0
-    for token in _TOKEN.finditer(text):
-        mark = token[0]
+    level = start = place = end = 0
+    # Within an element only brackets matter: all between two of them is skipped in C.
+    while token := (_TOKEN.search if level <= _LIST_LEVEL else _UP_TO_BRACKET.match)(text, end):
+        end = token.end()
+        mark = text[end - 1]
+        if token[0][0] == '"' and level <= _LIST_LEVEL:
+            continue
         if mark in "[{":
             level += 1
             if mark == "[" and level == _LIST_LEVEL and not start:
-                start = place = token.end()
+                start = place = end
         elif mark in ",]}" and start and level == _LIST_LEVEL:
-            elements.append(text[place : token.start()].strip(_WHITE_SPACE))
-            place = token.end()
+            elements.append(text[place : end - 1].strip(_WHITE_SPACE))
+            place = end
             if mark != ",":
-                return text[:start] + text[token.start() :], [] if elements == [""] else elements
+                return text[:start] + text[end - 1 :], [] if elements == [""] else elements
         if mark in "]}":
             level -= 1
     return text, []

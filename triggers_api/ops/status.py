@@ -1,7 +1,8 @@
 """Read the state of a deployed stage from the account: its stack, its function and its tables."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from triggers_api.errors import OperatorError, StackMissingError
 from triggers_api.ops.aws import Aws
@@ -11,6 +12,7 @@ from triggers_api.ops.cloudformation.models import Stack
 from triggers_api.ops.cloudformation.outputs import resolve_outputs
 from triggers_api.ops.cloudformation.ownership import belongs_to
 from triggers_api.ops.findings import Finding, State
+from triggers_api.ops.load import check_load
 from triggers_api.ops.shell_commands import triggers_command
 
 MISSING = "missing"
@@ -47,6 +49,8 @@ class Status:
     outputs: Mapping[str, str]
     function: FunctionStatus | None
     tables: tuple[TableStatus, ...]
+    limits: tuple[Finding, ...] = ()
+    """How near the stage was to its limits in the last hour."""
 
 
 def find_stack(aws: Aws) -> Stack:
@@ -82,13 +86,14 @@ def read_outputs(aws: Aws) -> dict[str, str]:
     return resolve_outputs(find_stack(aws).outputs, aws.target)
 
 
-def read_status(aws: Aws) -> Status:
-    """Return the state of the stage.
+def read_status(aws: Aws, now: datetime) -> Status:
+    """Return the state of the stage. `now`: the time, in UTC.
 
     Raises:
         StackMissingError: There is no such stack, or it belongs to another stage or program.
     """
-    return _read_resources(aws, find_stack(aws))
+    stack = find_stack(aws)
+    return replace(_read_resources(aws, stack), limits=tuple(check_load(aws, stack, now)))
 
 
 def deployed_code_size(aws: Aws, stack: Stack | None) -> int | None:

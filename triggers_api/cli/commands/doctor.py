@@ -38,9 +38,9 @@ def doctor(
         given["Runtime"] = Setting(runtime, "--runtime")
     check_given(given, Template.load())
     values = {name: setting.value for name, setting in given.items()}
-    today = datetime.now(UTC).date()
+    now = datetime.now(UTC)
     findings = []
-    for finding in check_readiness(target, config.environment(), given=values, today=today):
+    for finding in check_readiness(target, config.environment(), given=values, now=now):
         findings.append(finding)
         if not context.as_json:
             console.answer(f"{finding.state:<8} {finding.check:<28} {finding.message}")

@@ -6,6 +6,7 @@ from typing import Any
 
 from triggers_api.cli.output import console
 from triggers_api.ops.cloudformation.versions import deployed_version
+from triggers_api.ops.findings import State
 from triggers_api.ops.status import Status
 from triggers_api.version import VERSION
 
@@ -34,6 +35,10 @@ def _document(status: Status) -> dict[str, Any]:
         "parameters": dict(stack.parameters),
         "function": None if status.function is None else asdict(status.function),
         "tables": [asdict(table) for table in status.tables],
+        "limits": [
+            {"limit": one.check, "state": one.state, "message": one.message, "fix": one.fix or None}
+            for one in status.limits
+        ],
     }
 
 
@@ -49,4 +54,6 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
         yield "function", f"{function.name}, {function.state}, {built_for}"
     for table in status.tables:
         yield "table", f"{table.name}, {table.state}, about {table.items} items, {table.bytes} bytes"
+    for limit in status.limits:
+        yield limit.check, limit.message if limit.state is State.OK else f"{limit.message}. {limit.fix}"
     yield from status.outputs.items()

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date
+from datetime import datetime
 
 from triggers_api.errors import (
     BuildError,
@@ -23,13 +23,14 @@ from triggers_api.ops.deploy import preflight
 from triggers_api.ops.deploy.sam import find_sam
 from triggers_api.ops.doctor import permissions
 from triggers_api.ops.findings import Finding, State
+from triggers_api.ops.load import check_load
 from triggers_api.ops.status import check_resources
 from triggers_api.ops.target import Target
 from triggers_api.version import VERSION
 
 
 def check_readiness(
-    target: Target, environment: Mapping[str, str], *, given: Mapping[str, str], today: date
+    target: Target, environment: Mapping[str, str], *, given: Mapping[str, str], now: datetime
 ) -> Iterator[Finding]:
     """Run every check. Without credentials, run those of this machine, and report the credentials."""
     yield from check_tools(environment)
@@ -43,7 +44,7 @@ def check_readiness(
         return
     yield Finding("credentials", State.OK, f"{place.caller} in account {place.account}")
     yield Finding("region", State.OK, str(region))
-    yield from check_account(aws, place, given=given, today=today)
+    yield from check_account(aws, place, given=given, now=now)
 
 
 def check_tools(environment: Mapping[str, str]) -> Iterator[Finding]:
@@ -64,7 +65,7 @@ def check_tools(environment: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding(name, State.OK, found or f"not installed, and not required: {use}")
 
 
-def check_account(aws: Aws, place: Place, *, given: Mapping[str, str], today: date) -> Iterator[Finding]:
+def check_account(aws: Aws, place: Place, *, given: Mapping[str, str], now: datetime) -> Iterator[Finding]:
     """Run the checks that ask AWS. A check that is denied, or fails, is a finding, and the others go on."""
     name = aws.target.stack_name.value
     cloudformation = CloudFormation(aws.client("cloudformation"), name)
@@ -77,12 +78,13 @@ def check_account(aws: Aws, place: Place, *, given: Mapping[str, str], today: da
     defaults = {name: one.default for name, one in Template.load().parameters.items()}
     is_ours = stack is not None and belongs_to(stack, aws.target.stage.value)
     parameters = {**defaults, **(stack.parameters if stack is not None and is_ours else {}), **given}
-    yield preflight.check_runtime(parameters["Runtime"], today)
+    yield preflight.check_runtime(parameters["Runtime"], now.date())
     yield from check_alarms(parameters)
     checks: dict[str, Callable[[], Iterable[Finding]]] = {
         "stack": lambda: [preflight.check_stack(aws, stack)],
         "version": lambda: [check_version(stack)] if stack is not None and is_ours else [],
         "resources": lambda: check_resources(aws, stack) if stack is not None and is_ours else [],
+        "limits": lambda: check_load(aws, stack, now) if stack is not None and is_ours else [],
         "tables": lambda: [preflight.check_tables(aws, cloudformation, stack, adopt=False)],
         "log group": lambda: [preflight.check_log_group(aws, stack)],
         "artifact bucket": lambda: [preflight.check_artifact_bucket(aws)],

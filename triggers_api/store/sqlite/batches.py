@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from triggers_api.core import deadline, turns
@@ -33,27 +34,27 @@ def change_each(
     for entry in entries:
         deadline.check()
         turns.give_way()
-        outcomes.append(_change_one(connection, entry, change, failure))
+        outcome = in_savepoint(connection, partial(change, connection, entry))
+        outcomes.append(failure(outcome) if isinstance(outcome, sqlite3.Error) else outcome)
     return outcomes
 
 
-def _change_one(
-    connection: sqlite3.Connection,
-    entry: Entry,
-    change: Callable[[sqlite3.Connection, Entry], Outcome],
-    failure: Callable[[sqlite3.Error], StoreUnavailableError],
-) -> Outcome | TriggersError:
-    outcome: Outcome | TriggersError
-    connection.execute("SAVEPOINT entry")
+def in_savepoint(
+    connection: sqlite3.Connection, change: Callable[[], Outcome]
+) -> Outcome | TriggersError | sqlite3.Error:
+    """Make a change in a savepoint. Return what it returns, or the error for which it was undone.
+
+    Raises:
+        sqlite3.Error: SQLite has rolled the transaction back.
+    """
+    outcome: Outcome | TriggersError | sqlite3.Error
+    connection.execute("SAVEPOINT change")
     try:
-        outcome = change(connection, entry)
-    except TriggersError as error:
-        outcome = error.with_traceback(None)  # else a cycle with this frame would keep the entry in memory
-    except sqlite3.Error as error:
+        outcome = change()
+    except (TriggersError, sqlite3.Error) as error:
         if not connection.in_transaction:
-            raise  # a full disk or a passed deadline has rolled back all entries
-        outcome = failure(error)
-    if isinstance(outcome, TriggersError):
-        connection.execute("ROLLBACK TO entry")
-    connection.execute("RELEASE entry")
+            raise  # a full disk or a passed deadline has rolled back all changes
+        connection.execute("ROLLBACK TO change")
+        outcome = error.with_traceback(None)  # else a cycle with this frame would keep the entry in memory
+    connection.execute("RELEASE change")
     return outcome

@@ -11,10 +11,11 @@ sixteen threads that poll starve some of them. Against other processes there is 
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, LifoQueue
+from typing import TypeVar
 
 from triggers_api.core import deadline
 from triggers_api.errors import LocalEnvironmentError, StoreUnavailableError
@@ -22,7 +23,10 @@ from triggers_api.store.calls import logged, logger
 from triggers_api.store.sqlite.failures import explain_failure
 from triggers_api.store.sqlite.file import BUSY_SECONDS, prepare_file, switch_to_wal
 from triggers_api.store.sqlite.files import FilesChangedError, LogRemovedError, OpenFiles
+from triggers_api.store.sqlite.group_commit import GroupCommit
 from triggers_api.store.sqlite.migrations import MIGRATIONS, Migration, migrate
+
+T = TypeVar("T")
 
 FILE_NAME = "triggers.sqlite3"
 
@@ -43,6 +47,7 @@ class Database:
         self._migrations = migrations
         self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
         self._write_lock = threading.Lock()
+        self._group_commit = GroupCommit(self._transaction)
         self._open_lock = threading.Lock()
         self._anchor: sqlite3.Connection | None = None
         self._files: OpenFiles | None = None
@@ -67,23 +72,21 @@ class Database:
             StoreUnavailableError: SQLite failed, or the request's time is up. Nothing was written, unless the
                 files were removed at this very moment.
         """
-        with (
-            logged(operation),
-            self._translate_errors(operation),
-            self._writers_turn(),
-            self._connection() as connection,
-        ):
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                if self._files is not None:
-                    self._files.check_lengths()
-                yield connection
-                deadline.check()  # a request that took too long was answered 503: then write nothing
-                connection.execute("COMMIT")
-                self._check_files()  # never report success for what went into a removed file
-            finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+        with logged(operation), self._translate_errors(operation), self._transaction() as connection:
+            yield connection
+            deadline.check()  # a request that took too long was answered 503: then write nothing
+
+    def change(self, operation: str, change: Callable[[sqlite3.Connection], T]) -> T:
+        """Make a change in a transaction, together with the changes that wait at the same time.
+
+        Returns:
+            What the change returns. What it raises is raised, and then nothing of it was written.
+
+        Raises:
+            StoreUnavailableError: SQLite failed, or the request's time is up.
+        """
+        with logged(operation), self._translate_errors(operation):
+            return self._group_commit.make(change)
 
     def check(self) -> None:
         """Check before the first request that the file can be used. Reads all of it.
@@ -137,6 +140,20 @@ class Database:
         fields = {"operation": operation, "reason": reason, "fix": fix}
         logger.error("store failed", extra={"fields": fields})
         return StoreUnavailableError("The store cannot be used right now.")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._writers_turn(), self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                if self._files is not None:
+                    self._files.check_lengths()
+                yield connection
+                connection.execute("COMMIT")
+                self._check_files()  # never report success for what went into a removed file
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
 
     @contextmanager
     def _writers_turn(self) -> Iterator[None]:

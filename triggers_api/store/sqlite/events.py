@@ -86,8 +86,7 @@ class SqliteEventStore:
     def receive(self, receive: Receive) -> Received:
         """Find and claim events in one transaction, so no two receives claim the same event."""
         self._guard.check()
-        with self._database.write("receive") as connection:
-            return leases.receive(connection, receive)
+        return self._database.change("receive", partial(leases.receive, receive=receive))
 
     def acknowledge(
         self,
@@ -140,13 +139,15 @@ class SqliteEventStore:
         """Make a change for each entry, all in one transaction. If that fails, none counts as changed."""
         if not entries:
             return []
+        failure = partial(self._database.failure, operation)
+
+        def change_all(connection: sqlite3.Connection) -> list[Outcome | TriggersError]:
+            outcomes = change_each(connection, entries, change, failure)
+            finish(connection)
+            return outcomes
+
         try:
             self._guard.check()
-            with self._database.write(operation) as connection:
-                outcomes = change_each(
-                    connection, entries, change, partial(self._database.failure, operation)
-                )
-                finish(connection)
+            return self._database.change(operation, change_all)
         except StoreUnavailableError as error:
             return [error] * len(entries)
-        return outcomes
