@@ -105,6 +105,8 @@ def _work(ask: Ask, key: str, size: int) -> None:
     ask("extend", post(key, "/v1/inbox/extend", {"events": held, "lease_seconds": 60}))
     ask("release", post(key, "/v1/inbox/release", {"events": held}))
     _ack(ask, key, _receive(ask, key, size))
+    # Before any requeue: afterwards it depends on which events a receive has taken.
+    ask(STATS, call(key, "GET", "/v1/inbox/stats"))
     acknowledged = {"filter": {"status": "acknowledged"}, "limit": size}
     ask("requeue", post(key, "/v1/inbox/requeue", acknowledged))
     held = _receive(ask, key, size)
@@ -113,7 +115,6 @@ def _work(ask: Ask, key: str, size: int) -> None:
     _ack(ask, key, _receive(ask, key, size))
     ask("purge", post(key, "/v1/inbox/purge", acknowledged))
     ask("batch delete", post(key, "/v1/inbox/delete", {"event_ids": _ingest(ask, key, size)}))
-    ask(STATS, call(key, "GET", "/v1/inbox/stats"))
 
 
 def _ingest(ask: Ask, key: str, size: int) -> list[str]:

@@ -15,6 +15,8 @@ from tests.bench.processes import Function
 from tests.bench.queue_measures import CALLS, READS, STATS
 from tests.bench.report import LIMITS, as_json, show, worse_than_limits
 from tests.bench.samples import Row, Sample, interleaved
+from tests.bench.shard_measures import CALLS as SHARDED
+from tests.bench.shard_measures import COUNTED, SHARDS
 from tests.bench.store_measures import FIRST, OPERATIONS, PLACES, WRITES
 from tests.bench.store_measures import READS as SINGLE_READS
 from tests.bench.subjects import Subject
@@ -23,6 +25,7 @@ STRUCTURAL = {
     *(f"calls: {name}" for name in (*OPERATIONS, FIRST, *CALLS, STATS)),
     *(f"write units: {name}" for name in (*WRITES, *CALLS)),
     *(f"read units: {name}" for name in (*SINGLE_READS, *READS)),
+    *(f"{kind}: {name}, {number} shards" for kind in COUNTED for name in SHARDED for number in SHARDS[1:]),
     *(f"stored bytes: {place}" for place in PLACES),
     *("write units", "zipped artifact", "files", "modules", "log bytes"),
 }
