@@ -19,13 +19,15 @@ from triggers_api.store.sqlite.database import Database
 from triggers_api.store.sqlite.events import SqliteEventStore
 
 FULL = 2
+IN_MEMORY = 2
 
 
-def settings_of(database: Database) -> tuple[str, int]:
+def settings_of(database: Database) -> tuple[str, int, int]:
     with database.write("a test") as connection:
         (journal,) = connection.execute("PRAGMA journal_mode").fetchone()
         (synchronous,) = connection.execute("PRAGMA synchronous").fetchone()
-    return journal, synchronous
+        (temp_store,) = connection.execute("PRAGMA temp_store").fetchone()
+    return journal, synchronous, temp_store
 
 
 @pytest.mark.promise(1)
@@ -35,7 +37,7 @@ def test_every_connection_syncs_each_commit_to_the_disk(tmp_path: Path) -> None:
         with ExitStack() as held:
             # Each read holds a connection, so that the write has to open one more.
             for _ in range(3):
-                assert settings_of(database) == ("wal", FULL), opened
+                assert settings_of(database) == ("wal", FULL, IN_MEMORY), opened
                 held.enter_context(database.read("a test"))
         database.close()
 

@@ -76,7 +76,8 @@ class FakeAccount(Aws):
         self.code_size = 0
         """The size of the function's code in bytes; 0 if there is no function."""
         self.metrics: dict[str, list[float]] = {}
-        """The values of CloudWatch's metrics of the last hour, by their names."""
+        """Values of the last hour by the name of the metric; those of an index end in `of index`."""
+        self.metrics_state = "Complete"
         self.done: list[str] = []
         self.ends: dict[str, FakeStack] = {}
         self._deployments = self._stacks = 0
@@ -162,14 +163,19 @@ class _Lambda(_Nothing):
 
     def get_account_settings(self) -> dict[str, Any]:
         self._account.allow("get_account_settings")
-        return {"AccountLimit": {"ConcurrentExecutions": 1000}}
+        return {"AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 900}}
 
 
 class _CloudWatch(_Nothing):
     def get_metric_data(self, *, MetricDataQueries: list[dict[str, Any]], **_: Any) -> dict[str, Any]:  # noqa: N803 - boto3's name
         self._account.allow("get_metric_data")
-        names = {one["Id"]: one["MetricStat"]["Metric"]["MetricName"] for one in MetricDataQueries}
-        results = [{"Id": key, "Values": self._account.metrics.get(name, [])} for key, name in names.items()]
+        results = []
+        for query in MetricDataQueries:
+            metric = query["MetricStat"]["Metric"]
+            dimensions = {one["Name"] for one in metric["Dimensions"]}
+            name = metric["MetricName"] + (" of index" if "GlobalSecondaryIndexName" in dimensions else "")
+            values = self._account.metrics.get(name, [])
+            results.append({"Id": query["Id"], "StatusCode": self._account.metrics_state, "Values": values})
         return {"MetricDataResults": results}
 
 

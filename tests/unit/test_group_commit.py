@@ -1,8 +1,10 @@
 """One commit for the changes that wait at the same time, each as if it came alone."""
 
+import gc
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ import pytest
 
 from triggers_api.core import deadline
 from triggers_api.errors import ConflictError, DeadlineExceededError, StoreUnavailableError
+from triggers_api.store.sqlite import group_commit
 from triggers_api.store.sqlite.group_commit import GroupCommit
 
 Change = Callable[[sqlite3.Connection], Any]
@@ -160,6 +163,7 @@ def test_change_that_rolls_back_all_of_them_fails_alone(file: File, callers: Cal
     assert file.names == ["a", "b"]
 
 
+@pytest.mark.promise(1)
 def test_commit_that_fails_is_told_to_all_and_not_repeated(file: File, callers: Callers) -> None:
     attempts: list[int] = []
 
@@ -182,6 +186,87 @@ def test_change_that_waited_too_long_leaves_the_queue(file: File, callers: Calle
     callers.all_done()
     assert (first.exception(), third.exception()) == (None, None)
     assert file.names == ["a", "b"]
+
+
+def test_change_whose_caller_has_left_is_not_made(
+    file: File, callers: Callers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waited for as long as a writer waits, and has time left."""
+    monkeypatch.setattr(group_commit, "BUSY_SECONDS", 0.25)
+    has_left = threading.Event()
+
+    def slow(connection: sqlite3.Connection) -> None:
+        insert("slow", connection)
+        assert has_left.wait(30)
+
+    callers.ask(partial(insert, "a"))
+    callers.ask(slow)
+    late = callers.ask(partial(insert, "late"))
+    file.may_begin.set()
+    with pytest.raises(StoreUnavailableError, match="busy"):
+        late.result(timeout=30)
+    has_left.set()
+    callers.all_done()
+    assert file.names == ["a", "slow"]
+
+
+class SlowEvent(threading.Event):
+    """Takes its time to be set: a waiter may give up meanwhile."""
+
+    def set(self) -> None:
+        time.sleep(0.1)
+        super().set()
+
+
+def test_waiter_that_gives_up_while_it_is_woken_is_not_lost(
+    file: File, callers: Callers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threading, "Event", SlowEvent)
+    asked = [callers.ask(partial(insert, "a"))]
+    asked += [callers.ask(partial(insert, name), seconds=0.3) for name in "bc"]
+    time.sleep(0.15)
+    file.may_begin.set()
+    assert [one.exception(timeout=30) for one in asked] == [None, None, None]
+    assert callers.ask(partial(insert, "d")).exception(timeout=30) is None
+    assert file.names == list("abcd")
+
+
+def test_group_that_is_rolled_back_is_not_tried_as_a_group_again(file: File, callers: Callers) -> None:
+    runs: list[str] = []
+
+    def counted(name: str, connection: sqlite3.Connection) -> str:
+        runs.append(name)
+        return insert(name, connection)
+
+    asked = [callers.ask(partial(counted, name)) for name in "abcdef"]
+    bad = callers.ask(roll_back)
+    callers.all_done()
+    assert {one.exception() for one in asked} == {None}
+    assert isinstance(bad.exception(), sqlite3.OperationalError)
+    assert sorted(runs) == sorted("abcdef" * 2)
+
+
+def test_failed_change_leaves_nothing_in_memory(file: File) -> None:
+    class Payload:
+        pass
+
+    def fail(_: Payload, connection: sqlite3.Connection) -> None:
+        insert("gone", connection)
+        raise ConflictError("no")
+
+    file.may_begin.set()
+    commits = GroupCommit(file.transaction)
+    payload = Payload()
+    gone = weakref.ref(payload)
+    gc.disable()
+    try:
+        try:
+            commits.make(partial(fail, payload))
+        except ConflictError:
+            del payload
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_change_whose_time_is_up_before_it_waits_does_not_stop_the_queue(

@@ -2,6 +2,7 @@
 
 import json
 import time
+import tracemalloc
 from contextlib import suppress
 from typing import Any
 
@@ -328,6 +329,18 @@ def test_parse_returns_a_value_that_can_be_dumped_or_raises(data: bytes) -> None
 )
 def test_split_list_cuts_out_the_elements(text: str, rest: str, elements: list[str]) -> None:
     assert split_list(text.encode()) == (rest, elements)
+
+
+@pytest.mark.parametrize("unit", ['"",', '"\\\\",', "\\", "1,", "[],"])
+def test_split_list_needs_little_memory(unit: str) -> None:
+    body = ('{"events": [{"a": [' + unit * 200_000 + "1]}]}").encode()
+    tracemalloc.start()
+    try:
+        split_list(body)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 5 * len(body)
 
 
 @pytest.mark.slow("reads bodies of 2 MB")

@@ -50,9 +50,10 @@ _OBJECT_START = re.compile(r'[ \t\n\r]*\{[ \t\n\r]*(?=")')
 _COLON = re.compile(r"[ \t\n\r]*:[ \t\n\r]*")
 _COMMA = re.compile(r'[ \t\n\r]*,[ \t\n\r]*(?=")')
 _OBJECT_END = re.compile(r"[ \t\n\r]*\}[ \t\n\r]*")
-_STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"?'
+# Possessive: else the engine would remember each repetition, 240 MB for a body of 2 MB.
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+'
 _TOKEN = re.compile(rf"{_STRING}|[\[\]{{}},]", re.DOTALL)
-_UP_TO_BRACKET = re.compile(rf"""(?>[^"\[\]{{}}]*(?:{_STRING}[^"\[\]{{}}]*)*)[\[\]{{}}]""", re.DOTALL)
+_UP_TO_BRACKET = re.compile(rf"""[^"\[\]{{}}]*+(?:{_STRING}[^"\[\]{{}}]*+)*+[\[\]{{}}]""", re.DOTALL)
 _LIST_LEVEL = 2
 
 
@@ -113,7 +114,7 @@ def split_list(data: bytes) -> tuple[str, list[str]]:
     while token := (_TOKEN.search if level <= _LIST_LEVEL else _UP_TO_BRACKET.match)(text, end):
         end = token.end()
         mark = text[end - 1]
-        if token[0][0] == '"' and level <= _LIST_LEVEL:
+        if level <= _LIST_LEVEL and text[token.start()] == '"':
             continue
         if mark in "[{":
             level += 1

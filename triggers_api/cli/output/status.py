@@ -55,5 +55,6 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
     for table in status.tables:
         yield "table", f"{table.name}, {table.state}, about {table.items} items, {table.bytes} bytes"
     for limit in status.limits:
-        yield limit.check, limit.message if limit.state is State.OK else f"{limit.message}. {limit.fix}"
+        is_fine = limit.state is State.OK
+        yield limit.check, limit.message if is_fine else f"{limit.message.rstrip('.')}. {limit.fix}".rstrip()
     yield from status.outputs.items()

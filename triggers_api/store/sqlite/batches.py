@@ -34,27 +34,27 @@ def change_each(
     for entry in entries:
         deadline.check()
         turns.give_way()
-        outcome = in_savepoint(connection, partial(change, connection, entry))
+        outcome = in_savepoint(connection, "entry", partial(change, connection, entry))
         outcomes.append(failure(outcome) if isinstance(outcome, sqlite3.Error) else outcome)
     return outcomes
 
 
 def in_savepoint(
-    connection: sqlite3.Connection, change: Callable[[], Outcome]
+    connection: sqlite3.Connection, name: str, change: Callable[[], Outcome]
 ) -> Outcome | TriggersError | sqlite3.Error:
-    """Make a change in a savepoint. Return what it returns, or the error for which it was undone.
+    """Make a change in a savepoint of a name. Return what it returns, or the error for which it was undone.
 
     Raises:
         sqlite3.Error: SQLite has rolled the transaction back.
     """
     outcome: Outcome | TriggersError | sqlite3.Error
-    connection.execute("SAVEPOINT change")
+    connection.execute(f"SAVEPOINT {name}")
     try:
         outcome = change()
     except (TriggersError, sqlite3.Error) as error:
         if not connection.in_transaction:
             raise  # a full disk or a passed deadline has rolled back all changes
-        connection.execute("ROLLBACK TO change")
+        connection.execute(f"ROLLBACK TO {name}")
         outcome = error.with_traceback(None)  # else a cycle with this frame would keep the entry in memory
-    connection.execute("RELEASE change")
+    connection.execute(f"RELEASE {name}")
     return outcome

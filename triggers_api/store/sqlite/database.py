@@ -83,7 +83,8 @@ class Database:
             What the change returns. What it raises is raised, and then nothing of it was written.
 
         Raises:
-            StoreUnavailableError: SQLite failed, or the request's time is up.
+            StoreUnavailableError: SQLite failed, or the request's time is up. If the commit failed, or the
+                time was up while others were made, the change may be made all the same.
         """
         with logged(operation), self._translate_errors(operation):
             return self._group_commit.make(change)
@@ -211,6 +212,8 @@ class Database:
         connection = self._open()
         try:
             connection.execute("PRAGMA synchronous = FULL")
+            # Else a savepoint writes the pages that it changes to a file in the system's temporary folder.
+            connection.execute("PRAGMA temp_store = MEMORY")
             connection.text_factory = _decode_text
             connection.set_progress_handler(_is_out_of_time, _STEPS_BETWEEN_CHECKS)
         except BaseException:

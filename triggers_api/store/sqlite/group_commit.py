@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from contextvars import copy_context
+from copy import copy
 from functools import partial
 from typing import Any, TypeVar
 
@@ -49,7 +50,10 @@ class GroupCommit:
             self._lead(mine)
         outcome = mine.outcome
         if isinstance(outcome, Exception):
-            raise outcome
+            try:
+                raise outcome
+            finally:
+                del outcome, mine  # else a cycle with this frame would keep the entries in memory
         made: T = outcome
         return made
 
@@ -63,59 +67,79 @@ class GroupCommit:
         mine.turn.wait(seconds)
         with self._lock:
             if not mine.turn.is_set():
+                mine.is_abandoned = True
                 self._queue.remove(mine)
                 raise StoreUnavailableError("The store is busy.")
 
     def _lead(self, mine: "_Change") -> None:
         """Make the changes that are in the queue, and wake those that wait."""
-        done = [mine]
         try:
-            done = self._commit(mine, alone=False)
+            self._commit(mine)
         finally:
-            with self._lock:
+            with (
+                self._lock
+            ):  # also to wake them: a change that leaves the queue now must not be woken to lead
+                done = [one for one in self._queue if one.is_done or one is mine]
                 self._queue = [one for one in self._queue if one not in done]
-                first = self._queue[:1]
-            for one in (*first, *done):
-                one.turn.set()
+                for one in (*self._queue[:1], *done):
+                    one.turn.set()
 
-    def _commit(self, mine: "_Change", *, alone: bool) -> "list[_Change]":
-        """Make the changes in one transaction. If one of them ends it, make the first one alone.
-
-        Returns:
-            The changes that have an outcome.
-        """
+    def _commit(self, mine: "_Change") -> None:
+        """Make the changes of the queue in one transaction; if that is rolled back, the first one alone."""
         group, are_made = [mine], False
-        outcomes: list[Any] = []
         try:
             with self._transaction() as connection:
-                if not alone:
+                if not mine.is_alone:
                     with self._lock:
                         group = list(self._queue)
-                outcomes = [in_savepoint(connection, partial(one.make, connection)) for one in group]
+                outcomes = _outcomes(connection, group)
                 are_made = True
         except Exception as error:  # noqa: BLE001 - the caller of each change gets it
-            if len(group) > 1 and not are_made:
-                return self._commit(mine, alone=True)
-            outcomes = [error.with_traceback(None)] * len(group)
+            outcomes = [copy(error).with_traceback(None) for _ in group]
+        if len(group) > 1 and not are_made:
+            for one in group:
+                one.is_alone = True
+            self._commit(mine)
+            return
         for one, outcome in zip(group, outcomes, strict=True):
             one.outcome, one.is_done = outcome, True
-        return group
+
+
+def _outcomes(connection: sqlite3.Connection, group: "list[_Change]") -> list[Any]:
+    """Make changes, each in a savepoint. Return what each returns, or its error.
+
+    One change needs no savepoint: the transaction ends with it.
+    """
+    if len(group) == 1:
+        return [group[0].make(connection)]
+    return [in_savepoint(connection, "member", partial(one.make, connection)) for one in group]
 
 
 class _Change:
-    """A change with the caller that waits for it."""
+    """A change with the caller that waits for it.
+
+    Attributes:
+        turn: Set when the change is made, or must be made by its caller.
+        is_done: It has its outcome.
+        is_abandoned: Its caller waits no longer.
+        is_alone: A transaction with others was rolled back. The change gets a transaction for itself.
+        outcome: What it returned, or its error.
+    """
 
     def __init__(self, change: Callable[[sqlite3.Connection], Any]) -> None:
         self._change = change
         self._context = copy_context()
         self.turn = threading.Event()
-        self.is_done = False
+        self.is_done = self.is_abandoned = self.is_alone = False
         self.outcome: Any = None
 
     def make(self, connection: sqlite3.Connection) -> Any:
+        """Make the change in the context of its caller."""
         return self._context.run(self._make_in_time, connection)
 
     def _make_in_time(self, connection: sqlite3.Connection) -> Any:
+        if self.is_abandoned:
+            raise StoreUnavailableError("The store is busy.")
         outcome = self._change(connection)
-        deadline.check()  # a request that took too long was answered 503: then write nothing
+        deadline.check()  # a request that took too long until now was answered 503: then write nothing
         return outcome
