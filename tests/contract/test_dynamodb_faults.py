@@ -19,6 +19,7 @@ from triggers_api.core.events import DEAD, Event
 from triggers_api.core.leases import Received
 from triggers_api.core.ports import EventStore, NewEvent
 from triggers_api.errors import DeadlineExceededError, StoreUnavailableError, value_of
+from triggers_api.store.dynamodb.index import MAX_READS
 
 CALLS_SIDE_BY_SIDE = 16
 
@@ -61,13 +62,14 @@ def test_page_of_many_reads_ends_at_the_deadline_with_its_events_so_far(
     proxied: EventStore, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("triggers_api.store.dynamodb.index.MAX_QUERY_LIMIT", 1)
-    added = [add(proxied) for _ in range(8)]
+    added = [add(proxied) for _ in range(MAX_READS + 1)]
     proxy.plan(forever="slow")
-    deadline.start(1.0)
+    deadline.start(2.5)
     found = page(proxied)
-    assert 1 < proxy.requests < 8
-    assert 1 <= len(found.events) < 8
+    assert 1 < proxy.requests < MAX_READS
+    assert 1 <= len(found.events) < MAX_READS
     proxy.plan()
+    monkeypatch.undo()
     deadline.start(60)
     rest = proxied.page(page_query(50, after=found.next))
     assert [*found.events, *rest.events] == added
