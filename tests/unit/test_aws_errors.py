@@ -376,7 +376,7 @@ def test_missing_table_exits_with_1_and_names_stage_and_region() -> None:
     found = told(refusal("ResourceNotFoundException"))
     assert isinstance(found, TableMissingError)
     assert EXIT_CODE[found.kind] == 1
-    for part in ("dev", "triggers-api-keys-dev", "eu-west-1 (--region)"):
+    for part in ("dev", "eu-west-1 (--region)"):
         assert part in found.message
     for option in ("--stage", "--region", "--profile"):
         assert option in found.hint

@@ -22,6 +22,7 @@ _COMMANDS = (
     "outputs",
     "smoke",
     "verify",
+    "inbox",
     "destroy",
     "openapi",
     *_GROUPS,

@@ -173,12 +173,12 @@ def _denied(code: str, message: str) -> PermissionDeniedError:
 def _missing_table(code: str, message: str, target: Target, region: Setting | None) -> TableMissingError:
     if code == "ValidationException":
         return TableMissingError(
-            f"Table {target.keys_table} in {region} was not created by this program.",
+            f"The tables of stage {target.stage.value} in {region} were not created by this program.",
             reason=message,
             hint="Check --stage, --region and --profile.",
         )
     return TableMissingError(
-        f"Stage {target.stage.value} has no table {target.keys_table} in {region}.",
+        f"Stage {target.stage.value} has no tables in {region}.",
         reason="it is not deployed there, or the stage, region or account is wrong",
         hint="Check --stage, --region and --profile, or deploy the stage.",
     )

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from triggers_api.core.keys import KeyRecord
-from triggers_api.errors import StoreUnavailableError
 from triggers_api.ops.keys.operations import Keys
 from triggers_api.ops.shell_commands import aws_command
+from triggers_api.ops.stores import open_database, open_dynamodb
 from triggers_api.ops.target import Target
 
 
@@ -18,36 +18,17 @@ def open_keys(target: Target) -> Iterator[Keys]:
     Raises:
         OperatorError: The store cannot be opened, reached or changed, for the reason that the error gives.
     """
+    stage = target.stage.value
     if target.is_local:
-        # Each stage needs one of the two stores, and SQLite needs no botocore.
-        from triggers_api.store.sqlite.database import Database
         from triggers_api.store.sqlite.keys import SqliteKeyStore
 
-        database = Database(target.sqlite_folder)
-        database.open()
-        try:
-            yield Keys(SqliteKeyStore(database), stage=target.stage.value)
-        except StoreUnavailableError as error:
-            if isinstance(error.__cause__, Exception):
-                raise database.unusable(error.__cause__) from error
-            raise
-        finally:
-            database.close()
+        with open_database(target) as database:
+            yield Keys(SqliteKeyStore(database), stage=stage)
         return
-    from triggers_api.ops.aws import region_of
-    from triggers_api.ops.aws_errors import explain_aws_errors
-    from triggers_api.ops.credentials import open_session
-    from triggers_api.store.dynamodb.client import DynamoDB
     from triggers_api.store.dynamodb.keys import DynamoKeyStore
 
-    region = region_of(target)
-    with explain_aws_errors(target, region):
-        dynamodb = DynamoDB(
-            region=region.value,
-            endpoint_url=target.dynamodb_endpoint_url,
-            session=open_session(target, region),
-        )
-        yield Keys(DynamoKeyStore(dynamodb, target.keys_table), stage=target.stage.value)
+    with open_dynamodb(target) as dynamodb:
+        yield Keys(DynamoKeyStore(dynamodb, target.keys_table), stage=stage)
 
 
 def lookup_command(target: Target, record: KeyRecord) -> str:

@@ -1,0 +1,54 @@
+"""Open the store of a stage: a file on this machine, or the DynamoDB tables of the stage."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from triggers_api.errors import StoreUnavailableError
+from triggers_api.ops.target import Target
+
+if TYPE_CHECKING:  # each stage needs one of the two stores, and SQLite needs no botocore
+    from triggers_api.store.dynamodb.client import DynamoDB
+    from triggers_api.store.sqlite.database import Database
+
+
+@contextmanager
+def open_database(target: Target) -> Iterator["Database"]:
+    """Open the file of the local stage, and close it at the end.
+
+    Raises:
+        LocalEnvironmentError: The file cannot be used, for the reason that the error gives.
+    """
+    from triggers_api.store.sqlite.database import Database
+
+    database = Database(target.sqlite_folder)
+    database.open()
+    try:
+        yield database
+    except StoreUnavailableError as error:
+        if isinstance(error.__cause__, Exception):
+            raise database.unusable(error.__cause__) from error
+        raise
+    finally:
+        database.close()
+
+
+@contextmanager
+def open_dynamodb(target: Target) -> Iterator["DynamoDB"]:
+    """Open the DynamoDB of a stage on AWS.
+
+    Raises:
+        OperatorError: It cannot be reached, or refuses a call, for the reason that the error gives.
+    """
+    from triggers_api.ops.aws import region_of
+    from triggers_api.ops.aws_errors import explain_aws_errors
+    from triggers_api.ops.credentials import open_session
+    from triggers_api.store.dynamodb.client import DynamoDB
+
+    region = region_of(target)
+    with explain_aws_errors(target, region):
+        yield DynamoDB(
+            region=region.value,
+            endpoint_url=target.dynamodb_endpoint_url,
+            session=open_session(target, region),
+        )
