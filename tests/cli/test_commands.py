@@ -13,7 +13,9 @@ from triggers_api.version import VERSION
 AS_MODULE = (sys.executable, "-m", "triggers_api")
 PROGRAMS = pytest.mark.parametrize("program", [(TRIGGERS,), AS_MODULE], ids=["script", "module"])
 
-GROUPS = pytest.mark.parametrize("group", [(), ("keys",), ("logs",)], ids=["triggers", "keys", "logs"])
+GROUPS = pytest.mark.parametrize(
+    "group", [(), ("events",), ("keys",), ("logs",)], ids=["triggers", "events", "keys", "logs"]
+)
 
 
 @PROGRAMS

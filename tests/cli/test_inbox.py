@@ -5,97 +5,18 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from tests.conftest import REGION
 from tests.support import dev_server
 from tests.support.dev_server import TRIGGERS, environment
-from tests.support.key_tables import make_tables
-from tests.support.sample_events import event
-from triggers_api.core.access import Principal
-from triggers_api.core.inbox import Inbox
-from triggers_api.core.leases import Held
-from triggers_api.core.ports import EventStore, NewEvent
-from triggers_api.core.retention import Retention
-from triggers_api.core.times import system_clock
+from tests.support.stages import HOUR, OPERATOR, Stage
 from triggers_api.ops.events.overview import LOOKED_AT, TOP
-from triggers_api.store.dynamodb.client import DynamoDB
-from triggers_api.store.dynamodb.events import DynamoEventStore
-from triggers_api.store.dynamodb.shards import Shards
-from triggers_api.store.sqlite.database import Database
-from triggers_api.store.sqlite.events import SqliteEventStore
-
-HOUR = 3600
-OPERATOR = Principal("operator", "")
-
-
-@dataclass(frozen=True)
-class Stage:
-    """The command on a stage, and the stage's store."""
-
-    store: EventStore
-    options: tuple[str, ...]
-    variables: dict[str, str] = field(default_factory=dict)
-
-    def add(self, number: int = 1, **fields: Any) -> None:
-        expires_at = int(time.time()) + fields.pop("expires_in", 24 * HOUR)
-        events = [event(expires_at=expires_at, **fields) for _ in range(number)]
-        outcomes = self.store.add([NewEvent(one) for one in events], now=int(time.time()))
-        assert outcomes == [one.event_id for one in events]
-
-    @property
-    def inbox(self) -> Inbox:
-        return Inbox(self.store, clock=system_clock, retention=Retention(days=7), max_deliveries=10)
-
-    def receive(self, source: str, number: int) -> list[Held]:
-        received = self.inbox.receive(
-            OPERATOR, limit=number, lease_seconds=HOUR, source=source, event_type=None
-        )
-        assert len(received.events) == number
-        return [Held(one.event_id, received.token) for one in received.events]
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return dev_server.run("inbox", *self.options, *arguments, variables=self.variables, seconds=60)
-
-    def ask(self, *arguments: str, code: int = 0) -> dict[str, Any]:
-        done = self.run("--json", *arguments)
-        assert done.returncode == code, done.stderr
-        document: dict[str, Any] = json.loads(done.stdout)
-        return document
-
-
-@pytest.fixture
-def local(tmp_path: Path) -> Iterator[Stage]:
-    database = Database(tmp_path / "data")
-    yield Stage(SqliteEventStore(database), ("--stage", "local", "--data-dir", str(tmp_path / "data")))
-    database.close()
-
-
-@pytest.fixture
-def sharded(dynamodb_url: str) -> Stage:
-    name = f"t{uuid4().hex[:12]}"
-    make_tables(dynamodb_url, name)
-    dynamodb = DynamoDB(region=REGION, endpoint_url=dynamodb_url)
-    store = DynamoEventStore(dynamodb, f"triggers-api-events-{name}", Shards(4, 4))
-    variables = {"DYNAMODB_ENDPOINT_URL": dynamodb_url}
-    return Stage(store, ("--stage", name, "--region", REGION), variables)
-
-
-@pytest.fixture(params=["local", "sharded"])
-def stage(request: pytest.FixtureRequest) -> Stage:
-    """Tests with this fixture run on both stores."""
-    found: Stage = request.getfixturevalue(request.param)
-    return found
 
 
 def test_empty_inbox_has_nothing_but_zeros(stage: Stage) -> None:
-    done = stage.run()
+    done = stage.run("inbox")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.split() == ["pending", "0", "dead", "0"]
 
@@ -109,13 +30,13 @@ def test_what_waits_is_counted_in_every_shard_with_its_sources_and_types(stage: 
     dead, done = stage.receive("gone", 2)
     stage.inbox.release(OPERATOR, [dead], dead=True)
     stage.inbox.acknowledge(OPERATOR, [done])
-    found = stage.ask()
+    found = stage.ask("inbox")
     assert (found["pending"]["count"], found["pending"]["leased"], found["dead"]["count"]) == (12, 2, 1)
     assert 0 <= found["pending"]["oldest_age_seconds"] < 60
     assert HOUR - 60 < found["pending"]["expires_in_seconds"] <= HOUR
     assert found["sources"] == {"shop": 9, "billing": 3}
     assert found["event_types"] == {"order.paid": 9, "invoice.due": 3}
-    lines = dict(line.split(maxsplit=1) for line in stage.run().stdout.splitlines())
+    lines = dict(line.split(maxsplit=1) for line in stage.run("inbox").stdout.splitlines())
     assert lines["pending"] == "12 (2 leased or delayed)"
     assert lines["sources"] == "shop 9, billing 3"
     assert re.fullmatch(r"the first one in (59 min( \d+ s)?|1 h), if it is not read", lines["expires"])
@@ -125,10 +46,10 @@ def test_filters_narrow_what_is_counted(stage: Stage) -> None:
     stage.add(2, source="shop", event_type="order.paid")
     stage.add(1, source="shop", event_type="order.sent")
     stage.add(1, source="billing", event_type="order.paid")
-    assert stage.ask("--source", "shop")["pending"]["count"] == 3
-    assert stage.ask("--type", "order.paid", "--type", "order.sent")["pending"]["count"] == 4
-    assert stage.ask("--source", "shop", "--type", "order.paid")["pending"]["count"] == 2
-    assert stage.ask("--source", "nobody")["pending"] == {
+    assert stage.ask("inbox", "--source", "shop")["pending"]["count"] == 3
+    assert stage.ask("inbox", "--type", "order.paid", "--type", "order.sent")["pending"]["count"] == 4
+    assert stage.ask("inbox", "--source", "shop", "--type", "order.paid")["pending"]["count"] == 2
+    assert stage.ask("inbox", "--source", "nobody")["pending"] == {
         "count": 0,
         "capped": False,
         "leased": 0,
@@ -143,34 +64,36 @@ def test_only_the_oldest_events_are_looked_at_and_it_is_said(stage: Stage) -> No
     for _ in range(LOOKED_AT // 100):
         stage.add(100, source="old")
     stage.add(5, source="new")
-    found = stage.ask()
+    found = stage.ask("inbox")
     assert (found["pending"]["count"], found["looked_at"]) == (LOOKED_AT + 5, LOOKED_AT)
     assert found["sources"] == {"old": LOOKED_AT}
-    assert f"the oldest {LOOKED_AT:,} events" in stage.run().stdout
+    assert f"the oldest {LOOKED_AT:,} events" in stage.run("inbox").stdout
 
 
-def test_only_the_most_frequent_sources_are_shown(local: Stage) -> None:
+def test_only_the_most_frequent_sources_are_shown(local_stage: Stage) -> None:
     for number in range(TOP + 2):
-        local.add(number + 1, source=f"source {number}")
-    assert list(local.ask()["sources"]) == [f"source {number}" for number in range(TOP + 1, 1, -1)]
+        local_stage.add(number + 1, source=f"source {number}")
+    assert list(local_stage.ask("inbox")["sources"]) == [
+        f"source {number}" for number in range(TOP + 1, 1, -1)
+    ]
 
 
 def test_limit_that_is_exceeded_is_exit_code_6_with_the_reason(stage: Stage) -> None:
-    assert stage.run("--max-pending", "0", "--max-age", "1s").returncode == 0, "nothing waits"
+    assert stage.run("inbox", "--max-pending", "0", "--max-age", "1s").returncode == 0, "nothing waits"
     stage.add(3)
-    assert stage.run("--max-pending", "3").returncode == 0
-    assert stage.run("--max-age", "1h").returncode == 0
-    done = stage.run("--max-pending", "2")
+    assert stage.run("inbox", "--max-pending", "3").returncode == 0
+    assert stage.run("inbox", "--max-age", "1h").returncode == 0
+    done = stage.run("inbox", "--max-pending", "2")
     assert (done.returncode, done.stderr) == (6, "3 events are pending: more than 2.\n")
     assert done.stdout.startswith("pending")
     time.sleep(1.1)
-    document = stage.ask("--max-age", "0s", "--max-pending", "2", code=6)
+    document = stage.ask("inbox", "--max-age", "0s", "--max-pending", "2", code=6)
     assert len(document["exceeded"]) == 2
 
 
-def test_watch_prints_a_line_at_once_and_ends_with_ctrl_c(local: Stage) -> None:
-    local.add(3)
-    line = [TRIGGERS, "inbox", *local.options, "--watch"]
+def test_watch_prints_a_line_at_once_and_ends_with_ctrl_c(local_stage: Stage) -> None:
+    local_stage.add(3)
+    line = [TRIGGERS, "inbox", *local_stage.options, "--watch"]
     watch = subprocess.Popen(
         line, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -183,9 +106,9 @@ def test_watch_prints_a_line_at_once_and_ends_with_ctrl_c(local: Stage) -> None:
     assert "Traceback" not in errors
 
 
-def test_watch_ends_when_a_limit_is_exceeded(local: Stage) -> None:
-    local.add(3)
-    done = local.run("--watch", "--json", "--max-pending", "2")
+def test_watch_ends_when_a_limit_is_exceeded(local_stage: Stage) -> None:
+    local_stage.add(3)
+    done = local_stage.run("inbox", "--watch", "--json", "--max-pending", "2")
     assert done.returncode == 6
     assert json.loads(done.stdout)["pending"]["count"] == 3
 
@@ -199,8 +122,8 @@ def test_watch_ends_when_a_limit_is_exceeded(local: Stage) -> None:
     ],
     ids=str,
 )
-def test_wrong_input_is_a_usage_error(local: Stage, arguments: tuple[str, ...], message: str) -> None:
-    done = local.run(*arguments)
+def test_wrong_input_is_a_usage_error(local_stage: Stage, arguments: tuple[str, ...], message: str) -> None:
+    done = local_stage.run("inbox", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
     assert "\n  fix: " in done.stderr

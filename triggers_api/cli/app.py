@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from triggers_api.version import VERSION_LINE
 
-_GROUPS = ("keys", "logs")
+_GROUPS = ("events", "keys", "logs")
 _COMMANDS = (
     "dev",
     "doctor",

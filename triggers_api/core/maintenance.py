@@ -88,7 +88,7 @@ class Maintenance:
             self._store.count(
                 EventQuery(replace(wanted, status=status), MAX_COUNTED, now_ms, with_expired=with_expired)
             )
-            for status in _statuses(wanted)
+            for status in statuses_of(wanted)
         ]
         return Count(sum(one.count for one in counts), any(one.capped for one in counts))
 
@@ -96,7 +96,7 @@ class Maintenance:
         """List up to `limit` events, change them, and return how many were changed and where to go on."""
         now = self._clock()
         walk = ("purge" if is_purge else "requeue", *astuple(wanted))
-        statuses = _statuses(wanted)
+        statuses = statuses_of(wanted)
         started, after = format_time(now), None
         if cursor is not None:
             (started, status), after = cursors.decode_change(cursor, walk, texts=2)
@@ -134,7 +134,8 @@ def _narrowed(wanted: Filter, principal: Principal) -> Filter:
     return replace(wanted, source=principal.narrow(wanted.source))
 
 
-def _statuses(wanted: Filter) -> Sequence[str]:
+def statuses_of(wanted: Filter) -> Sequence[str]:
+    """Return the statuses that a filter matches, in the order in which they are walked."""
     return (PENDING, ACKNOWLEDGED, DEAD) if wanted.status == ANY else (wanted.status,)
 
 

@@ -23,8 +23,11 @@ _WORK_ON_PROFILES = {"configure", "login", "sso"}
 _LIST_PROFILES = ("list-profiles",)
 """The words of `aws configure` that work on no profile."""
 
-_WORK_LOCALLY = {"keys", "smoke"}
+_WORK_LOCALLY = {"events", "inbox", "keys", "smoke"}
 """The `triggers` commands that accept the local stage."""
+
+_WITHOUT_STACK = {"events", "inbox", "keys"}
+"""Those that have no --stack-name."""
 
 _FILL_IN = Setting("STAGE", "")
 """A stage that the operator has to fill in."""
@@ -116,7 +119,7 @@ def _target_flags(target: Target, name: str) -> list[str]:
         return ["--stage", target.stage.value, "--data-dir", target.data_dir.value]
     if target.is_local:  # the command works on another stage
         return ["--stage", _FILL_IN.value]
-    is_without_stack = name == "keys" or target.stage is _FILL_IN
+    is_without_stack = name in _WITHOUT_STACK or target.stage is _FILL_IN
     settings = {
         "--stage": target.stage,
         "--region": target.region,

@@ -44,6 +44,12 @@ def answer(*lines: str) -> None:
     sys.stdout.flush()
 
 
+def answer_row(cells: Sequence[str]) -> None:
+    """Write a line of the answer whose cells are separated by tabs, at once."""
+    sys.stdout.write("\t".join(map(printable, cells)) + "\n")
+    sys.stdout.flush()
+
+
 def answer_json(document: Mapping[str, Any]) -> None:
     """Write the answer as a JSON document."""
     _write_json(document, indent=2)
@@ -57,17 +63,23 @@ def answer_line(document: Mapping[str, Any]) -> None:
 def _write_json(document: Mapping[str, Any], *, indent: int | None) -> None:
     import json  # most answers are text
 
+    answer_json_text(json.dumps(document, indent=indent, ensure_ascii=False))
+
+
+def answer_json_text(text: str) -> None:
+    """Write a JSON text as it is, but for what moves a cursor and what stdout cannot encode."""
     takes_all_text = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    text = json.dumps(document, indent=indent, ensure_ascii=not takes_all_text)
     # Inside of strings JSON has escaped the line breaks, but not all that moves a cursor.
-    sys.stdout.write("".join(f"{_escape_in_json(line)}\n" for line in text.split("\n")))
+    lines = (_escape_in_json(line, ascii_only=not takes_all_text) for line in text.split("\n"))
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
     sys.stdout.flush()
 
 
-def _escape_in_json(line: str) -> str:
-    if line.isprintable():
+def _escape_in_json(line: str, *, ascii_only: bool) -> str:
+    if line.isprintable() and (line.isascii() or not ascii_only):
         return line
-    units = {char: char.encode("utf-16-be", "surrogatepass").hex() for char in line if not char.isprintable()}
+    special = {char for char in line if not char.isprintable() or (ascii_only and not char.isascii())}
+    units = {char: char.encode("utf-16-be", "surrogatepass").hex() for char in special}
     escapes = {char: re.sub("(....)", r"\\u\1", unit) for char, unit in units.items()}
     return "".join(escapes.get(char, char) for char in line)
 

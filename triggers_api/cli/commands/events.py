@@ -1,0 +1,111 @@
+"""`triggers events`: list and show the events of a stage."""
+
+from itertools import islice
+from typing import Annotated
+
+import typer
+
+from triggers_api.cli.context import CommandContext
+from triggers_api.cli.options import stage_options
+from triggers_api.cli.output import console
+
+app = typer.Typer(
+    help="Look at the events of a stage. Example: triggers events list --stage prod",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+_TIME = "30s, 10m, 2h, 3d ago, or 2026-11-22T08:00:00Z"
+
+
+@app.command("list")
+@stage_options(local=True, stack_name=False)
+def list_events(
+    context: CommandContext,
+    status: Annotated[
+        str, typer.Option(metavar="STATUS", help="pending, acknowledged, dead, or any.")
+    ] = "pending",
+    source: Annotated[
+        str | None, typer.Option(help="Only events of this source.", show_default=False)
+    ] = None,
+    event_type: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--type", metavar="TYPE", help="Only events of this type. Repeatable.", show_default=False
+        ),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help=f"Only events created since then: {_TIME}.", show_default=False),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Only events created before.", show_default=False),
+    ] = None,
+    newest: Annotated[bool, typer.Option("--newest", help="Show the newest events first.")] = False,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="The most events to show.")] = 50,
+    everything: Annotated[bool, typer.Option("--all", help="Show every event that matches.")] = False,
+) -> None:
+    """List events, oldest first, without their payloads.
+
+    With --json, prints one JSON object per line, with the payload.
+    Example: triggers events list --stage prod --status dead --since 2h
+    """
+    from triggers_api.cli.output.events import print_events
+    from triggers_api.core.times import system_clock
+    from triggers_api.ops.events.filters import parse_filter
+    from triggers_api.ops.events.stores import open_events
+    from triggers_api.ops.events.walk import walk
+
+    wanted = parse_filter(
+        status=status,
+        source=source,
+        event_types=event_type or (),
+        since=since,
+        until=until,
+        clock=system_clock,
+    )
+    with open_events(context.target) as store:
+        found = walk(store, system_clock, wanted, newest_first=newest)
+        shown = print_events(
+            found if everything else islice(found, limit),
+            system_clock,
+            as_json=context.as_json,
+            stream=everything,
+        )
+        if not everything and shown == limit and next(found, None) is not None:
+            console.say(f"There are more than {limit}. Give --limit, or --all for every one.")
+    if not shown:
+        console.say("No event matches.")
+
+
+@app.command()
+@stage_options(local=True, stack_name=False)
+def show(
+    context: CommandContext,
+    event_id: Annotated[str, typer.Argument(metavar="ID", help="The id of the event.")],
+    body: Annotated[bool, typer.Option("--body", help="Print the payload only, as JSON.")] = False,
+) -> None:
+    """Show an event, whatever its status.
+
+    Example: triggers events show 01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34 --body
+    """
+    from triggers_api.cli.output.events import print_event
+    from triggers_api.core.times import seconds, system_clock
+    from triggers_api.errors import NotFoundError
+    from triggers_api.ops.events.filters import parse_id
+    from triggers_api.ops.events.stores import open_events
+
+    wanted = parse_id(event_id)
+    with open_events(context.target) as store:
+        event = store.get(wanted, seconds(system_clock()))
+    if event is None:
+        raise NotFoundError(
+            f"There is no event {wanted} on stage {context.target.stage.value}.",
+            hint="It was deleted, has expired, or is elsewhere: check --stage, --region and --profile.",
+        )
+    if body:
+        console.answer_json_text(event.payload)
+    else:
+        print_event(event, system_clock, as_json=context.as_json)

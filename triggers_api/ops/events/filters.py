@@ -1,0 +1,67 @@
+"""Which events a command is about, as an operator names them."""
+
+from collections.abc import Sequence
+
+from triggers_api.core.events import ACKNOWLEDGED, DEAD, PENDING
+from triggers_api.core.ids import parse_event_id
+from triggers_api.core.maintenance import ANY
+from triggers_api.core.paging import Filter
+from triggers_api.core.times import Clock, format_time, normalise_time
+from triggers_api.errors import ConfigurationError
+from triggers_api.ops.durations import parse_duration
+
+STATUSES = (PENDING, ACKNOWLEDGED, DEAD, ANY)
+
+
+def parse_filter(
+    *,
+    status: str,
+    source: str | None,
+    event_types: Sequence[str],
+    since: str | None,
+    until: str | None,
+    clock: Clock,
+) -> Filter:
+    """Return the filter of a command line. A time is `2h`, which is before now, or a time of RFC 3339.
+
+    Raises:
+        ConfigurationError: An option has a wrong value. The message names the option.
+    """
+    if status not in STATUSES:
+        raise ConfigurationError(
+            f"--status: {status!r} is not a status.", hint=f"Use one of {', '.join(STATUSES)}."
+        )
+    return Filter(
+        status=status,
+        source=source,
+        event_types=tuple(sorted(set(event_types))),
+        since=None if since is None else _moment("--since", since, clock),
+        until=None if until is None else _moment("--until", until, clock),
+    )
+
+
+def parse_id(text: str) -> str:
+    """Return an event id in lower case.
+
+    Raises:
+        ConfigurationError: The text is no event id.
+    """
+    event_id = parse_event_id(text)
+    if event_id is None:
+        raise ConfigurationError(
+            f"{text!r} is not an event id.", hint="Copy it from `triggers events list`, or from the log."
+        )
+    return event_id
+
+
+def _moment(option: str, text: str, clock: Clock) -> str:
+    try:
+        return format_time(max(0, clock() - parse_duration(text) * 1_000_000))
+    except ConfigurationError:
+        try:
+            return normalise_time(text)
+        except ValueError:
+            raise ConfigurationError(
+                f"{option}: {text!r} is neither a duration nor a time.",
+                hint="Write 30s, 10m, 2h or 3d, or a time such as 2026-11-22T08:00:00Z.",
+            ) from None
