@@ -19,6 +19,7 @@ from triggers_api.store.sqlite.events import SqliteEventStore
 @pytest.fixture
 def local_stage(tmp_path: Path) -> Iterator[Stage]:
     database = Database(tmp_path / "data")
+    database.open()
     yield Stage(SqliteEventStore(database), ("--stage", "local", "--data-dir", str(tmp_path / "data")))
     database.close()
 

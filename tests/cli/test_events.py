@@ -53,7 +53,9 @@ def test_events_are_listed_by_status(stage: Stage, states: dict[str, str]) -> No
     assert ids_of(stage) == [states["leased"], states["pending"]]
     for status in ("dead", "acknowledged"):
         assert ids_of(stage, "--status", status) == [states[status]]
-    assert sorted(ids_of(stage, "--status", "any")) == sorted(states.values())
+    in_order = sorted(states.values())
+    assert ids_of(stage, "--status", "any") == in_order
+    assert ids_of(stage, "--status", "any", "--newest", "--limit", "2") == in_order[:1:-1]
     assert ids_of(stage, "--source", "pending") == [states["pending"]]
 
 
@@ -140,6 +142,11 @@ def test_body_is_ascii_if_stdout_is(local_stage: Stage) -> None:
         (("list", "--since", "1x"), 2, "'1x' is neither a duration nor a time."),
         (("list", "--until", "2026-11-22"), 2, "'2026-11-22' is neither a duration nor a time."),
         (("list", "--limit", "0"), 2, "--limit"),
+        (("list", "--limit", "9" * 20), 2, "--limit"),
+        (("list", "--limit", "2", "--all"), 2, "exclude each other"),
+        (("list", "--since", "1h", "--until", "2h"), 2, "--since is not before --until."),
+        (("list", "--source", "\udcff"), 2, "--source: '\\udcff' is not UTF-8."),
+        (("list", *[word for n in range(21) for word in ("--type", str(n))]), 2, "too many"),
         (("show", "x"), 2, "'x' is not an event id."),
         (("show",), 2, "Missing argument"),
         (("show", "01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34"), 1, "There is no event 01936b2e"),

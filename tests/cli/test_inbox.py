@@ -5,6 +5,8 @@ import re
 import signal
 import subprocess
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +14,10 @@ from tests.conftest import REGION
 from tests.support import dev_server
 from tests.support.dev_server import TRIGGERS, environment
 from tests.support.stages import HOUR, OPERATOR, Stage
-from triggers_api.ops.events.overview import LOOKED_AT, TOP
+from triggers_api.cli.output.inbox import excess
+from triggers_api.core.paging import Filter, PendingStats
+from triggers_api.core.times import system_clock
+from triggers_api.ops.events.overview import PAGE, PAGES, TOP, read_overview
 
 
 def test_empty_inbox_has_nothing_but_zeros(stage: Stage) -> None:
@@ -60,14 +65,14 @@ def test_filters_narrow_what_is_counted(stage: Stage) -> None:
 
 
 @pytest.mark.slow("stores a thousand events")
-def test_only_the_oldest_events_are_looked_at_and_it_is_said(stage: Stage) -> None:
-    for _ in range(LOOKED_AT // 100):
-        stage.add(100, source="old")
+def test_only_the_oldest_events_are_looked_at(stage: Stage) -> None:
+    for _ in range(PAGES):
+        stage.add(PAGE, source="old")
     stage.add(5, source="new")
     found = stage.ask("inbox")
-    assert (found["pending"]["count"], found["looked_at"]) == (LOOKED_AT + 5, LOOKED_AT)
-    assert found["sources"] == {"old": LOOKED_AT}
-    assert f"the oldest {LOOKED_AT:,} events" in stage.run("inbox").stdout
+    assert (found["pending"]["count"], found["looked_at"]) == (PAGES * PAGE + 5, PAGES * PAGE)
+    assert found["sources"] == {"old": PAGES * PAGE}
+    assert f"the oldest {PAGES * PAGE:,} events" in stage.run("inbox").stdout
 
 
 def test_only_the_most_frequent_sources_are_shown(local_stage: Stage) -> None:
@@ -84,7 +89,7 @@ def test_limit_that_is_exceeded_is_exit_code_6_with_the_reason(stage: Stage) -> 
     assert stage.run("inbox", "--max-pending", "3").returncode == 0
     assert stage.run("inbox", "--max-age", "1h").returncode == 0
     done = stage.run("inbox", "--max-pending", "2")
-    assert (done.returncode, done.stderr) == (6, "3 events are pending: more than 2.\n")
+    assert (done.returncode, done.stderr) == (6, "3 events are pending, more than 2.\n")
     assert done.stdout.startswith("pending")
     time.sleep(1.1)
     document = stage.ask("inbox", "--max-age", "0s", "--max-pending", "2", code=6)
@@ -101,7 +106,7 @@ def test_watch_prints_a_line_at_once_and_ends_with_ctrl_c(local_stage: Stage) ->
     first = watch.stdout.readline()
     watch.send_signal(signal.SIGINT)
     _, errors = watch.communicate(timeout=30)
-    assert re.fullmatch(r"\d\d:\d\d:\d\d  pending 3, oldest \d+ s, dead 0\n", first)
+    assert re.fullmatch(r"\d\d:\d\d:\d\dZ  pending 3, oldest \d+ s, dead 0\n", first)
     assert watch.returncode == 130
     assert "Traceback" not in errors
 
@@ -110,7 +115,9 @@ def test_watch_ends_when_a_limit_is_exceeded(local_stage: Stage) -> None:
     local_stage.add(3)
     done = local_stage.run("inbox", "--watch", "--json", "--max-pending", "2")
     assert done.returncode == 6
-    assert json.loads(done.stdout)["pending"]["count"] == 3
+    document = json.loads(done.stdout)
+    assert document["pending"]["count"] == 3
+    assert document["exceeded"] == ["3 events are pending, more than 2."]
 
 
 @pytest.mark.parametrize(
@@ -137,3 +144,22 @@ def test_stage_that_does_not_exist_is_an_error_with_its_fix(dynamodb_url: str) -
     assert done.stderr.startswith("error: Stage nowhere has no tables in us-east-1")
     assert "\n  fix: " in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_backlog_that_was_not_counted_to_its_end_exceeds_a_limit(local_stage: Stage) -> None:
+    """A count is bounded in bytes: with large events it may end far below the limit."""
+    overview = read_overview(local_stage.store, system_clock, Filter())
+    capped = PendingStats(60, capped=True, leased=0, oldest_created_at=None, oldest_since=None)
+    overview = replace(overview, pending=capped)
+    assert excess(overview, max_age=None, max_pending=10_000) == [
+        "At least 60 events are pending, and not all could be counted."
+    ]
+    assert len(excess(overview, max_age=3600, max_pending=None)) == 1
+    assert excess(overview, max_age=None, max_pending=None) == []
+
+
+def test_missing_data_is_an_error_and_nothing_is_created(tmp_path: Path) -> None:
+    done = dev_server.run("inbox", "--stage", "local", "--data-dir", str(tmp_path / "typo"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "There is no data in" in done.stderr
+    assert list(tmp_path.iterdir()) == []

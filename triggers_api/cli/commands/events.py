@@ -16,7 +16,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-_TIME = "30s, 10m, 2h, 3d ago, or 2026-11-22T08:00:00Z"
+_TIME = "2026-11-22T08:00:00Z, or 30s, 10m, 2h or 3d before now"
+_LIMIT = 50
 
 
 @app.command("list")
@@ -41,10 +42,19 @@ def list_events(
     ] = None,
     until: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Only events created before.", show_default=False),
+        typer.Option(metavar="TIME", help="Only events created before that time.", show_default=False),
     ] = None,
     newest: Annotated[bool, typer.Option("--newest", help="Show the newest events first.")] = False,
-    limit: Annotated[int, typer.Option(metavar="N", min=1, help="The most events to show.")] = 50,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=1_000_000,
+            help=f"The most events to show.  [default: {_LIMIT}]",
+            show_default=False,
+        ),
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Show every event that matches.")] = False,
 ) -> None:
     """List events, oldest first, without their payloads.
@@ -54,10 +64,13 @@ def list_events(
     """
     from triggers_api.cli.output.events import print_events
     from triggers_api.core.times import system_clock
+    from triggers_api.errors import ConfigurationError
     from triggers_api.ops.events.filters import parse_filter
     from triggers_api.ops.events.stores import open_events
     from triggers_api.ops.events.walk import walk
 
+    if everything and limit is not None:
+        raise ConfigurationError("--limit and --all exclude each other.", hint="Give one of them.")
     wanted = parse_filter(
         status=status,
         source=source,
@@ -66,16 +79,12 @@ def list_events(
         until=until,
         clock=system_clock,
     )
+    most = None if everything else limit or _LIMIT
     with open_events(context.target) as store:
         found = walk(store, system_clock, wanted, newest_first=newest)
-        shown = print_events(
-            found if everything else islice(found, limit),
-            system_clock,
-            as_json=context.as_json,
-            stream=everything,
-        )
-        if not everything and shown == limit and next(found, None) is not None:
-            console.say(f"There are more than {limit}. Give --limit, or --all for every one.")
+        shown = print_events(islice(found, most), system_clock, as_json=context.as_json, stream=everything)
+        if shown == most and next(found, None) is not None:
+            console.say(f"There are more than {most}. Give --limit, or --all for every one.")
     if not shown:
         console.say("No event matches.")
 
@@ -85,7 +94,9 @@ def list_events(
 def show(
     context: CommandContext,
     event_id: Annotated[str, typer.Argument(metavar="ID", help="The id of the event.")],
-    body: Annotated[bool, typer.Option("--body", help="Print the payload only, as JSON.")] = False,
+    body: Annotated[
+        bool, typer.Option("--body", help="Print the payload and nothing else, as JSON.")
+    ] = False,
 ) -> None:
     """Show an event, whatever its status.
 
@@ -93,13 +104,20 @@ def show(
     """
     from triggers_api.cli.output.events import print_event
     from triggers_api.core.times import seconds, system_clock
-    from triggers_api.errors import NotFoundError
+    from triggers_api.errors import CorruptRecordError, NotFoundError
     from triggers_api.ops.events.filters import parse_id
     from triggers_api.ops.events.stores import open_events
 
     wanted = parse_id(event_id)
     with open_events(context.target) as store:
-        event = store.get(wanted, seconds(system_clock()))
+        try:
+            event = store.get(wanted, seconds(system_clock()))
+        except CorruptRecordError as error:
+            raise CorruptRecordError(
+                f"Event {wanted} is damaged.",
+                reason=error.message,
+                hint=f"The API can still delete it: DELETE /v1/events/{wanted}",
+            ) from error
     if event is None:
         raise NotFoundError(
             f"There is no event {wanted} on stage {context.target.stage.value}.",

@@ -32,7 +32,7 @@ def inbox(
         str | None,
         typer.Option(
             metavar="DURATION",
-            help="Exit with 6 if a pending event is older: 30m, 24h.",
+            help="Exit with 6 if an event has been pending for longer: 30m, 24h.",
             show_default=False,
         ),
     ] = None,
@@ -48,22 +48,30 @@ def inbox(
     """
     from triggers_api.cli.exit_codes import EXIT_CODE
     from triggers_api.cli.output.inbox import excess, print_line, print_overview
-    from triggers_api.core.paging import Filter
+    from triggers_api.core.events import PENDING
     from triggers_api.core.times import system_clock
     from triggers_api.errors import ChecksFailedError
     from triggers_api.ops.durations import parse_duration
+    from triggers_api.ops.events.filters import parse_filter
     from triggers_api.ops.events.overview import read_overview
     from triggers_api.ops.events.stores import open_events
 
     oldest = None if max_age is None else parse_duration(max_age)
-    wanted = Filter(source=source, event_types=tuple(sorted(set(event_type or ()))))
+    wanted = parse_filter(
+        status=PENDING,
+        source=source,
+        event_types=event_type or (),
+        since=None,
+        until=None,
+        clock=system_clock,
+    )
     with open_events(context.target) as store:
         while True:
-            overview = read_overview(store, system_clock, wanted)
+            overview = read_overview(store, system_clock, wanted, look=not watch)
             exceeded = excess(overview, max_age=oldest, max_pending=max_pending)
             if not watch:
                 break
-            print_line(overview, as_json=context.as_json)
+            print_line(overview, exceeded, as_json=context.as_json)
             if exceeded:
                 break
             time.sleep(_WATCH_SECONDS)

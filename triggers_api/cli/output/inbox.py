@@ -13,16 +13,18 @@ _NAME_COLUMNS = 12
 
 def excess(overview: Overview, *, max_age: int | None, max_pending: int | None) -> list[str]:
     """Return a sentence for each limit that is exceeded. `max_age` is in seconds."""
-    age, count = overview.oldest_age_seconds, overview.pending.count
+    age, pending = overview.oldest_age_seconds, overview.pending
     found = []
     if max_age is not None and age is not None and age > max_age:
+        found.append(f"The oldest event has been pending for {age:,} s, longer than {max_age:,} s.")
+    elif max_age is not None and age is None and pending.capped:
+        found.append("The oldest event was not found: too many others were read before it.")
+    if max_pending is not None and pending.count > max_pending:
         found.append(
-            f"The event that waits longest is pending for {in_words(age)}: more than {in_words(max_age)}."
+            f"{_number(pending.count, capped=pending.capped)} events are pending, more than {max_pending:,}."
         )
-    if max_pending is not None and count > max_pending:
-        found.append(
-            f"{_number(count, capped=overview.pending.capped)} events are pending: more than {max_pending:,}."
-        )
+    elif max_pending is not None and pending.capped:
+        found.append(f"At least {pending.count:,} events are pending, and not all could be counted.")
     return found
 
 
@@ -35,13 +37,13 @@ def print_overview(overview: Overview, exceeded: Sequence[str], *, as_json: bool
         console.answer(f"{name:<{_NAME_COLUMNS}} {value}")
 
 
-def print_line(overview: Overview, *, as_json: bool) -> None:
-    """Print the numbers on one line, with the time."""
+def print_line(overview: Overview, exceeded: Sequence[str], *, as_json: bool) -> None:
+    """Print the numbers on one line, with the time in UTC."""
     if as_json:
-        console.answer_line(_document(overview))
+        console.answer_line({**_document(overview), "exceeded": list(exceeded)})
         return
     parts = (f"{name} {value}" for name, value in _numbers(overview))
-    console.answer(f"{format_time(overview.at)[11:19]}  {', '.join(parts)}")
+    console.answer(f"{format_time(overview.at)[11:19]}Z  {', '.join(parts)}")
 
 
 def _lines(overview: Overview) -> Iterator[tuple[str, str]]:
@@ -51,7 +53,7 @@ def _lines(overview: Overview) -> Iterator[tuple[str, str]]:
     for name, counts in (("sources", overview.sources), ("types", overview.event_types)):
         if counts:
             yield name, ", ".join(f"{text} {number:,}" for text, number in counts)
-    if overview.looked_at < overview.pending.count:
+    if overview.looked_at and not overview.is_whole:
         yield "looked at", f"the oldest {overview.looked_at:,} events, for expiry, sources and types"
 
 

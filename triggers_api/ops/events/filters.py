@@ -9,6 +9,10 @@ from triggers_api.core.paging import Filter
 from triggers_api.core.times import Clock, format_time, normalise_time
 from triggers_api.errors import ConfigurationError
 from triggers_api.ops.durations import parse_duration
+from triggers_api.ops.shell_commands import triggers_command
+
+_MAX_TYPES = 20
+"""As many as `GET /v1/inbox` takes."""
 
 STATUSES = (PENDING, ACKNOWLEDGED, DEAD, ANY)
 
@@ -31,13 +35,27 @@ def parse_filter(
         raise ConfigurationError(
             f"--status: {status!r} is not a status.", hint=f"Use one of {', '.join(STATUSES)}."
         )
-    return Filter(
-        status=status,
-        source=source,
-        event_types=tuple(sorted(set(event_types))),
-        since=None if since is None else _moment("--since", since, clock),
-        until=None if until is None else _moment("--until", until, clock),
-    )
+    types = tuple(sorted(set(event_types)))
+    if len(types) > _MAX_TYPES:
+        raise ConfigurationError(
+            f"--type: {len(types)} types are too many.", hint=f"Give at most {_MAX_TYPES}."
+        )
+    for option, text in [("--source", source or ""), *(("--type", one) for one in types)]:
+        _check_text(option, text)
+    start = None if since is None else _moment("--since", since, clock)
+    end = None if until is None else _moment("--until", until, clock)
+    if start is not None and end is not None and start >= end:
+        raise ConfigurationError(
+            "--since is not before --until.", hint="Give an earlier --since, or a later --until."
+        )
+    return Filter(status=status, source=source, event_types=types, since=start, until=end)
+
+
+def _check_text(option: str, text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError(f"{option}: {text!r} is not UTF-8.", hint="Give a text in UTF-8.") from None
 
 
 def parse_id(text: str) -> str:
@@ -49,7 +67,8 @@ def parse_id(text: str) -> str:
     event_id = parse_event_id(text)
     if event_id is None:
         raise ConfigurationError(
-            f"{text!r} is not an event id.", hint="Copy it from `triggers events list`, or from the log."
+            f"{text!r} is not an event id.",
+            hint=f"Copy it from the log, or from `{triggers_command('events list')}`.",
         )
     return event_id
 

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from triggers_api.core.paging import MAX_SHARDS
+from triggers_api.errors import LocalEnvironmentError
+from triggers_api.ops.shell_commands import triggers_command
 from triggers_api.ops.stores import open_database, open_dynamodb
 from triggers_api.ops.target import Target
 
@@ -16,14 +18,20 @@ if TYPE_CHECKING:
 def open_events(target: Target) -> Iterator["EventStore"]:
     """Open the events of a target's stage.
 
-    On AWS every shard is read that a stage can have: the tables may be all that is left of the stage.
+    On AWS all shards are read that any stage can have. So the tables are enough, without their stack.
 
     Raises:
-        OperatorError: The store cannot be opened, reached or changed, for the reason that the error gives.
+        OperatorError: The store is missing, or cannot be used, for the reason that the error gives.
     """
     if target.is_local:
+        from triggers_api.store.sqlite.database import FILE_NAME
         from triggers_api.store.sqlite.events import SqliteEventStore
 
+        if not (target.sqlite_folder / FILE_NAME).exists():
+            raise LocalEnvironmentError(
+                f"There is no data in {target.sqlite_folder}.",
+                hint=f"Check --data-dir. `{triggers_command('dev')}` creates the data.",
+            )
         with open_database(target) as database:
             yield SqliteEventStore(database)
         return

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from heapq import merge
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from triggers_api.core.events import Event
@@ -16,18 +19,27 @@ PAGE = 100
 
 
 def walk(store: "EventStore", clock: Clock, wanted: Filter, *, newest_first: bool = False) -> Iterator[Event]:
-    """Yield the events that match a filter, in the order of their creation, one status after another.
+    """Yield the events that match a filter, in the order of their creation, whatever their status.
 
     Raises:
         StoreUnavailableError: The store failed.
     """
-    for status in statuses_of(wanted):
-        part = replace(wanted, status=status)
-        after: Position | None = None
-        while True:
-            query = EventQuery(part, PAGE, milliseconds(clock()), after, newest_first=newest_first)
-            page = store.page(query)
-            yield from page.events
-            if page.next is None:
-                break
-            after = page.next
+    walks = [
+        _walk_status(store, clock, replace(wanted, status=status), newest_first=newest_first)
+        for status in statuses_of(wanted)
+    ]
+    events = merge(*walks, key=attrgetter("created_at", "event_id"), reverse=newest_first)
+    # An event whose status changes meanwhile may come twice, one after the other.
+    for _, same in groupby(events, key=attrgetter("event_id")):
+        yield next(same)
+
+
+def _walk_status(store: "EventStore", clock: Clock, wanted: Filter, *, newest_first: bool) -> Iterator[Event]:
+    after: Position | None = None
+    while True:
+        query = EventQuery(wanted, PAGE, milliseconds(clock()), after, newest_first=newest_first)
+        page = store.page(query)
+        yield from page.events
+        if page.next is None:
+            return
+        after = page.next
