@@ -58,6 +58,14 @@ _NO_INPUT = Annotated[
 ]
 _DEBUG = Annotated[bool, typer.Option("--debug", help="Print the traceback of an error.")]
 
+SourceOption = Annotated[
+    str | None, typer.Option("--source", help="Only events of this source.", show_default=False)
+]
+TypesOption = Annotated[
+    list[str] | None,
+    typer.Option("--type", metavar="TYPE", help="Only events of this type. Repeatable.", show_default=False),
+]
+
 
 def stage_options(
     *, local: bool = False, stack_name: bool = True, yes: bool = False, no_input: bool = False

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from triggers_api.cli.context import CommandContext
-from triggers_api.cli.options import stage_options
+from triggers_api.cli.options import SourceOption, TypesOption, stage_options
 from triggers_api.cli.output import console
 
 app = typer.Typer(
@@ -27,15 +27,8 @@ def list_events(
     status: Annotated[
         str, typer.Option(metavar="STATUS", help="pending, acknowledged, dead, or any.")
     ] = "pending",
-    source: Annotated[
-        str | None, typer.Option(help="Only events of this source.", show_default=False)
-    ] = None,
-    event_type: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--type", metavar="TYPE", help="Only events of this type. Repeatable.", show_default=False
-        ),
-    ] = None,
+    source: SourceOption = None,
+    event_type: TypesOption = None,
     since: Annotated[
         str | None,
         typer.Option(metavar="TIME", help=f"Only events created since then: {_TIME}.", show_default=False),

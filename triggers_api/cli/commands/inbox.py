@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from triggers_api.cli.context import CommandContext
-from triggers_api.cli.options import stage_options
+from triggers_api.cli.options import SourceOption, TypesOption, stage_options
 from triggers_api.cli.output import console
 
 _WATCH_SECONDS = 5
@@ -16,15 +16,8 @@ _WATCH_SECONDS = 5
 @stage_options(local=True, stack_name=False)
 def inbox(
     context: CommandContext,
-    source: Annotated[
-        str | None, typer.Option(help="Only events of this source.", show_default=False)
-    ] = None,
-    event_type: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--type", metavar="TYPE", help="Only events of this type. Repeatable.", show_default=False
-        ),
-    ] = None,
+    source: SourceOption = None,
+    event_type: TypesOption = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Print a line every five seconds, until Ctrl-C.")
     ] = False,
