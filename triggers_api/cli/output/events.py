@@ -29,14 +29,14 @@ def print_events(events: Iterable[Event], clock: Clock, *, as_json: bool, stream
         return len(rows)
     started = False
 
-    def write(event: Event) -> None:
+    def show_line(event: Event) -> None:
         nonlocal started
         if not started:
             console.answer_row(_COLUMNS)
             started = True
         console.answer_row(_cells(event, clock))
 
-    return _count(events, write)
+    return _count(events, show_line)
 
 
 def print_event(event: Event, clock: Clock, *, as_json: bool) -> None:
@@ -88,9 +88,9 @@ def _status(event: Event, clock: Clock) -> str:
     return "leased" if is_hidden else event.status
 
 
-def _count(events: Iterable[Event], write: Callable[[Event], None]) -> int:
+def _count(events: Iterable[Event], show: Callable[[Event], None]) -> int:
     count = 0
     for event in events:
-        write(event)
+        show(event)
         count += 1
     return count
