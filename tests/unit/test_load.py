@@ -8,9 +8,9 @@ import pytest
 from tests.support import fake_sam
 from tests.support.fake_account import FakeAccount
 from tests.support.stubbed_aws import make_target
+from triggers_api.ops.cloudformation.stage import find_stack
 from triggers_api.ops.findings import State
 from triggers_api.ops.load import NEAR, check_load
-from triggers_api.ops.status import find_stack
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 DEPLOYED = {"FunctionName": "triggers-api-dev", "EventsTableName": "triggers-api-events-dev"}

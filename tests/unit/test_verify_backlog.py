@@ -8,9 +8,9 @@ import pytest
 from tests.support.one_api import OneApi
 from tests.support.sound_stack import FUNCTION_ARN, RULE, RULE_ARN, SoundStack, refusal
 from tests.support.stubbed_aws import REGION
+from triggers_api.ops.cloudformation.stage import find_stack
 from triggers_api.ops.cloudformation.template import Template
 from triggers_api.ops.findings import Finding
-from triggers_api.ops.status import find_stack
 from triggers_api.ops.verify.backlog import make_probes
 from triggers_api.ops.verify.live_stack import SERVICES, LiveStack
 

@@ -1,4 +1,4 @@
-"""The decisions of a deployment: what the operator agreed to on the command line, and questions for the rest.
+"""What the operator agrees to before a command changes a stage: on the command line, or when asked.
 
 Only the command line counts. `triggers.toml` may come with a cloned repository, so it cannot skip a question.
 """
@@ -6,6 +6,8 @@ Only the command line counts. `triggers.toml` may come with a cloned repository,
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from triggers_api.cli import config
+from triggers_api.cli.context import CommandContext, announce_store
 from triggers_api.cli.output import questions
 from triggers_api.errors import ConfirmationNeededError
 from triggers_api.ops.target import Target
@@ -59,3 +61,42 @@ def require_consent(progress: "Progress", target: Target, consent: Consent) -> N
             )
         else:
             questions.confirm("Apply these changes?", yes=consent.all_changes, no_input=consent.no_input)
+
+
+def begin_change(context: CommandContext, action: str, *, table: str) -> None:
+    """Announce a change of stored data. Call it before the first request, and `confirm_change` afterwards.
+
+    Args:
+        context: The options of the command.
+        action: What the command does, such as `Delete events`.
+        table: The table that it changes.
+
+    Raises:
+        ConfirmationNeededError: The change needs a confirmation that was not given and cannot be asked for.
+        OperatorError: AWS cannot be reached, or rejects the credentials.
+    """
+    if _needs_confirmation(context):
+        questions.check_can_confirm(yes=context.yes, no_input=context.no_input)
+    announce_store(context.target, action, table=table)
+
+
+def confirm_change(context: CommandContext, action: str) -> None:
+    """Ask for confirmation if the change needs one.
+
+    A change in production does, and so does one whose stage or profile `triggers.toml` chose.
+
+    Raises:
+        DeclinedError: The operator declined.
+    """
+    if _needs_confirmation(context):
+        place = f"on stage {context.target.stage}" if _is_from_file(context.target) else "in production"
+        questions.confirm(f"{action} {place}?", yes=context.yes, no_input=context.no_input)
+
+
+def _needs_confirmation(context: CommandContext) -> bool:
+    target = context.target
+    return target.stage.value == config.DEFAULT_STAGE or (_is_from_file(target) and not target.is_local)
+
+
+def _is_from_file(target: Target) -> bool:
+    return config.FILE in {one.origin for one in (target.stage, target.profile) if one is not None}

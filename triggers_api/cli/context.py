@@ -90,8 +90,8 @@ def announce_target(target: Target, action: str) -> "Aws":
     return aws
 
 
-def announce_key_store(target: Target, action: str) -> None:
-    """Print which store of API keys a command is about to change.
+def announce_store(target: Target, action: str, *, table: str) -> None:
+    """Print which store a command is about to change. `table`: its table, if the stage is on AWS.
 
     Raises:
         OperatorError: AWS cannot be reached, or rejects the credentials.
@@ -101,7 +101,7 @@ def announce_key_store(target: Target, action: str) -> None:
         return
     from triggers_api.ops.aws import locate
 
-    console.say(f"{action}: {_described(target, locate(target))}, table {target.keys_table}")
+    console.say(f"{action}: {_described(target, locate(target))}, table {table}")
 
 
 def _described(target: Target, place: "Place") -> str:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from triggers_api.cli import config
-from triggers_api.cli.context import CommandContext, announce_key_store
+from triggers_api.cli.consent import begin_change, confirm_change
+from triggers_api.cli.context import CommandContext
 from triggers_api.cli.options import stage_options
 from triggers_api.cli.output import console, questions
 
@@ -174,24 +174,12 @@ def rotate(
 
 @contextmanager
 def _keys_to_change(context: CommandContext, action: str) -> Iterator["Keys"]:
-    """Announce a change, ask for confirmation if it needs one, and open the keys.
-
-    A change in production needs confirmation, and so does one whose stage or profile `triggers.toml` chose:
-    the file may come with a cloned repository.
-    """
+    """Announce a change, ask for confirmation if it needs one, and open the keys."""
     from triggers_api.ops.keys.stores import open_keys
 
-    target = context.target
-    is_from_file = config.FILE in {one.origin for one in (target.stage, target.profile) if one is not None}
-    needs_confirmation = target.stage.value == config.DEFAULT_STAGE or (is_from_file and not target.is_local)
-    if needs_confirmation:
-        # Fail before the first request to AWS if confirmation is not possible.
-        questions.check_can_confirm(yes=context.yes, no_input=context.no_input)
-    announce_key_store(target, action)
-    if needs_confirmation:
-        place = f"on stage {target.stage}" if is_from_file else "in production"
-        questions.confirm(f"{action} {place}?", yes=context.yes, no_input=context.no_input)
-    with open_keys(target) as keys:
+    begin_change(context, action, table=context.target.keys_table)
+    confirm_change(context, action)
+    with open_keys(context.target) as keys:
         yield keys
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from triggers_api.cli import config
-from triggers_api.cli.context import CommandContext, announce_key_store, ca_bundles
+from triggers_api.cli.context import CommandContext, announce_store, ca_bundles
 from triggers_api.cli.options import stage_options
 from triggers_api.cli.output import console, questions
 from triggers_api.errors import ConfigurationError
@@ -71,7 +71,7 @@ def smoke(
         ca_bundles=ca_bundles(target, uses_aws=url is None or api_key is None),
     )
     if api_key is None:
-        announce_key_store(target, "Create a key for this run")
+        announce_store(target, "Create a key for this run", table=target.keys_table)
     console.say(f"Checking {base}; the request ids begin with smoke-{options.run}.")
     findings = run_smoke_test(options, "Checking")
     # A URL alone does not identify the stage whose log to read, and the local stage is not on AWS.

@@ -12,9 +12,9 @@ from triggers_api.ops.aws_errors import operator_error
 from triggers_api.ops.cloudformation.client import CloudFormation
 from triggers_api.ops.cloudformation.failures import follow_operation
 from triggers_api.ops.cloudformation.models import Resource, Stack, StackEvent
+from triggers_api.ops.cloudformation.stage import find_stack
 from triggers_api.ops.cloudformation.template import Template, parse_template
 from triggers_api.ops.shell_commands import triggers_command
-from triggers_api.ops.status import find_stack
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,14 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_events(target: Target) -> Iterator["EventStore"]:
+def open_events(target: Target, *, shards: int = 1) -> Iterator["EventStore"]:
     """Open the events of a target's stage.
 
     On AWS all shards are read that any stage can have. So the tables are enough, without their stack.
+
+    Args:
+        target: The stage.
+        shards: Into how many shards a command writes: see `settings.read_settings`.
 
     Raises:
         OperatorError: The store is missing, or cannot be used, for the reason that the error gives.
@@ -39,4 +43,4 @@ def open_events(target: Target) -> Iterator["EventStore"]:
     from triggers_api.store.dynamodb.shards import Shards
 
     with open_dynamodb(target) as dynamodb:
-        yield DynamoEventStore(dynamodb, target.events_table, Shards(read=MAX_SHARDS))
+        yield DynamoEventStore(dynamodb, target.events_table, Shards(shards, MAX_SHARDS))

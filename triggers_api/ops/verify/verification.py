@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from triggers_api.ops.aws import Aws
 from triggers_api.ops.cloudformation.models import Stack
+from triggers_api.ops.cloudformation.stage import find_stack
 from triggers_api.ops.cloudformation.template import Template
 from triggers_api.ops.findings import Finding
 from triggers_api.ops.shell_commands import triggers_command
-from triggers_api.ops.status import find_stack
 from triggers_api.ops.verify import backlog, dynamodb_tables, execution_role, lambda_function, rest_api
 from triggers_api.ops.verify.background import call_in_background
 from triggers_api.ops.verify.canary import Canary
