@@ -185,3 +185,50 @@ def test_several_are_deleted_of_one_source_only(store: EventStore) -> None:
     outcomes = store.delete([one.event_id for one in (mine, foreign, mine_too)], source="shop")
     assert outcomes == [None] * 3
     assert page(store).events == (foreign,)
+
+
+@pytest.mark.parametrize("status", [PENDING, "leased", "delayed", ACKNOWLEDGED, DEAD])
+def test_restored_event_is_the_one_that_was_read(
+    store: EventStore, consumer: Consumer, clock: FakeClock, status: str
+) -> None:
+    event = make(status, consumer)
+    store.delete([event.event_id], source=None)
+    assert store.restore([event]) == [True]
+    assert consumer.see(event) == event
+    assert listed(consumer, event.status) == [event]
+    if status == "leased":
+        clock.advance(days=1)
+    if status in {PENDING, "leased"}:
+        (claimed,), _ = consumer.receive_all()
+        assert claimed.deliveries == event.deliveries + 1
+
+
+def test_restored_event_keeps_a_large_payload_and_what_a_requeue_left(
+    store: EventStore, consumer: Consumer
+) -> None:
+    event = make(DEAD, consumer, payload=f'{{"text":"{"é" * 50_000}","n":1.50e3}}')
+    assert consumer.requeue(event) == [True]
+    requeued = consumer.see(event)
+    store.delete([event.event_id], source=None)
+    assert store.restore([requeued]) == [True]
+    assert consumer.see(event) == requeued
+    assert requeued.requeued_at
+
+
+def test_restore_leaves_alone_what_exists(store: EventStore, consumer: Consumer) -> None:
+    acknowledged, missing = make(ACKNOWLEDGED, consumer), make(PENDING, consumer)
+    store.delete([missing.event_id], source=None)
+    as_new = replace(acknowledged, acknowledged_at=None, deliveries=0, lease=None)
+    assert store.restore([as_new, missing]) == [False, True]
+    assert store.restore([as_new, missing]) == [False, False]
+    assert consumer.see(acknowledged) == acknowledged
+
+
+def test_lease_of_a_restored_event_still_acknowledges_it(store: EventStore, consumer: Consumer) -> None:
+    event = make(PENDING, consumer)
+    token = consumer.lease(event)
+    leased = consumer.see(event)
+    store.delete([event.event_id], source=None)
+    assert store.restore([leased]) == [True]
+    consumer.ack(event, token)
+    assert consumer.see(event).status == ACKNOWLEDGED

@@ -49,6 +49,12 @@ class MemoryEventStore:
         self.events[event.event_id] = event
         return event.event_id
 
+    def restore(self, events: Sequence[Event]) -> list[bool | TriggersError]:
+        missing = [event.event_id not in self.events for event in events]
+        for event in events:
+            self.events.setdefault(event.event_id, event)
+        return missing
+
     def get(self, event_id: str, now: int) -> Event | None:
         event = self.events.get(event_id)
         return event if event and event.expires_at > now else None

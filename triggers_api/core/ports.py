@@ -45,6 +45,13 @@ class EventStore(Protocol):
             used the idempotency key, `StoreUnavailableError`, and `CorruptRecordError`.
         """
 
+    def restore(self, events: Sequence[Event]) -> list[bool | TriggersError]:
+        """Store events of another store durably, each with its id, its times and its state.
+
+        Returns:
+            For each event whether it was stored. An event whose id exists already is left alone.
+        """
+
     def get(self, event_id: str, now: int) -> Event | None:
         """Return an event, None if it does not exist or expired by `now`.
 

@@ -1,4 +1,7 @@
-"""Put new events. An event with an idempotency key is put in one transaction with its idempotency item."""
+"""Put events: new ones, and those of another store.
+
+A new event with an idempotency key is put in one transaction with its idempotency item.
+"""
 
 import random
 import time
@@ -48,12 +51,29 @@ def add(table: EventTable, entries: Sequence[NewEvent], *, now: int) -> list[str
     return [outcomes[index] for index in range(len(entries))]
 
 
-def _add_entry(table: EventTable, now: int, entry: NewEvent) -> str:
-    put: dict[str, Any] = {
+def restore(table: EventTable, events: Sequence[Event]) -> list[bool | TriggersError]:
+    """Put events with their states, in parallel, unless there are items with their ids."""
+
+    def restore_one(event: Event) -> bool:
+        try:
+            table.dynamodb.call("put_item", **_put(table, event))
+        except ConditionFailedError:
+            return False
+        return True
+
+    return table.threads.map_outcomes(restore_one, events)
+
+
+def _put(table: EventTable, event: Event) -> dict[str, Any]:
+    return {
         "TableName": table.name,
-        "Item": event_item(entry.event, table.shards),
+        "Item": event_item(event, table.shards),
         "ConditionExpression": "attribute_not_exists(event_id)",
     }
+
+
+def _add_entry(table: EventTable, now: int, entry: NewEvent) -> str:
+    put = _put(table, entry.event)
     if entry.idempotency is not None:
         return _put_with_idempotency(table, put, entry.event, entry.idempotency, now)
     # The id is fresh and has 62 random bits. If the item exists, it is this event, put by an attempt whose

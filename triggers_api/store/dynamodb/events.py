@@ -34,6 +34,10 @@ class DynamoEventStore:
         """See `EventStore.add`."""
         return additions.add(self._table, entries, now=now)
 
+    def restore(self, events: Sequence[Event]) -> list[bool | TriggersError]:
+        """See `EventStore.restore`."""
+        return additions.restore(self._table, events)
+
     def get(self, event_id: str, now: int) -> Event | None:
         """Use a consistent read, so that an event is visible as soon as its POST returned 201."""
         item = self._table.get(event_id)

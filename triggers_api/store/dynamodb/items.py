@@ -30,20 +30,37 @@ _MAX_INFLATED_BYTES = 8 * MAX_BODY_BYTES
 
 
 def event_item(event: Event, shards: Shards = ONE_SHARD) -> dict[str, Any]:
-    """Return the item of a new event."""
-    item = {
+    """Return the item of an event."""
+    item: dict[str, Any] = {
         "event_id": {"S": event.event_id},
         "created_at": {"S": event.created_at},
         "source": {"S": event.source},
         "event_type": {"S": event.event_type},
         "payload": {"S": event.payload},
         "metadata": {"S": event.metadata},
-        "status": {"S": shards.key(PENDING, event.event_id)},
+        "status": {"S": shards.key(event.status, event.event_id)},
         "ttl": {"N": str(event.expires_at)},
+        **_state(event),
     }
     if _billed_size(item) + _ADDED_BY_A_LEASE + _ADDED_BY_AN_ACK > _BILLED_BYTES:
         item["payload"] = _compress(event.payload)
     return item
+
+
+def _state(event: Event) -> dict[str, Any]:
+    """Return the attributes that a new event does not have."""
+    texts = {
+        "acknowledged_at": event.acknowledged_at,
+        "died_at": event.died_at,
+        "reason": event.reason,
+        "lease": event.lease,
+        "requeued_at": event.requeued_at,
+    }
+    numbers = {"claims": event.deliveries, "hidden": event.hidden_until}
+    return {
+        **{name: {"S": text} for name, text in texts.items() if text is not None},
+        **{name: {"N": str(number)} for name, number in numbers.items() if number},
+    }
 
 
 def idempotency_item(claim: IdempotencyClaim) -> dict[str, Any]:

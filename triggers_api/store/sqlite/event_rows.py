@@ -26,7 +26,7 @@ _state_of = attrgetter(*_STATE_FIELDS, "event_id")
 
 
 def insert_event(connection: sqlite3.Connection, event: Event) -> None:
-    """Insert the row of a new event."""
+    """Insert the row of an event."""
     connection.execute(_INSERT, _row_of(event))
 
 

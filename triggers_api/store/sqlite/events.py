@@ -42,6 +42,10 @@ class SqliteEventStore:
         finish = partial(self._guard.finish_ingest, started=self._guard.now(), now=now)
         return self._change("add", entries, partial(intake.add_or_replay, now=now), finish=finish)
 
+    def restore(self, events: Sequence[Event]) -> list[bool | TriggersError]:
+        """Insert the rows of events that have none."""
+        return self._change("restore", events, maintenance.restore)
+
     def get(self, event_id: str, now: int) -> Event | None:
         """Read one row."""
         return value_of(self.get_several([event_id], now)[0])

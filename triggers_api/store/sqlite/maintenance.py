@@ -1,10 +1,21 @@
-"""What operators do with events: requeue, purge, delete. Each function runs in a write transaction."""
+"""What operators do with events: restore, requeue, purge, delete.
+
+Each function runs in a write transaction.
+"""
 
 import sqlite3
 from dataclasses import replace
 
 from triggers_api.core.events import PENDING, Event
-from triggers_api.store.sqlite.event_rows import find_event, update_event
+from triggers_api.store.sqlite.event_rows import find_event, insert_event, update_event
+
+
+def restore(connection: sqlite3.Connection, event: Event) -> bool:
+    """Insert an event with its state, unless its id exists. Return whether it was inserted."""
+    if connection.execute("SELECT 1 FROM events WHERE event_id = ?", (event.event_id,)).fetchone():
+        return False
+    insert_event(connection, event)
+    return True
 
 
 def requeue(connection: sqlite3.Connection, seen: Event, *, at: str, expires_at: int) -> bool:
