@@ -49,6 +49,12 @@ def request_context() -> RequestContext:
     return context
 
 
+def own_key() -> str | None:
+    """Return the key of the current request if an operator chose it. None outside of a request."""
+    context = current.get()
+    return context.own_key if context else None
+
+
 def new_request_id() -> str:
     """Return a random UUID v4."""
     return str(uuid4())

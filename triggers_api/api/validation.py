@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from triggers_api.api.context import request_context
+from triggers_api.api.context import own_key
 from triggers_api.api.request_body import RequestBody
 from triggers_api.core.keys import mask_keys
 from triggers_api.errors import InvalidEventIdError, TriggersError, ValidationError
@@ -84,7 +84,7 @@ def show_name(name: str) -> str:
 
     API keys are masked before the name is shortened: a part of a key has no form by which it is recognised.
     """
-    name = mask_keys(name, request_context().own_key)
+    name = mask_keys(name, own_key())
     start = name[:_MAX_NAME_SHOWN]
     shown = start if _WORD.fullmatch(start) else json.dumps(start)
     whole = start == name and len(shown) <= _MAX_NAME_SHOWN

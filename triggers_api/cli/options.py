@@ -66,6 +66,18 @@ TypesOption = Annotated[
     typer.Option("--type", metavar="TYPE", help="Only events of this type. Repeatable.", show_default=False),
 ]
 
+_TIME = "2026-11-22T08:00:00Z, or 30s, 10m, 2h or 3d before now"
+SinceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--since", metavar="TIME", help=f"Only events created since then: {_TIME}.", show_default=False
+    ),
+]
+UntilOption = Annotated[
+    str | None,
+    typer.Option("--until", metavar="TIME", help="Only events created before that time.", show_default=False),
+]
+
 
 def stage_options(
     *, local: bool = False, stack_name: bool = True, yes: bool = False, no_input: bool = False

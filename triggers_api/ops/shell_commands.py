@@ -26,8 +26,8 @@ _LIST_PROFILES = ("list-profiles",)
 _WORK_LOCALLY = {"events", "inbox", "keys", "smoke"}
 """The `triggers` commands that accept the local stage."""
 
-_WITHOUT_STACK = {"events", "inbox", "keys"}
-"""Those that have no --stack-name."""
+_WITHOUT_STACK = ("events list", "events show", "events export", "inbox", "keys")
+"""The start of those that have no --stack-name."""
 
 _FILL_IN = Setting("STAGE", "")
 """A stage that the operator has to fill in."""
@@ -65,7 +65,7 @@ def triggers_command(command: str, *words: str) -> str:
     """
     target = _Run.target
     name = command.partition(" ")[0]
-    flags = [] if target is None else _target_flags(target, name)
+    flags = [] if target is None else _target_flags(target, command)
     line = shlex.join(["triggers", *command.split(), *flags, *words])
     if target is None or target.is_local or name == "dev":
         return line
@@ -111,15 +111,16 @@ def _with_variables(variables: Mapping[str, str], line: str) -> str:
     return " ".join([*(f"{name}={shlex.quote(value)}" for name, value in variables.items()), line])
 
 
-def _target_flags(target: Target, name: str) -> list[str]:
-    """Return the flags of a `triggers` command; `name` is its first word."""
+def _target_flags(target: Target, command: str) -> list[str]:
+    """Return the flags of a `triggers` command that name the target."""
+    name = command.partition(" ")[0]
     if name == "dev":
         return ["--data-dir", target.data_dir.value] if target.is_local else []
     if target.is_local and name in _WORK_LOCALLY:
         return ["--stage", target.stage.value, "--data-dir", target.data_dir.value]
     if target.is_local:  # the command works on another stage
         return ["--stage", _FILL_IN.value]
-    is_without_stack = name in _WITHOUT_STACK or target.stage is _FILL_IN
+    is_without_stack = command.startswith(_WITHOUT_STACK) or target.stage is _FILL_IN
     settings = {
         "--stage": target.stage,
         "--region": target.region,

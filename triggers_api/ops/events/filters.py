@@ -25,16 +25,20 @@ def parse_filter(
     since: str | None,
     until: str | None,
     clock: Clock,
+    acknowledged_since: str | None = None,
+    acknowledged_until: str | None = None,
+    statuses: Sequence[str] = STATUSES,
 ) -> Filter:
     """Return the filter of a command line. A time is `2h`, which is before now, or a time of RFC 3339.
+
+    `statuses` are those that the command takes.
 
     Raises:
         ConfigurationError: An option has a wrong value. The message names the option.
     """
-    if status not in STATUSES:
-        raise ConfigurationError(
-            f"--status: {status!r} is not a status.", hint=f"Use one of {', '.join(STATUSES)}."
-        )
+    if status not in statuses:
+        problem = "is not a status" if status not in STATUSES else "is not possible here"
+        raise ConfigurationError(f"--status: {status!r} {problem}.", hint=f"Use {' or '.join(statuses)}.")
     types = tuple(sorted(set(event_types)))
     if len(types) > _MAX_TYPES:
         raise ConfigurationError(
@@ -42,13 +46,42 @@ def parse_filter(
         )
     for option, text in [("--source", source or ""), *(("--type", one) for one in types)]:
         _check_text(option, text)
-    start = None if since is None else _moment("--since", since, clock)
-    end = None if until is None else _moment("--until", until, clock)
+    start, end = _span("--since", since, "--until", until, clock)
+    if status != ACKNOWLEDGED and (acknowledged_since or acknowledged_until):
+        raise ConfigurationError(
+            "--acknowledged-since and --acknowledged-until are for acknowledged events.",
+            hint=f"Add --status {ACKNOWLEDGED}, or leave them out.",
+        )
+    acknowledged = _span(
+        "--acknowledged-since", acknowledged_since, "--acknowledged-until", acknowledged_until, clock
+    )
+    return Filter(status, source, types, start, end, *acknowledged)
+
+
+def filter_words(wanted: Filter) -> list[str]:
+    """Return the options of a command line that stand for a filter. Times are absolute."""
+    options = [
+        ("--status", wanted.status),
+        ("--source", wanted.source),
+        *(("--type", one) for one in wanted.event_types),
+        ("--since", wanted.since),
+        ("--until", wanted.until),
+        ("--acknowledged-since", wanted.acknowledged_since),
+        ("--acknowledged-until", wanted.acknowledged_until),
+    ]
+    return [word for option, value in options if value is not None for word in (option, value)]
+
+
+def _span(
+    first: str, since: str | None, second: str, until: str | None, clock: Clock
+) -> tuple[str | None, str | None]:
+    start = None if since is None else _moment(first, since, clock)
+    end = None if until is None else _moment(second, until, clock)
     if start is not None and end is not None and start >= end:
         raise ConfigurationError(
-            "--since is not before --until.", hint="Give an earlier --since, or a later --until."
+            f"{first} is not before {second}.", hint=f"Give an earlier {first}, or a later {second}."
         )
-    return Filter(status=status, source=source, event_types=types, since=start, until=end)
+    return start, end
 
 
 def _check_text(option: str, text: str) -> None:

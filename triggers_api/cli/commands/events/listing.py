@@ -1,4 +1,4 @@
-"""`triggers events`: list and show the events of a stage."""
+"""`triggers events list` and `triggers events show`."""
 
 from itertools import islice
 from typing import Annotated
@@ -6,21 +6,12 @@ from typing import Annotated
 import typer
 
 from triggers_api.cli.context import CommandContext
-from triggers_api.cli.options import SourceOption, TypesOption, stage_options
+from triggers_api.cli.options import SinceOption, SourceOption, TypesOption, UntilOption, stage_options
 from triggers_api.cli.output import console
 
-app = typer.Typer(
-    help="Look at the events of a stage. Example: triggers events list --stage prod",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-)
-
-_TIME = "2026-11-22T08:00:00Z, or 30s, 10m, 2h or 3d before now"
 _LIMIT = 50
 
 
-@app.command("list")
 @stage_options(local=True, stack_name=False)
 def list_events(
     context: CommandContext,
@@ -29,14 +20,8 @@ def list_events(
     ] = "pending",
     source: SourceOption = None,
     event_type: TypesOption = None,
-    since: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help=f"Only events created since then: {_TIME}.", show_default=False),
-    ] = None,
-    until: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="Only events created before that time.", show_default=False),
-    ] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     newest: Annotated[bool, typer.Option("--newest", help="Show the newest events first.")] = False,
     limit: Annotated[
         int | None,
@@ -82,9 +67,8 @@ def list_events(
         console.say("No event matches.")
 
 
-@app.command()
 @stage_options(local=True, stack_name=False)
-def show(
+def show_event(
     context: CommandContext,
     event_id: Annotated[str, typer.Argument(metavar="ID", help="The id of the event.")],
     body: Annotated[

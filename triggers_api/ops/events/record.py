@@ -1,0 +1,116 @@
+"""The format of an export: one event a line, as a JSON object with every field that is stored.
+
+Payload and metadata are copied as text, so numbers keep their digits. `deploy/guide/export.schema.json` is
+the JSON Schema of a line.
+"""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, InstanceOf, WithJsonSchema
+from pydantic import ValidationError as PydanticError
+
+from triggers_api.api.request_body import RequestBody
+from triggers_api.api.v1.fields import EventId, LeaseToken, Name, Reason, Time
+from triggers_api.api.validation import entry_error
+from triggers_api.core.events import Event, load_event
+from triggers_api.core.strict_json import JsonObject, dump
+from triggers_api.core.times import format_time, milliseconds, parse_time, seconds
+from triggers_api.errors import CorruptRecordError, ValidationError
+
+_Text = Annotated[
+    InstanceOf[JsonObject],
+    WithJsonSchema({"type": "object", "additionalProperties": True}),
+    Field(repr=False),
+]
+
+
+class EventRecord(RequestBody):
+    """An event as it is stored. Times are in UTC, with six digits of a second."""
+
+    subject: ClassVar[str] = "event"
+
+    event_id: EventId
+    created_at: Time
+    source: Name
+    event_type: Name
+    payload: _Text
+    metadata: _Text
+    status: Literal["pending", "acknowledged", "dead"]
+    expires_at: Time
+    deliveries: Annotated[int, Field(ge=0, description="How often the event was received.")] = 0
+    hidden_until: Annotated[Time | None, Field(description="When its lease or its delay ends.")] = None
+    lease: Annotated[LeaseToken | None, Field(repr=False, description="The token of its latest lease.")] = (
+        None
+    )
+    acknowledged_at: Time | None = None
+    died_at: Time | None = None
+    reason: Annotated[Reason | None, Field(repr=False, description="Why it is dead.")] = None
+    requeued_at: Time | None = None
+
+    def event(self) -> Event:
+        """Return the event.
+
+        Raises:
+            CorruptRecordError: The fields contradict each other.
+        """
+        hidden_until = 0 if self.hidden_until is None else milliseconds(parse_time(self.hidden_until))
+        return Event(
+            event_id=self.event_id,
+            created_at=self.created_at,
+            source=self.source,
+            event_type=self.event_type,
+            payload=str(self.payload),
+            metadata=str(self.metadata),
+            expires_at=seconds(parse_time(self.expires_at)),
+            acknowledged_at=self.acknowledged_at,
+            died_at=self.died_at,
+            reason=self.reason,
+            deliveries=self.deliveries,
+            hidden_until=hidden_until,
+            lease=self.lease,
+            requeued_at=self.requeued_at,
+        )
+
+
+def to_line(event: Event) -> str:
+    """Return the line of an event, without a line break."""
+    hidden_until = format_time(event.hidden_until * 1000) if event.hidden_until else None
+    fields = {
+        "event_id": dump(event.event_id),
+        "created_at": dump(event.created_at),
+        "source": dump(event.source),
+        "event_type": dump(event.event_type),
+        "payload": event.payload,
+        "metadata": event.metadata,
+        "status": dump(event.status),
+        "expires_at": dump(format_time(event.expires_at * 1_000_000)),
+        "deliveries": dump(event.deliveries),
+        "hidden_until": dump(hidden_until),
+        "lease": dump(event.lease),
+        "acknowledged_at": dump(event.acknowledged_at),
+        "died_at": dump(event.died_at),
+        "reason": dump(event.reason),
+        "requeued_at": dump(event.requeued_at),
+    }
+    return "{" + ",".join(f'"{name}":{text}' for name, text in fields.items()) + "}"
+
+
+def parse_line(line: bytes) -> Event:
+    """Return the event of a line.
+
+    Raises:
+        TriggersError: The line is no event of an export, for the reason that the error gives.
+    """
+    try:
+        record = EventRecord.model_validate(EventRecord.parse(line))
+    except PydanticError as error:
+        raise entry_error(error.errors(include_url=False), EventRecord) from None
+    try:
+        event = load_event(record.event)
+    except CorruptRecordError:
+        raise ValidationError(
+            "The event is not valid: its times do not fit its id, or its metadata is not that of an event."
+        ) from None
+    if event.status != record.status:
+        raise ValidationError(f"The event is not valid: status is {record.status}, its times are of another.")
+    return event
