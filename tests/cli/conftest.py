@@ -26,7 +26,16 @@ def local_stage(tmp_path: Path) -> Iterator[Stage]:
 
 @pytest.fixture
 def sharded_stage(dynamodb_url: str) -> Stage:
-    name = f"t{uuid4().hex[:12]}"
+    return stage_on_dynamodb(dynamodb_url, f"t{uuid4().hex[:12]}")
+
+
+@pytest.fixture
+def production(dynamodb_url: str) -> Stage:
+    """Other tests may use this stage too."""
+    return stage_on_dynamodb(dynamodb_url, "prod")
+
+
+def stage_on_dynamodb(dynamodb_url: str, name: str) -> Stage:
     make_tables(dynamodb_url, name)
     dynamodb = DynamoDB(region=REGION, endpoint_url=dynamodb_url)
     store = DynamoEventStore(dynamodb, f"triggers-api-events-{name}", Shards(4, 4))

@@ -1,6 +1,7 @@
 """No command writes an escape to a terminal, a pipe or into JSON, whatever it is given or answered."""
 
 import json
+import os
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
@@ -41,6 +42,12 @@ ON_AWS = {
     "triggers inbox": [],
     "triggers events list": ["--status", "any"],
     "triggers events show": ["01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34"],
+    "triggers events send": ["--source", "s", "--type", "t", "--yes"],
+    "triggers events ack": ["--status", "pending", "--yes"],
+    "triggers events requeue": ["--status", "dead", "--yes"],
+    "triggers events delete": ["--status", "any", "--yes"],
+    "triggers events export": [],
+    "triggers events import": [os.devnull, "--yes"],
     "triggers keys create": ["--name", "x"],
     "triggers keys list": ["--all"],
     "triggers keys show": [KEY_ID],

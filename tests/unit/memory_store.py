@@ -50,7 +50,7 @@ class MemoryEventStore:
         return event.event_id
 
     def restore(self, events: Sequence[Event]) -> list[bool | TriggersError]:
-        missing = [event.event_id not in self.events for event in events]
+        missing: list[bool | TriggersError] = [event.event_id not in self.events for event in events]
         for event in events:
             self.events.setdefault(event.event_id, event)
         return missing

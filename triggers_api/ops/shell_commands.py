@@ -26,7 +26,7 @@ _LIST_PROFILES = ("list-profiles",)
 _WORK_LOCALLY = {"events", "inbox", "keys", "smoke"}
 """The `triggers` commands that accept the local stage."""
 
-_WITHOUT_STACK = ("events list", "events show", "events export", "inbox", "keys")
+_WITHOUT_STACK = ("events list", "events show", "events export", "events delete", "inbox", "keys")
 """The start of those that have no --stack-name."""
 
 _FILL_IN = Setting("STAGE", "")

@@ -14,7 +14,13 @@ from triggers_api.core.ids import EventIds
 from triggers_api.core.intake import Intake, Receipt, Submission
 from triggers_api.core.retention import Retention
 from triggers_api.core.times import system_clock
-from triggers_api.errors import ConfigurationError, InvalidJsonError, PayloadTooLargeError, TriggersError
+from triggers_api.errors import (
+    ConfigurationError,
+    InvalidJsonError,
+    PayloadTooLargeError,
+    TriggersError,
+    ValidationError,
+)
 from triggers_api.ops.events.files import pieces
 from triggers_api.ops.events.operator import OPERATOR
 from triggers_api.ops.events.settings import read_settings
@@ -58,8 +64,7 @@ def make_submission(*, source: str, event_type: str, data: bytes, idempotency_ke
     """Return the event of a command line. `data` is the JSON text of its payload.
 
     Raises:
-        ConfigurationError: The payload is no JSON object, or too large.
-        ValidationError: Another value is not valid.
+        ConfigurationError: The payload is no JSON object, or too large, or another value is not valid.
     """
     if len(data) > strict_json.MAX_BODY_BYTES:
         raise ConfigurationError(
@@ -79,7 +84,10 @@ def make_submission(*, source: str, event_type: str, data: bytes, idempotency_ke
     if not is_object:
         raise ConfigurationError("--data: the payload is not a JSON object.", hint='Give {"name": "value"}.')
     metadata = {} if idempotency_key is None else {"metadata": {"idempotency_key": idempotency_key}}
-    return _submission({**fields, "source": source, "event_type": event_type, **metadata})
+    try:
+        return _submission({**fields, "source": source, "event_type": event_type, **metadata})
+    except ValidationError as error:
+        raise ConfigurationError(error.message, hint="Correct the option of this name.") from error
 
 
 def _submission(fields: Any) -> Submission:

@@ -10,13 +10,13 @@ _PARAMETERS = {
     "MAX_DELIVERIES": "MaxDeliveries",
     "INBOX_SHARDS": "InboxShards",
 }
-"""The variables of the service, and the parameters of the stack that set them."""
+"""The variables of the service, and the stack parameters that set them."""
 
 
 def read_settings(target: Target, environment: Mapping[str, str]) -> Settings:
     """Return the retention, the maximum of deliveries and the number of shards of a stage.
 
-    A stack has them as parameters. The service of the local stage, and that of a DynamoDB of one's own, reads
+    A stack has them as parameters. The service of the local stage, and that of a DynamoDB elsewhere, reads
     them from the environment, and so does this.
 
     Raises:

@@ -40,6 +40,7 @@ def list_events(
     With --json, prints one JSON object per line, with the payload.
     Example: triggers events list --stage prod --status dead --since 2h
     """
+    from triggers_api.cli.output.damage import report_damaged_events
     from triggers_api.cli.output.events import print_events
     from triggers_api.core.times import system_clock
     from triggers_api.errors import ConfigurationError
@@ -58,7 +59,7 @@ def list_events(
         clock=system_clock,
     )
     most = None if everything else limit or _LIMIT
-    with open_events(context.target) as store:
+    with report_damaged_events(), open_events(context.target) as store:
         found = walk(store, system_clock, wanted, newest_first=newest)
         shown = print_events(islice(found, most), system_clock, as_json=context.as_json, stream=everything)
         if shown == most and next(found, None) is not None:

@@ -162,7 +162,7 @@ def _print_sent(total: "Tally[str]", *, is_complete: bool, as_json: bool) -> Non
         return
     console.answer(f"Sent {quantity(total['new'])}.")
     if total["repeated"]:
-        console.say(f"{quantity(total['repeated'])} had been sent before, with the same idempotency keys.")
+        console.say(f"Sent before, with the same idempotency keys: {quantity(total['repeated'])}.")
 
 
 def _rest(name: str, last_line: int) -> str:

@@ -23,7 +23,7 @@ def export(
     since: SinceOption = None,
     until: UntilOption = None,
 ) -> None:
-    """Print events with every field, one JSON object per line, oldest first.
+    """Print events with every field, one JSON object per line.
 
     Stop producers and consumers first if the copy must be exact.
     Example: triggers events export --stage prod > events.ndjson
@@ -31,6 +31,7 @@ def export(
     from dataclasses import replace
 
     from triggers_api.cli.output.counter import Counter
+    from triggers_api.cli.output.damage import report_damaged_events
     from triggers_api.cli.output.event_changes import quantity
     from triggers_api.core.times import format_time, system_clock
     from triggers_api.ops.events.filters import filter_words, parse_filter
@@ -49,6 +50,7 @@ def export(
     )
     last = None
     with (
+        report_damaged_events(),
         open_events(context.target) as store,
         stop_between_pieces() as stopped,
         Counter("Exporting events", None, beside_output=True) as counter,
@@ -114,9 +116,9 @@ def import_events(
     else:
         console.answer(f"Imported {quantity(total.stored)}.")
         if total.existing:
-            console.say(f"{quantity(total.existing)} existed already, and were left alone.")
+            console.say(f"Left alone, for they exist already: {quantity(total.existing)}.")
         if total.expired:
-            console.say(f"{quantity(total.expired)} had expired, and were left out.")
+            console.say(f"Left out, for they have expired: {quantity(total.expired)}.")
     if not is_complete:
         console.say("Stopped. Repeat the command to go on.")
         raise KeyboardInterrupt

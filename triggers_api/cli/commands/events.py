@@ -2,7 +2,7 @@
 
 import typer
 
-from triggers_api.cli.commands.events import changes, files, listing, sending
+from triggers_api.cli.commands.event_commands import changes, files, listing, sending
 
 app = typer.Typer(
     help="Work with the events of a stage. Example: triggers events list --stage prod",
