@@ -39,7 +39,7 @@ class Run:
             )
             if interrupt_after is not None:
                 time.sleep(interrupt_after)
-                process.send_signal(signal.SIGINT)
+                os.kill(process.pid, signal.SIGINT)  # `Popen` would reap it, and drop its usage
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
             self.peak_kib = max(self.peak_kib, usage.ru_maxrss)

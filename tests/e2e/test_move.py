@@ -4,11 +4,15 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
+import botocore.session
 import pytest
 
 from tests.support.ministack import Emulator
-from tests.support.rehearsal import Rehearsal, said
+from tests.support.rehearsal import REGION, Rehearsal, said
+from tests.support.stages import OPERATOR, Stage
+from triggers_api.core.leases import Held
+from triggers_api.store.dynamodb.client import DynamoDB
+from triggers_api.store.dynamodb.events import DynamoEventStore
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -21,6 +25,13 @@ def exported(rehearsal: Rehearsal, *filters: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+def store_of(account: Emulator) -> DynamoEventStore:
+    session = botocore.session.Session()
+    session.set_credentials(account.access_key_id, account.secret_access_key)
+    dynamodb = DynamoDB(region=REGION, endpoint_url=account.url, session=session)
+    return DynamoEventStore(dynamodb, "triggers-api-events-dev")
+
+
 def fill(rehearsal: Rehearsal, file: Path) -> None:
     """Send events and leave some of them leased, acknowledged, dead and requeued."""
     lines = [
@@ -30,12 +41,10 @@ def fill(rehearsal: Rehearsal, file: Path) -> None:
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
     document = rehearsal.ask("events", "send", "--stage", "dev", "--file", str(file))
     assert document == {"sent": NUMBER, "repeated": 0, "failed": 0, "complete": True}
-    headers = {"X-API-Key": rehearsal.key("dev")}
-    with httpx.Client(base_url=rehearsal.url("dev"), headers=headers, trust_env=False, timeout=60) as api:
-        received = api.post("/v1/inbox/receive", json={"max": 20, "lease_seconds": 43_200}).json()["events"]
-        held = [{"event_id": one["event_id"], "lease": one["lease"]["token"]} for one in received]
-        dead = api.post("/v1/inbox/release", json={"events": held[:10], "dead": True, "reason": "no order"})
-        assert dead.status_code == 200
+    stage = Stage(store_of(rehearsal.emulator), ())
+    received = stage.inbox.receive(OPERATOR, limit=20, lease_seconds=43_200, source=None, event_type=None)
+    held = [Held(one.event_id, received.token) for one in received.events]
+    stage.inbox.release(OPERATOR, held[:10], dead=True, reason="no order")
     for name, source in (("ack", "s1"), ("ack", "s2")):
         assert rehearsal.ask("events", name, "--stage", "dev", "--source", source)["complete"]
     again = rehearsal.ask("events", "requeue", "--stage", "dev", "--status", "acknowledged", "--source", "s2")
