@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from tests.support.ministack import REGION, Emulator
+from tests.support.ministack import Emulator
 
 _ANY = "x-amazon-apigateway-any-method"
 _INTEGRATION = "x-amazon-apigateway-integration"
@@ -80,9 +80,9 @@ class _Stack:
         }
         self.physical_ids = {item["LogicalResourceId"]: item["PhysicalResourceId"] for item in made}
         account = described["StackId"].split(":")[4]
-        function = f"arn:aws:lambda:{REGION}:{account}:function:"
+        function = f"arn:aws:lambda:{emulator.region}:{account}:function:"
         self._values = {
-            "AWS::Region": REGION,
+            "AWS::Region": emulator.region,
             "AWS::AccountId": account,
             "AWS::Partition": "aws",
             "AWS::StackName": name,

@@ -51,6 +51,7 @@ class Emulator:
     """What the process has printed; a function's own log is in CloudWatch Logs."""
     access_key_id: str = _ROOT
     secret_access_key: str = _ROOT
+    region: str = REGION
 
     def variables(self) -> dict[str, str]:
         """Return the variables that direct a CLI to this account and no other. The CLI sets the region."""
@@ -64,8 +65,10 @@ class Emulator:
             "SAM_CLI_TELEMETRY": "0",
         }
 
-    def client(self, service: str, region: str = REGION) -> Any:
-        session: Any = boto3.Session(self.access_key_id, self.secret_access_key, region_name=region)
+    def client(self, service: str, region: str | None = None) -> Any:
+        session: Any = boto3.Session(
+            self.access_key_id, self.secret_access_key, region_name=region or self.region
+        )
         return session.client(service, endpoint_url=self.url)
 
     def user(self, name: str, *statements: dict[str, Any]) -> "Emulator":

@@ -31,10 +31,10 @@ _OF_THE_NETWORK = ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy", "SS
 _SECONDS = 240
 
 
-def install(folder: Path) -> Path:
-    """Build the wheel of this checkout, install it into a new environment, and return its `triggers`."""
+def install(folder: Path, checkout: Path = CHECKOUT) -> Path:
+    """Build the wheel of a checkout, install it into a new environment, and return its `triggers`."""
     dist, environment = folder / "dist", folder / "environment"
-    _uv("build", "--wheel", "--out-dir", str(dist), str(CHECKOUT))
+    _uv("build", "--wheel", "--out-dir", str(dist), str(checkout))
     (wheel,) = dist.glob("*.whl")
     _uv("venv", "--python", sys.executable, str(environment))
     _uv("pip", "install", "--compile-bytecode", "--python", str(environment / "bin" / "python"), str(wheel))
@@ -103,7 +103,11 @@ class Rehearsal:
             )
 
     def on_terminal(
-        self, *arguments: str, replies: Sequence[tuple[str, str]] = (), columns: int = 160
+        self,
+        *arguments: str,
+        replies: Sequence[tuple[str, str]] = (),
+        columns: int = 160,
+        pipe_stdout: bool = False,
     ) -> Session:
         """Run a command on a terminal, and type replies to its prompts."""
         with self.places():
@@ -112,6 +116,7 @@ class Rehearsal:
                 variables=self.environment,
                 replies=replies,
                 columns=columns,
+                pipe_stdout=pipe_stdout,
                 program=self.triggers,
                 folder=self.work,
                 seconds=_SECONDS,
