@@ -8,6 +8,7 @@ import io
 import re
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -17,6 +18,7 @@ from tests.support import ministack
 from tests.support.cloudformation_gaps import restoring
 from tests.support.documents import END_OF_RECORDING, PATHS, RECORDED, ROOT, with_text
 from tests.support.rehearsal import Rehearsal, install
+from tests.walks import Walks, install_older
 
 PICTURES = ROOT / "tests" / "pictures"
 # The commands run in a home their own, so printed commands need not name these files.
@@ -47,6 +49,14 @@ def record_texts(rehearsal: Rehearsal) -> dict[str, str]:
     }
 
 
+def record_walks(rehearsal: Rehearsal, place: Path) -> dict[str, str]:
+    """Return the walks of an operator, in an account of their own."""
+    with ministack.running() as emulator:
+        walker = replace(rehearsal, emulator=emulator, folder=place / "walks")
+        walks = Walks(walker, install_older(place), place)
+        return {f"walk-{name}": text for name, text in walks.record()}
+
+
 def write_text(name: str, text: str) -> None:
     """Replace a recording in each document that shows it."""
     mark = RECORDED.format(name)
@@ -67,6 +77,7 @@ def main() -> None:
         texts = {"doctor": _screen(plain, "doctor", "--stage", "prod")}
         pictures = record_pictures(rehearsal)
         texts |= record_texts(rehearsal)
+        texts |= record_walks(plain, place)
     for name, svg in pictures.items():
         (PICTURES / f"{name}.svg").write_text(svg, encoding="utf-8")
     for name, text in texts.items():
