@@ -33,9 +33,13 @@ def open_database(target: Target) -> Iterator["Database"]:
         database.close()
 
 
+_PATIENT_ATTEMPTS = 6
+"""With botocore's pauses these take half a minute, so a change of many events survives a throttled table."""
+
+
 @contextmanager
-def open_dynamodb(target: Target) -> Iterator["DynamoDB"]:
-    """Open the DynamoDB of a stage on AWS.
+def open_dynamodb(target: Target, *, is_patient: bool = False) -> Iterator["DynamoDB"]:
+    """Open the DynamoDB of a stage on AWS. `is_patient`: try a call that fails more often than the service.
 
     Raises:
         OperatorError: It cannot be reached, or refuses a call, for the reason that the error gives.
@@ -43,7 +47,7 @@ def open_dynamodb(target: Target) -> Iterator["DynamoDB"]:
     from triggers_api.ops.aws import region_of
     from triggers_api.ops.aws_errors import explain_aws_errors
     from triggers_api.ops.credentials import open_session
-    from triggers_api.store.dynamodb.client import DynamoDB
+    from triggers_api.store.dynamodb.client import ATTEMPTS, DynamoDB
 
     region = region_of(target)
     with explain_aws_errors(target, region):
@@ -51,4 +55,5 @@ def open_dynamodb(target: Target) -> Iterator["DynamoDB"]:
             region=region.value,
             endpoint_url=target.dynamodb_endpoint_url,
             session=open_session(target, region),
+            attempts=_PATIENT_ATTEMPTS if is_patient else ATTEMPTS,
         )

@@ -105,7 +105,7 @@ def open_intake(target: Target, environment: Mapping[str, str]) -> Iterator[Inta
         OperatorError: The stage cannot be used, for the reason that the error gives.
     """
     settings = read_settings(target, environment)
-    with open_events(target, shards=settings.inbox_shards) as store:
+    with open_events(target, shards=settings.inbox_shards, is_patient=True) as store:
         retention = Retention(settings.event_ttl_days)
         yield Intake(store, ids=EventIds(), clock=system_clock, retention=retention)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_events(target: Target, *, shards: int = 1) -> Iterator["EventStore"]:
+def open_events(target: Target, *, shards: int = 1, is_patient: bool = False) -> Iterator["EventStore"]:
     """Open the events of a target's stage.
 
     On AWS all shards are read that any stage can have. So the tables are enough, without their stack.
@@ -23,6 +23,7 @@ def open_events(target: Target, *, shards: int = 1) -> Iterator["EventStore"]:
     Args:
         target: The stage.
         shards: Into how many shards a command writes: see `settings.read_settings`.
+        is_patient: See `open_dynamodb`.
 
     Raises:
         OperatorError: The store is missing, or cannot be used, for the reason that the error gives.
@@ -42,5 +43,5 @@ def open_events(target: Target, *, shards: int = 1) -> Iterator["EventStore"]:
     from triggers_api.store.dynamodb.events import DynamoEventStore
     from triggers_api.store.dynamodb.shards import Shards
 
-    with open_dynamodb(target) as dynamodb:
+    with open_dynamodb(target, is_patient=is_patient) as dynamodb:
         yield DynamoEventStore(dynamodb, target.events_table, Shards(shards, MAX_SHARDS))

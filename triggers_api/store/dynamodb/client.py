@@ -1,6 +1,6 @@
 """The one DynamoDB client of the process: its time-outs, retries, log lines and errors.
 
-A call has up to three attempts. Each may take 1 s to connect, and 2 s for each read of the reply. `transport`
+A call has up to three attempts, or as many as the caller asks for. Each may take 1 s to connect, and 2 s for each read of the reply. `transport`
 ends all of them at the request's deadline.
 """
 
@@ -50,12 +50,17 @@ class DynamoDB:
     """
 
     def __init__(
-        self, *, region: str, endpoint_url: str | None = None, session: botocore.session.Session | None = None
+        self,
+        *,
+        region: str,
+        endpoint_url: str | None = None,
+        session: botocore.session.Session | None = None,
+        attempts: int = ATTEMPTS,
     ) -> None:
         config = Config(
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
-            retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
+            retries={"total_max_attempts": attempts, "mode": "standard"},
             # Our own code builds the requests, and DynamoDB checks them too. Saves 4 % of a call's CPU.
             parameter_validation=False,
             # Use the region's endpoint for every account: the template, proxies and firewalls know that one.

@@ -59,7 +59,11 @@ def run_change(
     if not dry_run:
         begin_change(context, f"{verb(change)} events", table=context.target.events_table)
     settings = _settings(context, change)
-    with report_damaged_events(), open_events(context.target, shards=settings.inbox_shards) as store:
+    shards = settings.inbox_shards
+    with (
+        report_damaged_events(),
+        open_events(context.target, shards=shards, is_patient=True) as store,
+    ):
         changes = Changes(store, settings, clock=system_clock)
         if has_filters:
             fixed = fixed_in_time(wanted, change, system_clock())

@@ -51,7 +51,7 @@ def export(
     last = None
     with (
         report_damaged_events(),
-        open_events(context.target) as store,
+        open_events(context.target, is_patient=True) as store,
         stop_between_pieces() as stopped,
         Counter("Exporting events", None, beside_output=True) as counter,
     ):
@@ -94,7 +94,7 @@ def import_events(
         confirm_change(context, f"Import {quantity(number)}")
         settings = read_settings(context.target, config.environment())
         with (
-            open_events(context.target, shards=settings.inbox_shards) as store,
+            open_events(context.target, shards=settings.inbox_shards, is_patient=True) as store,
             stop_between_pieces() as stopped,
             Counter("Importing events", number) as counter,
         ):
