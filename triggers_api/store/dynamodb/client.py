@@ -1,7 +1,7 @@
 """The one DynamoDB client of the process: its time-outs, retries, log lines and errors.
 
-A call has up to three attempts, or as many as the caller asks for. Each may take 1 s to connect, and 2 s for each read of the reply. `transport`
-ends all of them at the request's deadline.
+A call has up to three attempts, unless a command asks for more. Each may take 1 s to connect, and 2 s for
+each read of the reply. `transport` ends all of them at the request's deadline.
 """
 
 import logging
