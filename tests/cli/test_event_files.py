@@ -1,6 +1,8 @@
 """`triggers events send`, `export` and `import` on both stores."""
 
 import json
+import os
+import re
 import signal
 import subprocess
 import time
@@ -13,6 +15,7 @@ import pytest
 from tests.support import dev_server
 from tests.support.dev_server import TRIGGERS
 from tests.support.stages import OPERATOR, Stage
+from tests.support.terminal import run_on_terminal
 from triggers_api.core.events import Event
 from triggers_api.store.sqlite.database import Database
 from triggers_api.store.sqlite.events import SqliteEventStore
@@ -149,7 +152,7 @@ def test_export_moves_to_an_empty_stage(stage: Stage, empty_stage: Stage, tmp_pa
         assert (moved.lease, moved.reason) == (one.lease, one.reason)
     again = empty_stage.run("events", "import", str(file))
     assert again.stdout == "Imported 0 events.\n"
-    assert "Left alone, for they exist already: 5 events.\n" in again.stderr
+    assert "Skipped, because they exist already: 5 events.\n" in again.stderr
     assert run_with(stage, "events", "import", "-", stdin=exported.stdout).stdout == "Imported 0 events.\n"
 
 
@@ -177,7 +180,7 @@ def test_expired_events_are_left_out_of_an_import(local_stage: Stage, empty_stag
     time.sleep(2)
     done = run_with(empty_stage, "events", "import", "-", stdin=exported)
     assert done.stdout == "Imported 0 events.\n"
-    assert "Left out, for they have expired: 1 event.\n" in done.stderr
+    assert "Skipped, because they have expired: 1 event.\n" in done.stderr
 
 
 def test_wrong_export_is_refused_before_anything_is_stored(empty_stage: Stage, local_stage: Stage) -> None:
@@ -191,7 +194,7 @@ def test_wrong_export_is_refused_before_anything_is_stored(empty_stage: Stage, l
 
 
 def test_damaged_event_is_reported(local_stage: Stage) -> None:
-    local_stage.add(2)
+    damaged, _ = local_stage.add(2)
     folder = Path(local_stage.options[-1])
     database = Database(folder)
     database.open()
@@ -199,8 +202,14 @@ def test_damaged_event_is_reported(local_stage: Stage) -> None:
     database.change("damage", lambda connection: connection.execute(damage).close())
     database.close()
     done = local_stage.run("events", "export")
-    assert done.stderr == "Damaged events that were left out: 1\nExported 1 event.\n"
-    assert "left out: 1\n" in local_stage.run("events", "list").stderr
+    left_out = f"Damaged events that were left out: 1: {damaged.event_id}\n"
+    assert (done.returncode, done.stderr) == (1, f"{left_out}Exported 1 event.\n")
+    listed = local_stage.run("events", "list")
+    assert (listed.returncode, left_out in listed.stderr) == (0, True)
+    deleted = local_stage.run("events", "delete", "--status", "pending")
+    assert (deleted.returncode, deleted.stdout) == (1, "Deleted 1 event.\n")
+    assert left_out in deleted.stderr
+    assert local_stage.run("events", "delete", damaged.event_id).stdout == "Deleted 1 event.\n"
 
 
 def test_interrupted_send_names_the_line_to_go_on_with(local_stage: Stage, tmp_path: Path) -> None:
@@ -232,7 +241,12 @@ def test_interrupted_send_names_the_line_to_go_on_with(local_stage: Stage, tmp_p
         (("send", "--source", "shop", "--type", "t", "--data", "[]"), 2, "is not a JSON object."),
         (("send", "--source", "shop", "--type", "t", "--data", '{},"x":{}'), 2, "is not valid JSON."),
         (("send", "--source", "shop", "--type", "t", "--data", "@none"), 1, "The file none cannot be read."),
-        (("send", "--source", "s" * 101, "--type", "t"), 2, "source: must have at most 100 characters"),
+        (("send", "--source", "s" * 101, "--type", "t"), 2, "--source: must have at most 100 characters"),
+        (("send", "--source", "", "--type", "t"), 2, "--source: must have at least 1 character"),
+        (("send", "--file", ""), 2, "The name of the file is empty."),
+        (("send", "--file", os.devnull), 2, "The file has no events."),
+        (("import", os.devnull), 2, "The file has no events."),
+        (("export", "--source", ""), 2, "--source is empty."),
         (("send", "--file", "none"), 1, "The file none cannot be read."),
         (("send", "--file", "none", "--type", "t"), 2, "--file excludes the options of a single event."),
         (("import",), 2, "Missing argument"),
@@ -259,3 +273,74 @@ def test_payload_is_in_no_error(local_stage: Stage) -> None:
         assert done.returncode == 2
         assert secret not in done.stderr
         assert secret not in done.stdout
+
+
+def test_export_goes_to_its_file_beside_a_bar(local_stage: Stage) -> None:
+    local_stage.add(3)
+    session = run_on_terminal("events", "export", *local_stage.options, pipe_stdout=True)
+    assert (session.code, len(session.piped.splitlines())) == (0, 3)
+    assert "payload" not in session.screen
+    assert "Exported 3 events." in session.screen
+
+
+def test_export_on_a_terminal_has_no_bar(local_stage: Stage) -> None:
+    local_stage.add(1)
+    assert "Exporting" not in run_on_terminal("events", "export", *local_stage.options).screen
+
+
+def test_pipe_is_read_like_a_file(local_stage: Stage) -> None:
+    local_stage.add(1)
+    exported = local_stage.run("events", "export").stdout
+    done = run_with(local_stage, "events", "import", "/dev/stdin", stdin=exported)
+    assert (done.returncode, done.stdout) == (0, "Imported 0 events.\n"), done.stderr
+    done = run_with(local_stage, "events", "send", "--file", "/dev/stdin", stdin=lines_of(2))
+    assert done.stdout == "Sent 2 events.\n"
+
+
+def run_into(stage: Stage, stdout: int, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [TRIGGERS, *arguments, *stage.options],
+        env=dev_server.environment(**stage.variables),
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_full_disk_is_named(stage: Stage) -> None:
+    (event,) = stage.add()
+    with Path("/dev/full").open("wb") as full:
+        exported = run_into(stage, full.fileno(), "events", "export")
+        sent = run_into(stage, full.fileno(), "events", "send", "--source", "s", "--type", "t")
+        acked = run_into(stage, full.fileno(), "events", "ack", event.event_id, "--json")
+    assert "error: The answer could not be written." in exported.stderr
+    assert re.search(r"error: Event \S{36} was stored, but the answer could not be written.", sent.stderr)
+    assert "acknowledged 1 event" in acked.stderr
+    assert {exported.returncode, sent.returncode, acked.returncode} == {1}
+    assert not any("AWS cannot" in one.stderr for one in (exported, sent, acked))
+
+
+def test_closed_pipe_is_silent(stage: Stage) -> None:
+    stage.add(300)
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = run_into(stage, writer, "events", "export")
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_failing_store_names_the_lines_to_send_again(production: Stage, tmp_path: Path) -> None:
+    file = tmp_path / "events.ndjson"
+    file.write_text(lines_of(250))
+    variables = {**production.variables, "DYNAMODB_ENDPOINT_URL": "http://127.0.0.1:9"}
+    stage = Stage(production.store, production.options, variables)
+    done = stage.run("events", "send", "--file", str(file), "--yes")
+    assert done.returncode == 1
+    assert f"To go on: tail -n +1 {file} | " in done.stderr
+    assert (
+        "triggers events send --stage prod --region us-east-1 --stack-name triggers-api-prod --file - --yes"
+        in done.stderr
+    )
+    assert "Of the lines 1 to 100, 100 may not be stored." in done.stderr

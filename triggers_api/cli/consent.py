@@ -75,7 +75,7 @@ def begin_change(context: CommandContext, action: str, *, table: str) -> None:
         ConfirmationNeededError: The change needs a confirmation that was not given and cannot be asked for.
         OperatorError: AWS cannot be reached, or rejects the credentials.
     """
-    if _needs_confirmation(context):
+    if needs_confirmation(context):
         questions.check_can_confirm(yes=context.yes, no_input=context.no_input)
     announce_store(context.target, action, table=table)
 
@@ -88,12 +88,13 @@ def confirm_change(context: CommandContext, action: str) -> None:
     Raises:
         DeclinedError: The operator declined.
     """
-    if _needs_confirmation(context):
+    if needs_confirmation(context):
         place = f"on stage {context.target.stage}" if _is_from_file(context.target) else "in production"
         questions.confirm(f"{action} {place}?", yes=context.yes, no_input=context.no_input)
 
 
-def _needs_confirmation(context: CommandContext) -> bool:
+def needs_confirmation(context: CommandContext) -> bool:
+    """Return whether a change is asked for: in production, and on a stage that `triggers.toml` chose."""
     target = context.target
     return target.stage.value == config.DEFAULT_STAGE or (_is_from_file(target) and not target.is_local)
 

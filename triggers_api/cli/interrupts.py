@@ -12,7 +12,7 @@ from triggers_api.cli.output import console
 DEPLOYMENT_LEFTOVERS = "A change set may be left: check the stack in the CloudFormation console."
 SMOKE_LEFTOVERS = "Events of this run may be left: their sources start with smoke-."
 
-CHANGE_LEFTOVERS = "The last events may be changed without being counted."
+CHANGE_LEFTOVERS = "A change of the last events may be made without being counted."
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 _SIGNALS = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]  # Windows has no SIGHUP

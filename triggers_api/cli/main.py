@@ -123,5 +123,9 @@ def _exit_with(error: TriggersError, *, as_json: bool, debug: bool) -> NoReturn:
         # Indented, so that a message of several lines cannot look like an error of ours.
         lines = "".join(traceback.format_exception(error)).rstrip("\n").split("\n")
         console.say(*(f"    {line}" for line in lines))
-    console.show_error(error, as_json=as_json)
+    try:
+        console.show_error(error, as_json=as_json)
+    except OSError:  # stdout is closed, or its disk is full
+        console.discard_stdout()
+        console.show_error(error, as_json=False)
     sys.exit(EXIT_CODE[error.kind])

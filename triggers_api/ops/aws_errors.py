@@ -3,6 +3,7 @@
 An exception of botocore is explained by its cause (`ops/aws_causes.py`), and a refusal of AWS by its code.
 """
 
+import errno
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -128,6 +129,10 @@ _EXPLANATIONS: Mapping[Cause, _Explanation] = {
 }
 
 
+_ERRORS_OF_STDOUT = {errno.EPIPE, errno.ENOSPC, errno.EIO}
+"""botocore wraps the errors of its connections, so these come from a command that printed its answer."""
+
+
 @contextmanager
 def explain_aws_errors(target: Target, region: Setting | None) -> Iterator[None]:
     """Raise an operator error in place of any error of botocore or of the network.
@@ -142,6 +147,8 @@ def explain_aws_errors(target: Target, region: Setting | None) -> Iterator[None]
             raise operator_error(error.__cause__, target, region) from error
         raise
     except (ClientError, BotoCoreError, OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in _ERRORS_OF_STDOUT and error.filename is None:
+            raise
         raise operator_error(error, target, region) from error
 
 

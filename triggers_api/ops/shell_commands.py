@@ -66,7 +66,7 @@ def triggers_command(command: str, *words: str) -> str:
     target = _Run.target
     name = command.partition(" ")[0]
     flags = [] if target is None else _target_flags(target, command)
-    line = shlex.join(["triggers", *command.split(), *flags, *words])
+    line = " ".join(map(_quote, ["triggers", *command.split(), *flags, *words]))
     if target is None or target.is_local or name == "dev":
         return line
     return _with_variables({**target.config_files, **target.endpoints}, line)
@@ -105,6 +105,18 @@ def aws_command(
 def python_command(*words: str) -> str:
     """Return a command that runs a module, such as `pip`, with the Python that runs this program."""
     return shlex.join([sys.executable, "-m", *words])
+
+
+def _quote(word: str) -> str:
+    """Quote a word for a shell. What is not printable would be escaped, so it is written as an escape."""
+    if word.isprintable():
+        return shlex.quote(word)
+    escaped = word.replace("\\", "\\\\").replace("'", "\\'")
+    return "$'" + "".join(one if one.isprintable() else _escape(one) for one in escaped) + "'"
+
+
+def _escape(char: str) -> str:
+    return f"\\U{ord(char):08x}"
 
 
 def _with_variables(variables: Mapping[str, str], line: str) -> str:

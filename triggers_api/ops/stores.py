@@ -26,6 +26,8 @@ def open_database(target: Target) -> Iterator["Database"]:
     try:
         yield database
     except StoreUnavailableError as error:
+        if getattr(error.__cause__, "sqlite_errorname", "") == "SQLITE_INTERRUPT":
+            raise KeyboardInterrupt from error  # Ctrl-C stopped a statement: a command has no deadline
         if isinstance(error.__cause__, Exception):
             raise database.unusable(error.__cause__) from error
         raise

@@ -7,11 +7,16 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from triggers_api.cli.output import console
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 _SECONDS = 5
+_NARROW = 60
+"""A terminal with fewer columns gets lines."""
 
 
 class Counter:
@@ -33,8 +38,10 @@ class Counter:
         self._next_line = time.monotonic() + _SECONDS
 
     def __enter__(self) -> Self:
-        if self._has_bar and console.terminal_width(sys.stderr):
-            self._show = self._bar()
+        if self._has_bar and console.terminal_width(sys.stderr) >= _NARROW:
+            terminal = console.rich_console(sys.stderr)
+            if not terminal.is_dumb_terminal:
+                self._show = self._bar(terminal)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -50,7 +57,7 @@ class Counter:
             console.say(f"{self._action}: {self._text()}")
             self._next_line = time.monotonic() + _SECONDS
 
-    def _bar(self) -> Callable[[], None]:
+    def _bar(self, terminal: "Console") -> Callable[[], None]:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         parts = [
@@ -59,7 +66,14 @@ class Counter:
             TextColumn("{task.fields[count]}"),
             TimeRemainingColumn(),
         ]
-        bar = Progress(*parts, console=console.rich_console(sys.stderr), transient=True)
+        bar = Progress(
+            *parts,
+            console=terminal,
+            transient=True,
+            # Else Rich would write to stderr what the command writes to stdout.
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
         task = self._stack.enter_context(bar).add_task("", total=self._total, count=self._text())
         return lambda: bar.update(task, completed=self.done, count=self._text())
 

@@ -2,10 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 
 from triggers_api.cli.output import console
 from triggers_api.core.paging import Count
+from triggers_api.errors import LocalEnvironmentError
 from triggers_api.ops.events.changes import Change, ChangedIds
+from triggers_api.ops.shell_commands import triggers_command
 
 _VERBS = {
     Change.ACKNOWLEDGE: ("Acknowledge", "Acknowledging", "Acknowledged"),
@@ -27,6 +30,17 @@ def doing(change: Change) -> str:
 def quantity(number: int) -> str:
     """Return a number of events in words."""
     return f"{number:,} event{'' if number == 1 else 's'}"
+
+
+def must_deliver_changes(change: Change, number: int) -> AbstractContextManager[None]:
+    """Print the number with the error, if the answer cannot be written."""
+    return console.must_deliver(
+        LocalEnvironmentError(
+            "The answer could not be written.",
+            reason=f"stdout is closed, or its disk is full: {_VERBS[change][2].lower()} {quantity(number)}",
+            hint=f"The change was made. See `{triggers_command('events list', '--status', 'any')}`.",
+        )
+    )
 
 
 def print_counts(change: Change, counts: Mapping[str, Count], *, as_json: bool) -> None:

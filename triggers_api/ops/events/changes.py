@@ -8,10 +8,10 @@ from triggers_api.core.events import ACKNOWLEDGED, DEAD, PENDING, Event
 from triggers_api.core.inbox import Inbox
 from triggers_api.core.leases import Held
 from triggers_api.core.maintenance import ANY, Changed, Maintenance, statuses_of
-from triggers_api.core.paging import Count, Filter
+from triggers_api.core.paging import Count, EventQuery, Filter
 from triggers_api.core.ports import EventStore
 from triggers_api.core.retention import Retention
-from triggers_api.core.times import Clock, format_time, seconds
+from triggers_api.core.times import Clock, format_time, milliseconds, parse_time, seconds
 from triggers_api.errors import ConflictError, NotFoundError, TriggersError, value_of
 from triggers_api.ops.events.operator import OPERATOR
 from triggers_api.settings import Settings
@@ -42,7 +42,7 @@ class ChangedIds:
 
     Attributes:
         changed: The status that each changed event had.
-        unchanged: The ids of the events that have the wanted status already.
+        unchanged: The ids of the events that have the wanted status already, or that changed meanwhile.
         missing: The ids of the events that do not exist.
     """
 
@@ -51,16 +51,13 @@ class ChangedIds:
     missing: tuple[str, ...]
 
 
-def fixed_in_time(wanted: Filter, change: Change, now: int) -> Filter:
-    """Return a filter that leaves out what comes after now. With it, an interrupted change can be repeated.
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """How many events of a status a piece of a change was about. `is_last`: nothing is left."""
 
-    Events that arrive later are left alone, and so is what a consumer acknowledges after its requeue.
-    """
-    started = format_time(now)
-    fixed = replace(wanted, until=wanted.until or started)
-    if change is Change.REQUEUE and wanted.status == ACKNOWLEDGED:
-        fixed = replace(fixed, acknowledged_until=wanted.acknowledged_until or started)
-    return fixed
+    status: str
+    count: int
+    is_last: bool
 
 
 class Changes:
@@ -69,9 +66,29 @@ class Changes:
     def __init__(self, store: EventStore, settings: Settings, *, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        retention = Retention(settings.event_ttl_days)
+        self._retention = retention = Retention(settings.event_ttl_days)
         self._maintenance = Maintenance(store, clock=clock, retention=retention)
         self._inbox = Inbox(store, clock=clock, retention=retention, max_deliveries=settings.max_deliveries)
+
+    def fix_in_time(self, change: Change, wanted: Filter) -> Filter:
+        """Return a filter that leaves out what comes later, so that an interrupted change can be repeated.
+
+        Events that arrive later are left alone, and so is what a consumer acknowledges after its requeue. A
+        clock that is behind leaves out no event that is there.
+        """
+        now = self._clock()
+        newest = max((event.created_at for event in self._newest(wanted)), default="")
+        end = max(format_time(now), format_time(parse_time(newest) + 1) if newest else "")
+        fixed = replace(wanted, until=wanted.until or end)
+        if change is Change.REQUEUE and wanted.status == ACKNOWLEDGED:
+            fixed = replace(fixed, acknowledged_until=wanted.acknowledged_until or end)
+        return fixed
+
+    def _newest(self, wanted: Filter) -> Iterator[Event]:
+        now_ms = milliseconds(self._clock())
+        for status in statuses_of(wanted):
+            query = EventQuery(Filter(status), 1, now_ms, newest_first=True, with_expired=True)
+            yield from self._store.page(query).events
 
     def count(self, change: Change, wanted: Filter) -> dict[str, Count]:
         """Count the events that match by status, with a bounded number of reads."""
@@ -83,8 +100,8 @@ class Changes:
             for status in statuses_of(wanted)
         }
 
-    def change_matching(self, change: Change, wanted: Filter) -> Iterator[tuple[str, int]]:
-        """Change all events that match, piece by piece. Yield the status and the number of each piece.
+    def change_matching(self, change: Change, wanted: Filter) -> Iterator[Piece]:
+        """Change all events that match, piece by piece.
 
         Raises:
             StoreUnavailableError: The store failed. A repeat with the same filter goes on.
@@ -94,12 +111,13 @@ class Changes:
             Change.REQUEUE: self._requeue,
             Change.DELETE: self._delete,
         }[change]
-        for status in statuses_of(wanted):
+        *_, last = statuses = statuses_of(wanted)
+        for status in statuses:
             cursor: str | None = ""
             while cursor is not None:
                 changed = make(replace(wanted, status=status), cursor or None)
-                yield status, changed.count
                 cursor = changed.next_cursor
+                yield Piece(status, changed.count, is_last=cursor is None and status == last)
 
     def change_ids(self, change: Change, event_ids: Sequence[str]) -> ChangedIds:
         """Change the events of these ids.
@@ -120,12 +138,19 @@ class Changes:
             value_of(outcome)
         to_change = [event for event in events if event.status in STATUSES[change]]
         if change is Change.REQUEUE:
-            self._maintenance.requeue(OPERATOR, [event.event_id for event in to_change])
+            now = self._clock()
+            outcomes = self._store.requeue(
+                to_change, at=format_time(now), expires_at=self._retention.expiry(seconds(now))
+            )
+            changed = [event for event, outcome in zip(to_change, outcomes, strict=True) if value_of(outcome)]
         else:
             held = [Held(event.event_id, None) for event in to_change]
-            _count_acknowledged(self._inbox.acknowledge(OPERATOR, held))
-        unchanged = [event.event_id for event in events if event not in to_change]
-        return ChangedIds(tuple(event.status for event in to_change), tuple(unchanged), tuple(missing))
+            acknowledged = self._inbox.acknowledge(OPERATOR, held)
+            _count_acknowledged(acknowledged)
+            pairs = zip(to_change, acknowledged, strict=True)
+            changed = [event for event, outcome in pairs if isinstance(outcome, str)]
+        unchanged = [event.event_id for event in events if event not in changed]
+        return ChangedIds(tuple(event.status for event in changed), tuple(unchanged), tuple(missing))
 
     def _acknowledge(self, wanted: Filter, cursor: str | None) -> Changed:
         page = self._inbox.page(OPERATOR, wanted, limit=PIECE, cursor=cursor)

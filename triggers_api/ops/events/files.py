@@ -1,5 +1,7 @@
 """Read events from a file of JSON lines: all lines are checked before the first event is stored."""
 
+import io
+import re
 import shutil
 import sys
 import tempfile
@@ -20,17 +22,21 @@ T = TypeVar("T")
 
 
 def open_lines(name: str) -> BinaryIO:
-    """Open a file that can be read twice. `-` is stdin, which is copied to a temporary file.
+    """Open a file that can be read twice. A pipe, and `-` for stdin, are copied to a temporary file.
 
     Raises:
+        ConfigurationError: The name is empty.
         LocalEnvironmentError: The file cannot be read.
     """
+    if not name:
+        raise ConfigurationError("The name of the file is empty.", hint="Give a file, or - for stdin.")
     try:
-        if name != STDIN:
-            return Path(name).open("rb")
-        copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
-        if sys.stdin is not None:
-            shutil.copyfileobj(sys.stdin.buffer, copy)
+        if name == STDIN:
+            return _copy(sys.stdin.buffer if sys.stdin is not None else io.BytesIO())
+        file = Path(name).open("rb")  # noqa: SIM115 - the caller closes it
+        if not file.seekable():
+            with file:
+                return _copy(file)
     except OSError as error:
         raise LocalEnvironmentError(
             f"The file {name} cannot be read.",
@@ -38,7 +44,13 @@ def open_lines(name: str) -> BinaryIO:
             hint="Check its name and its permissions.",
         ) from error
     else:
-        return copy
+        return file
+
+
+def _copy(stream: BinaryIO) -> BinaryIO:
+    copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    shutil.copyfileobj(stream, copy)
+    return copy
 
 
 def read_lines(file: BinaryIO, parse: Callable[[bytes], T]) -> Iterator[tuple[int, T]]:
@@ -57,10 +69,9 @@ def read_lines(file: BinaryIO, parse: Callable[[bytes], T]) -> Iterator[tuple[in
         if not line.strip():
             continue
         try:
-            value = parse(line)
+            value = parse(line.rstrip(b"\r\n"))
         except TriggersError as error:
-            # The parser knows one line, and calls that a body.
-            raise _invalid(number, error.message.replace("The body", "The line")) from error
+            raise _invalid(number, _about_a_line(error.message)) from error
         yield number, value
 
 
@@ -68,9 +79,14 @@ def count_lines(file: BinaryIO, parse: Callable[[bytes], object]) -> int:
     """Check all lines, and return how many events they are.
 
     Raises:
-        ConfigurationError: A line is not valid. The message names the line.
+        ConfigurationError: A line is not valid, which the message names, or there is none.
     """
-    return sum(1 for _ in read_lines(file, parse))
+    number = sum(1 for _ in read_lines(file, parse))
+    if not number:
+        raise ConfigurationError(
+            "The file has no events.", hint="Check that the command that wrote it has succeeded."
+        )
+    return number
 
 
 def pieces(lines: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -78,6 +94,13 @@ def pieces(lines: Iterable[T], size: int) -> Iterator[list[T]]:
     rest = iter(lines)
     while piece := list(islice(rest, size)):
         yield piece
+
+
+def _about_a_line(message: str) -> str:
+    """Return a message of the parser, which knows one line and calls that a body."""
+    message = message.removeprefix("The event is not valid: ").replace("body: must be", "must be")
+    message = re.sub(r" at line 1, column", " at column", message.replace("The body", "The line"))
+    return message[:1].upper() + message[1:] if message.startswith("must") else message
 
 
 def _invalid(number: int, reason: str) -> ConfigurationError:

@@ -44,8 +44,10 @@ def parse_filter(
         raise ConfigurationError(
             f"--type: {len(types)} types are too many.", hint=f"Give at most {_MAX_TYPES}."
         )
-    for option, text in [("--source", source or ""), *(("--type", one) for one in types)]:
-        _check_text(option, text)
+    sources = [] if source is None else [source]
+    for option, texts in (("--source", sources), ("--type", types)):
+        for text in texts:
+            _check_text(option, text)
     start, end = _span("--since", since, "--until", until, clock)
     if status != ACKNOWLEDGED and (acknowledged_since or acknowledged_until):
         raise ConfigurationError(
@@ -85,6 +87,8 @@ def _span(
 
 
 def _check_text(option: str, text: str) -> None:
+    if not text:
+        raise ConfigurationError(f"{option} is empty.", hint="Give a text, or leave the option out.")
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -13,9 +13,12 @@ from triggers_api.api.request_body import RequestBody
 from triggers_api.api.v1.fields import EventId, LeaseToken, Name, Reason, Time
 from triggers_api.api.validation import entry_error
 from triggers_api.core.events import Event, load_event
+from triggers_api.core.ids import created_at
 from triggers_api.core.strict_json import JsonObject, dump
 from triggers_api.core.times import format_time, milliseconds, parse_time, seconds
 from triggers_api.errors import CorruptRecordError, ValidationError
+
+_MAX_DELIVERIES = 2**31 - 1
 
 _Text = Annotated[
     InstanceOf[JsonObject],
@@ -37,7 +40,9 @@ class EventRecord(RequestBody):
     metadata: _Text
     status: Literal["pending", "acknowledged", "dead"]
     expires_at: Time
-    deliveries: Annotated[int, Field(ge=0, description="How often the event was received.")] = 0
+    deliveries: Annotated[
+        int, Field(ge=0, le=_MAX_DELIVERIES, description="How often the event was received.")
+    ] = 0
     hidden_until: Annotated[Time | None, Field(description="When its lease or its delay ends.")] = None
     lease: Annotated[LeaseToken | None, Field(repr=False, description="The token of its latest lease.")] = (
         None
@@ -105,12 +110,16 @@ def parse_line(line: bytes) -> Event:
         record = EventRecord.model_validate(EventRecord.parse(line))
     except PydanticError as error:
         raise entry_error(error.errors(include_url=False), EventRecord) from None
+    if created_at(record.event_id) != record.created_at:
+        raise ValidationError("created_at is not the time that event_id holds.")
+    if record.acknowledged_at and record.died_at:
+        raise ValidationError("acknowledged_at and died_at exclude each other.")
+    if record.reason is not None and not record.died_at:
+        raise ValidationError("reason needs died_at.")
     try:
         event = load_event(record.event)
     except CorruptRecordError:
-        raise ValidationError(
-            "The event is not valid: its times do not fit its id, or its metadata is not that of an event."
-        ) from None
+        raise ValidationError("A time does not exist, or metadata is not that of an event.") from None
     if event.status != record.status:
-        raise ValidationError(f"The event is not valid: status is {record.status}, its times are of another.")
+        raise ValidationError(f"status is {record.status}, but by its times the event is {event.status}.")
     return event

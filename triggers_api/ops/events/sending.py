@@ -27,6 +27,13 @@ from triggers_api.ops.events.settings import read_settings
 from triggers_api.ops.events.stores import open_events
 from triggers_api.ops.target import Target
 
+_OPTIONS = {
+    "source": "--source",
+    "event_type": "--type",
+    "metadata.idempotency_key": "--idempotency-key",
+    "payload": "--data",
+}
+
 PIECE = 100
 """As many as a batch of the API takes."""
 
@@ -87,7 +94,9 @@ def make_submission(*, source: str, event_type: str, data: bytes, idempotency_ke
     try:
         return _submission({**fields, "source": source, "event_type": event_type, **metadata})
     except ValidationError as error:
-        raise ConfigurationError(error.message, hint="Correct the option of this name.") from error
+        first = error.details["errors"][0]
+        option = _OPTIONS.get(first["field"], first["field"])
+        raise ConfigurationError(f"{option}: {first['message']}.", hint=f"Correct {option}.") from error
 
 
 def _submission(fields: Any) -> Submission:

@@ -9,6 +9,7 @@ from typing import Any
 
 from triggers_api.core import deadline, turns
 from triggers_api.core.events import Event, event_not_found, load_event
+from triggers_api.core.ids import parse_event_id
 from triggers_api.errors import CorruptRecordError
 from triggers_api.store.calls import logger
 
@@ -83,7 +84,14 @@ def readable_events(rows: Iterable[tuple[Any, ...]]) -> Iterator[Event]:
         try:
             yield _load_row(row)
         except CorruptRecordError as error:
-            logger.exception("event left out", extra={"fields": {"reason": error.message}})
+            fields = {"event_id": _id_in(row), "reason": error.message}
+            logger.exception("event left out", extra={"fields": fields})
+
+
+def _id_in(row: tuple[Any, ...]) -> str | None:
+    """Return the id of a damaged row, None if that is damaged too."""
+    event_id = row[0]
+    return parse_event_id(event_id) if isinstance(event_id, str) else None
 
 
 def _load_row(row: tuple[Any, ...]) -> Event:

@@ -39,12 +39,13 @@ def run_change(
     from triggers_api.cli.output.damage import report_damaged_events
     from triggers_api.cli.output.event_changes import verb
     from triggers_api.core.times import system_clock
-    from triggers_api.ops.events.changes import STATUSES, Change, Changes, fixed_in_time
+    from triggers_api.ops.events.changes import STATUSES, Change, Changes
     from triggers_api.ops.events.filters import parse_filter, parse_id
     from triggers_api.ops.events.stores import open_events
 
     change = Change(name)
-    has_filters = any([status, source, event_type, *times.values()])
+    filters = [status, source, event_type or None, *times.values()]
+    has_filters = any(one is not None for one in filters)
     _check_arguments(event_ids, has_filters=has_filters, dry_run=dry_run)
     ids = list(dict.fromkeys(map(parse_id, event_ids or ())))
     if has_filters:
@@ -61,15 +62,17 @@ def run_change(
     settings = _settings(context, change)
     shards = settings.inbox_shards
     with (
-        report_damaged_events(),
+        report_damaged_events() as damaged,
         open_events(context.target, shards=shards, is_patient=True) as store,
     ):
         changes = Changes(store, settings, clock=system_clock)
         if has_filters:
-            fixed = fixed_in_time(wanted, change, system_clock())
+            fixed = changes.fix_in_time(change, wanted)
             _change_matching(context, changes, change, fixed, dry_run=dry_run)
         else:
             _change_ids(context, changes, change, ids)
+    if damaged.number:
+        sys.exit(1)
 
 
 def _check_arguments(event_ids: "Sequence[str] | None", *, has_filters: bool, dry_run: bool) -> None:
@@ -109,11 +112,17 @@ def _settings(context: CommandContext, change: "Change") -> "Settings":
 def _change_ids(
     context: CommandContext, changes: "Changes", change: "Change", event_ids: "Sequence[str]"
 ) -> None:
-    from triggers_api.cli.output.event_changes import print_changed_ids, quantity, verb
+    from triggers_api.cli.output.event_changes import (
+        must_deliver_changes,
+        print_changed_ids,
+        quantity,
+        verb,
+    )
 
     confirm_change(context, f"{verb(change)} {quantity(len(event_ids))}")
     done = changes.change_ids(change, event_ids)
-    print_changed_ids(change, done, as_json=context.as_json)
+    with must_deliver_changes(change, len(done.changed)):
+        print_changed_ids(change, done, as_json=context.as_json)
     if done.missing:
         sys.exit(1)
 
@@ -124,7 +133,14 @@ def _change_matching(
     from collections import Counter as Tally
 
     from triggers_api.cli.output.counter import Counter
-    from triggers_api.cli.output.event_changes import doing, print_changed, print_counts, quantity, verb
+    from triggers_api.cli.output.event_changes import (
+        doing,
+        must_deliver_changes,
+        print_changed,
+        print_counts,
+        quantity,
+        verb,
+    )
     from triggers_api.errors import TriggersError
     from triggers_api.ops.events.filters import filter_words
     from triggers_api.ops.shell_commands import triggers_command
@@ -143,16 +159,17 @@ def _change_matching(
         total = None if is_bounded else number
         with stop_between_pieces() as stopped, Counter(doing(change), total) as counter:
             try:
-                for status, changed in changes.change_matching(change, wanted):
-                    done[status] += changed
-                    counter.add(changed)
-                    if stopped.is_set():
+                for piece in changes.change_matching(change, wanted):
+                    done[piece.status] += piece.count
+                    counter.add(piece.count)
+                    if stopped.is_set() and not piece.is_last:
                         is_complete = False
                         break
             except TriggersError:
                 console.say(f"Stopped after {quantity(done.total())}. To go on: {again}")
                 raise
-    print_changed(change, done, is_complete=is_complete, as_json=context.as_json)
+    with must_deliver_changes(change, done.total()):
+        print_changed(change, done, is_complete=is_complete, as_json=context.as_json)
     if not is_complete:
         console.say(f"Stopped. To go on: {again}")
         raise KeyboardInterrupt

@@ -102,7 +102,7 @@ def delete(
     until: UntilOption = None,
     dry_run: _DryRun = False,
 ) -> None:
-    """Delete events, by ids or filters. There is no way back.
+    """Delete events, by ids or filters. This cannot be undone.
 
     Leased, delayed and expired events are deleted too.
     Example: triggers events delete --stage prod --source shop --status any --dry-run

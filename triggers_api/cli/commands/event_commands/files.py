@@ -1,5 +1,6 @@
 """`triggers events export` and `import`: copy events to a file, and from it into a stage."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -33,7 +34,7 @@ def export(
     from triggers_api.cli.output.counter import Counter
     from triggers_api.cli.output.damage import report_damaged_events
     from triggers_api.cli.output.event_changes import quantity
-    from triggers_api.core.times import format_time, system_clock
+    from triggers_api.core.times import system_clock
     from triggers_api.ops.events.filters import filter_words, parse_filter
     from triggers_api.ops.events.record import to_line
     from triggers_api.ops.events.stores import open_events
@@ -45,27 +46,31 @@ def export(
         source=source,
         event_types=event_type or (),
         since=since,
-        until=until or format_time(system_clock()),
+        until=until,
         clock=system_clock,
     )
-    last = None
+    last, is_complete = None, True
     with (
-        report_damaged_events(),
+        report_damaged_events() as damaged,
         open_events(context.target, is_patient=True) as store,
         stop_between_pieces() as stopped,
         Counter("Exporting events", None, beside_output=True) as counter,
     ):
         for event in walk(store, system_clock, wanted):
+            if stopped.is_set():
+                is_complete = False
+                break
             console.answer_json_text(to_line(event))
             last = event
             counter.add(1)
-            if stopped.is_set():
-                break
     console.say(f"Exported {quantity(counter.done)}.")
-    if stopped.is_set():
+    if not is_complete:
+        # The last event comes again, which an import skips: another may have its time.
         rest = replace(wanted, since=last.created_at if last else wanted.since)
-        console.say(f"Stopped. To go on: {triggers_command('events export', *filter_words(rest))} >> FILE")
+        console.say(f"Stopped. For the rest: {triggers_command('events export', *filter_words(rest))}")
         raise KeyboardInterrupt
+    if damaged.number:
+        sys.exit(1)
 
 
 @stage_options(local=True, yes=True, no_input=True)
@@ -81,6 +86,7 @@ def import_events(
     from triggers_api.cli.output.counter import Counter
     from triggers_api.cli.output.event_changes import quantity
     from triggers_api.core.times import system_clock
+    from triggers_api.errors import TriggersError
     from triggers_api.ops.events.files import count_lines, open_lines, read_lines
     from triggers_api.ops.events.record import parse_line
     from triggers_api.ops.events.restoring import Restored, restore_lines
@@ -98,11 +104,15 @@ def import_events(
             stop_between_pieces() as stopped,
             Counter("Importing events", number) as counter,
         ):
-            for restored in restore_lines(store, system_clock, read_lines(lines, parse_line)):
-                total += restored
-                counter.add(restored.total)
-                if stopped.is_set():
-                    break
+            try:
+                for restored in restore_lines(store, system_clock, read_lines(lines, parse_line)):
+                    total += restored
+                    counter.add(restored.total)
+                    if stopped.is_set():
+                        break
+            except TriggersError:
+                console.say(f"Stopped after {quantity(total.total)}. Repeat the command to go on.")
+                raise
     is_complete = total.total == number
     if context.as_json:
         console.answer_json(
@@ -116,9 +126,9 @@ def import_events(
     else:
         console.answer(f"Imported {quantity(total.stored)}.")
         if total.existing:
-            console.say(f"Left alone, for they exist already: {quantity(total.existing)}.")
+            console.say(f"Skipped, because they exist already: {quantity(total.existing)}.")
         if total.expired:
-            console.say(f"Left out, for they have expired: {quantity(total.expired)}.")
+            console.say(f"Skipped, because they have expired: {quantity(total.expired)}.")
     if not is_complete:
         console.say("Stopped. Repeat the command to go on.")
         raise KeyboardInterrupt

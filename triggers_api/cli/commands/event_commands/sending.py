@@ -9,7 +9,7 @@ from typing import Annotated, BinaryIO
 import typer
 
 from triggers_api.cli import config
-from triggers_api.cli.consent import begin_change, confirm_change
+from triggers_api.cli.consent import begin_change, confirm_change, needs_confirmation
 from triggers_api.cli.context import CommandContext
 from triggers_api.cli.interrupts import stop_between_pieces
 from triggers_api.cli.options import stage_options
@@ -70,6 +70,7 @@ def send(
 def _send_event(
     context: CommandContext, source: str, event_type: str, data: str | None, idempotency_key: str | None
 ) -> None:
+    from triggers_api.errors import LocalEnvironmentError
     from triggers_api.ops.events.operator import OPERATOR
     from triggers_api.ops.events.sending import make_submission, open_intake
 
@@ -83,12 +84,18 @@ def _send_event(
     confirm_change(context, "Send an event")
     with open_intake(context.target, config.environment()) as intake:
         receipt = intake.ingest(OPERATOR, submission)
-    if context.as_json:
-        console.answer_json(
-            {"event_id": receipt.event_id, "created_at": receipt.created_at, "replayed": receipt.replayed}
-        )
-        return
-    console.answer(receipt.event_id)
+    otherwise = LocalEnvironmentError(
+        f"Event {receipt.event_id} was stored, but the answer could not be written.",
+        reason="stdout is closed, or its disk is full",
+        hint="Do not send the event again.",
+    )
+    with console.must_deliver(otherwise):
+        if context.as_json:
+            console.answer_json(
+                {"event_id": receipt.event_id, "created_at": receipt.created_at, "replayed": receipt.replayed}
+            )
+        else:
+            console.answer(receipt.event_id)
     if receipt.replayed:
         console.say("This event was sent before, with the same idempotency key.")
 
@@ -131,17 +138,22 @@ def _send_file(context: CommandContext, name: str, file: BinaryIO) -> None:
             total.update(new=sent.new, repeated=sent.repeated, failed=len(sent.failed))
             last_line = sent.last_line
             counter.add(sent.new + sent.repeated + len(sent.failed))
-            console.say(*(f"Line {line:,} failed: {error.message}" for line, error in sent.failed))
-            broken = next((one for _, one in sent.failed if isinstance(one, StoreUnavailableError)), None)
-            if broken is not None:
-                console.say(_rest(name, last_line))
-                raise broken
+            broken = [one for one in sent.failed if isinstance(one[1], StoreUnavailableError)]
+            refused = [one for one in sent.failed if not isinstance(one[1], StoreUnavailableError)]
+            console.say(*(f"Line {line:,} failed: {error.message}" for line, error in refused))
+            if broken:
+                first, error = broken[0]
+                _print_sent(total, is_complete=False, as_json=False)
+                console.say(f"Of the lines {first:,} to {last_line:,}, {len(broken):,} may not be stored.")
+                console.say("A stored line without an idempotency key is stored again if it is repeated.")
+                console.say(_rest(context, name, first - 1))
+                raise error
             if stopped.is_set() and counter.done < number:
                 is_complete = False
                 break
     _print_sent(total, is_complete=is_complete, as_json=context.as_json)
     if not is_complete:
-        console.say(_rest(name, last_line))
+        console.say(_rest(context, name, last_line))
         raise KeyboardInterrupt
     if total["failed"]:
         sys.exit(1)
@@ -165,7 +177,7 @@ def _print_sent(total: "Tally[str]", *, is_complete: bool, as_json: bool) -> Non
         console.say(f"Sent before, with the same idempotency keys: {quantity(total['repeated'])}.")
 
 
-def _rest(name: str, last_line: int) -> str:
+def _rest(context: CommandContext, name: str, last_line: int) -> str:
     """Return how to go on after a line."""
     from triggers_api.ops.events.files import STDIN
     from triggers_api.ops.shell_commands import triggers_command
@@ -173,5 +185,7 @@ def _rest(name: str, last_line: int) -> str:
     if name == STDIN:
         return f"Stopped after line {last_line:,}. Send the lines after it again."
     lines = shlex.join(["tail", "-n", f"+{last_line + 1}", name])
-    command = triggers_command("events send", "--file", STDIN)
+    # In a pipe nothing can be asked, and this run was agreed to.
+    agreed = ["--yes"] if needs_confirmation(context) else []
+    command = triggers_command("events send", "--file", STDIN, *agreed)
     return f"Stopped after line {last_line:,}. To go on: {lines} | {command}"
