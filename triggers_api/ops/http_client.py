@@ -5,7 +5,7 @@ as a whole instead. Redirects are not followed: they would carry the key to anot
 """
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,3 +89,13 @@ async def read_body(response: httpx.Response) -> bytes:
             raise httpx.DecodingError(f"a response of more than {MAX_RESPONSE_BYTES} bytes")
         body += chunk
     return bytes(body)
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and everything that led to it."""
+    while error is not None:
+        yield error
+        if isinstance(error, BaseExceptionGroup):
+            for inner in error.exceptions:
+                yield from causes(inner)
+        error = error.__cause__ or error.__context__
