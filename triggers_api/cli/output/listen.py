@@ -150,7 +150,9 @@ def _consequence(report: Forwarded) -> str:
             return f"dead after {report.number:,} deliveries"
 
 
-def _documents(report: Report, subject: Subject) -> list[dict[str, Any]]:
+def _documents(  # noqa: PLR0911 - one for each kind of report
+    report: Report, subject: Subject
+) -> list[dict[str, Any]]:
     match report:
         case Ready():
             shown = {"forward_to": subject.forward_to, "inbox": subject.inbox}
