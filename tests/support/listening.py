@@ -71,7 +71,7 @@ class FakeInbox:
     async def receive(self, limit: int, lease_seconds: int, event_type: str | None) -> Received:
         self.receives.append((now(), limit, lease_seconds, event_type))
         await self._call()
-        found = []
+        found: list[InboxEvent] = []
         for index, event in enumerate(self.events):
             if event_type in (None, event.event_type) and self._is_available(event) and len(found) < limit:
                 token = self._tokens[event.event_id] = f"token {len(self.receives)}"

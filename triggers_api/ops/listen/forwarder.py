@@ -192,6 +192,7 @@ def _connection_problem(error: Exception) -> str:
     if any(isinstance(cause, ConnectionRefusedError) for cause in found):
         return "refuses connections"
     if tls := next((cause for cause in found if isinstance(cause, ssl.SSLError)), None):
-        return f"fails at TLS: {getattr(tls, 'verify_message', '') or tls.reason or 'no reason'}"
+        reason = getattr(tls, "verify_message", "") or getattr(tls, "reason", None) or "no reason"
+        return f"fails at TLS: {reason}"
     is_unknown = any(isinstance(cause, socket.gaierror | UnicodeError) for cause in found)
     return "has an unknown host" if is_unknown else "cannot be reached"

@@ -151,8 +151,12 @@ def _parse_events(content: bytes) -> tuple[dict[str, Any], list[InboxEvent]]:
 def _parse_event(text: str) -> InboxEvent:
     members = parse_text(text, verbatim=_KEEP_AS_TEXT)
     return InboxEvent(
-        *(str(members[name]) for name in ("event_id", "created_at", "source", "event_type")),
-        *(str(members[name]) for name in _KEEP_AS_TEXT),
+        event_id=str(members["event_id"]),
+        created_at=str(members["created_at"]),
+        source=str(members["source"]),
+        event_type=str(members["event_type"]),
+        payload=str(members["payload"]),
+        metadata=str(members["metadata"]),
         deliveries=int(members["deliveries"]),
         lease=members["lease"]["token"] if "lease" in members else None,
     )

@@ -1,7 +1,7 @@
 """Open the inbox of a stage for `triggers listen`."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 
 from triggers_api.core.paging import Filter
@@ -30,9 +30,8 @@ def open_store_inbox(
     """
     # A run that only looks needs no setting, and so no stack.
     settings = read_settings(target, environment) if acknowledge else Settings.from_environment({})
-    if target.is_local:
-        explain = nullcontext
-    else:
+    explain: Callable[[], AbstractContextManager[None]] = nullcontext
+    if not target.is_local:
         from triggers_api.ops.aws import region_of
         from triggers_api.ops.aws_errors import explain_aws_errors
 
