@@ -5,10 +5,12 @@ import signal
 import socket
 import stat
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from standardwebhooks import Webhook
@@ -16,11 +18,13 @@ from standardwebhooks import Webhook
 from tests.conftest import REGION
 from tests.support import dev_server
 from tests.support.dev_server import KEY, TRIGGERS, environment, on_folder, running
+from tests.support.documents import fences
 from tests.support.handlers import HandlerServer, handler_server
 from tests.support.stages import OPERATOR, Stage
 from triggers_api.core.events import ACKNOWLEDGED, DEAD, PENDING, Event
 from triggers_api.core.paging import EventQuery, Filter
 
+GUIDE = "Forward events to a handler"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 WITH_SECRET = {"TRIGGERS_WEBHOOK_SECRET": SECRET}
 ONE_DELIVERY = {"MAX_DELIVERIES": "1"}
@@ -158,6 +162,34 @@ def test_json_has_one_object_a_line(local_stage: Stage, handler: HandlerServer) 
     assert (failed["event_id"], failed["event_type"]) == (event.event_id, "zahlung ü")
     assert (retrying["kind"], retrying["event_id"], retrying["seconds"]) == ("retrying", event.event_id, 1)
     assert (delivered["status"], delivered["attempt"], delivered["outcome"]) == (200, 2, "delivered")
+
+
+def test_handler_of_the_guide_verifies_signatures(local_stage: Stage) -> None:
+    (code,) = [text for language, text in fences("deploy/guide/consuming.md", GUIDE) if language == "python"]
+    handled = list[tuple[str, object]]()
+    program: dict[str, Any] = {"SECRET": SECRET, "handle": lambda *event: handled.append(event)}
+    exec(code, program)
+
+    class Quiet(program["Handler"]):  # type: ignore[misc] # a class of the guide
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = program["ThreadingHTTPServer"](("127.0.0.1", 0), Quiet)
+    url = f"http://127.0.0.1:{server.server_port}/webhook"
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        local_stage.add(payload='{"n":1.0}')
+        other = {"TRIGGERS_WEBHOOK_SECRET": "whsec_" + "A" * 32, **ONE_DELIVERY}
+        refused = listen(local_stage, "--forward-to", url, "--once", code=6, **other)
+        assert refused.stdout.split()[1] == "401"
+        local_stage.add(payload='{"n":1.5}')
+        listen(local_stage, "--forward-to", url, "--once")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert handled == [("order.paid", {"n": 1.5})]
 
 
 # Handlers that fail
@@ -305,6 +337,7 @@ def test_events_of_an_api_are_forwarded(handler: HandlerServer, tmp_path: Path) 
         assert "x" * 20 not in wrong.stderr
 
 
+@pytest.mark.slow("starts two servers")
 def test_api_that_is_gone_is_asked_again(local_stage: Stage, handler: HandlerServer, tmp_path: Path) -> None:
     events = local_stage.add()
     folder = local_stage.options[-1]

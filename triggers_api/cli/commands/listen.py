@@ -80,10 +80,10 @@ def listen(
         bool, typer.Option("--print-secret", help="Print the secret that signs the requests, and stop.")
     ] = False,
 ) -> None:
-    """Forward events to a handler, such as a web server on this machine.
+    """Forward events to the URL of your handler.
 
-    Each event is a signed POST with the payload as its body. Events stay in the inbox unless --ack is given.
-    With --json, prints one JSON object per line.
+    Each event is a signed POST with the payload as its body. Events stay in the inbox unless --ack
+    acknowledges them. With --json, prints one JSON object per line.
     Example: triggers listen --stage local --forward-to http://localhost:3000/webhook
     """
     from triggers_api.ops.listen.options import (

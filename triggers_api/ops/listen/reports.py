@@ -57,14 +57,14 @@ class Forwarded:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """No connection to the handler can be made. Reported once, until connections can be made again."""
+    """The handler cannot be reached. Reported once, until it accepts connections."""
 
     problem: str
 
 
 @dataclass(frozen=True, slots=True)
 class Reachable:
-    """Connections to the handler can be made again."""
+    """The handler accepts connections again."""
 
 
 @dataclass(frozen=True, slots=True)

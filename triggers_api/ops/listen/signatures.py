@@ -11,6 +11,7 @@ import re
 import secrets
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from triggers_api.errors import ConfigurationError, LocalEnvironmentError
@@ -91,14 +92,15 @@ def _create(path: Path) -> None:
     """Write the whole file before it gets its name. If another process is faster, its secret is kept."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent)  # with mode 0600
+    os.close(descriptor)
+    new = Path(name)
     try:
-        with open(descriptor, "w", encoding="ascii") as file:  # noqa: PTH123 - a descriptor
-            file.write(_PREFIX + base64.b64encode(secrets.token_bytes(_NEW_BYTES)).decode() + "\n")
-        Path(path).hardlink_to(name)
-    except FileExistsError:
-        pass
+        secret = _PREFIX + base64.b64encode(secrets.token_bytes(_NEW_BYTES)).decode()
+        new.write_text(f"{secret}\n", encoding="ascii")
+        with suppress(FileExistsError):
+            path.hardlink_to(new)
     finally:
-        os.unlink(name)  # noqa: PTH108 - a name
+        new.unlink()
 
 
 def _decode(secret: str) -> bytes:
