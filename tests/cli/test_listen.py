@@ -16,7 +16,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from tests.conftest import REGION
-from tests.support import dev_server
+from tests.support import dev_server, private_ca
 from tests.support.dev_server import KEY, TRIGGERS, environment, on_folder, running
 from tests.support.documents import fences
 from tests.support.handlers import HandlerServer, handler_server
@@ -198,7 +198,7 @@ def test_handler_of_the_guide_verifies_signatures(local_stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("path", "status", "note"),
     [
-        ("fail", "500", "dead after 1 deliveries"),
+        ("fail", "500", "dead after 1 delivery"),
         ("redirect", "307", "redirects are not followed; dead"),
         ("hang", "-", "no response within 1 s"),
         ("close", "-", "the connection broke"),
@@ -258,6 +258,17 @@ def test_handler_is_waited_for_and_nothing_is_received_until_then(local_stage: S
     assert process.returncode == 130
     assert "waiting" not in errors
     assert stored(local_stage, ACKNOWLEDGED) == {event.event_id}
+
+
+def test_handler_behind_a_private_authority_needs_its_certificate(local_stage: Stage, tmp_path: Path) -> None:
+    authority, certificate = private_ca.make(tmp_path)
+    events = local_stage.add()
+    with handler_server(certificate=certificate) as server:
+        url = server.url.replace("http:", "https:") + "/ok"
+        done = listen(local_stage, "--forward-to", url, "--once", code=6)
+        assert f"waiting: {url} fails at TLS: unable to get local issuer certificate" in done.stderr
+        listen(local_stage, "--forward-to", url, "--once", AWS_CA_BUNDLE=str(authority))
+    assert stored(local_stage, ACKNOWLEDGED) == ids(events)
 
 
 # The end

@@ -1,5 +1,6 @@
 """A real web server that handles forwarded events, well or badly."""
 
+import ssl
 import threading
 import time
 from collections import Counter
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import urlsplit
 
 HANG_SECONDS = 20.0
@@ -68,8 +70,11 @@ class HandlerServer:
 
 
 @contextmanager
-def handler_server(port: int = 0) -> Iterator[HandlerServer]:
-    """Run a server on a free port, or on this one."""
+def handler_server(port: int = 0, *, certificate: tuple[Path, Path] | None = None) -> Iterator[HandlerServer]:
+    """Run a server on a free port, or on this one.
+
+    With a certificate, the files of it and of its key, it speaks TLS.
+    """
     server = HandlerServer()
 
     class Request(_Request):
@@ -81,6 +86,10 @@ def handler_server(port: int = 0) -> Iterator[HandlerServer]:
 
     http = Server(("127.0.0.1", port), Request)
     server.port = http.server_port
+    if certificate is not None:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(*certificate)
+        http.socket = tls.wrap_socket(http.socket, server_side=True)
     thread = threading.Thread(target=http.serve_forever, args=(0.05,))
     thread.start()
     try:

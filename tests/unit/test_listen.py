@@ -86,6 +86,22 @@ def test_once_waits_for_short_delays_only(inbox: FakeInbox) -> None:
     assert handler.ids.count(first) == 4
 
 
+def test_once_waits_for_the_longest_of_several_delays(inbox: FakeInbox) -> None:
+    (first,) = inbox.add()
+    handler = FakeHandler(
+        answer=lambda event, number: 500 if number == 1 or (event.event_id == first and number == 2) else 200
+    )
+    bench = Bench(inbox, handler, once=True)
+
+    def add_second(_: Report) -> None:
+        if len(handler.attempts) == 2:
+            inbox.add()
+
+    bench.on_report = add_second
+    assert bench.run() == Summary(forwarded=2, failed=0)
+    assert [delay for _, delay in inbox.releases] == [1, 5, 1]
+
+
 def test_concurrency_bounds_what_is_received_and_forwarded(inbox: FakeInbox) -> None:
     inbox.add(10)
     bench = Bench(inbox, FakeHandler(seconds=20), once=True, concurrency=4)

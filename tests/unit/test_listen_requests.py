@@ -189,6 +189,29 @@ def test_missing_response_is_explained(error: Exception, problem: str, is_unreac
     assert (attempt.status, attempt.is_accepted, attempt.is_unreachable) == (None, False, is_unreachable)
 
 
+def test_proxy_is_not_probed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It accepts connections, whatever becomes of the handler."""
+
+    def probe(url: str) -> str:
+        forwarder = Forwarder(ListenOptions(url, acknowledge=True), Signer(SECRET))
+
+        async def work() -> str:
+            try:
+                return await forwarder.probe()
+            finally:
+                await forwarder.close()
+
+        return asyncio.run(work())
+
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    assert probe("http://handler.invalid/") == ""
+    assert probe("http://127.0.0.1:9/") == "refuses connections"
+    monkeypatch.setenv("no_proxy", "handler.invalid")
+    assert probe("http://handler.invalid/") == "has an unknown host"
+
+
 # Options
 
 

@@ -147,7 +147,7 @@ def _consequence(report: Forwarded) -> str:
         case Outcome.LEFT_PENDING:
             return f"left pending: {report.reason}" if report.reason else "left pending"
         case Outcome.DEAD:
-            return f"dead after {report.number:,} deliveries"
+            return f"dead after {report.number:,} deliver{'y' if report.number == 1 else 'ies'}"
 
 
 def _documents(  # noqa: PLR0911 - one for each kind of report

@@ -141,7 +141,7 @@ class Run:
         if attempt.is_accepted:
             self.accepted += 1
             self.failed.discard(event_id)
-        else:
+        elif self.options.once:  # a run without end would collect them without end
             self.failed.add(event_id)
 
     async def reliably(self, call: Callable[[], Awaitable[T]]) -> T:

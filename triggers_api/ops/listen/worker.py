@@ -23,6 +23,7 @@ _LATE_SECONDS = 20
 """An attempt that starts later after its receive first extends the lease."""
 
 _LONGEST_DELAY_SECONDS = 3600
+_DUE_SECONDS = 0.5  # the clock of the inbox may be behind
 _LONGEST_WAIT_SECONDS = 25
 """A run with `once` waits for events that it has released, but not for longer delays than this."""
 
@@ -135,7 +136,8 @@ class Worker:
             if await run.reliably(lambda: run.inbox.release(event, delay)):
                 outcome = Outcome.DEAD
             elif delay <= _LONGEST_WAIT_SECONDS:
-                self._retry_at = asyncio.get_running_loop().time() + delay + 0.5
+                due = asyncio.get_running_loop().time() + delay + _DUE_SECONDS
+                self._retry_at = max(self._retry_at, due)
         except TriggersError as error:
             outcome, reason = Outcome.LEFT_PENDING, error.message
         if not attempt.is_unreachable or outcome is Outcome.DEAD:
