@@ -145,7 +145,7 @@ def test_lines_show_time_status_milliseconds_id_and_type(local_stage: Stage, han
     first, second = (line.split(maxsplit=6) for line in done.stdout.splitlines())
     assert first[0].endswith("Z")
     assert (first[1], first[3], first[4]) == ("500", "ms", event.event_id)
-    assert first[5:] == ["order.paid", "(released, available in 1 s)"]
+    assert first[5:] == ["order.paid", "(retry in 1 s)"]
     assert (second[1], second[4:]) == ("200", [event.event_id, "order.paid"])
     assert done.stderr.splitlines()[-1] == "Forwarded 1 event."
     assert "s3cret" not in done.stdout + done.stderr
@@ -170,11 +170,8 @@ def test_handler_of_the_guide_verifies_signatures(local_stage: Stage) -> None:
     program: dict[str, Any] = {"SECRET": SECRET, "handle": lambda *event: handled.append(event)}
     exec(code, program)
 
-    class Quiet(program["Handler"]):  # type: ignore[misc] # a class of the guide
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = program["ThreadingHTTPServer"](("127.0.0.1", 0), Quiet)
+    quiet = type("Quiet", (program["Handler"],), {"log_message": lambda *_: None})
+    server = program["ThreadingHTTPServer"](("127.0.0.1", 0), quiet)
     url = f"http://127.0.0.1:{server.server_port}/webhook"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
@@ -290,6 +287,22 @@ def test_second_ctrl_c_ends_at_once(local_stage: Stage, handler: HandlerServer) 
     assert leased(local_stage) == 1
 
 
+@pytest.mark.slow("waits for a store that does not answer")
+def test_second_ctrl_c_does_not_wait_for_a_store_that_hangs(sharded_stage: Stage) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        stage = Stage(sharded_stage.store, sharded_stage.options, {"DYNAMODB_ENDPOINT_URL": url})
+        with listening(stage, "--forward-to", "http://127.0.0.1:9/", "--ack") as process:
+            silent.accept()[0].close()
+            process.send_signal(signal.SIGINT)
+            wait_for_line(process, "Interrupted")
+            process.send_signal(signal.SIGINT)
+            started = time.monotonic()
+            process.communicate(timeout=30)
+    assert time.monotonic() - started < 2
+    assert process.returncode == 130
+
+
 @pytest.mark.slow("Ctrl-C waits five seconds for the handler")
 def test_ctrl_c_gives_events_back(stage: Stage, handler: HandlerServer) -> None:
     events = stage.add(3)
@@ -379,7 +392,15 @@ def test_secret_is_kept_in_a_file_of_the_user(
     (file,) = (one for one in (tmp_path / "home").rglob("*") if one.is_file())
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     events = local_stage.add()
-    listen(local_stage, "--forward-to", f"{handler.url}/ok", "--once", **variables)
+    home = variables["XDG_DATA_HOME"]
+    listen(
+        local_stage,
+        "--forward-to",
+        f"{handler.url}/ok",
+        "--once",
+        XDG_DATA_HOME=home,
+        TRIGGERS_WEBHOOK_SECRET="",
+    )
     (request,) = handler.requests(ids(events))
     Webhook(secret.stdout.strip()).verify(request.body, request.headers)
 

@@ -1,5 +1,6 @@
 """`triggers listen`: forward the events of an inbox to a handler."""
 
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +9,7 @@ import typer
 from triggers_api.cli import config
 from triggers_api.cli.consent import begin_change, confirm_change
 from triggers_api.cli.context import CommandContext, ca_bundles
+from triggers_api.cli.exit_codes import EXIT_CODE, INTERRUPTED
 from triggers_api.cli.interrupts import LISTEN_LEFTOVERS, handle_interrupts
 from triggers_api.cli.options import SinceOption, SourceOption, stage_options
 from triggers_api.cli.output import console
@@ -166,7 +168,6 @@ def _run(
     inbox: "EventInbox", options: "ListenOptions", trusted: tuple[str, ...], name: str, *, as_json: bool
 ) -> None:
     """Forward events until the run ends. Exit with 6 if an event was not accepted."""
-    from triggers_api.cli.exit_codes import EXIT_CODE
     from triggers_api.cli.output.listen import RunWriter, Subject, print_summary
     from triggers_api.ops.listen.forwarder import Forwarder
     from triggers_api.ops.listen.listener import Listener
@@ -177,8 +178,11 @@ def _run(
     shown = shown_url(options.forward_to)
     write = RunWriter(Subject(name, shown, options.acknowledge), as_json=as_json)
     listener = Listener(inbox, forwarder, options, report=write)
-    with handle_interrupts(LISTEN_LEFTOVERS, stop=listener.stop):
-        summary = listener.execute()
+    try:
+        with handle_interrupts(LISTEN_LEFTOVERS, stop=listener.stop):
+            summary = listener.execute()
+    except SystemExit:  # the second Ctrl-C: do not wait for a thread of the store that hangs
+        os._exit(INTERRUPTED)
     print_summary(summary, shown)
     if summary.failed or summary.problem:
         sys.exit(EXIT_CODE[ChecksFailedError.kind])

@@ -140,10 +140,8 @@ def _consequence(report: Forwarded) -> str:
             return ""
         case Outcome.NOT_ACKNOWLEDGED:
             return f"not acknowledged: {report.reason}"
-        case Outcome.RETRYING:
-            return f"retry in {report.retry_seconds} s"
-        case Outcome.RELEASED:
-            return f"released, available in {in_words(report.retry_seconds)}"
+        case Outcome.RETRYING | Outcome.RELEASED:
+            return f"retry in {in_words(report.retry_seconds)}"
         case Outcome.LEFT_PENDING:
             return f"left pending: {report.reason}" if report.reason else "left pending"
         case Outcome.DEAD:
