@@ -148,19 +148,19 @@ def test_handler_that_is_too_slow_has_failed() -> None:
 class Body(httpx.AsyncByteStream):
     """A body in pieces, each after a pause. It may break off."""
 
-    def __init__(self, pieces: int, seconds: float = 0, *, breaks: bool = False) -> None:
-        self._pieces, self._seconds, self._breaks = pieces, seconds, breaks
+    def __init__(self, pieces: int, seconds: float = 0, *, size: int = 100_000, breaks: bool = False) -> None:
+        self._pieces, self._seconds, self._size, self._breaks = pieces, seconds, size, breaks
 
     async def __aiter__(self) -> Any:
         for _ in range(self._pieces):
             await asyncio.sleep(self._seconds)
-            yield b"x" * 100_000
+            yield b"x" * self._size
         if self._breaks:
             raise httpx.ReadError("broken")
 
 
 @pytest.mark.parametrize(
-    "body", [Body(10**6), Body(100, 1), Body(1, breaks=True)], ids=["long", "slow", "broken"]
+    "body", [Body(10**9), Body(10**9, 1, size=1), Body(1, breaks=True)], ids=["long", "slow", "broken"]
 )
 def test_status_counts_whatever_becomes_of_the_body(body: Body) -> None:
     assert forward(answering(200, stream=body)) == Attempt(200, "", 0)

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from triggers_api.core.times import Clock, monotonic_clock
-from triggers_api.errors import TriggersError
 from triggers_api.ops.listen.forwarder import EventForwarder
 from triggers_api.ops.listen.inboxes import EventInbox
 from triggers_api.ops.listen.options import ListenOptions
@@ -103,10 +102,6 @@ class Listener:
         return Summary(run.accepted, len(run.failed), run.problem)
 
     async def _poll(self, run: Run) -> None:
-        try:
-            await self._inbox.page(None, limit=1)
-            self._report(Ready())
-            await (Worker(run, self._clock) if self._options.acknowledge else Peek(run)).poll()
-        except TriggersError:
-            if not run.is_stopping:  # an error after Ctrl-C does not matter
-                raise
+        await self._inbox.page(None, limit=1)
+        self._report(Ready())
+        await (Worker(run, self._clock) if self._options.acknowledge else Peek(run)).poll()
