@@ -17,7 +17,7 @@ from standardwebhooks import Webhook
 
 from tests.conftest import REGION
 from tests.support import dev_server, private_ca
-from tests.support.dev_server import KEY, TRIGGERS, environment, on_folder, running
+from tests.support.dev_server import KEY, TRIGGERS, environment, running
 from tests.support.documents import fences
 from tests.support.handlers import HandlerServer, handler_server
 from tests.support.stages import OPERATOR, Stage
@@ -332,25 +332,13 @@ def test_closed_pipe_ends_the_run_and_gives_events_back(local_stage: Stage, hand
 # The API
 
 
-def test_events_of_an_api_are_forwarded(handler: HandlerServer, tmp_path: Path) -> None:
-    with running(*on_folder(tmp_path)) as server:
-        send = (
-            "events",
-            "send",
-            "--stage",
-            "local",
-            "--data-dir",
-            str(tmp_path),
-            "--source",
-            "s",
-            "--type",
-            "t",
-        )
-        sent = {dev_server.run(*send, "--data", f'{{"n":{number}.10}}').stdout.strip() for number in range(3)}
+def test_events_of_an_api_are_forwarded(local_stage: Stage, handler: HandlerServer) -> None:
+    sent = {local_stage.add(payload=f'{{"n":{number}.10}}')[0].event_id for number in range(3)}
+    with running("--data-dir", local_stage.options[-1]) as server:
         api = Stage(None, ("--url", server.url), {"TRIGGERS_API_KEY": KEY})  # type: ignore[arg-type] # not used
         listen(api, "--forward-to", f"{handler.url}/ok", "--once")
         assert len(handler.requests(sent)) == 3
-        done = listen(api, "--forward-to", f"{handler.url}/flaky", "--once", "--ack", "--source", "s")
+        done = listen(api, "--forward-to", f"{handler.url}/flaky", "--once", "--ack", "--source", "shop")
         assert len(handler.requests(sent)) == 9
         assert {one.body for one in handler.requests(sent)} == {b'{"n":0.10}', b'{"n":1.10}', b'{"n":2.10}'}
         assert done.stderr.endswith("Forwarded 3 events.\n")
