@@ -5,6 +5,7 @@ late, and those that are requeued.
 """
 
 import asyncio
+from functools import partial
 
 from triggers_api.ops.listen.inboxes import InboxEvent
 from triggers_api.ops.listen.memory import Memory
@@ -51,7 +52,7 @@ class Peek:
         memory.start_walk()
         found, cursor = False, None
         while True:
-            page = await run.reliably(lambda cursor=cursor: run.inbox.page(cursor))  # type: ignore[misc] # mypy#12557
+            page = await run.reliably(partial(run.inbox.page, cursor))
             for event in page.events:
                 if memory.is_full:
                     self._report_full()

@@ -25,7 +25,7 @@ from triggers_api.ops.listen.reports import Reachable, Reconnected, Reconnecting
 
 T = TypeVar("T")
 
-EVENT_ERRORS = (NotFoundError, ConflictError, LeaseLostError, CorruptRecordError)
+_EVENT_ERRORS = (NotFoundError, ConflictError, LeaseLostError, CorruptRecordError)
 """Errors of one event. A repeat of the call does not help."""
 
 _REFUSALS = (UnauthorizedError, ForbiddenError, ValidationError)
@@ -155,7 +155,7 @@ class Run:
         while True:
             try:
                 result = await call()
-            except (*EVENT_ERRORS, *_REFUSALS):
+            except (*_EVENT_ERRORS, *_REFUSALS):
                 raise
             except TriggersError as error:
                 if self.is_stopping:

@@ -29,7 +29,7 @@ _LONGEST_WAIT_SECONDS = 25
 
 
 def release_delay(deliveries: int) -> int:
-    """Return the delay after a failed delivery, in seconds: 1, 5, 25, 125, 625, then an hour."""
+    """Return the delay after a failed delivery, in seconds: 1, 5, 25, 125, 625, 3125, then an hour."""
     return int(min(5 ** min(max(deliveries - 1, 0), 6), _LONGEST_DELAY_SECONDS))
 
 
