@@ -13,17 +13,21 @@ import pytest
 
 from tests.support import hostile_aws
 from tests.support.hostile_aws import HOSTILE, IN_XML
+from tests.support.listening import inbox_event
 from tests.support.stubbed_aws import AT, make_stack, make_target
 from tests.support.terminal import run_on_terminal
 from tests.unit.test_documents import COMMANDS
 from triggers_api.cli.main import main
 from triggers_api.cli.output import console
+from triggers_api.cli.output.listen import RunWriter, Subject
 from triggers_api.cli.output.progress import make_reporter
 from triggers_api.core.keys import digest_of
 from triggers_api.errors import PreflightError
 from triggers_api.ops.cloudformation.models import Change, ChangeSet, StackEvent
 from triggers_api.ops.deploy.progress import Downgrade, Obstacle, Outcome, Progress, Proposal, Step
 from triggers_api.ops.findings import Finding, State
+from triggers_api.ops.listen import reports
+from triggers_api.ops.listen.forwarder import Attempt
 from triggers_api.ops.verify import canary
 from triggers_api.store.sqlite.database import FILE_NAME
 
@@ -40,6 +44,7 @@ ON_AWS = {
     "triggers verify": [],
     "triggers destroy": ["--confirm", "no"],
     "triggers inbox": [],
+    "triggers listen": ["--forward-to", "http://127.0.0.1:9", "--once"],
     "triggers events list": ["--status", "any"],
     "triggers events show": ["01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34"],
     "triggers events send": ["--source", "s", "--type", "t", "--yes"],
@@ -104,6 +109,7 @@ def find_no_sam(*_: object) -> NoReturn:
 @pytest.fixture
 def shell(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Shell:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))  # `listen` keeps a secret there
     for module in ("deploy.deployment", "doctor.readiness"):  # the real one starts processes
         monkeypatch.setattr(f"triggers_api.ops.{module}.find_sam", find_no_sam)
     monkeypatch.setattr(canary, "_SEARCH_SECONDS_WITHOUT_RESPONSE", 0.0)
@@ -199,6 +205,26 @@ def test_progress_of_a_deployment_is_escaped(shell: Shell, as_json: bool, column
     written = shell.capsys.readouterr()
     raw = {char for char in written.out + written.err if not char.isprintable()}
     assert raw <= {"\n", "\t"}
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize("columns", [0, 160])
+def test_forwarded_events_are_escaped(shell: Shell, as_json: bool, columns: int) -> None:
+    shell.patch.setattr(console, "terminal_width", lambda _: columns)
+    event = inbox_event(source=HOSTILE, event_type=HOSTILE)
+    write = RunWriter(Subject(HOSTILE, HOSTILE, acknowledges=True), as_json=as_json)
+    attempt = Attempt(500, HOSTILE, 1)
+    for report in (
+        reports.Ready(),
+        reports.Forwarded(event, 1, attempt, reports.Outcome.NOT_ACKNOWLEDGED, reason=HOSTILE),
+        reports.Waiting(HOSTILE),
+        reports.Reconnecting(HOSTILE, 1),
+    ):
+        write(report)
+    written = shell.capsys.readouterr()
+    screen = written.out + written.err
+    assert "evil" in screen
+    assert screen.replace("\n", "").replace("\x1b[31m500\x1b[0m", "").isprintable()
 
 
 def test_json_means_what_was_stored(aws: str, shell: Shell) -> None:

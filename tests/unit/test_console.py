@@ -27,6 +27,7 @@ REVIEWED = {
     ),  # an archive; and alone in the process of `sam build`, with `printable`
     ("cli/output/progress.py", "print"),  # to a console of the door, and a text of the door
     ("cli/output/logs.py", "print"),
+    ("cli/output/listen.py", "print"),
     ("cli/output/checks.py", "write"),  # `console.say` or `console.answer`
     ("cli/commands/logs.py", "write"),  # `LineWriter`
 }

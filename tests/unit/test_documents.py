@@ -60,7 +60,9 @@ COMMON_OPTIONS = {row[0].strip("`").partition(" ")[0]: row[1] for row in rows("R
 
 def options_of(words: str) -> set[str]:
     """Return a command's options as a user writes them, such as `--no-smoke` for a switch that is on."""
-    names = {next(iter(one.secondary_opts or one.opts)) for one in COMMANDS[words].params}
+    names = {
+        next(iter((one.secondary_opts if one.default else ()) or one.opts)) for one in COMMANDS[words].params
+    }
     return {name for name in names if name.startswith("--")} - OPTIONS_OF_TYPER
 
 

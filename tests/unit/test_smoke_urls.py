@@ -4,7 +4,8 @@ import pytest
 
 from triggers_api.cli import config
 from triggers_api.errors import ConfigurationError, InvalidKeyError
-from triggers_api.ops.smoke.urls import base_url, find_url, is_in_clear, is_loopback
+from triggers_api.ops.smoke.urls import find_url
+from triggers_api.ops.urls import base_url, is_in_clear, is_loopback
 
 
 @pytest.mark.parametrize(

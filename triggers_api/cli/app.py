@@ -23,6 +23,7 @@ _COMMANDS = (
     "smoke",
     "verify",
     "inbox",
+    "listen",
     "destroy",
     "openapi",
     *_GROUPS,

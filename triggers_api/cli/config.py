@@ -162,6 +162,19 @@ def ca_bundles(*, variables: Mapping[str, str] | None = None) -> tuple[str, ...]
     return tuple(value for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE") if (value := variables.get(name)))
 
 
+def webhook_secret(*, variables: Mapping[str, str] | None = None) -> str | None:
+    """Return the secret of `TRIGGERS_WEBHOOK_SECRET`, which signs what `triggers listen` forwards."""
+    variables = environment() if variables is None else variables
+    return variables.get("TRIGGERS_WEBHOOK_SECRET") or None
+
+
+def user_data_folder() -> Path:
+    """Return the platform's folder for data of this user."""
+    from platformdirs import user_data_path  # most commands do not need it
+
+    return user_data_path("triggers-api", appauthor=False)
+
+
 def stage_settings(stage: str, *, folder: Path | None = None) -> StageSettings:
     """Return the settings in `triggers.toml` for deployments of a stage, or their defaults.
 
@@ -188,9 +201,7 @@ def _data_dir(flag: Path | None, variables: Mapping[str, str], stage: Setting) -
     )
     if chosen is not None:
         return replace(chosen, value=_absolute(chosen.value))
-    from platformdirs import user_data_path  # needed for the local stage only
-
-    return Setting(str(user_data_path("triggers-api", appauthor=False)), "default")
+    return Setting(str(user_data_folder()), "default")
 
 
 def _from_flag_or_env(

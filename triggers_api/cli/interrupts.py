@@ -11,7 +11,7 @@ from triggers_api.cli.output import console
 
 DEPLOYMENT_LEFTOVERS = "A change set may be left: check the stack in the CloudFormation console."
 SMOKE_LEFTOVERS = "Events of this run may be left: their sources start with smoke-."
-
+LISTEN_LEFTOVERS = "Events that were received are available again when their leases end."
 CHANGE_LEFTOVERS = "A change of the last events may be made without being counted."
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")

@@ -23,7 +23,7 @@ _WORK_ON_PROFILES = {"configure", "login", "sso"}
 _LIST_PROFILES = ("list-profiles",)
 """The words of `aws configure` that work on no profile."""
 
-_WORK_LOCALLY = {"events", "inbox", "keys", "smoke"}
+_WORK_LOCALLY = {"events", "inbox", "keys", "listen", "smoke"}
 """The `triggers` commands that accept the local stage."""
 
 _WITHOUT_STACK = ("events list", "events show", "events export", "events delete", "inbox", "keys")

@@ -21,7 +21,7 @@ def openapi(
     """
     from triggers_api.api.factory import V1_ROUTES
     from triggers_api.api.openapi import build_document
-    from triggers_api.ops.smoke.urls import base_url
+    from triggers_api.ops.urls import base_url
 
     server = {} if url is None else {"server_url": base_url(url)}
     console.answer_json(build_document(V1_ROUTES, **server))

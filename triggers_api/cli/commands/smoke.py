@@ -42,8 +42,9 @@ def smoke(
     """
     from triggers_api.cli.output.checks import answer_findings, run_smoke_test
     from triggers_api.cli.output.junit import check_writable, write_report
-    from triggers_api.ops.smoke import urls
     from triggers_api.ops.smoke.smoke_run import SmokeOptions, check_timeout
+    from triggers_api.ops.smoke.urls import find_url
+    from triggers_api.ops.urls import base_url, is_in_clear
 
     check_timeout(timeout)
     target = context.target
@@ -60,8 +61,8 @@ def smoke(
         )
     if junit is not None:
         check_writable(junit)
-    base = urls.find_url(target) if url is None else urls.base_url(url)
-    if urls.is_in_clear(base):
+    base = find_url(target) if url is None else base_url(url)
+    if is_in_clear(base):
         console.say("warning: http:// sends the key unencrypted: anyone on the network path can read it.")
     options = SmokeOptions(
         base,

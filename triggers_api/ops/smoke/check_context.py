@@ -13,9 +13,9 @@ from typing import Any, NoReturn
 import httpx
 
 from triggers_api.core.ids import REQUEST_ID, parse_event_id
+from triggers_api.ops.http_client import read_body
 from triggers_api.ops.smoke.api_response import ApiResponse, parse_object
 from triggers_api.ops.smoke.check_errors import CheckError, explain_no_response
-from triggers_api.ops.smoke.http_client import read_body
 
 EVENT_TYPE = "smoke.checked"
 PAYLOAD: Mapping[str, Any] = {

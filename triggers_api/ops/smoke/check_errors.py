@@ -2,11 +2,11 @@
 
 import socket
 import ssl
-from collections.abc import Iterator
 from http import HTTPStatus
 
 import httpx
 
+from triggers_api.ops.http_client import causes
 from triggers_api.ops.shell_commands import triggers_command
 
 BOUND_KEY = "The key is bound to another source; use a key that is not bound, or leave --key out."
@@ -43,10 +43,10 @@ class CheckError(Exception):
 
 def explain_no_response(error: Exception, request: str, request_id: str) -> CheckError:
     """Return an error that says why a request got no response."""
-    causes = list(_causes(error))
-    if any(isinstance(cause, socket.gaierror | UnicodeError) for cause in causes):
+    found = list(causes(error))
+    if any(isinstance(cause, socket.gaierror | UnicodeError) for cause in found):
         saw, fix = "the host is unknown", "Check the host in the URL, and this machine's name resolution."
-    elif tls := next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None):
+    elif tls := next((cause for cause in found if isinstance(cause, ssl.SSLError)), None):
         reason = getattr(tls, "verify_message", "") or tls.reason or "no reason"
         saw = f"TLS failed: {reason}"
         fix = (
@@ -57,7 +57,7 @@ def explain_no_response(error: Exception, request: str, request_id: str) -> Chec
         saw = "the proxy refused the connection"
         fix = "Check the variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY."
     elif isinstance(error, httpx.ConnectError):
-        refused = any(isinstance(cause, ConnectionRefusedError) for cause in causes)
+        refused = any(isinstance(cause, ConnectionRefusedError) for cause in found)
         saw = "the connection is refused" if refused else "no connection can be made"
         fix = (
             f"Check host and port, and that the API runs: `{triggers_command('dev')}` here, "
@@ -105,13 +105,3 @@ def describe_wrong_service(status: int, content_type: str) -> tuple[str, str]:
     url = triggers_command("outputs", "--name", "ApiUrl")
     fix = f"Give the URL of a Triggers API, with its stage and without /v1. `{url}` prints it."
     return f"{saw}: not a Triggers API", fix
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and everything that led to it."""
-    while error is not None:
-        yield error
-        if isinstance(error, BaseExceptionGroup):
-            for inner in error.exceptions:
-                yield from _causes(inner)
-        error = error.__cause__ or error.__context__

@@ -24,8 +24,8 @@ from triggers_api.errors import (
     TableMissingError,
 )
 from triggers_api.ops.findings import Finding
+from triggers_api.ops.http_client import make_client
 from triggers_api.ops.smoke.check_runner import CHECKS, CheckRunner
-from triggers_api.ops.smoke.http_client import make_client
 from triggers_api.ops.smoke.throwaway_key import revoke_key, store_key
 from triggers_api.ops.target import Target
 
@@ -125,7 +125,7 @@ class SmokeRun:
             OperatorError: No key could be created.
         """
         options = self._options
-        client = make_client(options.url, options.ca_bundles, self._transport)
+        client = make_client(options.url, options.ca_bundles, self._transport, program="triggers-smoke")
         if options.key is not None:
             self._check(client, options.key)
         else:

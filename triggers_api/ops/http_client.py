@@ -1,18 +1,18 @@
-"""The HTTP client of the smoke test.
+"""The HTTP client of the commands that call an API or a handler.
 
-The client has no time-outs. A server that drips is never silent for long, so the runner bounds each check as
-a whole instead. Redirects are not followed: they would carry the key to another place.
+The client has no time-outs. A server that drips is never silent for long, so the caller bounds each request
+as a whole instead. Redirects are not followed: they would carry the key to another place.
 """
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from triggers_api.errors import ConfigurationError
-from triggers_api.ops.smoke.urls import is_loopback
+from triggers_api.ops.urls import is_loopback
 from triggers_api.version import VERSION
 
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
@@ -23,28 +23,33 @@ _IDLE_SECONDS = 2.0
 
 
 def make_client(
-    url: str, ca_bundles: Sequence[str] = (), transport: httpx.AsyncBaseTransport | None = None
+    url: str,
+    ca_bundles: Sequence[str] = (),
+    transport: httpx.AsyncBaseTransport | None = None,
+    *,
+    program: str,
 ) -> httpx.AsyncClient:
-    """Return a client for an API.
+    """Return a client for an API, or for a handler of events.
 
     Args:
         url: The base URL of every request.
         ca_bundles: Files or folders of certificate authorities to trust, besides those of `SSL_CERT_FILE`,
             `SSL_CERT_DIR` or certifi.
         transport: Sends the requests in place of the network.
+        program: The name in the `User-Agent` header.
 
     Raises:
         ConfigurationError: The proxy or certificate settings in the environment cannot be used.
     """
     limits = httpx.Limits(keepalive_expiry=_IDLE_SECONDS)
     headers = {
-        "User-Agent": f"triggers-smoke/{VERSION}",
+        "User-Agent": f"{program}/{VERSION}",
         "Accept-Encoding": "identity",  # a compressed response could grow beyond MAX_RESPONSE_BYTES
     }
-    # No time-out: the runner bounds each check.
+    # No time-out: the caller bounds each request.
     settings: dict[str, Any] = {"base_url": url, "headers": headers, "timeout": None, "limits": limits}
     try:
-        verify = _trust(ca_bundles) if httpx.URL(url).scheme == "https" else True
+        verify = trust(ca_bundles) if httpx.URL(url).scheme == "https" else True
         if transport is None and is_loopback(url):
             # No proxy stands before this machine.
             transport = httpx.AsyncHTTPTransport(verify=verify, limits=limits)
@@ -59,7 +64,8 @@ def make_client(
         ) from error
 
 
-def _trust(ca_bundles: Sequence[str]) -> ssl.SSLContext:
+def trust(ca_bundles: Sequence[str]) -> ssl.SSLContext:
+    """Return a TLS context that trusts these certificate authorities and the usual ones."""
     context = httpx.create_ssl_context()
     for bundle in ca_bundles:
         if Path(bundle).is_dir():
@@ -83,3 +89,13 @@ async def read_body(response: httpx.Response) -> bytes:
             raise httpx.DecodingError(f"a response of more than {MAX_RESPONSE_BYTES} bytes")
         body += chunk
     return bytes(body)
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and everything that led to it."""
+    while error is not None:
+        yield error
+        if isinstance(error, BaseExceptionGroup):
+            for inner in error.exceptions:
+                yield from causes(inner)
+        error = error.__cause__ or error.__context__
