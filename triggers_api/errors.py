@@ -125,10 +125,14 @@ class InvalidEventIdError(TriggersError):
 
 
 class UnauthorizedError(TriggersError):
-    """A key is missing, unknown, revoked or expired. The client does not learn which."""
+    """A key is missing, unknown, revoked or expired. The client does not learn which.
+
+    The log does, from `reason` and, if the key has a record, from `key_id`.
+    """
 
     kind = Kind.UNAUTHENTICATED
     code = "UNAUTHORIZED"
+    key_id: str | None = None
 
 
 class ForbiddenError(TriggersError):

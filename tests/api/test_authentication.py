@@ -1,6 +1,7 @@
 """Who comes in: one answer to every bad key, before anything else is looked at, and never by doubt."""
 
 import hashlib
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +12,10 @@ from tests.api.driver import Api, with_keys
 from tests.conftest import Stores
 from tests.support.clock import FakeClock
 from tests.support.contract import ENDPOINTS
+from tests.support.service_log import written
 from triggers_api.api.authenticator import Authenticator
 from triggers_api.core.access import ALL_SCOPES
-from triggers_api.core.keys import LOCAL_KEY, KeyRecord, digest_of, generate
+from triggers_api.core.keys import LOCAL_KEY, KeyRecord, digest_of, generate, id_of
 from triggers_api.core.ports import KeyStore
 from triggers_api.core.times import format_time
 from triggers_api.errors import CorruptRecordError, StoreUnavailableError
@@ -114,6 +116,44 @@ def test_every_invalid_key_gets_the_identical_answer(api: Api, clock: FakeClock)
     assert expected.headers["www-authenticate"]
     assert answers == dict.fromkeys(answers, expected)
     assert api.inbox().status == 200
+
+
+def test_log_line_of_a_401_names_the_reason_and_the_id_of_a_known_key(api: Api, clock: FakeClock) -> None:
+    known = {"revoked", "expired", "expired right now", "revoked and expired"}
+    reasons = {
+        "missing": "missing",
+        "in another header": "missing",
+        "unknown": "unknown",
+        "unknown, an operator's own": "unknown",
+        "the local key": "unknown",
+        "the digest's digits": "unknown",
+        "cut off": "unknown",
+        "in another case": "unknown",
+        "expired": "expired",
+        "expired right now": "expired",
+        "revoked": "revoked",
+        "revoked and expired": "revoked",
+    }
+    for name, headers in bad_keys(api, clock).items():
+        for _ in range(2):  # the second time the service remembers the key
+            with written("INFO", in_lambda=True) as log:
+                assert api.get("/v1/inbox", key=None, headers=headers).status == 401
+            (line,) = map(json.loads, log.getvalue().splitlines())
+            assert (line["status"], line["reason"]) == (401, reasons.get(name, "malformed")), name
+            key_id = id_of(digest_of(str(headers[0][1]))) if name in known else None
+            assert line.get("key_id") == key_id, name
+
+
+def test_log_line_of_a_key_that_expires_while_it_is_cached_names_it(
+    guarded_api: Api, clock: FakeClock
+) -> None:
+    key = guarded_api.make_key(expires_at=format_time(clock.now + 10_000_000))
+    assert guarded_api.inbox(key).status == 200
+    clock.advance(seconds=10)
+    with written("INFO", in_lambda=True) as log:
+        assert guarded_api.inbox(key).status == 401
+    line = json.loads(log.getvalue())
+    assert (line["key_id"], line["reason"]) == (id_of(digest_of(key)), "expired")
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)

@@ -123,6 +123,7 @@ def test_rejected_requests_have_an_access_line(each_door: Api, log: Log) -> None
     lines = log.lines("request")
     assert [line["status"] for line in lines] == [404, 401, 405, 200, 200]
     assert not any("key_id" in line for line in lines)
+    assert [line.get("reason") for line in lines] == [None, "missing", None, None, None]
     assert lines[1]["route"] == "/v1/inbox"
 
 

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,6 +30,13 @@ ACCESS: dict[str, Any] = {
     "status": 201,
     "duration_ms": 16.36,
     "key_id": "2a0e43d37952",
+}
+REFUSED: dict[str, Any] = {
+    **ACCESS,
+    "method": "GET",
+    "route": "/v1/inbox",
+    "status": 401,
+    "reason": "revoked",
 }
 BUG: dict[str, Any] = {
     **ACCESS,
@@ -115,12 +123,13 @@ def followers() -> Iterator[list[Follower]]:
 
 
 def test_pipe_gets_one_line_per_event_with_its_parts_in_order(logs: FakeLogs, url: str) -> None:
-    write(logs, START, ACCESS, BUG, REPORT)
-    done = tail(url)
+    write(logs, START, ACCESS, REFUSED, BUG, REPORT)
+    done = tail(url, "--lambda")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
         f"{AT} INFO     {LAMBDA_ID} START Version: $LATEST",
         f"{AT} INFO     mine.1 POST /v1/events 201 16.36ms request key_id=2a0e43d37952",
+        f"{AT} INFO     mine.1 GET /v1/inbox 401 16.36ms request key_id=2a0e43d37952 reason=revoked",
         f"{AT} ERROR    mine.1 POST /v1/events 201 16.36ms bug key_id=2a0e43d37952 error=KeyError",
         "    /var/task/a.py:1 in f",
         "    raised builtins.KeyError",
@@ -130,7 +139,7 @@ def test_pipe_gets_one_line_per_event_with_its_parts_in_order(logs: FakeLogs, ur
 
 def test_json_has_one_object_per_line_with_all_fields(logs: FakeLogs, url: str) -> None:
     write(logs, START, BUG)
-    done = tail(url, "--json")
+    done = tail(url, "--json", "--lambda")
     assert (done.returncode, done.stderr) == (0, "")
     start, bug = map(json.loads, done.stdout.splitlines())
     assert start == {
@@ -161,13 +170,47 @@ def test_json_has_one_object_per_line_with_all_fields(logs: FakeLogs, url: str) 
     assert json.loads(bug["raw"]) == BUG
 
 
-def test_terminal_shows_the_level_in_colour(logs: FakeLogs, url: str) -> None:
-    write(logs, ACCESS, BUG)
-    done = run_on_terminal("logs", "tail", *COMMON, "--no-follow", variables={"AWS_ENDPOINT_URL": url})
-    assert done.code == 0
-    assert f"{AT} \x1b[32mINFO    \x1b[0m mine.1 POST /v1/events 201 16.36ms request" in done.screen
-    assert f"{AT} \x1b[31mERROR   \x1b[0m mine.1 POST" in done.screen
-    assert "\n    raised builtins.KeyError\n" in done.screen
+def screen_of(url: str, *arguments: str, columns: int = 160, **variables: str) -> str:
+    """Return what the command shows on a terminal in a process of its own, which has the time zone `TZ`."""
+    done = run_on_terminal(
+        *("logs", "tail", *COMMON, "--no-follow", *arguments),
+        variables={"AWS_ENDPOINT_URL": url, **variables},
+        columns=columns,
+        program=Path(TRIGGERS),
+    )
+    assert done.code == 0, done.screen
+    return done.screen
+
+
+def test_terminal_shows_level_and_status_in_colour(logs: FakeLogs, url: str) -> None:
+    write(logs, ACCESS, REFUSED, {**BUG, "status": 500})
+    screen = screen_of(url, TZ="UTC")
+    assert (
+        "10:30:00 \x1b[32mINFO    \x1b[0m mine.1 POST /v1/events \x1b[32m201\x1b[0m 16.36ms request" in screen
+    )
+    assert "mine.1 GET /v1/inbox \x1b[33m401\x1b[0m 16.36ms" in screen
+    assert "10:30:00 \x1b[31mERROR   \x1b[0m mine.1 POST /v1/events \x1b[31m500\x1b[0m 16.36ms bug" in screen
+    assert "\n    raised builtins.KeyError\n" in screen
+
+
+def test_terminal_shows_local_times_and_the_date_when_it_changes(logs: FakeLogs, url: str) -> None:
+    for hours in (0, 1, 14):
+        logs.write(f"{hours} hours later", at=MILLISECONDS + hours * 3_600_000)
+    assert screen_of(url, TZ="XXX-1:30", NO_COLOR="1").splitlines() == [
+        "2026-11-22 UTC+01:30",
+        "12:00:00 INFO     0 hours later",
+        "13:00:00 INFO     1 hours later",
+        "2026-11-23 UTC+01:30",
+        "02:00:00 INFO     14 hours later",
+    ]
+
+
+def test_terminal_shows_no_date_today(logs: FakeLogs, url: str) -> None:
+    now = datetime.now(UTC)
+    noon = f"XXX{now.hour - 12:+}"  # a zone in which today does not end during the test
+    logs.write("just now", at=int(now.timestamp() * 1000))
+    screen = screen_of(url, TZ=noon, NO_COLOR="1")
+    assert screen == f"12:{now:%M:%S} INFO     just now\n"
 
 
 @pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
@@ -178,16 +221,28 @@ def test_terminal_without_colour_gets_no_escape_sequence(
     done = run_on_terminal(
         "logs", "tail", *COMMON, "--no-follow", variables={"AWS_ENDPOINT_URL": url, **variables}
     )
-    assert f"{AT} ERROR    mine.1 POST /v1/events 201" in done.screen
+    assert " ERROR    mine.1 POST /v1/events 201 16.36ms bug" in done.screen
     assert "\x1b" not in done.screen
 
 
+def test_terminal_folds_lines_between_words(logs: FakeLogs, url: str) -> None:
+    write(logs, {**REFUSED, "request_id": LAMBDA_ID}, {"message": "x" * 200}, {"message": "a " * 40})
+    assert screen_of(url, columns=80, TZ="UTC", NO_COLOR="1").splitlines()[1:] == [
+        f"10:30:00 INFO     {LAMBDA_ID} GET /v1/inbox 401 16.36ms",
+        "         request key_id=2a0e43d37952 reason=revoked",
+        "10:30:00 INFO",
+        *(f"         {'x' * columns}" for columns in (71, 71, 58)),
+        f"10:30:00 INFO     {'a ' * 31}".rstrip(),
+        f"         {'a ' * 9}".rstrip(),
+    ]
+
+
 def test_narrow_terminal_cuts_no_line(logs: FakeLogs, url: str) -> None:
-    write(logs, {"message": "word " * 100 + "end"})
-    done = run_on_terminal(
-        "logs", "tail", *COMMON, "--no-follow", variables={"AWS_ENDPOINT_URL": url}, columns=40
-    )
-    assert "word " * 100 + "end" in done.screen
+    write(logs, {"message": "word " * 100 + "end", "traceback": ["frame " * 20 + "last"]})
+    for columns in (40, 5):
+        words = screen_of(url, columns=columns).split()
+        assert (words.count("word"), words.count("end")) == (100, 1)
+        assert (words.count("frame"), words.count("last")) == (20, 1)
 
 
 def test_pipe_gets_lines_without_colour_or_wrapping(logs: FakeLogs, url: str) -> None:
@@ -203,25 +258,27 @@ def test_logged_text_is_escaped(logs: FakeLogs, url: str, on_terminal: bool) -> 
         logs, {**BUG, "message": evil, "reason": evil, "traceback": [evil], "request_id": evil, "route": evil}
     )
     write(logs, "\x1b[2Jtext\x07")
-    if on_terminal:
-        variables = {"AWS_ENDPOINT_URL": url, "NO_COLOR": "1"}
-        shown = run_on_terminal("logs", "tail", *COMMON, "--no-follow", variables=variables).screen
-    else:
-        shown = tail(url).stdout
-    assert len([line for line in shown.split("\n") if line.startswith(AT)]) == 2
+    shown = screen_of(url, NO_COLOR="1", TZ="UTC") if on_terminal else tail(url).stdout
+    at = "10:30:00" if on_terminal else AT
+    assert len([line for line in shown.split("\n") if line.startswith(at)]) == 2
     assert not any(line.startswith(("forged", "line")) for line in shown.split("\n"))
     assert all(one.isprintable() or one == "\n" for one in shown)
     assert "[red]" in shown
 
 
 def test_options_select_lines(logs: FakeLogs, url: str) -> None:
-    write(logs, START, ACCESS, {**ACCESS, "request_id": "another", "lambda_request_id": "x"}, BUG, REPORT)
+    another = {**REFUSED, "request_id": "another", "lambda_request_id": "x", "key_id": "0b1c2d3e4f5a"}
+    write(logs, START, ACCESS, another, BUG, REPORT)
     logs.write("too old", at=MILLISECONDS - 3_600_000)
-    assert len(tail(url).stdout.splitlines()) == 5 + len(BUG["traceback"])
+    assert len(tail(url).stdout.splitlines()) == 3 + len(BUG["traceback"])
+    assert len(tail(url, "--lambda").stdout.splitlines()) == 5 + len(BUG["traceback"])
+    assert "another" in tail(url, "--status", "401").stdout
+    assert tail(url, "--status", "2xx", "--json").stdout.count("\n") == 2
+    assert tail(url, "--key", "0b1c").stdout == tail(url, "--filter", "inbox 401").stdout != ""
     assert tail(url, "--request-id", "mine.1", "--json").stdout.count("\n") == 4
     assert tail(url, "--request-id", LAMBDA_ID, "--json").stdout.count("\n") == 4
     assert tail(url, "--level", "warning", "--json").stdout.count("\n") == 1
-    assert tail(url, "--filter", "REPORT request", "--json").stdout.count("\n") == 1
+    assert tail(url, "--filter", "REPORT duration", "--lambda", "--json").stdout.count("\n") == 1
     assert (
         tail(url, "--request-id", "mine.1", "--level", "INFO", "--filter", "keyerror").stdout.count("bug")
         == 1
@@ -365,6 +422,8 @@ def test_missing_network_is_reported_at_once_when_following() -> None:
         (("--since", "soon"), "30s, 10m, 2h or 3d"),
         (("--since", "2026-11-22T10:00:00"), "2026-11-22T08:00:00Z"),
         (("--request-id", "two words"), "X-Request-ID"),
+        (("--status", "4"), "a status such as 401, or a class such as 4xx"),
+        (("--key", "shop"), "triggers keys list --stage prod --all"),
         (("--stage", "local"), "logs to stderr"),
         (("stray",), "See triggers logs tail --help."),
     ],
@@ -381,5 +440,6 @@ def test_help_page_has_every_option_and_an_example() -> None:
     done = run("logs", "tail", "--help")
     assert done.returncode == 0
     assert "Example: triggers logs tail" in done.stdout
-    for option in ("--since", "--follow", "--no-follow", "--request-id", "--level", "--filter", "--json"):
+    options = "--since --follow --no-follow --request-id --level --status --key --filter --lambda --json"
+    for option in options.split():
         assert option in done.stdout

@@ -107,7 +107,14 @@ def test_neither_the_key_nor_the_payload_is_anywhere_in_the_log_group(
 
 
 def test_tail_shows_every_line_of_the_group_once(deployed: Deployed, requests: dict[str, int]) -> None:
-    assert [one["raw"] for one in tail(deployed, "--since", "1h")] == everything(deployed)
+    assert [one["raw"] for one in tail(deployed, "--since", "1h", "--lambda")] == everything(deployed)
+
+
+def test_status_finds_the_refused_request_with_the_reason(
+    deployed: Deployed, requests: dict[str, int]
+) -> None:
+    lines = [one for one in tail(deployed, "--status", "401") if one["request_id"] in requests]
+    assert [(requests[one["request_id"]], one["fields"]["reason"]) for one in lines] == [(401, "unknown")]
 
 
 def test_tail_follows_new_lines_until_ctrl_c(deployed: Deployed, requests: dict[str, int]) -> None:

@@ -88,6 +88,46 @@ def test_lambda_lines_have_lambdas_id_and_level_info(text: str, message: str, ph
     assert found.raw == text.rstrip("\n")
 
 
+OWN = (
+    f"START RequestId: {LAMBDA_ID} Version: $LATEST",
+    f"END RequestId: {LAMBDA_ID}",
+    REPORT,
+    "INIT_START Runtime Version: python:3.11.v50\tRuntime Version ARN: arn:aws:lambda:eu-west-1::r:1",
+    "INIT_REPORT Init Duration: 870.12 ms\tPhase: init\tStatus: success",
+    '{"type":"platform.initStart","record":{"phase":"init"}}',
+    '{"type":"platform.report","record":{"metrics":{"memorySizeMB":512,"maxMemoryUsedMB":96}}}',
+)
+OTHERS = (
+    "START of a print",
+    "REPORT written by the service",
+    f"RequestId: {LAMBDA_ID} Error: Runtime exited with error: signal: killed",
+    f"2026-11-22T10:30:00.123Z {LAMBDA_ID} Task timed out after 30.03 seconds",
+    '{"level":"INFO","message":"START RequestId: 1"}',
+)
+
+
+@pytest.mark.parametrize(("text", "own"), [*((one, True) for one in OWN), *((one, False) for one in OTHERS)])
+def test_lambdas_own_lines_are_recognised(text: str, own: bool) -> None:
+    assert line(text).is_lambdas_own == own
+    assert not own or line(text).level == "INFO"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"REPORT RequestId: {LAMBDA_ID}\tDuration: 3.00 ms\tMemory Size: 128 MB\tMax Memory Used: 128 MB\t",
+        '{"type":"platform.report","record":{"metrics":{"memorySizeMB":128,"maxMemoryUsedMB":129}}}',
+    ],
+)
+def test_report_of_all_memory_used_is_a_warning(text: str) -> None:
+    assert line(text).level == "WARNING"
+
+
+@pytest.mark.parametrize("metrics", ['{"memorySizeMB":"x","maxMemoryUsedMB":9}', '{"memorySizeMB":0}', "[1]"])
+def test_metrics_of_another_form_are_accepted(metrics: str) -> None:
+    assert line(f'{{"type":"platform.report","record":{{"metrics":{metrics}}}}}').level == "INFO"
+
+
 def test_tabs_in_a_message_become_spaces() -> None:
     assert line("INIT_START Runtime Version: 1\tARN: 2\n").message == "INIT_START Runtime Version: 1 ARN: 2"
 

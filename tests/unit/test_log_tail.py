@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from tests.support.fake_logs import GROUP, NOW, FakeLogs, FakeLogsAws, refusal
 from triggers_api.cli.exit_codes import EXIT_CODE
+from triggers_api.core.keys import generate
 from triggers_api.errors import (
     AwsUnavailableError,
     ConfigurationError,
@@ -29,7 +30,14 @@ from triggers_api.errors import (
 from triggers_api.ops.logs.group import PATIENCE, Notice
 from triggers_api.ops.logs.lines import LogLine
 from triggers_api.ops.logs.request_lines import RequestLines
-from triggers_api.ops.logs.tail import POLL_SECONDS, TailOptions, parse_options, parse_since, read_log
+from triggers_api.ops.logs.tail import (
+    POLL_SECONDS,
+    TailOptions,
+    parse_options,
+    parse_since,
+    parse_status,
+    read_log,
+)
 from triggers_api.ops.logs.window import (
     OVERLAP_SECONDS,
     REACH_SECONDS,
@@ -414,15 +422,87 @@ def test_level_selects_that_level_and_above(logs: FakeLogs) -> None:
     )
     assert len(shown(logs, level="WARNING")) == 4
     assert [json.loads(one)["level"] for one in shown(logs, level="CRITICAL")] == ["CRITICAL"]
-    assert len(shown(logs, level="DEBUG")) == 7
+    assert len(shown(logs, level="DEBUG", lambda_lines=True)) == 7
 
 
-def test_filter_matches_anywhere_in_any_case(logs: FakeLogs) -> None:
-    logs.write('{"level":"INFO","message":"store failed","reason":"Throttled"}')
-    logs.write("nothing of it")
-    assert len(shown(logs, text="tHROTTLED")) == 1
-    assert len(shown(logs, text="")) == 2
-    assert shown(logs, text="th.*") == []
+REFUSED = {
+    "timestamp": "2026-11-22T10:30:00.000000Z",
+    "level": "INFO",
+    "message": "request",
+    "request_id": "mine.1",
+    "method": "GET",
+    "route": "/v1/inbox",
+    "status": 401,
+    "duration_ms": 0.5,
+    "key_id": "2a0e43d37952",
+    "reason": "two words",
+}
+"""Shown as: `INFO     mine.1 GET /v1/inbox 401 0.5ms request key_id=2a0e43d37952 reason="two words"`."""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "inbox 401",
+        "GET /V1/INBOX 401 0.5MS REQUEST",
+        "info mine.1",
+        "INFO     mine.1 GET",
+        "  key_id=2a0e43d37952   reason=",
+        'reason="two words"',
+        "raised builtins.KEYERROR",
+        "forged\\nline",
+    ],
+)
+def test_filter_finds_what_is_shown_in_any_case(logs: FakeLogs, text: str) -> None:
+    frames = ["/var/task/a.py:1 in f", "raised builtins.KeyError"]
+    logs.write(line := json.dumps({**REFUSED, "error": "forged\nline", "traceback": frames}))
+    logs.write("another line")
+    assert shown(logs, text=text) == ([line, "another line"] if not text else [line])
+
+
+@pytest.mark.parametrize("text", ['"status": 401', "timestamp", "route", "10:30:00", "th.*", "forged\nline"])
+def test_filter_does_not_find_what_is_not_shown(logs: FakeLogs, text: str) -> None:
+    logs.write(json.dumps({**REFUSED, "error": "forged\nline"}))
+    assert shown(logs, text=text) == []
+
+
+def test_status_selects_requests_by_status_or_class(logs: FakeLogs) -> None:
+    lines = {status: json.dumps({"message": "request", "status": status}) for status in (200, 400, 401, 499)}
+    for one in (*lines.values(), '{"status":"401"}', '{"message":"event died"}', "HTTP 401"):
+        logs.write(one)
+    assert shown(logs, statuses=parse_status("401")) == [lines[401]]
+    assert shown(logs, statuses=parse_status("4xx")) == [lines[400], lines[401], lines[499]]
+    assert shown(logs, statuses=parse_status("2XX")) == [lines[200]]
+    assert shown(logs, statuses=parse_status("503")) == []
+
+
+def test_key_selects_requests_by_the_start_of_the_key_id(logs: FakeLogs) -> None:
+    logs.write(line := json.dumps(REFUSED))
+    for one in ({"key_id": "02a0e43d3795"}, {"key_id": 5}, {"request_id": "2a0e43d37952"}):
+        logs.write(json.dumps(one))
+    assert shown(logs, key_id="2a0e43d37952") == shown(logs, key_id="2a0e") == [line]
+
+
+QUIET = (
+    "INIT_START Runtime Version: python:3.11.v50",
+    "START RequestId: 1 Version: $LATEST",
+    "END RequestId: 1",
+    "REPORT RequestId: 1\tDuration: 1.00 ms\tMemory Size: 512 MB\tMax Memory Used: 96 MB",
+)
+TROUBLED = (
+    "REPORT RequestId: 1\tDuration: 30000.00 ms\tStatus: timeout",
+    "REPORT RequestId: 1\tDuration: 3.00 ms\tStatus: error\tError Type: Runtime.OutOfMemory",
+    "REPORT RequestId: 1\tDuration: 3.00 ms\tMemory Size: 512 MB\tMax Memory Used: 512 MB",
+    "INIT_REPORT Init Duration: 9999.00 ms\tPhase: init\tStatus: timeout",
+)
+
+
+def test_lambdas_own_lines_are_shown_on_request_and_those_of_a_failure_always(logs: FakeLogs) -> None:
+    for one in (*QUIET, *TROUBLED, "a print"):
+        logs.write(one)
+    assert shown(logs) == [*TROUBLED, "a print"]
+    assert shown(logs, lambda_lines=True) == [*QUIET, *TROUBLED, "a print"]
 
 
 # One request
@@ -586,6 +666,11 @@ def test_since_before_1970_is_zero(logs: FakeLogs) -> None:
         ({"request_id": ""}, ("--request-id", "128")),
         ({"request_id": "two words"}, ("--request-id", "128")),
         ({"request_id": "x" * 129}, ("--request-id", "128")),
+        *(({"status": one}, ("--status", "401", "4xx")) for one in ("", "40", "4011", "600", "4x", "no")),
+        *(
+            ({"key_id": one}, ("--key", "4 to 12", "keys list --all"))
+            for one in ("", "2a0", "2A0E", "a" * 13)
+        ),
     ],
     ids=str,
 )
@@ -597,6 +682,12 @@ def test_invalid_option_is_refused_with_valid_values(
     said = f"{caught.value.message} {caught.value.reason} {caught.value.hint}"
     assert all(one in said for one in named)
     assert EXIT_CODE[caught.value.kind] == 2
+
+
+def test_key_in_place_of_its_id_is_not_shown(logs: FakeLogs) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        parse_options(since="10m", follow=True, key_id=(key := generate("prod")), clock=logs.clock)
+    assert key not in f"{caught.value.message} {caught.value.reason} {caught.value.hint}"
 
 
 def test_level_may_be_lower_case(logs: FakeLogs) -> None:

@@ -11,6 +11,8 @@ from triggers_api.api.authenticator import invalid_key
 from triggers_api.api.context import request_context
 from triggers_api.api.service import get_service
 from triggers_api.core.access import Principal, Scope
+from triggers_api.core.keys import KeyRecord
+from triggers_api.errors import UnauthorizedError
 
 
 class _ApiKeyScheme(SecurityBase):
@@ -36,17 +38,25 @@ class _ApiKeyScheme(SecurityBase):
         """
         context = request_context()
         if context.principal is None:
-            keys = request.headers.getlist("x-api-key")
-            if len(keys) != 1:
-                raise invalid_key()
-            service = await get_service(request)
-            record = service.authenticator.cached(keys[0])
-            if record is None:
-                record = await service.run(service.authenticator.look_up, keys[0])
+            try:
+                record = await _find_key(request)
+            except UnauthorizedError as error:
+                context.key_id, context.refusal = error.key_id, error.reason
+                raise
             context.principal = Principal.from_key(record)
-            context.source = record.source
+            context.key_id, context.source = context.principal.key_id, record.source
         context.principal.require_scopes(required.scopes)
         return context.principal
+
+
+async def _find_key(request: Request) -> KeyRecord:
+    keys = request.headers.getlist("x-api-key")
+    if len(keys) != 1:
+        raise invalid_key("malformed" if keys else "missing")
+    service = await get_service(request)
+    if record := service.authenticator.cached(keys[0]):
+        return record
+    return await service.run(service.authenticator.look_up, keys[0])
 
 
 authenticate = _ApiKeyScheme()

@@ -7,7 +7,7 @@ negative, the key is looked up again.
 
 A refused key is remembered for a second, so a client that repeats a wrong key costs one read a second and not
 one per request. A key works at once after it was created, or within that second if it was refused before.
-Only digests are kept, and a flood of different wrong keys evicts no valid key.
+Keys are kept as digests, and a flood of different wrong keys evicts no valid key.
 """
 
 import hmac
@@ -37,6 +37,13 @@ class _Reading(NamedTuple):
 
     wall: int
     monotonic: int
+
+
+class _Refusal(NamedTuple):
+    """Why a key is refused, and the id of a key that has a record."""
+
+    reason: str
+    key_id: str | None = None
 
 
 class _RecentLookups(Generic[T]):
@@ -93,7 +100,7 @@ class Authenticator:
         self._clock = clock
         self._monotonic = monotonic
         self._valid: _RecentLookups[KeyRecord] = _RecentLookups(cache_seconds)
-        self._refused: _RecentLookups[bool] = _RecentLookups(min(REFUSED_SECONDS, cache_seconds))
+        self._refused: _RecentLookups[_Refusal] = _RecentLookups(min(REFUSED_SECONDS, cache_seconds))
         self._lock = Lock()
 
     def cached(self, key: str) -> KeyRecord | None:
@@ -107,13 +114,13 @@ class Authenticator:
         now, digest = self._now(), digest_of(key)
         with self._lock:
             record = self._valid.get(digest, now)
-            was_refused = record is None and self._refused.get(digest, now)
-        if record is None:
-            if was_refused or not is_well_formed(key):
-                raise invalid_key()
-            return None
-        if not record.is_valid_at(format_time(now.wall)):
-            raise invalid_key()
+            refusal = self._refused.get(digest, now) if record is None else None
+        if refusal is not None:
+            raise invalid_key(*refusal)
+        if record is None and not is_well_formed(key):
+            raise invalid_key("malformed")
+        if record is not None and not record.is_valid_at(format_time(now.wall)):
+            raise invalid_key("expired", record.id)
         return record
 
     def look_up(self, key: str) -> KeyRecord:
@@ -129,20 +136,31 @@ class Authenticator:
         except CorruptRecordError as error:
             logger.exception("key cannot be read", extra={"fields": {"reason": error.message}})
             raise StoreUnavailableError("The key cannot be checked right now.") from error
-        is_valid = record is not None and record.is_valid_at(format_time(now.wall))
+        result = _check(record, format_time(now.wall))
         with self._lock:
-            if record is not None and is_valid:
-                self._valid.put(digest, now, record)
+            if isinstance(result, KeyRecord):
+                self._valid.put(digest, now, result)
                 self._refused.discard(digest)
-                return record
+                return result
             self._valid.discard(digest)
-            self._refused.put(digest, now, True)
-        raise invalid_key()
+            self._refused.put(digest, now, result)
+        raise invalid_key(*result)
 
     def _now(self) -> _Reading:
         return _Reading(self._clock(), self._monotonic())
 
 
-def invalid_key() -> UnauthorizedError:
-    """Return the one refusal for a missing, unknown, revoked or expired key."""
-    return UnauthorizedError("A valid API key is required in the X-API-Key header.")
+def _check(record: KeyRecord | None, now: str) -> KeyRecord | _Refusal:
+    """Return the record of a valid key, or why the key is refused."""
+    if record is None:
+        return _Refusal("unknown")
+    if record.is_valid_at(now):
+        return record
+    return _Refusal("expired" if record.is_active else "revoked", record.id)
+
+
+def invalid_key(reason: str, key_id: str | None = None) -> UnauthorizedError:
+    """Return the refusal of a key. The client gets the same answer for every reason; the log names it."""
+    error = UnauthorizedError("A valid API key is required in the X-API-Key header.", reason=reason)
+    error.key_id = key_id
+    return error

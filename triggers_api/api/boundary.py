@@ -129,8 +129,10 @@ def _log_access(method: str, scope: Scope, context: RequestContext, status: int,
         "status": status,
         "duration_ms": round(seconds * 1000, 3),
     }
-    if context.principal is not None:
-        fields["key_id"] = context.principal.key_id
+    if context.key_id is not None:
+        fields["key_id"] = context.key_id
+    if context.refusal is not None:
+        fields["reason"] = context.refusal
     if context.source is not None:
         fields["source"] = context.source
     if len(context.event_ids) == 1:

@@ -21,13 +21,16 @@ class RequestContext:
     """The id of a request, and what its endpoint adds for the access log line.
 
     `failed` counts the entries of a batch that failed. `own_key` is the API key that the request carries, if
-    an operator chose that key: such a key cannot be recognised in a log line by its form.
+    an operator chose that key: such a key cannot be recognised in a log line by its form. `key_id` names the
+    key if it has a record, and `refusal` is the reason of a 401: both are for the log, never for the answer.
     """
 
     request_id: str
     lambda_request_id: str | None = None
     own_key: str | None = field(default=None, repr=False)
     principal: Principal | None = None
+    key_id: str | None = None
+    refusal: str | None = None
     source: str | None = None
     event_ids: list[str] = field(default_factory=list)
     failed: int = 0

@@ -50,27 +50,63 @@ def tail(
             show_default=False,
         ),
     ] = None,
+    status: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STATUS",
+            help="Only requests answered with this status, such as 401, or this class, such as 5xx.",
+            show_default=False,
+        ),
+    ] = None,
+    key_id: Annotated[
+        str | None,
+        typer.Option(
+            "--key",
+            metavar="ID",
+            help="Only requests with the key of this id, also refused ones.",
+            show_default=False,
+        ),
+    ] = None,
     text: Annotated[
         str | None,
         typer.Option(
             "--filter",
             metavar="TEXT",
-            help="Only lines that contain this text, in any case.",
+            help="Only lines that show this text, in any case. The time is not searched.",
             show_default=False,
         ),
     ] = None,
+    lambda_lines: Annotated[
+        bool,
+        typer.Option(
+            "--lambda",
+            help="Show Lambda's own lines too, such as START and REPORT. Those that report a failure, and "
+            "those of a --request-id, are always shown.",
+        ),
+    ] = False,
 ) -> None:
     """Show the log of a stage, and follow it.
 
-    With --json, prints one JSON object per line.
-    Example: triggers logs tail --stage prod --since 1h --level WARNING
+    A terminal shows times in this machine's time zone, and the date if it is not today. A pipe and --json get
+    dates and times in UTC. With --json, prints one JSON object per line.
+
+    Example: triggers logs tail --stage prod --since 1h --status 401
     """
     from triggers_api.cli.output.logs import LineWriter
     from triggers_api.ops.logs.group import Notice
     from triggers_api.ops.logs.tail import parse_options, read_log
 
     target = context.target
-    options = parse_options(since=since, follow=follow, request_id=request_id, level=level, text=text or "")
+    options = parse_options(
+        since=since,
+        follow=follow,
+        request_id=request_id,
+        level=level,
+        status=status,
+        key_id=key_id,
+        text=text or "",
+        lambda_lines=lambda_lines,
+    )
     aws = aws_for(target)
     if follow:
         console.say(f"Following {target.log_group} in {aws.region}, since {since}. Press Ctrl-C to stop.")

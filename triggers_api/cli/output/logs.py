@@ -1,16 +1,27 @@
 """Write the lines of a log to a terminal, to a pipe or as JSON."""
 
-import json
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from triggers_api.cli.output import console
 from triggers_api.core.times import format_time
 from triggers_api.ops.logs.lines import LogLine
+from triggers_api.ops.logs.text import text_of
 
-_COLOURS = {"DEBUG": "cyan", "INFO": "green", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "magenta"}
-_LEVEL_COLUMNS = 8
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LEVEL_COLOURS = {
+    "DEBUG": "cyan",
+    "INFO": "green",
+    "WARNING": "yellow",
+    "ERROR": "red",
+    "CRITICAL": "magenta",
+}
+_STATUS_COLOURS = {"2": "green", "3": "cyan", "4": "yellow", "5": "red"}
+_INDENT = "    "
+_LEAST_COLUMNS = 20
 
 
 class LineWriter:
@@ -23,7 +34,7 @@ class LineWriter:
         if as_json:
             self._write = _write_json
         elif console.terminal_width(sys.stdout):
-            self._write = _terminal_writer()
+            self._write = _TerminalWriter().write
         else:
             self._write = _write_plain
 
@@ -53,44 +64,42 @@ def _write_json(line: LogLine) -> None:
 
 
 def _write_plain(line: LogLine) -> None:
-    before, level, after = _parts(line)
-    console.answer(f"{before} {level} {after}".rstrip(), *_traceback_lines(line))
+    text = text_of(line)
+    first = f"{format_time(line.time * 1000)} {text.first_line()}".rstrip()
+    console.answer(first, *(f"{_INDENT}{one}" for one in text.traceback))
 
 
-def _terminal_writer() -> Callable[[LogLine], None]:
-    terminal = console.rich_console(sys.stdout)
+class _TerminalWriter:
+    """Writes coloured lines with short times, in the time zone of this machine.
 
-    def write(line: LogLine) -> None:
-        before, level, after = _parts(line)
-        text = console.rich_text(f"{before} ")
-        text.append_text(console.rich_text(level, _COLOURS[line.level]))
-        text.append_text(console.rich_text(f" {after}"))
-        text.rstrip()
-        for one in (text, *map(console.rich_text, _traceback_lines(line))):
-            terminal.print(one, soft_wrap=True)  # the terminal wraps a long line itself, and nothing is cut
+    The date is written on a separate line when it changes, and at first if it is not today.
+    """
 
-    return write
+    def __init__(self) -> None:
+        self._terminal = console.rich_console(sys.stdout)
+        self._day = datetime.now().astimezone().date()
 
+    def write(self, line: LogLine) -> None:
+        moment = datetime.fromtimestamp(line.time / 1000).astimezone()
+        if moment.date() != self._day:
+            self._day = moment.date()
+            self._print("", (f"{self._day} UTC{moment.isoformat()[-6:]}", ""))
+        text = text_of(line)
+        self._print(
+            f"{moment:%H:%M:%S} ",
+            (text.level, _LEVEL_COLOURS[line.level]),
+            (text.request, ""),
+            (text.status, _STATUS_COLOURS.get(text.status[:1], "")),
+            (text.rest, ""),
+        )
+        for one in text.traceback:
+            self._print(_INDENT, (one, ""))
 
-def _parts(line: LogLine) -> tuple[str, str, str]:
-    """Return the time, the level, and the rest: request id, method, path, status, duration, message."""
-    duration = None if line.duration_ms is None else f"{line.duration_ms:g}ms"
-    request = (line.request_id or line.lambda_request_id, line.method, line.path, line.status, duration)
-    words = [str(word) for word in request if word is not None]
-    words += [line.message, *(f"{name}={_word(value)}" for name, value in line.fields.items())]
-    return (
-        format_time(line.time * 1000),
-        f"{line.level:<{_LEVEL_COLUMNS}}",
-        " ".join(filter(None, words)),
-    )
-
-
-def _traceback_lines(line: LogLine) -> Iterator[str]:
-    return (f"    {one}" for one in line.traceback)
-
-
-def _word(value: Any) -> str:
-    """Return a value as one word, quoted if need be, as the service's own log does."""
-    if isinstance(value, str) and value.isprintable() and " " not in value:
-        return value
-    return json.dumps(value, ensure_ascii=False)
+    def _print(self, start: str, *parts: tuple[str, str]) -> None:
+        """Print texts, each with its colour, folded between words to the right of `start`. Nothing is cut."""
+        texts = [console.rich_text(part, colour) for part, colour in parts if part]
+        columns = max(console.terminal_width(sys.stdout) - len(start), _LEAST_COLUMNS)
+        for folded in console.rich_text(" ").join(texts).wrap(self._terminal, columns, overflow="fold"):
+            folded.rstrip()
+            self._terminal.print(console.rich_text(start) + folded, soft_wrap=True)
+            start = " " * len(start)

@@ -25,6 +25,8 @@ _TAG = re.compile(r"\[(CRITICAL|ERROR|WARNING|INFO|DEBUG)\]\s|LAMBDA_(WARNING):"
 _FAILED = re.compile(
     r"Task timed out|Runtime exited|Process exited before completing|\bStatus: (?:timeout|error|failure)\b"
 )
+_LAMBDA_LINE = re.compile(r"(?:START|END|REPORT) RequestId: |(?:INIT|RESTORE)_(?:START|REPORT)\s")
+_MEMORY = re.compile(r"\bMemory Size: (\d+) MB\s+Max Memory Used: (\d+) MB")
 _DURATION = re.compile(r"(?<!Billed )(?<!Init )\bDuration: (\d+(?:\.\d+)?) ms")
 _PHASES: Mapping[str, Literal["start", "end"]] = {
     "START": "start",
@@ -46,6 +48,7 @@ class LogLine:
         status: The HTTP status.
         duration_ms: The duration of the request; in a report of Lambda, of the invocation.
         fields: The members of a JSON line that have no attribute of their own.
+        is_lambdas_own: Whether it is Lambda's line about an invocation or an environment, such as START.
         phase: Whether Lambda's line starts or ends an invocation.
     """
 
@@ -62,6 +65,7 @@ class LogLine:
     duration_ms: float | None = None
     traceback: tuple[str, ...] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
+    is_lambdas_own: bool = False
     phase: Literal["", "start", "end"] = ""
 
     def is_at_least(self, level: str) -> bool:
@@ -70,7 +74,10 @@ class LogLine:
 
 
 def parse(event: Mapping[str, Any]) -> LogLine:
-    """Return the line of an event of `FilterLogEvents`. Its level is INFO by default, ERROR for a failure."""
+    """Return the line of an event of `FilterLogEvents`.
+
+    Its level is INFO by default, ERROR for a failure, WARNING for a report that all memory was used.
+    """
     raw = event.get("message", "").rstrip("\r\n")
     origin = {"time": event.get("timestamp", 0), "stream": event.get("logStreamName", ""), "raw": raw}
     document = _parse_object(raw)
@@ -106,14 +113,17 @@ def _platform_line(document: dict[str, Any], origin: dict[str, Any]) -> LogLine:
     kind, record = document["type"], document.get("record")
     record = record if isinstance(record, dict) else {"record": record}
     metrics = record.get("metrics")
+    metrics = dict(metrics) if isinstance(metrics, dict) else {}
     failed = kind == "platform.fault" or str(record.get("status")) in {"timeout", "error", "failure"}
+    size, used = (_take(metrics, int, name) for name in ("memorySizeMB", "maxMemoryUsedMB"))
     return LogLine(
         **origin,
-        level="ERROR" if failed else "INFO",
+        level="ERROR" if failed else "WARNING" if _is_all_used(size, used) else "INFO",
         message=kind,
         lambda_request_id=_take(record, str, "requestId"),
-        duration_ms=_take(dict(metrics), int | float, "durationMs") if isinstance(metrics, dict) else None,
+        duration_ms=_take(metrics, int | float, "durationMs"),
         fields=record,
+        is_lambdas_own=True,
         phase=_PHASES.get(kind, ""),
     )
 
@@ -125,16 +135,26 @@ def _text_line(raw: str, origin: dict[str, Any]) -> LogLine:
     word = (found.groupdict().get("word") or "") if found else ""
     rest = first[found.end() :] if found else first
     duration = _DURATION.search(rest) if word == "REPORT" else None
+    memory = _MEMORY.search(rest) if word == "REPORT" else None
     tag = _TAG.match(first)
+    level = (tag[1] or tag[2]) if tag else "INFO"
+    if memory and _is_all_used(*map(int, memory.groups())):
+        level = "WARNING"
     return LogLine(
         **origin,
-        level="ERROR" if _FAILED.search(first) else (tag[1] or tag[2]) if tag else "INFO",
+        level="ERROR" if _FAILED.search(first) else level,
         message=f"{word} {rest}".replace("\t", " ").strip(),
         lambda_request_id=found["id"] if found else None,
         duration_ms=float(duration[1]) if duration else None,
         traceback=tuple(below),
+        is_lambdas_own=_LAMBDA_LINE.match(first) is not None,
         phase=_PHASES.get(word, ""),
     )
+
+
+def _is_all_used(size: int | None, used: int | None) -> bool:
+    """Return whether an invocation used all memory, the mark of one that ran out of it."""
+    return size is not None and used is not None and used >= size > 0
 
 
 def _parse_object(raw: str) -> dict[str, Any] | None:

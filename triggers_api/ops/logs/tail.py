@@ -5,6 +5,7 @@ here, which is exact. While a log is followed, only an error that waiting cannot
 network that is down for a while, renewed credentials and a log group that does not exist yet do not.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,13 +16,18 @@ from triggers_api.core.times import Clock, system_clock
 from triggers_api.errors import ConfigurationError
 from triggers_api.ops.aws import Aws
 from triggers_api.ops.durations import parse_duration
+from triggers_api.ops.keys.references import is_key_id
 from triggers_api.ops.logs.group import LogGroup, Notice
 from triggers_api.ops.logs.lines import LEVELS, LogLine, parse
 from triggers_api.ops.logs.request_lines import RequestLines
+from triggers_api.ops.logs.text import contains, text_of
 from triggers_api.ops.logs.window import Window
+from triggers_api.ops.shell_commands import triggers_command
 
 POLL_SECONDS = 2.0
 """The time between two polls. An account is allowed five requests a second, for all its users together."""
+
+_STATUS = re.compile(r"([1-5])(\d\d|xx)", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +39,35 @@ class TailOptions:
         follow: Wait for new lines.
         request_id: The request id, or Lambda's id, of the only request to show.
         level: The lowest level to show.
-        text: A text that a line must contain, in upper or lower case.
+        statuses: The HTTP statuses of the requests to show.
+        key_id: The id, or the start of the id, of the only key whose requests to show.
+        text: A text that a line must contain, as it is shown, in upper or lower case.
+        lambda_lines: Show Lambda's own lines too. Those that report a failure are always shown, and so are
+            all lines of a `request_id`.
     """
 
     since: int
     follow: bool = True
     request_id: str | None = None
     level: str | None = None
+    statuses: range | None = None
+    key_id: str | None = None
     text: str = ""
+    lambda_lines: bool = False
 
     def shows(self, line: LogLine) -> bool:
-        """Return whether a line has the level and contains the text."""
-        return (self.level is None or line.is_at_least(self.level)) and (
-            self.text.casefold() in line.raw.casefold()
+        """Return whether a line is to be shown, if it belongs to the request."""
+        return (
+            (self._shows_lambdas_lines or not line.is_lambdas_own or line.is_at_least("WARNING"))
+            and (self.level is None or line.is_at_least(self.level))
+            and (self.statuses is None or line.status in self.statuses)
+            and (self.key_id is None or str(line.fields.get("key_id", "")).startswith(self.key_id))
+            and (not self.text or contains(text_of(line), self.text))
         )
+
+    @property
+    def _shows_lambdas_lines(self) -> bool:
+        return self.lambda_lines or self.request_id is not None
 
 
 def parse_options(
@@ -55,7 +76,10 @@ def parse_options(
     follow: bool,
     request_id: str | None = None,
     level: str | None = None,
+    status: str | None = None,
+    key_id: str | None = None,
     text: str = "",
+    lambda_lines: bool = False,
     clock: Clock = system_clock,
 ) -> TailOptions:
     """Return the options of a command line.
@@ -73,13 +97,39 @@ def parse_options(
         raise ConfigurationError(
             f"--level: {level!r} is not a level.", hint=f"Use one of {', '.join(LEVELS)}."
         )
+    if key_id is not None and not is_key_id(key_id):
+        raise ConfigurationError(
+            "--key: this is not the id of a key.",
+            reason="an id, or the start of one, has 4 to 12 of 0-9 a-f",
+            hint=f"List the ids with: {triggers_command('keys list', '--all')}",
+        )
     return TailOptions(
         since=parse_since(since, clock=clock),
         follow=follow,
         request_id=request_id,
         level=None if level is None else level.upper(),
+        statuses=None if status is None else parse_status(status),
+        key_id=key_id,
         text=text,
+        lambda_lines=lambda_lines,
     )
+
+
+def parse_status(status: str) -> range:
+    """Return the HTTP statuses that `401`, or the class `4xx`, means.
+
+    Raises:
+        ConfigurationError: The text is neither a status nor a class.
+    """
+    found = _STATUS.fullmatch(status)
+    if found is None:
+        raise ConfigurationError(
+            f"--status: {status!r} is not an HTTP status.",
+            hint="Give a status such as 401, or a class such as 4xx.",
+        )
+    if found[2].isdigit():
+        return range(int(status), int(status) + 1)
+    return range(int(found[1]) * 100, int(found[1]) * 100 + 100)
 
 
 def parse_since(since: str, *, clock: Clock = system_clock) -> int:
