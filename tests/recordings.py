@@ -26,7 +26,7 @@ _OWN_HOME = {"AWS_CONFIG_FILE": "", "AWS_SHARED_CREDENTIALS_FILE": ""}
 _PLAIN = {"NO_COLOR": "1", "TERM": "dumb", **_OWN_HOME}
 # Rich then writes colours, and draws a live table only once, in its final state.
 _COLOURED = {"TTY_INTERACTIVE": "0", **_OWN_HOME}
-_COLUMNS = 110
+_COLUMNS = 100
 
 
 def record_pictures(rehearsal: Rehearsal) -> dict[str, str]:
