@@ -26,7 +26,7 @@ _OWN_HOME = {"AWS_CONFIG_FILE": "", "AWS_SHARED_CREDENTIALS_FILE": ""}
 _PLAIN = {"NO_COLOR": "1", "TERM": "dumb", **_OWN_HOME}
 # Rich then writes colours, and draws a live table only once, in its final state.
 _COLOURED = {"TTY_INTERACTIVE": "0", **_OWN_HOME}
-_COLUMNS = 110
+_COLUMNS = 100
 
 
 def record_pictures(rehearsal: Rehearsal) -> dict[str, str]:
@@ -88,7 +88,7 @@ def _screen(rehearsal: Rehearsal, *arguments: str, typed: Mapping[str, str] | No
     session = rehearsal.on_terminal(*arguments, columns=_COLUMNS, replies=list((typed or {}).items()))
     assert session.code == 0, session.screen
     lines = [line.rstrip() for line in session.screen.replace("\r", "").splitlines()]
-    text = re.sub(r"\n{2,}", "\n", "\n".join(lines)).strip()
+    text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
     text = re.sub(r"(?<= )/\S+/bin/", "/usr/local/bin/", text)  # the recording's own folders mean nothing
     return f"$ triggers {' '.join(arguments)}\n{text}\n"
 

@@ -98,7 +98,7 @@ def test_each_command_has_a_help_page_with_its_options_and_an_example(command: s
 
 
 def test_help_lists_the_commands() -> None:
-    listed = run("--help").stdout.partition("Commands:")[2].splitlines()
+    listed = run("--help").stdout.partition("Local:")[2].splitlines()
     assert set(COMMANDS) <= {line.split()[0] for line in listed if line.strip()}
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -9,11 +10,15 @@ import pytest
 from rich.console import Console
 
 from tests.support.stubbed_aws import make_target
-from triggers_api.cli.commands.deploy import report_interrupt
+from triggers_api.cli.commands import deploy as command
+from triggers_api.cli.commands.deploy import DeployRequest, report_interrupt, run_deploy
+from triggers_api.cli.consent import Consent
 from triggers_api.cli.output import console
-from triggers_api.cli.output.progress import JsonReporter, TextReporter, next_steps, resource_table
-from triggers_api.ops.cloudformation.models import ChangeSet, StackEvent
+from triggers_api.cli.output.progress import JsonReporter, TextReporter, resource_table
+from triggers_api.ops.cloudformation.models import Change, ChangeSet, StackEvent
+from triggers_api.ops.deploy.deployment import DeployOptions
 from triggers_api.ops.deploy.progress import Built, Outcome, Progress, Proposal, Step
+from triggers_api.version import VERSION
 
 AT = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 IDS = ("TriggersApiDeployment0123456789", "TriggersApiFunctionApiProxyPermissionprod")
@@ -23,22 +28,37 @@ EVENTS = [
 ]
 
 
-def shown(width: int, *, with_types: bool) -> str:
+def shown(width: int) -> list[str]:
+    """Return the lines of the table of resources on a terminal of this width."""
+    table = resource_table(EVENTS, width)
+    assert table is not None
     output = io.StringIO()
-    Console(file=output, width=width).print(resource_table(EVENTS, with_types=with_types))
-    return output.getvalue()
+    Console(file=output, width=width).print(table)
+    return output.getvalue().splitlines()
 
 
-@pytest.mark.parametrize(("width", "with_types"), [(60, False), (80, False), (120, True)])
-def test_resource_table_cuts_no_id_or_status(width: int, with_types: bool) -> None:
-    found = shown(width, with_types=with_types)
-    assert "\N{HORIZONTAL ELLIPSIS}" not in found
-    rows = [line for line in found.splitlines() if line.strip()]
-    columns = [text for line in rows for text in line.split()]
-    joined = "".join(columns)
-    for event in EVENTS:
-        for text in (event.logical_id, event.status):
-            assert text in joined or _folded(text, columns)
+@pytest.mark.parametrize(
+    ("width", "columns"),
+    [
+        (80, ["STATUS", "LOGICAL ID"]),
+        (100, ["TIME (UTC)", "STATUS", "LOGICAL ID"]),
+        (130, ["TIME (UTC)", "STATUS", "LOGICAL ID", "TYPE"]),
+    ],
+)
+def test_resource_table_has_the_columns_that_fit_unbroken(width: int, columns: list[str]) -> None:
+    _, head, _, *rows, _ = shown(width)
+    assert re.split(r" {2,}", head.strip()) == columns
+    for event, row in zip(EVENTS, rows, strict=True):
+        assert {event.status, event.logical_id} <= set(row.split())
+
+
+def test_resources_are_lines_if_the_terminal_is_too_narrow(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(console, "terminal_width", lambda _: 70)
+    TextReporter(make_target()).report(EVENTS[1])
+    words = capsys.readouterr().err.split()
+    assert words == ["10:30:00", "UTC", EVENTS[1].status, EVENTS[1].type, EVENTS[1].logical_id]
 
 
 def stopped_after(*events: Progress, capsys: pytest.CaptureFixture[str]) -> str:
@@ -143,42 +163,87 @@ def test_json_has_changed_parameters(capsys: pytest.CaptureFixture[str]) -> None
     }
 
 
-@pytest.mark.parametrize(("first", "lines"), [(True, 3), (False, 0)])
-def test_next_steps_follow_the_first_deployment_only(first: bool, lines: int) -> None:
-    outcome = Outcome(True, "CREATE_COMPLETE", {"ApiUrl": "https://api.example/prod"}, first)
-    assert len(next_steps(make_target(), outcome)) == lines
+def outline_of_deploy(monkeypatch: pytest.MonkeyPatch, outcome: Outcome, *, as_json: bool) -> list[str]:
+    """Return what `run_deploy` does after a deployment: the smoke test, and the lines of its notices."""
+    done: list[str] = []
+    monkeypatch.setattr(command, "_deploy_stack", lambda _: outcome)
+    monkeypatch.setattr(command, "_smoke_test", lambda *_, **__: done.append("smoke test"))
+    monkeypatch.setattr(console, "say", lambda *lines: done.extend(lines))
+    options = DeployOptions(make_target(), {}, {})
+    run_deploy(DeployRequest(options, YES, smoke_test=True, as_json=as_json))
+    return [line for line in done if line and not line.startswith(" ")]
 
 
-ROWS = [("Add", IDS[1], "AWS::Lambda::Permission", "-")]
+FIRST = Outcome(True, "CREATE_COMPLETE", {"ApiUrl": "https://api.example/dev"}, first=True)
+YES = Consent(all_decisions=True, all_changes=True, downgrade=False, confirmed_stack=None, no_input=True)
 
 
 @pytest.mark.parametrize(
-    ("width", "is_table"), [(0, False), (59, False), (60, True), (80, True), (200, True)]
+    ("outcome", "as_json", "expected"),
+    [
+        (FIRST, False, ["smoke test", "Next:"]),
+        (replace(FIRST, first=False), False, ["smoke test"]),
+        (FIRST, True, ["smoke test"]),
+    ],
+    ids=["first", "later", "json"],
 )
-def test_proposal_is_a_table_on_a_wide_terminal(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int, is_table: bool
+def test_first_deployment_ends_with_the_smoke_test_and_the_next_commands(
+    monkeypatch: pytest.MonkeyPatch, outcome: Outcome, as_json: bool, expected: list[str]
 ) -> None:
-    monkeypatch.setattr(console, "terminal_width", lambda _: width)
-    console.answer_table(("ACTION", "LOGICAL ID", "TYPE", "REPLACEMENT"), ROWS, to_stderr=True)
-    found = capsys.readouterr()
-    assert found.out == ""
-    assert ("\t" not in found.err) is is_table
-    assert IDS[1] in found.err or _folded(IDS[1], found.err.split())
+    assert outline_of_deploy(monkeypatch, outcome, as_json=as_json) == expected
 
 
-def _folded(text: str, pieces: list[str]) -> bool:
-    """Return whether the pieces contain the text, folded over several lines."""
-    rest = text
-    for piece in pieces:
-        if rest.startswith(piece):
-            rest = rest.removeprefix(piece)
-    return not rest
+ADD = Change("Add", "TriggersApiFunctionProxyPermissionStage", "AWS::Lambda::Permission", "", "")
+MODIFY = Change("Modify", "TriggersApi", "AWS::ApiGateway::RestApi", "False", "x")
+REMOVE = Change("Remove", "AlarmTopic", "AWS::SNS::Topic", "", "x")
 
 
-def test_resource_table_fits_80_columns() -> None:
-    lines = shown(80, with_types=False).splitlines()
-    assert any("CREATE_FAILED" in line and IDS[0] in line for line in lines)
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ((ADD, ADD), "2 to add, 0 to change, 0 to remove."),
+        ((ADD, MODIFY, REMOVE), "1 to add, 1 to change, 1 to remove."),
+        ((replace(ADD, action="Import"),), "1 to import, 0 to add, 0 to change, 0 to remove."),
+    ],
+)
+def test_proposal_has_a_sum(
+    changes: tuple[Change, ...], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    TextReporter(make_target()).report(Proposal(ChangeSet("1", "2", changes)))
+    assert expected in capsys.readouterr().err.splitlines()
 
 
-def test_resource_table_has_types_on_a_wide_terminal() -> None:
-    assert "AWS::ApiGateway::Deployment" in shown(140, with_types=True)
+def test_proposal_shows_what_may_be_replaced(capsys: pytest.CaptureFixture[str]) -> None:
+    replacements = ("False", "True", "Conditional")
+    changes = tuple(replace(MODIFY, replacement=one) for one in replacements)
+    TextReporter(make_target()).report(Proposal(ChangeSet("1", "2", changes)))
+    head, *rows, total, _ = capsys.readouterr().err.splitlines()
+    assert [row.split("\t")[0] for row in (head, *rows)] == ["ACTION", "Modify", "Replace", "Replace?"]
+    assert total == "0 to add, 3 to change, 0 to remove. Replace?: 1 may be replaced."
+
+
+@pytest.mark.parametrize(
+    ("deployed", "expected"),
+    [
+        ("", VERSION),
+        (VERSION, VERSION),
+        ("0.0.9", f"0.0.9 -> {VERSION}"),
+        ("unknown", f"unknown -> {VERSION}"),
+    ],
+)
+def test_proposal_shows_the_versions(
+    deployed: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    TextReporter(make_target()).report(replace(PROPOSAL, deployed_version=deployed))
+    assert f"\nVersion: {expected}\n" in capsys.readouterr().err
+
+
+def test_proposal_is_an_unbroken_table_on_80_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(console, "terminal_width", lambda _: 80)
+    modify = replace(MODIFY, logical_id=IDS[0], type="AWS::ApiGateway::Deployment", replacement="Conditional")
+    TextReporter(make_target()).report(Proposal(ChangeSet("1", "2", (ADD, modify))))
+    lines = [line.split() for line in capsys.readouterr().err.splitlines()]
+    assert ["Add", ADD.logical_id, ADD.type] in lines
+    assert ["Replace?", modify.logical_id, modify.type] in lines

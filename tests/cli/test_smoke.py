@@ -53,8 +53,19 @@ def lines_of(error: str) -> dict[str, str]:
     return dict(line.strip().split(": ", 1) for line in error.splitlines()[-3:])
 
 
-def test_a_pipe_gets_a_plain_table_and_exit_code_0(server: DevServer) -> None:
+def test_success_is_a_line_for_each_group_of_checks(server: DevServer) -> None:
     done = run("smoke", "--url", f"{server.url}/", variables=WITH_KEY)
+    head, *rows = [line.split("\t") for line in done.stdout.splitlines()]
+    assert done.returncode == 0, done.stderr
+    assert head == ["GROUP", "CHECKS", "RESULT", "SLOWEST MS"]
+    assert {row[0] for row in rows} == {check.group for check in check_runner.CHECKS} | {"health", "clean up"}
+    assert {row[2] for row in rows} == {"ok"}
+    assert sum(int(row[1]) for row in rows) == CHECKS
+    assert done.stderr.splitlines()[-1] == f"All {CHECKS} checks passed."
+
+
+def test_verbose_prints_every_check_and_exits_with_0(server: DevServer) -> None:
+    done = run("smoke", "--url", f"{server.url}/", "--verbose", variables=WITH_KEY)
     head, *rows = [line.split("\t") for line in done.stdout.splitlines()]
     assert done.returncode == 0, done.stderr
     assert head == ["CHECK", "RESULT", "MS"]

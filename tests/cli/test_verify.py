@@ -18,7 +18,7 @@ from triggers_api.cli.commands import verify as command
 from triggers_api.ops.verify import log_search
 from triggers_api.version import VERSION
 
-OPTIONS = ["--stage", "--region", "--profile", "--stack-name", "--json", "--debug"]
+OPTIONS = ["--verbose", "--stage", "--region", "--profile", "--stack-name", "--json", "--debug"]
 RECORD = ["check", "passed", "milliseconds", "expected", "saw", "fix", "request_id", "ran"]
 
 
@@ -123,8 +123,21 @@ def operator(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
         yield Operator(stack, monkeypatch, capsys)
 
 
-def test_a_sound_stack_exits_with_0_and_has_a_row_for_each_check(operator: Operator) -> None:
+def test_a_sound_stack_exits_with_0_and_has_a_row_for_each_group_of_checks(operator: Operator) -> None:
     done = operator.verifies()
+    assert done.code == 0
+    head, *rows = [line.split("\t") for line in done.stdout.splitlines()]
+    assert head == ["GROUP", "CHECKS", "RESULT", "SLOWEST MS"]
+    groups = [row[0] for row in rows]
+    assert {"stack", "function", "events table", "role", "api", "request"} <= set(groups)
+    assert len(groups) == len(set(groups))
+    assert {row[2] for row in rows} == {"ok"}
+    total = sum(int(row[1]) for row in rows)
+    assert done.stderr.splitlines()[-1] == f"All {total} checks passed."
+
+
+def test_verbose_prints_a_row_for_each_check(operator: Operator) -> None:
+    done = operator.verifies("--verbose")
     assert done.code == 0
     head, *rows = done.stdout.splitlines()
     assert head == "CHECK\tRESULT\tMS"

@@ -20,6 +20,7 @@ from tests.support.cloudformation_gaps import restore
 from tests.support.curl import CurlAnswer, curl
 from tests.support.rehearsal import Rehearsal, error_of, said, stack_name, traces
 from tests.support.requirements_walk import Walk, walk
+from triggers_api.version import VERSION
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -211,6 +212,20 @@ def test_status_shows_the_state_of_the_stage(
     assert "of 100 requests a second" in text.stdout
 
 
+def test_stack_and_its_resources_carry_the_tags_of_the_stage(
+    rehearsal: Rehearsal, prod: subprocess.CompletedProcess[str]
+) -> None:
+    expected = {"application": "triggers-api", "stage": "prod", "version": VERSION}
+    assert rehearsal.ask("status")["tags"] == expected
+    emulator = rehearsal.emulator
+    table = emulator.client("dynamodb").describe_table(TableName=TABLES[0])["Table"]["TableArn"]
+    of_table = emulator.client("dynamodb").list_tags_of_resource(ResourceArn=table)["Tags"]
+    function = rehearsal.function("prod")["FunctionArn"]
+    of_function = emulator.client("lambda").list_tags(Resource=function)["Tags"]
+    for found in ({one["Key"]: one["Value"] for one in of_table}, of_function):
+        assert expected.items() <= found.items()
+
+
 def test_a_stage_that_is_not_deployed_has_no_status_and_no_outputs(
     rehearsal: Rehearsal, prod: subprocess.CompletedProcess[str]
 ) -> None:
@@ -235,6 +250,7 @@ def test_a_plan_of_a_change_shows_it_and_leaves_nothing(rehearsal: Rehearsal, wa
     assert told[-1]["event"] == "change_set"
     changes = {one["logical_id"]: one for one in told[-1]["changes"]}
     assert changes["TriggersApiFunction"]["action"] == "Modify"
+    assert not {"OperatorDashboard", "AlarmTopic", "AccessLogGroup"} & changes.keys()
     assert not {"EventsTable", "ApiKeysTable", "TriggersApiRole", "TriggersApiLogGroup"} & changes.keys()
     assert traces(rehearsal.emulator) == before
 
@@ -255,6 +271,7 @@ def test_a_changed_parameter_takes_effect_and_the_tables_stay_as_they_were(
     changed = ("--parameter", "LogLevel=DEBUG", "--parameter", "EventTtlDays=30")
     end = outcome(rehearsal.deploy("prod", *changed))
     assert (end["changed"], end["status"]) == (True, "UPDATE_COMPLETE")
+    assert rehearsal.ask("status")["tags"]["stage"] == "prod"
     variables = rehearsal.function("prod")["Environment"]["Variables"]
     assert (variables["LOG_LEVEL"], variables["EVENT_TTL_DAYS"]) == ("DEBUG", "30")
     assert described_tables(rehearsal) == before

@@ -38,6 +38,7 @@ class FakeStack:
     outputs: dict[str, str] = field(default_factory=dict)
     tables: dict[str, str] = field(default_factory=dict)
     """Physical names by logical ids."""
+    tags: dict[str, str] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -269,6 +270,7 @@ class _CloudFormation:
                     "Parameters": [
                         {"ParameterKey": k, "ParameterValue": v} for k, v in stack.parameters.items()
                     ],
+                    "Tags": [{"Key": k, "Value": v} for k, v in stack.tags.items()],
                 }
             ]
         }

@@ -29,12 +29,28 @@ REGION = "us-east-1"
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 _LIFETIME_SECONDS = "3600"  # longer than any run of the tests; then it stops by itself, whoever forgot it
+# Its change sets list resources whose condition is false, which AWS's do not.
 # MiniStack waits 50 ms for the output of a function, and 5 ms after a line for the next. If the machine
 # stalls for longer, a line is delivered only at the next call of the function, and a test does not find it.
 _PROGRAM = """
 from ministack.app import main
 from ministack.core.lambda_runtime import Worker
+from ministack.services.cloudformation import changesets
 
+resolve = changesets._resolve_props_for_diff
+
+def resolve_wanted(template, params, *names):
+    resolved = resolve(template, params, *names)
+    if resolved:
+        conditions = changesets._evaluate_conditions(template, params)
+        resolved["Resources"] = {
+            name: one
+            for name, one in resolved["Resources"].items()
+            if conditions.get(one.get("Condition"), True)
+        }
+    return resolved
+
+changesets._resolve_props_for_diff = resolve_wanted
 of_the_first_line, of_the_next, in_all = 1.0, 0.05, 2.0  # seconds
 Worker._drain_stderr_bounded.__defaults__ = of_the_first_line, of_the_next, in_all
 main()

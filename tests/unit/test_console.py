@@ -3,7 +3,7 @@
 import ast
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -86,6 +86,93 @@ def test_markup_of_rich_is_text(capsys: pytest.CaptureFixture[str], monkeypatch:
     monkeypatch.setattr(console, "terminal_width", lambda _: 100)
     console.answer_table(("NAME",), [("[red]x[/red] :smile: [link=http://evil]y[/link]",)])
     assert "[red]x[/red] :smile: [link=http://evil]y[/link]" in capsys.readouterr().out
+
+
+# How it fits the terminal
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Return a function that makes stdout and stderr a terminal of some width, without colours."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    return lambda width: monkeypatch.setattr(console, "terminal_width", lambda _: width)
+
+
+TABLE = (("NAME", "SCOPES", "MS"), [("shop-of-berlin", "ingest consume manage", "7"), ("b", "all", "1,234")])
+
+
+def test_table_aligns_numbers_right_and_folds_cells_between_words(
+    terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal(36)
+    console.answer_table(*TABLE)
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines() if line.strip()] == [
+        " NAME            SCOPES          MS",
+        " ──────────────────────────────────",
+        " shop-of-berlin  ingest           7",
+        "                 consume",
+        "                 manage",
+        " b               all          1,234",
+    ]
+
+
+def test_table_of_words_that_do_not_fit_is_a_paragraph_for_each_row(
+    terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal(31)
+    console.answer_table(*TABLE)
+    assert capsys.readouterr().out == (
+        "NAME    shop-of-berlin\nSCOPES  ingest consume manage\nMS      7\n"
+        "\n"
+        "NAME    b\nSCOPES  all\nMS      1,234\n"
+    )
+
+
+def test_ok_is_green_and_a_failure_red_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(console, "terminal_width", lambda _: 80)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    console.answer_table(("CHECK", "RESULT"), [("a", "ok"), ("b", "FAILED")])
+    console.answer_state("ok", "a")
+    console.answer_state("failed", "b")
+    shown = capsys.readouterr().out
+    assert shown.count("\x1b[32mok") == 2
+    assert "\x1b[31mFAILED" in shown
+    assert "\x1b[31mfailed" in shown
+
+
+@pytest.mark.parametrize(
+    ("line", "folded"),
+    [
+        (
+            "error: The stack is deployed, but its test failed.",
+            "error: The stack is deployed,\n       but its test failed.",
+        ),
+        (
+            "ok       region       us-east-1 of the profile",
+            "ok       region       us-east-1\n                      of the\n                      profile",
+        ),
+        (
+            "  fix: Change that, and deploy again: triggers deploy --stage prod --yes",
+            "  fix: Change that, and deploy\n       again:\n       triggers deploy --stage prod --yes",
+        ),
+        (
+            "See `triggers status --stage prod`, and try again later.",
+            "See\n  `triggers status --stage prod`,\n  and try again later.",
+        ),
+        ("  fix: aws logs tail --log-group x --since 10m", "  fix: aws logs tail --log-group x --since 10m"),
+        ("  A=b triggers keys create --name first --yes", "  A=b triggers keys create --name first --yes"),
+    ],
+)
+def test_line_is_folded_between_words_but_not_in_a_command(
+    terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str], line: str, folded: str
+) -> None:
+    terminal(31)
+    console.say(line)
+    console.answer(line)
+    assert capsys.readouterr() == (f"{folded}\n", f"{folded}\n")
 
 
 # Every module uses it

@@ -95,6 +95,16 @@ def sam_parameters(account: FakeAccount) -> dict[str, str]:
     return {name: value.strip('"') for name, _, value in (pair.partition("=") for pair in pairs)}
 
 
+def sam_tags(account: FakeAccount) -> list[str]:
+    """Return the tags that were passed to SAM."""
+    (call,) = account.sam.asked("deploy")
+    first = call.arguments.index("--tags") + 1
+    return call.arguments[first : call.arguments.index("--parameter-overrides")]
+
+
+OWN_TAGS = ['"application"="triggers-api"', '"stage"="dev"', f'"version"="{VERSION}"']
+
+
 # Stages
 
 
@@ -112,6 +122,17 @@ def test_first_deployment_runs_every_stage(account: FakeAccount) -> None:
     ]
     assert events[-1] == Outcome(changed=True, status="CREATE_COMPLETE", outputs=OUTPUTS, first=True)
     assert account.done == ["sam deploy", "execute"]
+
+
+def test_stack_is_tagged_with_application_stage_and_version(account: FakeAccount) -> None:
+    run(account)
+    assert sam_tags(account) == OWN_TAGS
+
+
+def test_tags_of_the_operator_are_kept_and_those_of_aws_left_out(account: FakeAccount) -> None:
+    account.has_stack("CREATE_COMPLETE").tags = {"team": "R and D", "version": "0.0.1", "aws:x": "y"}
+    run(account)
+    assert sam_tags(account) == ['"team"="R and D"', OWN_TAGS[2], *OWN_TAGS[:2]]
 
 
 def test_later_deployment_is_not_the_first(account: FakeAccount) -> None:

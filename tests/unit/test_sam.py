@@ -28,6 +28,7 @@ from triggers_api.ops.deploy.sam import Sam, find_sam
 from triggers_api.ops.target import Setting
 
 PARAMETERS = {"Stage": "dev", "CorsAllowOrigin": "*", "AlarmEmail": ""}
+TAGS = {"stage": "dev", "cost center": "R and D"}
 SECRET = "s3cret-c4n4ry"
 
 MADE = f"""
@@ -108,7 +109,7 @@ def account(profile: str | None = None) -> Aws:
 
 
 def change_set(sam: Sam, template: Path, *, profile: str | None = None) -> str | None:
-    return sam.create_change_set(account(profile), template, parameters=PARAMETERS)
+    return sam.create_change_set(account(profile), template, parameters=PARAMETERS, tags=TAGS)
 
 
 def build(sam: Sam, template: Path, *, use_container: bool = False) -> Path:
@@ -173,6 +174,9 @@ def test_create_change_set_passes_every_option(fake: FakeSam, sam: Sam, template
         "--no-fail-on-empty-changeset",
         "--no-disable-rollback",
         "--no-progressbar",
+        "--tags",
+        '"stage"="dev"',
+        '"cost center"="R and D"',
         "--parameter-overrides",
         'Stage="dev"',
         'CorsAllowOrigin="*"',

@@ -14,21 +14,15 @@ from typer.core import TyperGroup
 from triggers_api.version import VERSION_LINE
 
 _GROUPS = ("events", "keys", "logs")
-_COMMANDS = (
-    "dev",
-    "doctor",
-    "deploy",
-    "status",
-    "outputs",
-    "smoke",
-    "verify",
-    "inbox",
-    "listen",
-    "destroy",
-    "openapi",
-    *_GROUPS,
-)
-"""In the order of the help page. Each is a module of `cli/commands/` with a function of the same name."""
+_SECTIONS = {
+    "Local": ("dev", "openapi"),
+    "Deploy": ("doctor", "deploy", "status", "outputs", "destroy"),
+    "Check": ("smoke", "verify"),
+    "Data": ("inbox", "events", "listen"),
+    "Keys and logs": ("keys", "logs"),
+}
+"""The help page. Each command is a module of `cli/commands/` with a function of the same name."""
+_COMMANDS = tuple(name for names in _SECTIONS.values() for name in names)
 
 
 class _LazyGroup(TyperGroup):
@@ -40,6 +34,16 @@ class _LazyGroup(TyperGroup):
         for name in [cmd_name] if cmd_name in _COMMANDS else _COMMANDS:
             self.add_command(_load(name), name)
         return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        width = max(map(len, _COMMANDS))
+        limit = formatter.width - 6 - width  # as Typer counts for its one list
+        for title, names in _SECTIONS.items():
+            commands = {name.ljust(width): self.get_command(ctx, name) for name in names}
+            with formatter.section(title):
+                formatter.write_dl(
+                    [(name, command.get_short_help_str(limit)) for name, command in commands.items()]
+                )
 
 
 def make_app() -> typer.Typer:

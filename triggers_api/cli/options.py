@@ -61,6 +61,7 @@ _DEBUG = Annotated[bool, typer.Option("--debug", help="Print the traceback of an
 SourceOption = Annotated[
     str | None, typer.Option("--source", help="Only events of this source.", show_default=False)
 ]
+VerboseOption = Annotated[bool, typer.Option("--verbose", help="Print every check, also if all pass.")]
 TypesOption = Annotated[
     list[str] | None,
     typer.Option("--type", metavar="TYPE", help="Only events of this type. Repeatable.", show_default=False),

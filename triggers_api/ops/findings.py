@@ -29,6 +29,8 @@ class Finding:
     milliseconds: int = 0
     request_id: str = ""
     """Finds the check's request in the logs; empty if the check sent none."""
+    group: str = ""
+    """What the check belongs to; a short output has one line for each group."""
 
     @property
     def passed(self) -> bool:

@@ -161,13 +161,19 @@ def run_deploy(request: DeployRequest) -> None:
         ChecksFailedError: The stack is deployed, but its smoke test failed.
         OperatorError: The deployment failed.
     """
+    from triggers_api.cli.output.progress import next_steps
+
     target = request.options.target
     outcome = _deploy_stack(request)
     if request.options.plan:
         console.say("This was a plan. The stack was not changed.")
-    if outcome is not None and request.smoke_test:
+    if outcome is None:
+        return
+    if request.smoke_test:
         url = outcome.outputs["ApiUrl"]
         _smoke_test(target, url, changed=outcome.changed, as_json=request.as_json)
+    if outcome.first and not request.as_json:
+        console.say("", *next_steps(target, outcome))
 
 
 def _deploy_stack(request: DeployRequest) -> "Outcome | None":

@@ -43,7 +43,7 @@ def doctor(
     for finding in check_readiness(target, config.environment(), given=values, now=now):
         findings.append(finding)
         if not context.as_json:
-            console.answer(f"{finding.state:<8} {finding.check:<28} {finding.message}")
+            console.answer_state(finding.state, f"{finding.check:<28} {finding.message}")
             if finding.fix and finding.state is not State.OK:
                 console.answer(f"{'':<8} {'':<28} fix: {finding.fix}")
     can_deploy = all(finding.state is not State.FAILED for finding in findings)

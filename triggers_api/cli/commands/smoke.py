@@ -7,7 +7,7 @@ import typer
 
 from triggers_api.cli import config
 from triggers_api.cli.context import CommandContext, announce_store, ca_bundles
-from triggers_api.cli.options import stage_options
+from triggers_api.cli.options import VerboseOption, stage_options
 from triggers_api.cli.output import console, questions
 from triggers_api.errors import ConfigurationError
 from triggers_api.ops.shell_commands import forget_stage
@@ -35,6 +35,7 @@ def smoke(
     junit: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write a JUnit report.", show_default=False)
     ] = None,
+    verbose: VerboseOption = False,
 ) -> None:
     """Check every call of a live API, and delete the events it creates.
 
@@ -79,7 +80,7 @@ def smoke(
     has_log = not target.is_local and (url is None or names_stage)
     about = {"url": base, "run": f"smoke-{options.run}"}
     try:
-        answer_findings(about, findings, as_json=context.as_json, has_log=has_log)
+        answer_findings(about, findings, as_json=context.as_json, has_log=has_log, verbose=verbose)
     finally:
         if junit is not None:
             write_report(junit, findings)

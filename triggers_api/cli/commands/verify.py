@@ -1,14 +1,14 @@
 """`triggers verify`: compare the live stack with its template."""
 
 from triggers_api.cli.context import CommandContext, announce_target
-from triggers_api.cli.options import stage_options
+from triggers_api.cli.options import VerboseOption, stage_options
 from triggers_api.cli.output import console
 from triggers_api.ops.shell_commands import triggers_command
 from triggers_api.version import VERSION
 
 
 @stage_options()
-def verify(context: CommandContext) -> None:
+def verify(context: CommandContext, verbose: VerboseOption = False) -> None:
     """Check the deployed stack against its template.
 
     Each failure comes with its fix. Changes nothing; sends one request, which is refused.
@@ -40,4 +40,4 @@ def verify(context: CommandContext) -> None:
         "version": deployed,
         "program_version": VERSION,
     }
-    answer_findings(about, progress.findings, as_json=context.as_json, has_log=True)
+    answer_findings(about, progress.findings, as_json=context.as_json, has_log=True, verbose=verbose)

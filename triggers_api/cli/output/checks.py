@@ -60,15 +60,18 @@ def run_smoke_test(options: "SmokeOptions", title: str) -> list[Finding]:
 
 
 def answer_findings(
-    about: Mapping[str, str], findings: Sequence[Finding], *, as_json: bool, has_log: bool
+    about: Mapping[str, str], findings: Sequence[Finding], *, as_json: bool, has_log: bool, verbose: bool
 ) -> None:
     """Print the findings; exit with 6 if a check has not passed.
+
+    If all have passed, print one line for each group of checks.
 
     Args:
         about: What was checked: the first fields of the JSON document.
         findings: All findings.
         as_json: Print a JSON document instead of a table.
         has_log: The target has the log of the API that was checked.
+        verbose: Print every check, also if all have passed.
 
     Raises:
         ChecksFailedError: A check has not passed, and the output is not JSON.
@@ -78,13 +81,20 @@ def answer_findings(
         if not all(one.passed for one in findings):
             sys.exit(EXIT_CODE[ChecksFailedError.kind])
         return
-    rows = [
-        (one.check, "ok" if one.passed else "FAILED", str(one.milliseconds))
-        for one in findings
-        if one.was_run
-    ]
-    console.answer_table(("CHECK", "RESULT", "MS"), rows)
+    run = [one for one in findings if one.was_run]
+    if verbose or not all(one.passed for one in findings):
+        rows = [(one.check, "ok" if one.passed else "FAILED", str(one.milliseconds)) for one in run]
+        console.answer_table(("CHECK", "RESULT", "MS"), rows)
+    else:
+        console.answer_table(("GROUP", "CHECKS", "RESULT", "SLOWEST MS"), _group_rows(run))
     conclude(findings, has_log=has_log, write=console.answer)
+
+
+def _group_rows(passed: Sequence[Finding]) -> list[tuple[str, str, str, str]]:
+    groups: dict[str, list[int]] = {}
+    for one in passed:
+        groups.setdefault(one.group, []).append(one.milliseconds)
+    return [(name, str(len(times)), "ok", str(max(times))) for name, times in groups.items()]
 
 
 def make_document(findings: Sequence[Finding]) -> dict[str, Any]:

@@ -22,14 +22,17 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-NARROW = 60
-"""A terminal with fewer columns gets lines instead of tables of progress."""
+_NUMBER = re.compile(r"[\d,]+(\.\d+)?")
+_STATE_STYLES = {"ok": "green", "warning": "yellow", "unknown": "yellow", "failed": "red", "FAILED": "red"}
+_COMMAND = re.compile(r"`[^`]+`|(?:(?<=: )|^ *)(?:\w+=\S+ )*(?:triggers|aws|curl|\S+ -m) .*")
+"""A command in a line: a pasted one may not have line breaks."""
+_HANGING_INDENT = re.compile(r" *\w+: |.{0,40} {2}(?=\S)")
 
 
 def say(*lines: str) -> None:
     """Print lines of a notice to stderr. If stderr is closed, drop them and continue."""
     with _ignore_closed_stderr():
-        sys.stderr.write("".join(f"{printable(line)}\n" for line in lines))
+        sys.stderr.write("".join(f"{_fold(printable(line), sys.stderr)}\n" for line in lines))
 
 
 def prompt(question: str) -> None:
@@ -40,8 +43,38 @@ def prompt(question: str) -> None:
 
 def answer(*lines: str) -> None:
     """Write lines of the answer, at once."""
-    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
+    sys.stdout.write("".join(f"{_fold(printable(line), sys.stdout)}\n" for line in lines))
     sys.stdout.flush()
+
+
+def answer_state(state: str, text: str) -> None:
+    """Write a line that starts with a state. On a terminal the state has its colour."""
+    if not terminal_width(sys.stdout):
+        answer(f"{state:<8} {text}")
+        return
+    first, *others = _fold(printable(f"{state:<8} {text}"), sys.stdout).split("\n")
+    line = rich_text(first)
+    line.stylize(_STATE_STYLES.get(state, ""), 0, len(state))
+    rich_console(sys.stdout).print(line, soft_wrap=True)
+    sys.stdout.writelines(f"{one}\n" for one in others)
+
+
+def _fold(line: str, stream: TextIO) -> str:
+    """Fold a line between words to the width of the terminal, but no command in the line."""
+    width = terminal_width(stream)
+    if not width or len(line) <= width:
+        return line
+    import textwrap  # not needed in a pipe
+
+    start = _HANGING_INDENT.match(line)
+    indent = start.end() if start else 2
+    unbroken = _COMMAND.sub(lambda command: command.group().replace(" ", "\0"), line)
+    if start:  # its first word stays beside it
+        unbroken = start.group().replace(" ", "\0") + unbroken[indent:]
+    folded = textwrap.fill(
+        unbroken, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+    )
+    return folded.replace("\0", " ")
 
 
 def answer_row(cells: Sequence[str]) -> None:
@@ -99,32 +132,62 @@ def rich_text(text: str, style: str = "") -> "Text":
 
 
 def answer_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, to_stderr: bool = False) -> None:
-    """Write rows as a table if the terminal is wide enough, else as tab-separated lines. Nothing is cut.
+    """Write rows as a table on a terminal, and as tab-separated lines elsewhere. Nothing is cut.
+
+    Cells fold between words. If the terminal is too narrow for that, each row is a paragraph of its cells.
 
     Args:
         columns: The heads of the columns.
         rows: The cells of each row.
-        to_stderr: The table is for reading, not for copying: fold long cells.
+        to_stderr: The table is a notice, not the answer.
     """
     stream = sys.stderr if to_stderr else sys.stdout
     lines = [tuple(printable(cell) for cell in row) for row in (columns, *rows)]
-    widths = [max(len(row[column]) for row in lines) for column in range(len(columns))]
     width = terminal_width(stream)
-    fits = sum(widths) + 2 * len(widths) <= width
-    if not (fits or (to_stderr and width >= NARROW)):
-        with _ignore_closed_stderr() if to_stderr else nullcontext():
+    with _ignore_closed_stderr() if to_stderr else nullcontext():
+        if not width:
             stream.writelines("\t".join(row) + "\n" for row in lines)
-        return
+        elif widths := _fitting_widths(lines, width):
+            _write_table(lines, widths, stream, width)
+        else:
+            _write_paragraphs(lines, stream)
+
+
+def _fitting_widths(lines: Sequence[tuple[str, ...]], width: int) -> list[int]:
+    """Return a width for each column, in which no word breaks; empty if there are none."""
+    columns = list(zip(*lines, strict=True))
+    widths = [max(map(len, cells)) for cells in columns]
+    smallest = [max((len(word) for cell in cells for word in cell.split()), default=0) for cells in columns]
+    while sum(widths) + 2 * len(widths) > width:
+        slack = [one - least for one, least in zip(widths, smallest, strict=True)]
+        column = slack.index(max(slack))
+        if not slack[column]:
+            return []
+        widths[column] -= 1
+    return widths
+
+
+def _write_table(lines: Sequence[tuple[str, ...]], widths: Sequence[int], stream: TextIO, width: int) -> None:
     from rich import box  # not needed in a pipe
     from rich.table import Table
 
-    # Two columns beside each cell, as `fits` counts: with its default of three, Rich would fold.
+    # Two columns beside each cell, as `_fitting_widths` counts.
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for name in lines[0]:
-        table.add_column(name, overflow="fold")
+    for column, (name, *cells) in zip(widths, zip(*lines, strict=True), strict=True):
+        are_numbers = all(map(_NUMBER.fullmatch, cells))
+        table.add_column(name, justify="right" if are_numbers else "left", width=column, overflow="fold")
     for row in lines[1:]:
-        table.add_row(*row)
+        table.add_row(*(rich_text(cell, _STATE_STYLES.get(cell, "")) for cell in row))
     rich_console(stream, width=width).print(table)
+
+
+def _write_paragraphs(lines: Sequence[tuple[str, ...]], stream: TextIO) -> None:
+    head, *rows = lines
+    names = max(map(len, head))
+    for number, row in enumerate(rows):
+        if number:
+            stream.write("\n")
+        stream.writelines(f"{name:<{names}}  {cell}\n" for name, cell in zip(head, row, strict=True))
 
 
 def answer_secret(secret: str, title: str) -> None:

@@ -42,8 +42,12 @@ def print_line(overview: Overview, exceeded: Sequence[str], *, as_json: bool) ->
     if as_json:
         console.answer_line({**_document(overview), "exceeded": list(exceeded)})
         return
-    parts = (f"{name} {value}" for name, value in _numbers(overview))
-    console.answer(f"{format_time(overview.at)[11:19]}Z  {', '.join(parts)}")
+    console.answer(f"{format_time(overview.at)[11:19]}Z  {', '.join(summary(overview))}")
+
+
+def summary(overview: Overview) -> list[str]:
+    """Return how much waits, since when, and how much is dead."""
+    return [f"{name} {value}" for name, value in _numbers(overview)]
 
 
 def _lines(overview: Overview) -> Iterator[tuple[str, str]]:

@@ -17,8 +17,8 @@ from triggers_api.ops.keys.operations import (
 from triggers_api.ops.shell_commands import triggers_command
 from triggers_api.ops.target import Target
 
-_WIDE = 100
-"""A terminal with fewer columns shows a shorter list, so that a key fits in 80 columns."""
+_WIDE, _NARROW = 130, 100
+"""Terminals with fewer columns show short scopes and days, and no creation: a key fits in 80 columns."""
 _NAME_COLUMNS = 11
 _BOUND = (
     f"within {REFUSED_WITHIN_SECONDS} seconds, or within the service's AUTH_CACHE_SECONDS if that is set."
@@ -98,22 +98,23 @@ def print_keys(
         shown = [_record_document(record, key_state(record, now)) for record in records]
         console.answer_json({"keys": shown, "damaged": [error.message for error in damaged]})
         return
-    is_narrow = 0 < console.terminal_width(sys.stdout) < _WIDE
+    width = console.terminal_width(sys.stdout)
+    is_short = 0 < width < _WIDE
     rows = [
         {
             "ID": record.id,
             "NAME": record.name or "-",
             "SOURCE": record.source or "-",
-            "SCOPES": _short_scopes(record) if is_narrow else " ".join(scopes_of(record)) or "-",
+            "SCOPES": _short_scopes(record) if is_short else " ".join(scopes_of(record)) or "-",
             "PREFIX": record.prefix or "-",
-            "CREATED": _short_time(record.created_at, day_only=False),
-            "EXPIRES": _short_time(record.expires_at, day_only=is_narrow),
+            "CREATED": _short_time(record.created_at, day_only=is_short),
+            "EXPIRES": _short_time(record.expires_at, day_only=is_short),
             "STATE": key_state(record, now),
         }
         for record in records
     ]
     columns = ["ID", "NAME", "SOURCE", "SCOPES", "PREFIX", "CREATED", "EXPIRES", "STATE"]
-    if is_narrow:
+    if 0 < width < _NARROW:
         columns.remove("CREATED")
     console.answer_table(columns, [[row[column] for column in columns] for row in rows])
 

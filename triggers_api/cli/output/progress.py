@@ -6,7 +6,8 @@ line. With `--json` each event is a JSON object on stdout.
 
 import shlex
 import sys
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.table import Table
 
-_WIDE = 120
-"""Terminal columns from which the table of resources shows their types too."""
+_COLUMNS = ("TIME (UTC)", "STATUS", "LOGICAL ID", "TYPE")
+_SHOWN = (slice(0, 4), slice(0, 3), slice(1, 3))
+"""The columns that the table of resources has: the first of these that fit the terminal."""
 _COLOURS = (("FAILED", "red"), ("ROLLBACK", "red"), ("DELETE", "yellow"), ("COMPLETE", "green"))
 
 
@@ -107,20 +109,20 @@ class TextReporter(Reporter):
                 self._show_outcome(event)
 
     def _show_resource(self, event: StackEvent) -> None:
-        width = console.terminal_width(sys.stderr)
-        if width < console.NARROW:  # a pipe, or a terminal too narrow for a table
+        self._resources[event.logical_id] = event
+        table = resource_table(list(self._resources.values()), console.terminal_width(sys.stderr))
+        if table is None:
+            self._close_table()
             reason = f"  {event.reason}" if event.reason else ""
             console.say(f"{event.at:%H:%M:%S} UTC {event.status} {event.type} {event.logical_id}{reason}")
             return
         from rich.live import Live
 
-        self._resources[event.logical_id] = event
         if self._live is None:
             self._live = Live(console=console.rich_console(sys.stderr), auto_refresh=False, transient=False)
             self._live.start()
         if event.reason and "FAILED" in event.status:
             self._live.console.print(console.rich_text(f"{event.logical_id}: {event.reason}"))
-        table = resource_table(list(self._resources.values()), with_types=width >= _WIDE)
         self._live.update(table, refresh=True)
 
     def _close_table(self) -> None:
@@ -136,19 +138,36 @@ class TextReporter(Reporter):
         else:
             console.say(f"Stack {name} is up to date.")
         console.answer_table(("NAME", "VALUE"), list(outcome.outputs.items()))
-        console.say(*next_steps(self._target, outcome))
 
 
 def _show_proposal(proposal: Proposal) -> None:
     changes = proposal.change_set.changes
-    rows = [(one.action, one.logical_id, one.type, one.replacement or "-") for one in changes]
-    console.answer_table(("ACTION", "LOGICAL ID", "TYPE", "REPLACEMENT"), rows, to_stderr=True)
+    rows = [(_action(one), one.logical_id, one.type) for one in changes]
+    console.answer_table(("ACTION", "LOGICAL ID", "TYPE"), rows, to_stderr=True)
+    console.say(sum_changes(changes))
     if not proposal.adopts:  # an import creates no function
-        console.say(f"Version: {proposal.deployed_version or '-'} -> {VERSION}")
+        deployed = proposal.deployed_version
+        console.say(
+            f"Version: {VERSION}" if deployed in {"", VERSION} else f"Version: {deployed} -> {VERSION}"
+        )
     for name, (before, after) in proposal.parameters.items():
         console.say(f"{name}: {before or '-'} -> {after or '-'}")
     if proposal.adopts:
         console.say("The new stack imports these tables unchanged; its other resources are created next.")
+
+
+def _action(change: Change) -> str:
+    """Return the action, which for a modification depends on whether CloudFormation replaces the resource."""
+    return {"True": "Replace", "Conditional": "Replace?"}.get(change.replacement, change.action)
+
+
+def sum_changes(changes: Sequence[Change]) -> str:
+    """Return how many resources the changes add, change and remove, and how many may be replaced."""
+    counts = Counter(one.action for one in changes)
+    imported = f"{counts['Import']} to import, " if counts["Import"] else ""
+    total = f"{imported}{counts['Add']} to add, {counts['Modify']} to change, {counts['Remove']} to remove."
+    may_be_replaced = [_action(one) for one in changes].count("Replace?")
+    return f"{total} Replace?: {may_be_replaced} may be replaced." if may_be_replaced else total
 
 
 def artifact_size(artifact: Built) -> str:
@@ -163,9 +182,7 @@ def artifact_size(artifact: Built) -> str:
 
 
 def next_steps(target: Target, outcome: Outcome) -> list[str]:
-    """Return the commands to run after a first deployment; a later one needs none."""
-    if not outcome.first:
-        return []
+    """Return the commands to run after a first deployment."""
     lines = [
         "Next:",
         f"  {triggers_command('keys create', '--name', 'first')}",
@@ -177,19 +194,23 @@ def next_steps(target: Target, outcome: Outcome) -> list[str]:
     return lines
 
 
-def resource_table(events: list[StackEvent], *, with_types: bool) -> "Table":
-    """Return a table of resources with their latest states. Long cells are folded, not cut."""
+def resource_table(events: Sequence[StackEvent], width: int) -> "Table | None":
+    """Return a table of resources with their latest states; None if its rows would not fit."""
+    rows = [(f"{one.at:%H:%M:%S}", one.status, one.logical_id, one.type) for one in events]
+    widths = [max(map(len, cells)) + 2 for cells in zip(_COLUMNS, *rows, strict=True)]
+    shown = next((columns for columns in _SHOWN if sum(widths[columns]) <= width), None)
+    if shown is None:
+        return None
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("TIME (UTC)", "STATUS", "LOGICAL ID", *(["TYPE"] if with_types else [])):
-        table.add_column(name, overflow="fold")
-    for event in events:
-        colour = next((one for word, one in _COLOURS if word in event.status), "")
-        cells = [(f"{event.at:%H:%M:%S}", ""), (event.status, colour), (event.logical_id, "")]
-        cells += [(event.type, "")] if with_types else []
-        table.add_row(*(console.rich_text(*cell) for cell in cells))
+    table = Table(*_COLUMNS[shown], box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for row in rows:
+        colour = next((one for word, one in _COLOURS if word in row[1]), "")
+        cells = [
+            console.rich_text(text, style) for text, style in zip(row, ("", colour, "", ""), strict=True)
+        ]
+        table.add_row(*cells[shown])
     return table
 
 

@@ -4,7 +4,7 @@ Each `parse` takes one item of an AWS response, so that only this module knows t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
@@ -28,6 +28,7 @@ class Stack:
     changed_at: datetime
     outputs: Mapping[str, str]
     parameters: Mapping[str, str]
+    tags: Mapping[str, str] = field(default_factory=dict)
     pending_parameters: tuple[Mapping[str, str], ...] = ()
     """In an empty stack, the parameters of each pending change set."""
 
@@ -42,6 +43,7 @@ class Stack:
             changed_at=item.get("LastUpdatedTime") or item["CreationTime"],
             outputs={one["OutputKey"]: one["OutputValue"] for one in item.get("Outputs", [])},
             parameters=parse_parameters(item),
+            tags={one["Key"]: one["Value"] for one in item.get("Tags", [])},
         )
 
     @property

@@ -14,6 +14,7 @@ from triggers_api.ops.cloudformation.client import CloudFormation
 from triggers_api.ops.cloudformation.failures import follow_operation
 from triggers_api.ops.cloudformation.models import Stack
 from triggers_api.ops.cloudformation.outputs import resolve_outputs
+from triggers_api.ops.cloudformation.tags import stack_tags
 from triggers_api.ops.cloudformation.versions import deployed_version, is_downgrade
 from triggers_api.ops.deploy.progress import Downgrade, Outcome, Progress, Proposal, Step
 from triggers_api.ops.deploy.sam import Sam
@@ -78,7 +79,8 @@ class StackChanges:
         """
         yield Step("change set", "Uploading the artifact and creating the change set.")
         with pending_change_set(self._cloudformation) as pending:
-            arn = tool.create_change_set(self._aws, built, parameters=parameters)
+            tags = stack_tags(parameters["Stage"], stack)
+            arn = tool.create_change_set(self._aws, built, parameters=parameters, tags=tags)
             if arn is None:
                 yield from self._report_unchanged()
             else:

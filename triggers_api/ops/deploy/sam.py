@@ -72,7 +72,9 @@ class Sam:
             raise _with_output(error, done)
         return built
 
-    def create_change_set(self, aws: Aws, template: Path, *, parameters: Mapping[str, str]) -> str | None:
+    def create_change_set(
+        self, aws: Aws, template: Path, *, parameters: Mapping[str, str], tags: Mapping[str, str]
+    ) -> str | None:
         """Run `sam deploy`: upload the artifact, and create a change set without executing it.
 
         Returns:
@@ -99,6 +101,8 @@ class Sam:
             "--no-fail-on-empty-changeset",
             "--no-disable-rollback",
             "--no-progressbar",
+            "--tags",
+            *(f'"{key}"="{value}"' for key, value in tags.items()),
             *_parameter_overrides(parameters),
         ]
         done = self._run(aws, arguments, template.parent)

@@ -24,6 +24,7 @@ from triggers_api.ops.deploy.sam import find_sam
 from triggers_api.ops.doctor import permissions
 from triggers_api.ops.findings import Finding, State
 from triggers_api.ops.load import check_load
+from triggers_api.ops.shell_commands import triggers_command
 from triggers_api.ops.status import check_resources
 from triggers_api.ops.target import Target
 from triggers_api.version import VERSION
@@ -108,7 +109,8 @@ def check_alarms(parameters: Mapping[str, str]) -> Iterator[Finding]:
     """Warn about a limit of the age of pending events that reports nothing."""
     if parameters["MaxPendingMinutes"] != "0" and not parameters["AlarmEmail"]:
         message = "MaxPendingMinutes has no effect: there are no alarms without AlarmEmail."
-        yield Finding("alarms", State.WARNING, message, "Deploy with --parameter AlarmEmail=ADDRESS.")
+        fix = triggers_command("deploy", "--parameter", "AlarmEmail=ADDRESS")
+        yield Finding("alarms", State.WARNING, message, fix)
 
 
 def check_version(stack: Stack) -> Finding:

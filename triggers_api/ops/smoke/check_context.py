@@ -49,6 +49,8 @@ class Check:
     needs_key: bool = True
     scope: str | None = None
     """A scope that the check needs, and that a given key may lack: then the check is left out."""
+    group: str = ""
+    """The group of its finding."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -22,7 +22,15 @@ from triggers_api.ops.smoke.health_check import HEALTH, find_key_problem, find_m
 
 T = TypeVar("T")
 
-CHECKS = (*listing.CHECKS, *changes.CHECKS, *queue.CHECKS, *refusals.CHECKS, *headers.CHECKS)
+_GROUPS = {
+    "ingest and inbox": listing.CHECKS,
+    "ack, delete, idempotency": changes.CHECKS,
+    "batches and leases": queue.CHECKS,
+    "rejected requests": refusals.CHECKS,
+    "headers": headers.CHECKS,
+}
+
+CHECKS = tuple(replace(check, group=group) for group, checks in _GROUPS.items() for check in checks)
 """Every check but health, in the order in which they start."""
 
 _CONCURRENCY = 4  # far below a stage's throttle, and each request may be a cold start
@@ -89,6 +97,7 @@ class CheckRunner:
             CLEAN_UP,
             "every created event removed",
             lambda context: remove_events(context, self._created),
+            group=CLEAN_UP,
         )
         finding, _ = await self._run_check(check, timeout=max(self._timeout, _CLEAN_UP_SECONDS))
         if not finding.passed and (remaining := describe_remaining(self._created)):
@@ -171,6 +180,7 @@ class CheckRunner:
             expected=check.expected,
             milliseconds=round((self._now() - started) * 1000),
             request_id=context.request_id,
+            group=check.group,
         )
         if error is None:
             return finding, None
@@ -197,7 +207,8 @@ class CheckRunner:
     ) -> None:
         """Report checks that were not run. Only the first has the fix: all have one cause."""
         for check in checks:
-            self._report(Finding(check.name, state, f"not run: {reason}", fix, expected=check.expected))
+            finding = Finding(check.name, state, f"not run: {reason}", fix, expected=check.expected)
+            self._report(replace(finding, group=check.group))
             fix = ""
 
 

@@ -31,7 +31,9 @@ async def _check_health(context: CheckContext) -> None:
     response.require(is_time(response.text("timestamp")), "a timestamp in UTC", "a timestamp of another form")
 
 
-HEALTH = Check("health", _EXPECTED, _check_health, covers=("GET /v1/health",), needs_key=False)
+HEALTH = Check(
+    "health", _EXPECTED, _check_health, covers=("GET /v1/health",), needs_key=False, group="health"
+)
 
 
 async def find_key_problem(context: CheckContext) -> CheckError | None:

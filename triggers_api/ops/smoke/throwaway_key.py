@@ -8,6 +8,7 @@ from triggers_api.errors import KeyNotFoundError, TriggersError
 from triggers_api.ops.findings import Finding, State
 from triggers_api.ops.keys.stores import open_keys
 from triggers_api.ops.shell_commands import triggers_command
+from triggers_api.ops.smoke.cleanup import CLEAN_UP
 from triggers_api.ops.smoke.urls import hinting
 from triggers_api.ops.target import Target
 
@@ -56,4 +57,5 @@ def revoke_key(key: str, target: Target) -> Finding:
         fix,
         expected="the throw-away key is revoked",
         milliseconds=round((time.monotonic() - started) * 1000),
+        group=CLEAN_UP,
     )

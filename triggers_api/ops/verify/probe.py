@@ -32,6 +32,11 @@ class Expectation:
     read: Callable[[Any], Value]
     fix: str
 
+    @property
+    def group(self) -> str:
+        """The part of the stack that the check is about: its name starts with it."""
+        return self.name.partition(": ")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Probe:
@@ -72,6 +77,7 @@ class Probe:
             expected=text_of(expectation.expected),
             milliseconds=round((time.perf_counter() - started) * 1000),
             request_id=self.request_id,
+            group=expectation.group,
         )
 
 
