@@ -59,7 +59,7 @@ class Walks:
             yield "upgrade", self._upgrade()
             producer = self._fill()
             yield "backlog", self._type("inbox", *PROD)
-            yield "refused", self._find_refused_key(producer)
+            yield "refused", self._find_refused_key()
             yield "requeue", self._requeue()
             yield "leak", self._revoke(producer)
             yield "delete", self._delete()
@@ -96,10 +96,10 @@ class Walks:
         self._refused = str(old["id"])
         return str(key["id"])
 
-    def _find_refused_key(self, producer: str) -> str:
-        del producer
+    def _find_refused_key(self) -> str:
         time.sleep(1)  # the log of the emulator is a moment behind
-        lines = self._type("logs", "tail", *PROD, "--since", "1h", "--status", "401", "--no-follow")
+        wanted = ("--since", "1h", "--status", "401", "--filter", "key_id", "--no-follow")
+        lines = self._type("logs", "tail", *PROD, *wanted)
         assert self._refused in lines, lines
         return lines + self._type("keys", "show", self._refused, *PROD)
 

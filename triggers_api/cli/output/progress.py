@@ -110,7 +110,8 @@ class TextReporter(Reporter):
 
     def _show_resource(self, event: StackEvent) -> None:
         self._resources[event.logical_id] = event
-        table = resource_table(list(self._resources.values()), console.terminal_width(sys.stderr))
+        width = console.terminal_width(sys.stderr)
+        table = resource_table(list(self._resources.values()), width)
         if table is None:
             self._close_table()
             reason = f"  {event.reason}" if event.reason else ""
@@ -119,7 +120,9 @@ class TextReporter(Reporter):
         from rich.live import Live
 
         if self._live is None:
-            self._live = Live(console=console.rich_console(sys.stderr), auto_refresh=False, transient=False)
+            # Without the width, Rich takes 80 columns for a terminal that it calls dumb, and cuts cells.
+            terminal = console.rich_console(sys.stderr, width=width)
+            self._live = Live(console=terminal, auto_refresh=False, transient=False)
             self._live.start()
         if event.reason and "FAILED" in event.status:
             self._live.console.print(console.rich_text(f"{event.logical_id}: {event.reason}"))
