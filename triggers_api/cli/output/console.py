@@ -246,7 +246,7 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 def show_error(error: TriggersError, *, as_json: bool) -> None:
     """Write an error to stderr as up to three lines, or to stdout as a JSON object if that can be written."""
-    if as_json and sys.stdout.name != os.devnull:
+    if as_json and getattr(sys.stdout, "name", "") != os.devnull:
         message = f"{error.message} ({error.reason})" if error.reason else error.message
         # On one line: the command may have printed other objects before.
         answer_line({"error": {"code": error.code, "message": message, "hint": error.hint}})

@@ -7,12 +7,9 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from triggers_api.cli.output import console
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 _SECONDS = 5
 _NARROW = 60
@@ -39,9 +36,7 @@ class Counter:
 
     def __enter__(self) -> Self:
         if self._has_bar and console.terminal_width(sys.stderr) >= _NARROW:
-            terminal = console.rich_console(sys.stderr)
-            if not terminal.is_dumb_terminal:
-                self._show = self._bar(terminal)
+            self._show = self._bar()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -57,7 +52,10 @@ class Counter:
             console.say(f"{self._action}: {self._text()}")
             self._next_line = time.monotonic() + _SECONDS
 
-    def _bar(self, terminal: "Console") -> Callable[[], None]:
+    def _bar(self) -> Callable[[], None]:
+        terminal = console.rich_console(sys.stderr)
+        if terminal.is_dumb_terminal:
+            return self._show_line
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         parts = [
