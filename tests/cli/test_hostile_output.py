@@ -1,7 +1,6 @@
 """No command writes an escape to a terminal, a pipe or into JSON, whatever it is given or answered."""
 
 import json
-import os
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ import pytest
 from tests.support import hostile_aws
 from tests.support.hostile_aws import HOSTILE, IN_XML
 from tests.support.listening import inbox_event
+from tests.support.sample_events import event
 from tests.support.stubbed_aws import AT, make_stack, make_target
 from tests.support.terminal import run_on_terminal
 from tests.unit.test_documents import COMMANDS
@@ -25,6 +25,7 @@ from triggers_api.core.keys import digest_of
 from triggers_api.errors import PreflightError
 from triggers_api.ops.cloudformation.models import Change, ChangeSet, StackEvent
 from triggers_api.ops.deploy.progress import Downgrade, Obstacle, Outcome, Progress, Proposal, Step
+from triggers_api.ops.events.record import to_line
 from triggers_api.ops.findings import Finding, State
 from triggers_api.ops.listen import reports
 from triggers_api.ops.listen.forwarder import Attempt
@@ -34,6 +35,7 @@ from triggers_api.store.sqlite.database import FILE_NAME
 ARGUMENT = HOSTILE.replace("\0", "")
 """No argument of a process can hold a NUL."""
 OF_AWS = ["--stage", "dev", "--region", "us-east-1"]
+EXPORT = "export.ndjson"
 KEY_ID = digest_of(hostile_aws.KEY).removeprefix("sha256:")[:12]
 ON_AWS = {
     "triggers doctor": [],
@@ -52,7 +54,7 @@ ON_AWS = {
     "triggers events requeue": ["--status", "dead", "--yes"],
     "triggers events delete": ["--status", "any", "--yes"],
     "triggers events export": [],
-    "triggers events import": [os.devnull, "--yes"],
+    "triggers events import": [EXPORT, "--yes"],
     "triggers keys create": ["--name", "x"],
     "triggers keys list": ["--all"],
     "triggers keys show": [KEY_ID],
@@ -109,6 +111,7 @@ def find_no_sam(*_: object) -> NoReturn:
 @pytest.fixture
 def shell(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Shell:
     monkeypatch.chdir(tmp_path)
+    Path(EXPORT).write_text(f"{to_line(event())}\n")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))  # `listen` keeps a secret there
     for module in ("deploy.deployment", "doctor.readiness"):  # the real one starts processes
         monkeypatch.setattr(f"triggers_api.ops.{module}.find_sam", find_no_sam)
