@@ -43,8 +43,11 @@ def stage_on_dynamodb(dynamodb_url: str, name: str) -> Stage:
     return Stage(store, ("--stage", name, "--region", REGION), variables)
 
 
-@pytest.fixture(params=["local_stage", "sharded_stage"])
+ON_DYNAMODB = pytest.param("sharded_stage", marks=pytest.mark.slow("makes two tables for each test"))
+
+
+@pytest.fixture(params=["local_stage", ON_DYNAMODB])
 def stage(request: pytest.FixtureRequest) -> Stage:
-    """Tests with this fixture run on both stores."""
+    """Tests with this fixture run on both stores, in the quick form on SQLite."""
     found: Stage = request.getfixturevalue(request.param)
     return found
