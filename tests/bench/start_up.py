@@ -12,7 +12,7 @@ EMPTY = (sys.executable, "-c", "pass")
 
 
 def command_line(bench: Bench, tick: Tick) -> list[Row]:
-    """Return the three start-ups of OPERATOR section 2."""
+    """Return the three start-ups that have a goal: --version, a command without AWS, --help."""
     folder = str(bench.folder / "keys")
     commands = {
         "--version": (TRIGGERS, "--version"),
