@@ -163,13 +163,13 @@ def test_failed_creation_is_explained_and_the_next_deploy_succeeds(
 
 
 def test_busy_stack_is_left_alone_and_a_rolled_back_one_is_replaced(rehearsal: Rehearsal) -> None:
-    old = create_stack(rehearsal, "wait", waits(5))
+    old = create_stack(rehearsal, "wait", waits(15))
     error = refused(rehearsal, 3, "--stage", "wait", "--yes")
     assert error["code"] == "PREFLIGHT_FAILED"
     assert "triggers-api-wait is busy: CREATE_IN_PROGRESS" in error["message"]
     assert "triggers status" in error["hint"]
 
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while rehearsal.stack(old)["StackStatus"] != "ROLLBACK_COMPLETE":
         assert time.monotonic() < end, rehearsal.stack(old)
         time.sleep(0.2)
