@@ -58,3 +58,11 @@ class Stage:
         assert done.returncode == code, done.stderr
         document: dict[str, Any] = json.loads(done.stdout)
         return document
+
+    def refuse(self, *arguments: str, code: int, message: str) -> None:
+        """Run a command that must fail, with this message, a fix, and nothing on stdout."""
+        done = self.run(*arguments)
+        assert (done.returncode, done.stdout) == (code, ""), done.stderr
+        assert message in done.stderr
+        assert "\n  fix: " in done.stderr
+        assert "Traceback" not in done.stderr

@@ -196,7 +196,7 @@ def test_event_whose_lease_was_lost_before_the_attempt_is_not_forwarded(inbox: F
         inbox.steal(event_id)
         return received
 
-    inbox.receive = receive_and_lose  # type: ignore[assignment,method-assign]
+    inbox.receive = receive_and_lose  # type: ignore[assignment,method-assign] # a fake of this test
     bench.run(100)
     assert (bench.handler.ids, bench.forwarded) == ([], [])
 
@@ -260,7 +260,7 @@ def test_report_that_fails_ends_the_run_and_gives_events_back(inbox: FakeInbox) 
         handler.seconds = slow.get(event.event_id, 0.1)
         return await FakeHandler.send(handler, event)
 
-    handler.send = send  # type: ignore[assignment,method-assign]
+    handler.send = send  # type: ignore[assignment,method-assign] # a fake of this test
     with pytest.raises(BrokenPipeError):
         Bench(inbox, handler, concurrency=2, on_report=fail).run()
     assert (inbox.acknowledged, inbox.releases) == ([first], [(second, 0)])
@@ -270,7 +270,7 @@ def test_report_that_fails_ends_the_run_and_gives_events_back(inbox: FakeInbox) 
 
 
 def peek(inbox: FakeInbox, handler: FakeHandler | None = None, **options: bool) -> Bench:
-    return Bench(inbox, handler or FakeHandler(), acknowledge=False, **options)  # type: ignore[arg-type]
+    return Bench(inbox, handler or FakeHandler(), acknowledge=False, **options)  # type: ignore[arg-type] # checked by each test
 
 
 def test_peek_forwards_each_event_once_and_changes_nothing(inbox: FakeInbox) -> None:

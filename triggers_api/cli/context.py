@@ -3,8 +3,9 @@
 The shared options (`cli/options.py`) resolve the target and hand it to the command in a `CommandContext`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from triggers_api.cli import config
 from triggers_api.cli.output import console
@@ -16,14 +17,24 @@ if TYPE_CHECKING:
     from triggers_api.ops.aws import Aws, Place
 
 
+class Filters(TypedDict):
+    """The filters of a command line, as `parse_filter` takes them."""
+
+    source: str | None
+    event_types: Sequence[str]
+    since: str | None
+    until: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class CommandContext:
-    """The values of a command's shared options. An option that the command does not have is False."""
+    """The values of a command's shared options. One that the command does not have is False, or no filter."""
 
     target: Target
     as_json: bool
     yes: bool
     no_input: bool
+    filters: Filters
 
 
 @dataclass(slots=True)

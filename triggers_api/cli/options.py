@@ -15,7 +15,7 @@ from typing import Annotated, Any, Concatenate, get_args
 import typer
 
 from triggers_api.cli import config
-from triggers_api.cli.context import CommandContext, ErrorOptions, refuse_local
+from triggers_api.cli.context import CommandContext, ErrorOptions, Filters, refuse_local
 from triggers_api.cli.output import questions
 from triggers_api.ops.credentials import set_code_prompt
 from triggers_api.ops.shell_commands import set_target
@@ -74,14 +74,19 @@ SinceOption = Annotated[
         "--since", metavar="TIME", help=f"Only events created since then: {_TIME}.", show_default=False
     ),
 ]
-UntilOption = Annotated[
+_UNTIL = Annotated[
     str | None,
     typer.Option("--until", metavar="TIME", help="Only events created before that time.", show_default=False),
 ]
 
 
 def stage_options(
-    *, local: bool = False, stack_name: bool = True, yes: bool = False, no_input: bool = False
+    *,
+    local: bool = False,
+    stack_name: bool = True,
+    yes: bool = False,
+    no_input: bool = False,
+    filters: bool = False,
 ) -> Callable[[Callable[Concatenate[CommandContext, ...], None]], Callable[..., None]]:
     """Add the shared options to a command, and call the command with what they resolve to.
 
@@ -90,8 +95,13 @@ def stage_options(
         stack_name: The command has --stack-name.
         yes: The command has --yes.
         no_input: The command has --no-input.
+        filters: The command has --source, --type, --since and --until.
     """
     options = {
+        "source": SourceOption if filters else None,
+        "event_type": TypesOption if filters else None,
+        "since": SinceOption if filters else None,
+        "until": _UNTIL if filters else None,
         "stage": _STAGE_OR_LOCAL if local else _STAGE,
         "region": _REGION,
         "profile": _PROFILE,
@@ -134,10 +144,15 @@ def _resolve(
     debug: bool,
     yes: bool = False,
     no_input: bool = False,
+    source: str | None = None,
+    event_type: list[str] | None = None,
+    since: str | None = None,
+    until: str | None = None,
     **target_options: Any,
 ) -> CommandContext:
     errors.as_json, errors.debug = as_json, debug  # first: resolving the target may fail
     target = config.resolve(**target_options)
     set_target(target)
     set_code_prompt(questions.ask if questions.is_interactive() and not no_input else None)
-    return CommandContext(target, as_json, yes, no_input)
+    filters = Filters(source=source, event_types=event_type or (), since=since, until=until)
+    return CommandContext(target, as_json, yes, no_input, filters)

@@ -50,6 +50,7 @@ def open_lines(name: str) -> BinaryIO:
 def _copy(stream: BinaryIO) -> BinaryIO:
     copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
     shutil.copyfileobj(stream, copy)
+    copy.seek(0)
     return copy
 
 

@@ -25,11 +25,18 @@ def run_change(
     status: str | None,
     default_status: str | None = None,
     dry_run: bool,
-    source: str | None,
-    event_type: "Sequence[str] | None",
-    **times: str | None,
+    **acknowledged: str | None,
 ) -> None:
-    """Change events. The times are those of `parse_filter`; `default_status` is the status of other filters.
+    """Change the events of ids, or of the filters.
+
+    Args:
+        context: The options of the command, and its filters.
+        name: The command.
+        event_ids: The ids.
+        status: The status that was given.
+        default_status: The status of filters without one. None: it must be given.
+        dry_run: Count, and change nothing.
+        acknowledged: `acknowledged_since` and `acknowledged_until`, as `parse_filter` takes them.
 
     Raises:
         ConfigurationError: The arguments are wrong. Nothing was changed.
@@ -44,18 +51,17 @@ def run_change(
     from triggers_api.ops.events.stores import open_events
 
     change = Change(name)
-    filters = [status, source, event_type or None, *times.values()]
-    has_filters = any(one is not None for one in filters)
+    given = [status, *context.filters.values(), *acknowledged.values()]
+    has_filters = any(one not in (None, ()) for one in given)
     _check_arguments(event_ids, has_filters=has_filters, dry_run=dry_run)
     ids = list(dict.fromkeys(map(parse_id, event_ids or ())))
     if has_filters:
         wanted = parse_filter(
             status=_required(status or default_status, STATUSES[change]),
-            source=source,
-            event_types=event_type or (),
             clock=system_clock,
             statuses=STATUSES[change],
-            **times,
+            **context.filters,
+            **acknowledged,
         )
     if not dry_run:
         begin_change(context, f"{verb(change)} events", table=context.target.events_table)

@@ -6,7 +6,7 @@ import typer
 
 from triggers_api.cli.commands.event_commands.change_run import run_change
 from triggers_api.cli.context import CommandContext
-from triggers_api.cli.options import SinceOption, SourceOption, TypesOption, UntilOption, stage_options
+from triggers_api.cli.options import stage_options
 
 _Ids = Annotated[
     list[str] | None, typer.Argument(metavar="[ID]...", help="The ids of events.", show_default=False)
@@ -14,7 +14,7 @@ _Ids = Annotated[
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Count the events that match, and change nothing.")]
 
 
-@stage_options(local=True, yes=True, no_input=True)
+@stage_options(local=True, yes=True, no_input=True, filters=True)
 def acknowledge(
     context: CommandContext,
     event_ids: _Ids = None,
@@ -22,10 +22,6 @@ def acknowledge(
         str | None,
         typer.Option(metavar="STATUS", help="pending or dead.  [default: pending]", show_default=False),
     ] = None,
-    source: SourceOption = None,
-    event_type: TypesOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
     dry_run: _DryRun = False,
 ) -> None:
     """Acknowledge events, by ids or filters.
@@ -39,25 +35,17 @@ def acknowledge(
         event_ids,
         status=status,
         default_status="pending",
-        source=source,
-        event_type=event_type,
-        since=since,
-        until=until,
         dry_run=dry_run,
     )
 
 
-@stage_options(local=True, yes=True, no_input=True)
+@stage_options(local=True, yes=True, no_input=True, filters=True)
 def requeue(
     context: CommandContext,
     event_ids: _Ids = None,
     status: Annotated[
         str | None, typer.Option(metavar="STATUS", help="acknowledged or dead.", show_default=False)
     ] = None,
-    source: SourceOption = None,
-    event_type: TypesOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
     acknowledged_since: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="Only events acknowledged since then.", show_default=False),
@@ -78,17 +66,13 @@ def requeue(
         "requeue",
         event_ids,
         status=status,
-        source=source,
-        event_type=event_type,
-        since=since,
-        until=until,
         acknowledged_since=acknowledged_since,
         acknowledged_until=acknowledged_until,
         dry_run=dry_run,
     )
 
 
-@stage_options(local=True, stack_name=False, yes=True, no_input=True)
+@stage_options(local=True, stack_name=False, yes=True, no_input=True, filters=True)
 def delete(
     context: CommandContext,
     event_ids: _Ids = None,
@@ -96,10 +80,6 @@ def delete(
         str | None,
         typer.Option(metavar="STATUS", help="pending, acknowledged, dead, or any.", show_default=False),
     ] = None,
-    source: SourceOption = None,
-    event_type: TypesOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
     dry_run: _DryRun = False,
 ) -> None:
     """Delete events, by ids or filters. This cannot be undone.
@@ -112,9 +92,5 @@ def delete(
         "delete",
         event_ids,
         status=status,
-        source=source,
-        event_type=event_type,
-        since=since,
-        until=until,
         dry_run=dry_run,
     )

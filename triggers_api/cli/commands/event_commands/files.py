@@ -9,20 +9,16 @@ from triggers_api.cli import config
 from triggers_api.cli.consent import begin_change, confirm_change
 from triggers_api.cli.context import CommandContext
 from triggers_api.cli.interrupts import stop_between_pieces
-from triggers_api.cli.options import SinceOption, SourceOption, TypesOption, UntilOption, stage_options
+from triggers_api.cli.options import stage_options
 from triggers_api.cli.output import console
 
 
-@stage_options(local=True, stack_name=False)
+@stage_options(local=True, stack_name=False, filters=True)
 def export(
     context: CommandContext,
     status: Annotated[
         str, typer.Option(metavar="STATUS", help="pending, acknowledged, dead, or any.")
     ] = "any",
-    source: SourceOption = None,
-    event_type: TypesOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
 ) -> None:
     """Print events with every field, one JSON object per line.
 
@@ -41,14 +37,7 @@ def export(
     from triggers_api.ops.events.walk import walk
     from triggers_api.ops.shell_commands import triggers_command
 
-    wanted = parse_filter(
-        status=status,
-        source=source,
-        event_types=event_type or (),
-        since=since,
-        until=until,
-        clock=system_clock,
-    )
+    wanted = parse_filter(status=status, clock=system_clock, **context.filters)
     last, is_complete = None, True
     with (
         report_damaged_events() as damaged,

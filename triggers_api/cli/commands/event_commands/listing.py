@@ -6,22 +6,18 @@ from typing import Annotated
 import typer
 
 from triggers_api.cli.context import CommandContext
-from triggers_api.cli.options import SinceOption, SourceOption, TypesOption, UntilOption, stage_options
+from triggers_api.cli.options import stage_options
 from triggers_api.cli.output import console
 
 _LIMIT = 50
 
 
-@stage_options(local=True, stack_name=False)
+@stage_options(local=True, stack_name=False, filters=True)
 def list_events(
     context: CommandContext,
     status: Annotated[
         str, typer.Option(metavar="STATUS", help="pending, acknowledged, dead, or any.")
     ] = "pending",
-    source: SourceOption = None,
-    event_type: TypesOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
     newest: Annotated[bool, typer.Option("--newest", help="Show the newest events first.")] = False,
     limit: Annotated[
         int | None,
@@ -50,14 +46,7 @@ def list_events(
 
     if everything and limit is not None:
         raise ConfigurationError("--limit and --all exclude each other.", hint="Give one of them.")
-    wanted = parse_filter(
-        status=status,
-        source=source,
-        event_types=event_type or (),
-        since=since,
-        until=until,
-        clock=system_clock,
-    )
+    wanted = parse_filter(status=status, clock=system_clock, **context.filters)
     most = None if everything else limit or _LIMIT
     with report_damaged_events(), open_events(context.target) as store:
         found = walk(store, system_clock, wanted, newest_first=newest)

@@ -3,7 +3,6 @@
 import shlex
 import sys
 from collections import Counter as Tally
-from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
@@ -101,20 +100,13 @@ def _send_event(
 
 
 def _payload(data: str) -> bytes:
-    from triggers_api.errors import LocalEnvironmentError
+    """Return a payload, or the content of the file that is named by @FILE or -."""
+    from triggers_api.ops.events.files import STDIN, open_lines
 
-    if data == "-":
-        return sys.stdin.buffer.read() if sys.stdin else b""
-    if not data.startswith("@"):
+    if data != STDIN and not data.startswith("@"):
         return data.encode(errors="surrogateescape")
-    try:
-        return Path(data[1:]).read_bytes()
-    except OSError as error:
-        raise LocalEnvironmentError(
-            f"The file {data[1:]} cannot be read.",
-            reason=(error.strerror or str(error)).lower(),
-            hint="Check its name and its permissions.",
-        ) from error
+    with open_lines(data.removeprefix("@")) as file:
+        return file.read()
 
 
 def _send_file(context: CommandContext, name: str, file: BinaryIO) -> None:
