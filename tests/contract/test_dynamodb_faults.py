@@ -5,10 +5,12 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
+from tests.conftest import REGION, Tables
 from tests.contract.test_event_store import LATER, NOW, ack, add, add_one, claim, event, page
 from tests.support.clock import FakeClock
 from tests.support.consumer import Consumer
@@ -19,6 +21,8 @@ from triggers_api.core.events import DEAD, Event
 from triggers_api.core.leases import Received
 from triggers_api.core.ports import EventStore, NewEvent
 from triggers_api.errors import DeadlineExceededError, StoreUnavailableError, value_of
+from triggers_api.store.dynamodb.client import DynamoDB, Patience
+from triggers_api.store.dynamodb.events import DynamoEventStore
 from triggers_api.store.dynamodb.index import MAX_READS
 
 CALLS_SIDE_BY_SIDE = 16
@@ -32,6 +36,17 @@ def test_failing_store_is_unavailable_after_three_attempts(
     with pytest.raises(StoreUnavailableError):
         proxied.get(event().event_id, NOW)
     assert proxy.requests == 3
+
+
+@pytest.mark.parametrize(("patience", "requests"), [(Patience(6, 0.1), 6), (Patience(6, 5), 1)])
+def test_patience_bounds_the_attempts_and_the_reads_of_a_reply(
+    tables: Tables, proxy: FaultyProxy, patience: Patience, requests: int
+) -> None:
+    dynamodb = DynamoDB(region=REGION, endpoint_url=proxy.url, patience=patience)
+    proxy.plan(forever="slow")  # each reply takes 0.3 s
+    with suppress(StoreUnavailableError):
+        assert DynamoEventStore(dynamodb, tables.events).get(event().event_id, NOW) is None
+    assert proxy.requests == requests
 
 
 @pytest.mark.slow("waits for deadlines")

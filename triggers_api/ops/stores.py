@@ -35,13 +35,9 @@ def open_database(target: Target) -> Iterator["Database"]:
         database.close()
 
 
-_PATIENT_ATTEMPTS = 6
-"""With botocore's pauses these take half a minute, so a change of many events survives a throttled table."""
-
-
 @contextmanager
 def open_dynamodb(target: Target, *, is_patient: bool = False) -> Iterator["DynamoDB"]:
-    """Open the DynamoDB of a stage on AWS. `is_patient`: try a call that fails more often than the service.
+    """Open the DynamoDB of a stage on AWS. `is_patient`: see `OF_A_CHANGE`.
 
     Raises:
         OperatorError: It cannot be reached, or refuses a call, for the reason that the error gives.
@@ -49,7 +45,7 @@ def open_dynamodb(target: Target, *, is_patient: bool = False) -> Iterator["Dyna
     from triggers_api.ops.aws import region_of
     from triggers_api.ops.aws_errors import explain_aws_errors
     from triggers_api.ops.credentials import open_session
-    from triggers_api.store.dynamodb.client import ATTEMPTS, DynamoDB
+    from triggers_api.store.dynamodb.client import OF_A_CHANGE, OF_A_REQUEST, DynamoDB
 
     region = region_of(target)
     with explain_aws_errors(target, region):
@@ -57,5 +53,5 @@ def open_dynamodb(target: Target, *, is_patient: bool = False) -> Iterator["Dyna
             region=region.value,
             endpoint_url=target.dynamodb_endpoint_url,
             session=open_session(target, region),
-            attempts=_PATIENT_ATTEMPTS if is_patient else ATTEMPTS,
+            patience=OF_A_CHANGE if is_patient else OF_A_REQUEST,
         )

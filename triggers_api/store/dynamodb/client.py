@@ -1,11 +1,11 @@
 """The one DynamoDB client of the process: its time-outs, retries, log lines and errors.
 
-A call has up to three attempts, unless a command asks for more. Each may take 1 s to connect, and 2 s for
-each read of the reply. `transport` ends all of them at the request's deadline.
+Each attempt of a call may take 1 s to connect. Its `Patience` bounds the attempts and the reads of a reply.
+`transport` ends all of them at the request's deadline.
 """
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import botocore.session
 from botocore.config import Config
@@ -20,7 +20,19 @@ from triggers_api.version import VERSION
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-ATTEMPTS = 3
+
+class Patience(NamedTuple):
+    """How many attempts a call has, and how many seconds each read of a reply may take."""
+
+    attempts: int
+    read_seconds: float
+
+
+OF_A_REQUEST = Patience(3, READ_SECONDS)
+"""For a client that waits for the service."""
+
+OF_A_CHANGE = Patience(6, 10)
+"""For a command that changes many events: with botocore's pauses it survives a throttled or slow table."""
 
 SESSION_VARIABLES = {"ca_bundle": ("ca_bundle", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"], None, None)}
 """botocore's clients read both variables, but its sessions report the first only."""
@@ -55,12 +67,12 @@ class DynamoDB:
         region: str,
         endpoint_url: str | None = None,
         session: botocore.session.Session | None = None,
-        attempts: int = ATTEMPTS,
+        patience: Patience = OF_A_REQUEST,
     ) -> None:
         config = Config(
             connect_timeout=CONNECT_SECONDS,
-            read_timeout=READ_SECONDS,
-            retries={"total_max_attempts": attempts, "mode": "standard"},
+            read_timeout=patience.read_seconds,
+            retries={"total_max_attempts": patience.attempts, "mode": "standard"},
             # Our own code builds the requests, and DynamoDB checks them too. Saves 4 % of a call's CPU.
             parameter_validation=False,
             # Use the region's endpoint for every account: the template, proxies and firewalls know that one.
@@ -72,7 +84,7 @@ class DynamoDB:
             region=region, endpoint_url=endpoint_url, config=config, session=session
         )
         try:
-            transport: Any = Transport(self._client.meta.endpoint_url, ca_bundle)
+            transport: Any = Transport(self._client.meta.endpoint_url, ca_bundle, patience.read_seconds)
         except (OSError, ValueError) as error:
             raise ConfigurationError(
                 "The network settings of this environment cannot be used.",

@@ -43,12 +43,18 @@ class _NotDynamoDBError(Exception):
 class Transport:
     """Sends requests that botocore has signed, through the proxy of the environment if there is one.
 
+    Args:
+        endpoint_url: The URL of DynamoDB.
+        ca_bundle: The file of certificates that botocore is configured with, if any.
+        read_seconds: The most that one read of a reply may take.
+
     Raises:
         OSError: The CA bundle cannot be read.
         ValueError: The URL of the proxy cannot be used.
     """
 
-    def __init__(self, endpoint_url: str, ca_bundle: Any) -> None:
+    def __init__(self, endpoint_url: str, ca_bundle: Any, read_seconds: float) -> None:
+        self._read_seconds = read_seconds
         proxy = get_environ_proxies(endpoint_url).get(urlsplit(endpoint_url).scheme)
         # Without TLS there is no certificate to check, and reading the bundle takes 22 ms of CPU.
         secured = any(url.startswith("https:") for url in (endpoint_url, proxy) if url)
@@ -79,7 +85,9 @@ class Transport:
                 target,
                 body=body,
                 headers=headers,
-                timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, left), read=min(READ_SECONDS, left)),
+                timeout=urllib3.Timeout(
+                    connect=min(CONNECT_SECONDS, left), read=min(self._read_seconds, left)
+                ),
                 retries=False,
                 redirect=False,
                 assert_same_host=False,  # the pool belongs to the host
@@ -156,13 +164,14 @@ class _BoundedReader(io.RawIOBase):
 
     def __init__(self, sock: socket, raw: io.RawIOBase) -> None:
         self._socket = sock
+        self._seconds = sock.gettimeout() or READ_SECONDS  # as `Transport.send` has set it
         self._raw = raw
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: "WriteableBuffer") -> int | None:
-        self._socket.settimeout(min(READ_SECONDS, deadline.remaining()))
+        self._socket.settimeout(min(self._seconds, deadline.remaining()))
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
