@@ -152,6 +152,7 @@ EVENTS = st.lists(
 )
 
 
+@pytest.mark.timeout(1800)  # for the long form
 @examples(quick=25, full=150, long=2000)
 @given(
     events=EVENTS,
