@@ -11,7 +11,7 @@ from tests.api.conftest import door_of
 from tests.api.driver import Api, with_keys
 from tests.conftest import Stores
 from tests.support.clock import FakeClock
-from tests.support.contract import ENDPOINTS
+from tests.support.contract import CONTRACT
 from tests.support.service_log import written
 from triggers_api.api.authenticator import Authenticator
 from triggers_api.core.access import ALL_SCOPES
@@ -21,7 +21,11 @@ from triggers_api.core.times import format_time
 from triggers_api.errors import CorruptRecordError, StoreUnavailableError
 
 NOWHERE = "01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34"
-ROUTES = [(method, path.replace("{event_id}", NOWHERE)) for method, path in ENDPOINTS if path != "/v1/health"]
+ROUTES = [
+    (method, path.replace("{event_id}", NOWHERE))
+    for (method, path), row in CONTRACT.items()
+    if row.scope is not None
+]
 
 
 class Keys:

@@ -2,7 +2,6 @@
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -13,8 +12,7 @@ from tests.api.documented import schema
 from tests.api.driver import Api
 from tests.support import template
 from tests.support.clock import FakeClock
-from tests.support.contract import DOCUMENT
-from tests.support.documents import rows
+from tests.support.contract import CONTRACT, DOCUMENT
 from triggers_api.api.errors import error_response
 from triggers_api.errors import StoreUnavailableError, TriggersError
 from triggers_api.version import VERSION
@@ -31,27 +29,6 @@ DIFFERS = {
     *("event_id", "created_at", "acknowledged_at", "timestamp", "request_id"),
     *("leased_until", "expires_at", "token", "oldest_created_at", "oldest_age_seconds"),
 }
-
-
-@dataclass(frozen=True)
-class Row:
-    """What the README's table of endpoints says about a call. `scope`: None for a call without a key."""
-
-    scope: str | None
-    statuses: set[str]
-
-
-def _row(call: str, answers: str) -> tuple[tuple[str, str], Row]:
-    match = re.fullmatch(r"`(\w+) ([^`?]+)[^`]*`(?: \((?:(no key)|scope `(\w+)`)\))?", call)
-    assert match, f"README.md: {call} is not `METHOD path`, or `METHOD path` (scope `name`)"
-    method, path, no_key, scope = match.groups()
-    return (method, path), Row(None if no_key else scope or "consume", set(answers.split(", ")))
-
-
-CONTRACT = dict(
-    _row(call, answers) for call, answers, *_ in rows("README.md", "| call |") if "OPTIONS" not in call
-)
-"""The calls, as the README's table of endpoints describes them to people."""
 
 
 @pytest.fixture

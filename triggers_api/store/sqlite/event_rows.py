@@ -14,8 +14,11 @@ from triggers_api.errors import CorruptRecordError
 from triggers_api.store.calls import logger
 
 _FIELDS = [field.name for field in fields(Event)]
-_SENT_FIELDS = {"event_id", "created_at", "source", "event_type", "payload", "metadata"}
-_STATE_FIELDS = [name for name in _FIELDS if name not in _SENT_FIELDS]
+_STATE_FIELDS = (
+    *("expires_at", "acknowledged_at", "died_at", "reason"),
+    *("deliveries", "hidden_until", "lease", "requeued_at"),
+)
+"""The fields that change after an event was stored."""
 
 COLUMNS = ", ".join(_FIELDS)
 _INSERT = f"INSERT INTO events ({COLUMNS}) VALUES ({', '.join('?' * len(_FIELDS))})"  # noqa: S608 - constants
