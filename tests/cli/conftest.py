@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import REGION
 from tests.support.key_tables import make_tables
 from tests.support.stages import Stage
-from triggers_api.store.dynamodb.client import DynamoDB
+from triggers_api.store.dynamodb.client import OF_A_CHANGE, DynamoDB
 from triggers_api.store.dynamodb.events import DynamoEventStore
 from triggers_api.store.dynamodb.shards import Shards
 from triggers_api.store.sqlite.database import Database
@@ -37,7 +37,7 @@ def production(dynamodb_url: str) -> Stage:
 
 def stage_on_dynamodb(dynamodb_url: str, name: str) -> Stage:
     make_tables(dynamodb_url, name)
-    dynamodb = DynamoDB(region=REGION, endpoint_url=dynamodb_url)
+    dynamodb = DynamoDB(region=REGION, endpoint_url=dynamodb_url, patience=OF_A_CHANGE)  # as the commands
     store = DynamoEventStore(dynamodb, f"triggers-api-events-{name}", Shards(4, 4))
     variables = {"DYNAMODB_ENDPOINT_URL": dynamodb_url}
     return Stage(store, ("--stage", name, "--region", REGION), variables)
