@@ -111,6 +111,14 @@ def test_terminal_gets_a_table(local_stage: Stage) -> None:
     assert "\t" not in session.screen
 
 
+def test_terminal_of_80_columns_gets_two_lines_for_each_event(local_stage: Stage) -> None:
+    (one,) = local_stage.add(source="shop-eu-storefront")
+    session = run_on_terminal("events", "list", *local_stage.options, columns=80)
+    lines = [line.split() for line in session.screen.splitlines() if line.strip()]
+    assert [one.event_id, f"{one.created_at[:19]}Z"] in lines
+    assert ["pending", "shop-eu-storefront", one.event_type, "0"] in lines
+
+
 def test_event_is_shown_whatever_its_status(stage: Stage, states: dict[str, str]) -> None:
     for state, event_id in states.items():
         done = stage.run("events", "show", event_id.upper())

@@ -116,10 +116,36 @@ def test_table_aligns_numbers_right_and_folds_cells_between_words(
     ]
 
 
-def test_table_of_words_that_do_not_fit_is_a_paragraph_for_each_row(
+def test_table_of_words_that_do_not_fit_has_two_lines_for_each_row(
     terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     terminal(31)
+    console.answer_table(*TABLE)
+    assert capsys.readouterr().out.splitlines() == [
+        "",
+        " NAME",
+        "   SCOPES                 MS",
+        " ──────────────────────────────",
+        " shop-of-berlin",
+        "   ingest consume manage  7",
+        " b",
+        "   all                    1,234",
+        "",
+    ]
+
+
+def test_two_lines_of_a_row_are_about_as_long_as_each_other(
+    terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal(34)
+    console.answer_table(("A", "B", "C", "D"), [("a" * 12, "b" * 6, "c" * 8, "1")])
+    assert capsys.readouterr().out.splitlines()[4:6] == [" aaaaaaaaaaaa  bbbbbb", "   cccccccc  1"]
+
+
+def test_table_of_words_that_do_not_fit_on_two_lines_is_a_paragraph_for_each_row(
+    terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal(24)
     console.answer_table(*TABLE)
     assert capsys.readouterr().out == (
         "NAME    shop-of-berlin\nSCOPES  ingest consume manage\nMS      7\n"

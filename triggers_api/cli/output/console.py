@@ -15,6 +15,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from triggers_api.cli.output.table_layout import MARGIN, fitting_widths, two_line_rows
 from triggers_api.errors import TriggersError
 from triggers_api.ops.printable import printable
 
@@ -134,7 +135,8 @@ def rich_text(text: str, style: str = "") -> "Text":
 def answer_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, to_stderr: bool = False) -> None:
     """Write rows as a table on a terminal, and as tab-separated lines elsewhere. Nothing is cut.
 
-    Cells fold between words. If the terminal is too narrow for that, each row is a paragraph of its cells.
+    Cells fold between words. If the terminal is too narrow for that, each row takes two lines. If that is
+    too wide too, each row is a paragraph of its cells.
 
     Args:
         columns: The heads of the columns.
@@ -147,31 +149,19 @@ def answer_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, to_st
     with _ignore_closed_stderr() if to_stderr else nullcontext():
         if not width:
             stream.writelines("\t".join(row) + "\n" for row in lines)
-        elif widths := _fitting_widths(lines, width):
+        elif widths := fitting_widths(lines, width):
             _write_table(lines, widths, stream, width)
+        elif rows_of_two := two_line_rows(lines, width):
+            _write_two_line_rows(rows_of_two, stream)
         else:
             _write_paragraphs(lines, stream)
-
-
-def _fitting_widths(lines: Sequence[tuple[str, ...]], width: int) -> list[int]:
-    """Return a width for each column, in which no word breaks; empty if there are none."""
-    columns = list(zip(*lines, strict=True))
-    widths = [max(map(len, cells)) for cells in columns]
-    smallest = [max((len(word) for cell in cells for word in cell.split()), default=0) for cells in columns]
-    while sum(widths) + 2 * len(widths) > width:
-        slack = [one - least for one, least in zip(widths, smallest, strict=True)]
-        column = slack.index(max(slack))
-        if not slack[column]:
-            return []
-        widths[column] -= 1
-    return widths
 
 
 def _write_table(lines: Sequence[tuple[str, ...]], widths: Sequence[int], stream: TextIO, width: int) -> None:
     from rich import box  # not needed in a pipe
     from rich.table import Table
 
-    # Two columns beside each cell, as `_fitting_widths` counts.
+    # Two columns beside each cell, as `fitting_widths` counts.
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for column, (name, *cells) in zip(widths, zip(*lines, strict=True), strict=True):
         are_numbers = all(map(_NUMBER.fullmatch, cells))
@@ -179,6 +169,16 @@ def _write_table(lines: Sequence[tuple[str, ...]], widths: Sequence[int], stream
     for row in lines[1:]:
         table.add_row(*(rich_text(cell, _STATE_STYLES.get(cell, "")) for cell in row))
     rich_console(stream, width=width).print(table)
+
+
+def _write_two_line_rows(rows: Sequence[tuple[str, str]], stream: TextIO) -> None:
+    head, *others = rows
+    rule = "─" * max(len(line) for row in rows for line in row)
+    lines = ["", *head, rule, *(line for row in others for line in row), ""]
+    terminal = rich_console(stream)
+    for number, line in enumerate(lines):
+        style = "bold" if number <= len(head) else ""
+        terminal.print(rich_text(f"{MARGIN}{line}".rstrip(), style), soft_wrap=True)
 
 
 def _write_paragraphs(lines: Sequence[tuple[str, ...]], stream: TextIO) -> None:

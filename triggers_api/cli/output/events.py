@@ -8,6 +8,8 @@ from triggers_api.core.events import PENDING, Event
 from triggers_api.core.times import Clock, format_time, milliseconds
 
 _COLUMNS = ("ID", "CREATED", "STATUS", "DELIVERIES", "SOURCE", "TYPE")
+_COLUMNS_OF_TABLE = ("ID", "CREATED", "STATUS", "SOURCE", "TYPE", "DELIVERIES")
+"""On two lines, `DELIVERIES` must not start the second."""
 _NAME_COLUMNS = 16
 
 
@@ -23,9 +25,9 @@ def print_events(events: Iterable[Event], clock: Clock, *, as_json: bool, stream
     if as_json:
         return _count(events, lambda event: console.answer_json_text(event.to_json(milliseconds(clock()))))
     if console.terminal_width(sys.stdout) and not stream:
-        rows = [_cells(event, clock) for event in events]
+        rows = [_row_of_table(event, clock) for event in events]
         if rows:
-            console.answer_table(_COLUMNS, rows)
+            console.answer_table(_COLUMNS_OF_TABLE, rows)
         return len(rows)
     started = False
 
@@ -81,6 +83,11 @@ def _cells(event: Event, clock: Clock) -> tuple[str, ...]:
         event.source,
         event.event_type,
     )
+
+
+def _row_of_table(event: Event, clock: Clock) -> tuple[str, ...]:
+    event_id, created, status, deliveries, source, event_type = _cells(event, clock)
+    return event_id, f"{created[:19]}Z", status, source, event_type, deliveries
 
 
 def _status(event: Event, clock: Clock) -> str:
