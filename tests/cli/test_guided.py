@@ -186,7 +186,7 @@ def test_declining_to_save_leaves_the_file_unchanged(tmp_path: Path, before: str
 def test_declining_the_role_saves_nothing(tmp_path: Path) -> None:
     session = guided(tmp_path, replies=[(STACK, "\n"), (REGION, "\n"), (CONFIRM, "\n"), (ROLE, "n\n")])
     assert session.code == 1
-    assert "error: Nothing was changed." in session.screen
+    assert "Nothing was changed." in session.screen
     assert ROLLBACK not in session.screen
     assert list(tmp_path.iterdir()) == []
 

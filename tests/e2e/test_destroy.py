@@ -3,6 +3,7 @@
 The tests go on with one stage, from its deployment to the one that adopts its tables.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,9 +45,12 @@ def without_request(client: ApiClient, event_id: str) -> dict[str, Any]:
     return event
 
 
+COLOUR = re.compile(r"\x1b\[\d+m")
+
+
 def assert_tells_what_goes_and_what_stays(screen: str) -> None:
-    lines = [line.split() for line in screen.splitlines()]
-    for action, names in (("keep", KEPT), ("delete", DELETED)):
+    lines = [line.split() for line in COLOUR.sub("", screen).splitlines()]
+    for action, names in (("Keep", KEPT), ("Delete", DELETED)):
         for name in names:
             assert any(line[:2] == [action, name] for line in lines), (action, name, screen)
     assert f"It keeps {TABLES[0]}, {TABLES[1]}." in screen or f"It keeps {TABLES[1]}, {TABLES[0]}." in screen

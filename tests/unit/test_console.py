@@ -169,6 +169,40 @@ def test_ok_is_green_and_a_failure_red_on_a_terminal(
     assert "\x1b[31mfailed" in shown
 
 
+def test_error_is_red_and_a_warning_yellow_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(console, "terminal_width", lambda _: 20)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    console.show_error(OperatorError("It failed, and that is all.", reason="a fault"), as_json=False)
+    console.say("warning: Look.", "error without a colon")
+    assert capsys.readouterr().err.splitlines() == [
+        "\x1b[31merror\x1b[0m: It failed,",
+        "       and that is",
+        "       all.",
+        "  why: a fault",
+        "\x1b[33mwarning\x1b[0m: Look.",
+        "error without a",
+        "  colon",
+    ]
+
+
+def test_action_that_loses_a_resource_is_red_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(console, "terminal_width", lambda _: 80)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    rows = [(action, "Table") for action in ("Add", "Modify", "Replace", "Replace?", "Remove")]
+    console.answer_table(("ACTION", "LOGICAL ID"), rows)
+    shown = capsys.readouterr().out
+    coloured = [word for word in ("Replace", "Remove") if f"\x1b[31m{word}" in shown]
+    assert coloured == ["Replace", "Remove"]
+    assert "\x1b[33mReplace?" in shown
+    assert not any(f"m{word}" in shown for word in ("Add", "Modify"))
+
+
 @pytest.mark.parametrize(
     ("line", "folded"),
     [

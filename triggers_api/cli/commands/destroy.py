@@ -35,8 +35,8 @@ def destroy(
     with explain_aws_errors(target, aws.region):
         inventory = destroy.take_inventory(aws)
     kept = [one.physical_id for one in inventory.kept]
-    rows = [("delete", one.logical_id, one.type) for one in inventory.deleted]
-    rows += [("keep", one.logical_id, one.type) for one in inventory.kept]
+    rows = [("Delete", one.logical_id, one.type) for one in inventory.deleted]
+    rows += [("Keep", one.logical_id, one.type) for one in inventory.kept]
     console.answer_table(("ACTION", "LOGICAL ID", "TYPE"), rows, to_stderr=True)
     if any(inventory.change_sets.values()):
         console.say(

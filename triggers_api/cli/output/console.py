@@ -24,16 +24,26 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _NUMBER = re.compile(r"[\d,]+(\.\d+)?")
-_STATE_STYLES = {"ok": "green", "warning": "yellow", "unknown": "yellow", "failed": "red", "FAILED": "red"}
+_STYLES = {
+    **dict.fromkeys(("ok", "Keep"), "green"),
+    **dict.fromkeys(("warning", "unknown", "Replace?"), "yellow"),
+    **dict.fromkeys(("error", "failed", "FAILED", "Delete", "Remove", "Replace"), "red"),
+}
+"""The colours of states and actions: in a table, and at the start of a line."""
 _COMMAND = re.compile(r"`[^`]+`|(?:(?<=: )|^ *)(?:\w+=\S+ )*(?:triggers|aws|curl|\S+ -m) .*")
 """A command in a line: a pasted one may not have line breaks."""
 _HANGING_INDENT = re.compile(r" *\w+: |.{0,40} {2}(?=\S)")
 
 
 def say(*lines: str) -> None:
-    """Print lines of a notice to stderr. If stderr is closed, drop them and continue."""
+    """Print lines of a notice to stderr. If stderr is closed, drop them and continue.
+
+    On a terminal, `error:` and the like at the start of a line have their colour.
+    """
     with _ignore_closed_stderr():
-        sys.stderr.write("".join(f"{_fold(printable(line), sys.stderr)}\n" for line in lines))
+        for line in lines:
+            state, colon, _ = line.partition(":")
+            _write_line(line, state if colon else "", sys.stderr)
 
 
 def prompt(question: str) -> None:
@@ -50,14 +60,20 @@ def answer(*lines: str) -> None:
 
 def answer_state(state: str, text: str) -> None:
     """Write a line that starts with a state. On a terminal the state has its colour."""
-    if not terminal_width(sys.stdout):
-        answer(f"{state:<8} {text}")
-        return
-    first, *others = _fold(printable(f"{state:<8} {text}"), sys.stdout).split("\n")
-    line = rich_text(first)
-    line.stylize(_STATE_STYLES.get(state, ""), 0, len(state))
-    rich_console(sys.stdout).print(line, soft_wrap=True)
-    sys.stdout.writelines(f"{one}\n" for one in others)
+    _write_line(f"{state:<8} {text}", state, sys.stdout)
+    sys.stdout.flush()
+
+
+def _write_line(line: str, state: str, stream: TextIO) -> None:
+    """Write a line that may start with a state."""
+    first, *others = _fold(printable(line), stream).split("\n")
+    if (style := _STYLES.get(state)) and terminal_width(stream):
+        text = rich_text(first)
+        text.stylize(style, 0, len(state))
+        rich_console(stream).print(text, soft_wrap=True)
+    else:
+        others.insert(0, first)
+    stream.writelines(f"{one}\n" for one in others)
 
 
 def _fold(line: str, stream: TextIO) -> str:
@@ -167,7 +183,7 @@ def _write_table(lines: Sequence[tuple[str, ...]], widths: Sequence[int], stream
         are_numbers = all(map(_NUMBER.fullmatch, cells))
         table.add_column(name, justify="right" if are_numbers else "left", width=column, overflow="fold")
     for row in lines[1:]:
-        table.add_row(*(rich_text(cell, _STATE_STYLES.get(cell, "")) for cell in row))
+        table.add_row(*(rich_text(cell, _STYLES.get(cell, "")) for cell in row))
     rich_console(stream, width=width).print(table)
 
 
