@@ -61,13 +61,14 @@ def test_build_in_the_process_of_sam_escapes_what_uv_printed(
 )
 def test_every_way_out_escapes(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     console.say(text, f"{text}x")
+    console.say_list("Deploy", [text])
     console.answer(text)
     console.answer_table(("NAME", text), [(text, text)])
     console.show_error(OperatorError(text, reason=text, hint=text), as_json=False)
     console.prompt(text)
     written = capsys.readouterr()
     assert {char for char in written.out + written.err if not char.isprintable()} <= {"\n", "\t"}
-    assert written.err.count("\n") == 5
+    assert written.err.count("\n") == 6
     assert written.out.count("\n") == 3
 
 
@@ -233,6 +234,22 @@ def test_line_is_folded_between_words_but_not_in_a_command(
     console.say(line)
     console.answer(line)
     assert capsys.readouterr() == (f"{folded}\n", f"{folded}\n")
+
+
+def test_list_is_folded_between_its_items(
+    terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    items = ["region us-east-1 (default)", "stage prod (--stage)", "stack x"]
+    terminal(36)
+    console.say_list("Deploy", items)
+    terminal(0)
+    console.say_list("Deploy", items)
+    assert capsys.readouterr().err.splitlines() == [
+        "Deploy: region us-east-1 (default),",
+        "        stage prod (--stage),",
+        "        stack x",
+        "Deploy: region us-east-1 (default), stage prod (--stage), stack x",
+    ]
 
 
 # Every module uses it

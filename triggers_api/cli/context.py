@@ -97,7 +97,7 @@ def announce_target(target: Target, action: str) -> "Aws":
     aws = aws_for(target)
     with explain_aws_errors(target, aws.region):
         place = aws.caller()
-    console.say(f"{action}: {_described(target, place)}")
+    console.say_list(action, _described(target, place))
     return aws
 
 
@@ -112,13 +112,15 @@ def announce_store(target: Target, action: str, *, table: str) -> None:
         return
     from triggers_api.ops.aws import locate
 
-    console.say(f"{action}: {_described(target, locate(target))}, table {table}")
+    console.say_list(action, [*_described(target, locate(target)), f"table {table}"])
 
 
-def _described(target: Target, place: "Place") -> str:
-    return (
-        f"account {place.account}, region {place.region}, stage {target.stage}, "
-        f"stack {target.stack_name}"
-        + (f", profile {target.profile}" if target.profile else "")
-        + "".join(f", endpoint {url} ({name})" for name, url in target.endpoints.items())
-    )
+def _described(target: Target, place: "Place") -> list[str]:
+    return [
+        f"account {place.account}",
+        f"region {place.region}",
+        f"stage {target.stage}",
+        f"stack {target.stack_name}",
+        *([f"profile {target.profile}"] if target.profile else []),
+        *(f"endpoint {url} ({name})" for name, url in target.endpoints.items()),
+    ]

@@ -46,6 +46,14 @@ def say(*lines: str) -> None:
             _write_line(line, state if colon else "", sys.stderr)
 
 
+def say_list(name: str, items: Sequence[str]) -> None:
+    """Print a named list to stderr. On a terminal it is folded between its items only."""
+    unbroken = (printable(item).replace(" ", "\0") for item in items)
+    line = _fold(f"{printable(name)}: {', '.join(unbroken)}", sys.stderr).replace("\0", " ")
+    with _ignore_closed_stderr():
+        sys.stderr.write(f"{line}\n")
+
+
 def prompt(question: str) -> None:
     """Print a question to stderr, and leave the cursor behind it."""
     sys.stderr.write(f"{printable(question)}: ")
