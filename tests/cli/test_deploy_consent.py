@@ -12,6 +12,7 @@ from tests.support.stubbed_aws import StubbedAws
 from triggers_api.cli.main import main
 from triggers_api.cli.output import questions
 from triggers_api.ops.cloudformation.models import ChangeSet
+from triggers_api.ops.deploy.deployment import DeployOptions
 from triggers_api.ops.deploy.progress import Downgrade, Outcome, Progress, Proposal
 
 PROPOSAL = Proposal(ChangeSet("1", "2", ()), deployed_version="0.0.1")
@@ -30,8 +31,10 @@ class Deployment:
     asked: list[str] = field(default_factory=list)
     applied: bool = False
 
-    def start(self, *_: Any, **__: Any) -> Iterator[Progress]:
+    def start(self, options: DeployOptions, *_: Any, **__: Any) -> Iterator[Progress]:
         yield from self.events
+        if options.plan and PROPOSAL in self.events:
+            return
         self.applied = True
         yield Outcome(changed=True, status="UPDATE_COMPLETE", outputs={"ApiUrl": "https://api.example/prod"})
 
@@ -140,6 +143,16 @@ def test_plan_warns_of_a_downgrade(deployment: Deployment) -> None:
     deployment.events = [DOWNGRADE, PROPOSAL]
     assert "this program is the older 0.1.0" in deployment.run("--plan")[1]
     assert deployment.asked == []
+
+
+@pytest.mark.parametrize(("events", "is_named"), [([PROPOSAL], True), ([], False)])
+def test_plan_with_changes_names_the_next_step(
+    deployment: Deployment, events: list[Progress], is_named: bool
+) -> None:
+    deployment.events = events
+    code, shown = deployment.run("--plan")
+    assert (code, "This was a plan. The stack was not changed.\n" in shown) == (0, True)
+    assert ("run the command again without --plan" in shown) is is_named
 
 
 def test_plan_shows_both_versions(deployment: Deployment) -> None:

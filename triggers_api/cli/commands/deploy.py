@@ -168,6 +168,7 @@ def run_deploy(request: DeployRequest) -> None:
     if request.options.plan:
         console.say("This was a plan. The stack was not changed.")
     if outcome is None:
+        console.say("To apply it, run the command again without --plan.")
         return
     if request.smoke_test:
         url = outcome.outputs["ApiUrl"]
