@@ -40,9 +40,11 @@ BACKLOG = Overview(
 )
 
 
-def status(tags: Mapping[str, str] = TAGS) -> Status:
+FAR = Finding("throttle", State.OK, "1 of 100 requests a second (1%)")
+
+
+def status(tags: Mapping[str, str] = TAGS, limit: Finding = FAR) -> Status:
     stack = Stack("arn", "triggers-api-prod", "CREATE_COMPLETE", "", AT, OUTPUTS, {}, tags)
-    limit = Finding("throttle", State.OK, "1 of 100 requests a second (1%)")
     return Status(stack, OUTPUTS, FUNCTION, TABLES, (limit,))
 
 
@@ -65,6 +67,13 @@ def test_url_comes_first_and_each_name_once(capsys: pytest.CaptureFixture[str]) 
 
 def test_backlog_that_cannot_be_read_is_unknown(capsys: pytest.CaptureFixture[str]) -> None:
     assert ["backlog", "unknown"] in printed(status(), None, capsys)
+
+
+def test_limit_that_is_near_is_marked_as_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    near = Finding("throttle", State.WARNING, "99 of 100 requests a second (99%)", "Send batches.")
+    lines = printed(status(limit=near), BACKLOG, capsys)
+    assert ["throttle", "warning: 99 of 100 requests a second (99%). Send batches."] in lines
+    assert ["throttle", "1 of 100 requests a second (1%)"] in printed(status(), BACKLOG, capsys)
 
 
 @pytest.mark.parametrize(

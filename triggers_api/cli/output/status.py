@@ -69,8 +69,8 @@ def _lines(status: Status, backlog: Overview | None) -> Iterator[tuple[str, str]
     yield "last deployed", f"{stack.changed_at:%Y-%m-%d %H:%M} UTC"
     yield "backlog", "unknown" if backlog is None else ", ".join(summary(backlog))
     for limit in status.limits:
-        is_fine = limit.state is State.OK
-        yield limit.check, limit.message if is_fine else f"{limit.message.rstrip('.')}. {limit.fix}".rstrip()
+        problem = f"{limit.state}: {limit.message.rstrip('.')}. {limit.fix}".rstrip()
+        yield limit.check, limit.message if limit.state is State.OK else problem
     if function is None:
         yield "function", "missing"
     else:
