@@ -44,7 +44,7 @@ def test_what_waits_is_counted_in_every_shard_with_its_sources_and_types(stage: 
     lines = dict(line.split(maxsplit=1) for line in stage.run("inbox").stdout.splitlines())
     assert lines["pending"] == "12 (2 leased or delayed)"
     assert lines["sources"] == "shop 9, billing 3"
-    assert re.fullmatch(r"the first one in (59 min( \d+ s)?|1 h), if it is not read", lines["expires"])
+    assert re.fullmatch(r"the first one in (59 min( \d+ s)?|1 h), handled or not", lines["expires"])
 
 
 def test_filters_narrow_what_is_counted(stage: Stage) -> None:
@@ -89,11 +89,14 @@ def test_limit_that_is_exceeded_is_exit_code_6_with_the_reason(stage: Stage) -> 
     assert stage.run("inbox", "--max-pending", "3").returncode == 0
     assert stage.run("inbox", "--max-age", "1h").returncode == 0
     done = stage.run("inbox", "--max-pending", "2")
-    assert (done.returncode, done.stderr) == (6, "3 events are pending, more than 2.\n")
+    assert (done.returncode, done.stderr) == (6, "exceeded: 3 events are pending, more than 2.\n")
     assert done.stdout.startswith("pending")
     time.sleep(1.1)
     document = stage.ask("inbox", "--max-age", "0s", "--max-pending", "2", code=6)
     assert len(document["exceeded"]) == 2
+    assert re.fullmatch(
+        r"The oldest event has been pending for \d+ s, longer than 0 s\.", document["exceeded"][0]
+    )
 
 
 def test_watch_prints_a_line_at_once_and_ends_with_ctrl_c(local_stage: Stage) -> None:
@@ -143,6 +146,7 @@ def test_stage_that_does_not_exist_is_an_error_with_its_fix(dynamodb_url: str) -
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("error: Stage nowhere has no tables in us-east-1")
     assert "\n  fix: " in done.stderr
+    assert "triggers deploy --stage nowhere --region us-east-1" in done.stderr
     assert "Traceback" not in done.stderr
 
 

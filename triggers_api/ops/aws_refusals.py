@@ -17,7 +17,7 @@ from triggers_api.errors import (
     TableMissingError,
 )
 from triggers_api.ops.aws_profiles import find_login, find_setting, profile_name
-from triggers_api.ops.shell_commands import aws_command
+from triggers_api.ops.shell_commands import aws_command, triggers_command
 from triggers_api.ops.target import DEFAULT_REGION, Setting, Target
 
 SET_CLOCK = "Set this machine's clock, for example with `sudo timedatectl set-ntp true`."
@@ -180,5 +180,5 @@ def _missing_table(code: str, message: str, target: Target, region: Setting | No
     return TableMissingError(
         f"Stage {target.stage.value} has no tables in {region}.",
         reason="it is not deployed there, or the stage, region or account is wrong",
-        hint="Check --stage, --region and --profile, or deploy the stage.",
+        hint=f"Check --stage, --region and --profile. To deploy the stage: {triggers_command('deploy')}",
     )

@@ -71,5 +71,5 @@ def inbox(
     if not watch:
         print_overview(overview, exceeded, as_json=context.as_json)
     if exceeded:
-        console.say(*exceeded)
+        console.say(*(f"exceeded: {one}" for one in exceeded))
         sys.exit(EXIT_CODE[ChecksFailedError.kind])

@@ -27,7 +27,7 @@ _NUMBER = re.compile(r"[\d,]+(\.\d+)?")
 _STYLES = {
     **dict.fromkeys(("ok", "Keep"), "green"),
     **dict.fromkeys(("warning", "unknown", "Replace?"), "yellow"),
-    **dict.fromkeys(("error", "failed", "FAILED", "Delete", "Remove", "Replace"), "red"),
+    **dict.fromkeys(("error", "exceeded", "failed", "FAILED", "Delete", "Remove", "Replace"), "red"),
 }
 """The colours of states and actions: in a table, and at the start of a line."""
 _COMMAND = re.compile(r"`[^`]+`|(?:(?<=: )|^ *)(?:\w+=\S+ )*(?:triggers|aws|curl|\S+ -m) .*")

@@ -16,7 +16,9 @@ def excess(overview: Overview, *, max_age: int | None, max_pending: int | None) 
     age, pending = overview.oldest_age_seconds, overview.pending
     found = []
     if max_age is not None and age is not None and age > max_age:
-        found.append(f"The oldest event has been pending for {age:,} s, longer than {max_age:,} s.")
+        found.append(
+            f"The oldest event has been pending for {in_words(age)}, longer than {in_words(max_age)}."
+        )
     elif max_age is not None and age is None and pending.capped:
         found.append("The oldest event was not found: too many others were read before it.")
     if max_pending is not None and pending.count > max_pending:
@@ -53,7 +55,7 @@ def summary(overview: Overview) -> list[str]:
 def _lines(overview: Overview) -> Iterator[tuple[str, str]]:
     yield from _numbers(overview)
     if overview.expires_in_seconds is not None:
-        yield "expires", f"the first one in {in_words(overview.expires_in_seconds)}, if it is not read"
+        yield "expires", f"the first one in {in_words(overview.expires_in_seconds)}, handled or not"
     for name, counts in (("sources", overview.sources), ("types", overview.event_types)):
         if counts:
             yield name, ", ".join(f"{text} {number:,}" for text, number in counts)
