@@ -155,12 +155,20 @@ def test_table_of_words_that_do_not_fit_on_two_lines_is_a_paragraph_for_each_row
     )
 
 
-def test_ok_is_green_and_a_failure_red_on_a_terminal(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(console, "terminal_width", lambda _: 80)
+@pytest.fixture
+def coloured_terminal(
+    terminal: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[int], None]:
+    """Return what sets the columns of a terminal, which shows colours."""
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.delenv("NO_COLOR", raising=False)
+    return terminal
+
+
+def test_ok_is_green_and_a_failure_red_on_a_terminal(
+    coloured_terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    coloured_terminal(80)
     console.answer_table(("CHECK", "RESULT"), [("a", "ok"), ("b", "FAILED")])
     console.answer_state("ok", "a")
     console.answer_state("failed", "b")
@@ -171,11 +179,9 @@ def test_ok_is_green_and_a_failure_red_on_a_terminal(
 
 
 def test_error_is_red_and_a_warning_yellow_on_a_terminal(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    coloured_terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(console, "terminal_width", lambda _: 20)
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.delenv("NO_COLOR", raising=False)
+    coloured_terminal(20)
     console.show_error(OperatorError("It failed, and that is all.", reason="a fault"), as_json=False)
     console.say("warning: Look.", "error without a colon")
     assert capsys.readouterr().err.splitlines() == [
@@ -190,11 +196,9 @@ def test_error_is_red_and_a_warning_yellow_on_a_terminal(
 
 
 def test_action_that_loses_a_resource_is_red_on_a_terminal(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    coloured_terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(console, "terminal_width", lambda _: 80)
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.delenv("NO_COLOR", raising=False)
+    coloured_terminal(80)
     rows = [(action, "Table") for action in ("Add", "Modify", "Replace", "Replace?", "Remove")]
     console.answer_table(("ACTION", "LOGICAL ID"), rows)
     shown = capsys.readouterr().out
