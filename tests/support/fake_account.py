@@ -201,7 +201,7 @@ class _DynamoDB(_Nothing):
         table |= self._account.forms.get(TableName, {})
         return {"Table": table}
 
-    def query(self, *, ExpressionAttributeValues: dict[str, Any], **_: Any) -> dict[str, Any]:  # noqa: N803
+    def query(self, *, ExpressionAttributeValues: dict[str, Any], **_: Any) -> dict[str, Any]:  # noqa: N803 - as boto3 names it
         self._account.allow("query")
         (key,) = ExpressionAttributeValues.values()
         return {"Count": int(key["S"] in self._account.index_keys)}

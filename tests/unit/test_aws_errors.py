@@ -102,7 +102,7 @@ def test_every_cause_has_an_explanation(cause: Cause) -> None:
         error = kind.__new__(kind)
         Exception.__init__(error, "no")
         # As botocore sets them.
-        error.kwargs, error.last_response = {"provider": "sso"}, None  # type: ignore[attr-defined]
+        error.kwargs, error.last_response = {"provider": "sso"}, None  # type: ignore[attr-defined] # botocore sets both
         found = operator_error(error, make_target(), REGION)
         assert found.message.endswith(".")
         assert found.hint.endswith((".", "prints."))
