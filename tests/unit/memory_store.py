@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from triggers_api.core.events import ACKNOWLEDGED, DEAD, PENDING, Event, event_not_found
-from triggers_api.core.idempotency import IdempotencyClaim, is_repeat
+from triggers_api.core.idempotency import IdempotencyClaim, check_repeat
 from triggers_api.core.leases import Held, Receive, Received, Release, too_many_deliveries
 from triggers_api.core.paging import (
     Count,
@@ -42,8 +42,12 @@ class MemoryEventStore:
         made = [one for one in self.claims if one and claim and one.name == claim.name]
         earlier = next((one for one in made if one.expires_at > now), None)
         if earlier and claim:
-            if not is_repeat(event, claim, stored_fingerprint=earlier.fingerprint):
-                return IdempotencyKeyReusedError("used before")
+            try:
+                check_repeat(
+                    event, claim, stored_fingerprint=earlier.fingerprint, first_id=earlier.event_id
+                )
+            except IdempotencyKeyReusedError as error:
+                return error
             return earlier.event_id
         self.claims.append(claim)
         self.events[event.event_id] = event

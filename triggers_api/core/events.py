@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from triggers_api.core.hooks.webhook import Webhook, details_are_valid
 from triggers_api.core.ids import created_at, parse_event_id
 from triggers_api.core.strict_json import dump
 from triggers_api.core.times import format_time, is_time
@@ -52,6 +53,8 @@ class Event:
         hidden_until: When the lease or the delay ends, in milliseconds since 1970. 0 if there is none.
         lease: The token of the latest receive, which stays valid after the lease has ended.
         requeued_at: When the event was requeued last. Its age counts from then.
+        webhook: The webhook that the event came as. None if an API key posted it. Its body is what is stored,
+            and `payload` is made from it.
     """
 
     event_id: str
@@ -68,6 +71,7 @@ class Event:
     hidden_until: int
     lease: str | None = field(repr=False)
     requeued_at: str | None
+    webhook: Webhook | None
 
     @property
     def status(self) -> str:
@@ -89,10 +93,13 @@ class Event:
             state += f',"died_at":"{self.died_at}"'
         if self.reason is not None:
             state += f',"reason":{dump(self.reason)}'
+        metadata = self.metadata
+        if self.webhook is not None:  # metadata is never empty: it has a priority
+            metadata = f'{metadata[:-1]},"webhook":{self.webhook.details}}}'
         return (
             f'{{"event_id":"{self.event_id}","created_at":"{self.created_at}",'
             f'"source":{dump(self.source)},"event_type":{dump(self.event_type)},'
-            f'"payload":{self.payload},"metadata":{self.metadata},{state}}}'
+            f'"payload":{self.payload},"metadata":{metadata},{state}}}'
         )
 
 
@@ -125,6 +132,7 @@ def load_event(build: Callable[[], Event]) -> Event:
             and isinstance(event.lease, str | None)
             and isinstance(_decoder.decode(event.payload), dict)
             and _is_metadata(_decoder.decode(event.metadata))
+            and (event.webhook is None or details_are_valid(event.webhook.details))
         )
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise CorruptRecordError(f"A stored event cannot be read ({type(error).__name__}).") from error

@@ -5,10 +5,12 @@ are stored, and both keys are secrets of a client.
 """
 
 import hashlib
+import logging
 from dataclasses import dataclass
 
 from triggers_api.core import canonical_json, fingerprint_v1
 from triggers_api.core.events import Event
+from triggers_api.errors import IdempotencyKeyReusedError
 
 IDEMPOTENCY_SECONDS = 24 * 3600
 
@@ -19,17 +21,22 @@ _NOT_COMPARED = {"idempotency_key", "correlation_id"}
 """Metadata that does not make another request: a retry may be sent under another trace."""
 
 
+logger = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True, slots=True)
 class IdempotencyClaim:
     """What an idempotency key stands for, until `expires_at` (seconds since 1970).
 
-    `name` identifies the pair of API key and idempotency key, `fingerprint` the request.
+    `name` identifies the pair of API key and idempotency key, `fingerprint` the request. With `first_wins`
+    another request of that name is a repeat too.
     """
 
     name: str
     fingerprint: str
     event_id: str
     expires_at: int
+    first_wins: bool = False
 
 
 def make_claim(event: Event, *, key_digest: str, idempotency_key: str, now: int) -> IdempotencyClaim:
@@ -40,6 +47,37 @@ def make_claim(event: Event, *, key_digest: str, idempotency_key: str, now: int)
         event_id=event.event_id,
         expires_at=now + IDEMPOTENCY_SECONDS,
     )
+
+
+def delivery_claim(
+    event: Event, *, hook_digest: str, delivery: str, body: bytes, expires_at: int
+) -> IdempotencyClaim:
+    """Return the claim of a delivery to a hook. A provider gets no error that it could not understand.
+
+    Args:
+        event: The event of the delivery.
+        hook_digest: The digest of the hook.
+        delivery: What its repeats have in common: the provider's id, or a digest of the body.
+        body: The body.
+        expires_at: In seconds since 1970.
+    """
+    name = _sha256(f"{hook_digest}\n{delivery}")
+    fingerprint = _VERSION + hashlib.sha256(body).hexdigest()
+    return IdempotencyClaim(name, fingerprint, event.event_id, expires_at, first_wins=True)
+
+
+def check_repeat(event: Event, claim: IdempotencyClaim, *, stored_fingerprint: str, first_id: str) -> None:
+    """Check that a request is the one that was stored as `first_id`.
+
+    Raises:
+        IdempotencyKeyReusedError: It is another request, and the first one does not win.
+    """
+    if is_repeat(event, claim, stored_fingerprint=stored_fingerprint):
+        return
+    if not claim.first_wins:
+        raise IdempotencyKeyReusedError("This idempotency key was used before, for another request.")
+    fields = {"event_id": first_id, "source": event.source}
+    logger.warning("delivery differs from the first with its id", extra={"fields": fields})
 
 
 def is_repeat(event: Event, claim: IdempotencyClaim, *, stored_fingerprint: str) -> bool:

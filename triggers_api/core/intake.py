@@ -7,6 +7,7 @@ from typing import Any
 from triggers_api.core import ids
 from triggers_api.core.access import Principal
 from triggers_api.core.events import Event
+from triggers_api.core.hooks.webhook import Webhook
 from triggers_api.core.idempotency import make_claim
 from triggers_api.core.ports import EventStore, NewEvent
 from triggers_api.core.retention import Retention
@@ -69,26 +70,17 @@ class Intake:
                 entries.append(error)
         outcomes = iter(self._store.add([one for one in entries if isinstance(one, NewEvent)], now=now))
         return [
-            _receipt(entry, next(outcomes)) if isinstance(entry, NewEvent) else entry for entry in entries
+            receipt(entry, next(outcomes)) if isinstance(entry, NewEvent) else entry for entry in entries
         ]
 
     def _new_event(self, principal: Principal, submission: Submission, now: int) -> NewEvent:
-        event_id = self._ids.new()
-        event = Event(
-            event_id=event_id,
-            created_at=_created_at(event_id),
+        event = pending_event(
+            self._ids.new(),
             source=submission.source,
             event_type=submission.event_type,
             payload=submission.payload,
             metadata=dump(submission.metadata),
             expires_at=self._retention.expiry(now),
-            acknowledged_at=None,
-            died_at=None,
-            reason=None,
-            deliveries=0,
-            hidden_until=0,
-            lease=None,
-            requeued_at=None,
         )
         if submission.idempotency_key is None:
             return NewEvent(event)
@@ -98,7 +90,38 @@ class Intake:
         return NewEvent(event, claim)
 
 
-def _receipt(entry: NewEvent, outcome: str | TriggersError) -> Receipt | TriggersError:
+def pending_event(
+    event_id: str,
+    *,
+    source: str,
+    event_type: str,
+    payload: str,
+    metadata: str,
+    expires_at: int,
+    webhook: Webhook | None = None,
+) -> Event:
+    """Return a new event, which is pending. `expires_at`: in seconds since 1970."""
+    return Event(
+        event_id=event_id,
+        created_at=_created_at(event_id),
+        source=source,
+        event_type=event_type,
+        payload=payload,
+        metadata=metadata,
+        expires_at=expires_at,
+        acknowledged_at=None,
+        died_at=None,
+        reason=None,
+        deliveries=0,
+        hidden_until=0,
+        lease=None,
+        requeued_at=None,
+        webhook=webhook,
+    )
+
+
+def receipt(entry: NewEvent, outcome: str | TriggersError) -> Receipt | TriggersError:
+    """Return the receipt of an entry that a store has added, or its error."""
     if isinstance(outcome, TriggersError):
         return outcome
     if outcome == entry.event.event_id:

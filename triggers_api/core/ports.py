@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from triggers_api.core.events import Event
+from triggers_api.core.hooks.records import HookRecord
 from triggers_api.core.idempotency import IdempotencyClaim
 from triggers_api.core.keys import KeyRecord
 from triggers_api.core.leases import Held, Receive, Received, Release
@@ -165,4 +166,33 @@ class KeyStore(Protocol):
         """Store a new key record and set the expiry of the old one, both or neither.
 
         Return False and change nothing if the stored old record differs from `old`.
+        """
+
+
+class HookStore(Protocol):
+    """Stores hooks. Each method is atomic, and raises `StoreUnavailableError` if the store fails."""
+
+    def find(self, digest: str) -> HookRecord | None:
+        """Return a hook as it is now, None if there is none.
+
+        Raises:
+            CorruptRecordError: The hook is damaged.
+        """
+
+    def add(self, record: HookRecord) -> bool:
+        """Store a new hook. Return False, and change nothing, if there is one with its digest."""
+
+    def list(self) -> Iterator[HookRecord | CorruptRecordError]:
+        """Yield every hook, in no particular order, or the error of a damaged one in its place."""
+
+    def revoke(self, digest: str, *, at: str) -> bool:
+        """Make a hook inactive permanently, also a damaged one. Return False if there is none.
+
+        Its secrets are removed, and it keeps the time of the first revocation.
+        """
+
+    def rotate(self, old: HookRecord, *, secret: str, old_secret_expires_at: str) -> bool:
+        """Give a hook a new secret, and keep the one it has until a time.
+
+        Return False and change nothing if the stored hook is not active, or has another secret than `old`.
         """

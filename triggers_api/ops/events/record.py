@@ -74,6 +74,7 @@ class EventRecord(RequestBody):
             hidden_until=hidden_until,
             lease=self.lease,
             requeued_at=self.requeued_at,
+            webhook=None,
         )
 
 

@@ -12,11 +12,10 @@ from typing import Any
 
 from triggers_api.core import deadline, ids
 from triggers_api.core.events import Event
-from triggers_api.core.idempotency import IdempotencyClaim, is_repeat
+from triggers_api.core.idempotency import IdempotencyClaim, check_repeat
 from triggers_api.core.ports import NewEvent
 from triggers_api.errors import (
     CorruptRecordError,
-    IdempotencyKeyReusedError,
     StoreUnavailableError,
     TriggersError,
 )
@@ -130,6 +129,5 @@ def _first_event_id(stored: dict[str, Any], event: Event, idempotency: Idempoten
         raise CorruptRecordError("An idempotency record cannot be read.") from error
     if not valid:
         raise CorruptRecordError("An idempotency record does not name an event.")
-    if not is_repeat(event, idempotency, stored_fingerprint=fingerprint):
-        raise IdempotencyKeyReusedError("This idempotency key was used before, for another request.")
+    check_repeat(event, idempotency, stored_fingerprint=fingerprint, first_id=event_id)
     return str(event_id)

@@ -2,16 +2,19 @@
 
 A payload is stored as JSON text. DynamoDB bills each started kilobyte, in the table and again in the index,
 and limits an item to 400 KB. So the payload is compressed if that makes it smaller, and if the item, with the
-attributes that a lease and an ack add, would exceed 1 KiB.
+attributes that a lease and an ack add, would exceed 1 KiB. Of an event that came as a webhook the attribute
+`payload` holds the body as it was sent, and the payload is made from it at reading.
 """
 
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from triggers_api.core import deadline, turns
 from triggers_api.core.events import ACKNOWLEDGED, DEAD, PENDING, Event, load_event
+from triggers_api.core.hooks.webhook import Webhook, payload_of
 from triggers_api.core.idempotency import IdempotencyClaim
 from triggers_api.core.strict_json import MAX_BODY_BYTES
 from triggers_api.errors import CorruptRecordError
@@ -31,30 +34,32 @@ _MAX_INFLATED_BYTES = 8 * MAX_BODY_BYTES
 
 def event_item(event: Event, shards: Shards = ONE_SHARD) -> dict[str, Any]:
     """Return the item of an event."""
+    content = event.payload.encode() if event.webhook is None else event.webhook.body
     item: dict[str, Any] = {
         "event_id": {"S": event.event_id},
         "created_at": {"S": event.created_at},
         "source": {"S": event.source},
         "event_type": {"S": event.event_type},
-        "payload": {"S": event.payload},
+        "payload": _attribute(content),
         "metadata": {"S": event.metadata},
         "status": {"S": shards.key(event.status, event.event_id)},
         "ttl": {"N": str(event.expires_at)},
         **_state(event),
     }
     if _billed_size(item) + _ADDED_BY_A_LEASE + _ADDED_BY_AN_ACK > _BILLED_BYTES:
-        item["payload"] = _compress(event.payload)
+        item["payload"] = _attribute(content, compress=True)
     return item
 
 
 def _state(event: Event) -> dict[str, Any]:
-    """Return the attributes that a new event does not have."""
+    """Return the attributes that not every event has."""
     texts = {
         "acknowledged_at": event.acknowledged_at,
         "died_at": event.died_at,
         "reason": event.reason,
         "lease": event.lease,
         "requeued_at": event.requeued_at,
+        "webhook": None if event.webhook is None else event.webhook.details,
     }
     numbers = {"claims": event.deliveries, "hidden": event.hidden_until}
     return {
@@ -104,12 +109,14 @@ def _build_event(item: dict[str, Any]) -> Event:
     status = ACKNOWLEDGED if "acknowledged_at" in item else DEAD if "died_at" in item else PENDING
     if status_of(item["status"]["S"]) != status:
         raise ValueError("status and times disagree")
+    content, details = _decompress(item["payload"]), _optional_text(item, "webhook")
+    webhook = None if details is None else Webhook(details, content)
     return Event(
         event_id=item["event_id"]["S"],
         created_at=item["created_at"]["S"],
         source=item["source"]["S"],
         event_type=item["event_type"]["S"],
-        payload=_decompress(item["payload"]),
+        payload=content.decode() if webhook is None else payload_of(content),
         metadata=item["metadata"]["S"],
         expires_at=int(item["ttl"]["N"]),
         acknowledged_at=_optional_text(item, "acknowledged_at"),
@@ -119,6 +126,7 @@ def _build_event(item: dict[str, Any]) -> Event:
         hidden_until=_optional_number(item, "hidden"),
         lease=_optional_text(item, "lease"),
         requeued_at=_optional_text(item, "requeued_at"),
+        webhook=webhook,
     )
 
 
@@ -132,18 +140,22 @@ def _optional_number(item: dict[str, Any], name: str) -> int:
 
 def _billed_size(item: dict[str, Any]) -> int:
     """Return the bytes of names and values, which are billed. A number takes even less than its digits."""
-    return sum(len(name) + len(text.encode()) for name, kind in item.items() for text in kind.values())
+    values = [(name, value) for name, kind in item.items() for value in kind.values()]
+    return sum(len(name) + len(_bytes(value)) for name, value in values)
 
 
-def _compress(text: str) -> dict[str, Any]:
-    data = text.encode()
-    compressed = zlib.compress(data)
-    return {"B": compressed} if len(compressed) < len(data) else {"S": text}
+def _attribute(content: bytes, *, compress: bool = False) -> dict[str, Any]:
+    """Return a content as text if that is what it is, else compressed; compressed too if that is smaller."""
+    compressed = zlib.compress(content) if compress else b""
+    if not compressed or len(compressed) >= len(content):
+        with suppress(UnicodeDecodeError):
+            return {"S": content.decode()}
+    return {"B": compressed or zlib.compress(content)}
 
 
-def _decompress(attribute: dict[str, Any]) -> str:
+def _decompress(attribute: dict[str, Any]) -> bytes:
     if "S" in attribute:
-        return str(attribute["S"])
+        return _bytes(attribute["S"])
     inflater = zlib.decompressobj()
     try:
         data = inflater.decompress(attribute["B"], _MAX_INFLATED_BYTES)
@@ -151,4 +163,8 @@ def _decompress(attribute: dict[str, Any]) -> str:
         raise ValueError("damaged") from error
     if not inflater.eof:
         raise ValueError("truncated, or larger than any payload")
-    return data.decode()
+    return data
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value.encode() if isinstance(value, str) else value

@@ -9,11 +9,13 @@ from typing import Any
 
 from triggers_api.core import deadline, turns
 from triggers_api.core.events import Event, event_not_found, load_event
+from triggers_api.core.hooks.webhook import Webhook, payload_of
 from triggers_api.core.ids import parse_event_id
 from triggers_api.errors import CorruptRecordError
 from triggers_api.store.calls import logger
 
 _FIELDS = [field.name for field in fields(Event)]
+_PAYLOAD, _WEBHOOK = _FIELDS.index("payload"), _FIELDS.index("webhook")
 _STATE_FIELDS = (
     *("expires_at", "acknowledged_at", "died_at", "reason"),
     *("deliveries", "hidden_until", "lease", "requeued_at"),
@@ -30,8 +32,11 @@ _state_of = attrgetter(*_STATE_FIELDS, "event_id")
 
 
 def insert_event(connection: sqlite3.Connection, event: Event) -> None:
-    """Insert the row of an event."""
-    connection.execute(_INSERT, _row_of(event))
+    """Insert the row of an event. The payload of a webhook is stored as the body that was sent."""
+    row = list(_row_of(event))
+    if event.webhook is not None:
+        row[_PAYLOAD], row[_WEBHOOK] = event.webhook.body, event.webhook.details
+    connection.execute(_INSERT, row)
 
 
 def update_event(connection: sqlite3.Connection, event: Event) -> None:
@@ -98,4 +103,15 @@ def _id_in(row: tuple[Any, ...]) -> str | None:
 
 
 def _load_row(row: tuple[Any, ...]) -> Event:
-    return load_event(partial(Event, *row))
+    return load_event(partial(_build_event, row))
+
+
+def _build_event(row: tuple[Any, ...]) -> Event:
+    details = row[_WEBHOOK]
+    if details is None:
+        return Event(*row)
+    fields = dict(zip(_FIELDS, row, strict=True))
+    body = fields["payload"]
+    if not isinstance(body, bytes):
+        raise TypeError("the body of a webhook")
+    return Event(**(fields | {"payload": payload_of(body), "webhook": Webhook(details, body)}))

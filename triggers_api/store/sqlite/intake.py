@@ -2,9 +2,8 @@
 
 import sqlite3
 
-from triggers_api.core.idempotency import IdempotencyClaim, is_repeat
+from triggers_api.core.idempotency import IdempotencyClaim, check_repeat
 from triggers_api.core.ports import NewEvent
-from triggers_api.errors import IdempotencyKeyReusedError
 from triggers_api.store.sqlite.event_rows import insert_event
 
 
@@ -22,8 +21,7 @@ def add_or_replay(connection: sqlite3.Connection, entry: NewEvent, *, now: int) 
             _insert_claim(connection, claim)
         return event.event_id
     fingerprint, event_id = earlier
-    if not is_repeat(event, claim, stored_fingerprint=fingerprint):
-        raise IdempotencyKeyReusedError("This idempotency key was used before, for another request.")
+    check_repeat(event, claim, stored_fingerprint=fingerprint, first_id=event_id)
     return str(event_id)
 
 

@@ -77,7 +77,26 @@ _ADD_LEASES: Migration = (
     "ALTER TABLE keys ADD COLUMN scopes TEXT",
 )
 
-MIGRATIONS: Sequence[Migration] = (_CREATE_TABLES, _ADD_LEASES)
+_ADD_HOOKS: Migration = (
+    "ALTER TABLE events ADD COLUMN webhook TEXT",
+    """CREATE TABLE hooks (
+        digest TEXT NOT NULL PRIMARY KEY,
+        is_active INTEGER NOT NULL,
+        source TEXT NOT NULL,
+        preset TEXT NOT NULL,
+        scheme TEXT,
+        event_type TEXT,
+        dedupe TEXT NOT NULL,
+        secret TEXT,
+        old_secret TEXT,
+        old_secret_expires_at TEXT,
+        created_at TEXT,
+        revoked_at TEXT,
+        prefix TEXT
+    )""",
+)
+
+MIGRATIONS: Sequence[Migration] = (_CREATE_TABLES, _ADD_LEASES, _ADD_HOOKS)
 """In order: the first one makes version 1."""
 
 _APPLICATION_ID = 0x54524947  # "TRIG"
