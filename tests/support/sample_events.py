@@ -4,8 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 from triggers_api.core.events import Event
+from triggers_api.core.hooks.webhook import Webhook, payload_of
 from triggers_api.core.ids import EventIds, created_at
 from triggers_api.core.paging import EventQuery, Filter, Position
+from triggers_api.core.strict_json import dump
 
 NOW = 1_800_000_000
 LATER = NOW + 7 * 86400
@@ -33,8 +35,27 @@ def event(**fields: Any) -> Event:
         hidden_until=0,
         lease=None,
         requeued_at=None,
+        webhook=None,
     )
     return replace(plain, **fields)
+
+
+def webhook_event(
+    body: bytes = b'{ "n": 1.50 }', *, details: dict[str, Any] | None = None, **fields: Any
+) -> Event:
+    """Return a new event that came as a webhook with this body. Its payload is made from the body.
+
+    `details` replaces or adds members of `Webhook.details`, such as `headers`. None leaves a member out.
+    """
+    described = {
+        "hook": "hook_abcd",
+        "content_type": "application/json",
+        "delivery_id": "72d3162e-cc78-11e3-81ab-4c9367dc0958",
+        "headers": {"x-github-event": "push"},
+        **(details or {}),
+    }
+    text = dump({name: value for name, value in described.items() if value is not None})
+    return event(payload=payload_of(body), webhook=Webhook(text, body), **fields)
 
 
 def page_query(
