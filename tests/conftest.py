@@ -22,17 +22,19 @@ from tests.support.stubbed_aws import make_target
 from tests.support.tables import empty
 from triggers_api.api import logs
 from triggers_api.core import deadline
-from triggers_api.core.ports import EventStore, KeyStore
+from triggers_api.core.ports import EventStore, HookStore, KeyStore
 from triggers_api.ops.credentials import forget_sessions
 from triggers_api.ops.dev_tables import create_missing_tables
 from triggers_api.ops.shell_commands import set_target
 from triggers_api.ops.target import Target
 from triggers_api.store.dynamodb.client import DynamoDB
 from triggers_api.store.dynamodb.events import DynamoEventStore
+from triggers_api.store.dynamodb.hooks import DynamoHookStore
 from triggers_api.store.dynamodb.keys import DynamoKeyStore
 from triggers_api.store.dynamodb.shards import Shards
 from triggers_api.store.sqlite.database import Database
 from triggers_api.store.sqlite.events import SqliteEventStore
+from triggers_api.store.sqlite.hooks import SqliteHookStore
 from triggers_api.store.sqlite.keys import SqliteKeyStore
 
 pytest_plugins = ["tests.support.forms", "tests.support.promises"]
@@ -67,10 +69,11 @@ def shards_of_run() -> Shards:
 
 @dataclass(frozen=True)
 class Stores:
-    """The two stores of one kind, empty."""
+    """The stores of one kind, empty."""
 
     events: EventStore
     keys: KeyStore
+    hooks: HookStore
 
 
 @dataclass(frozen=True)
@@ -133,13 +136,15 @@ def dynamodb_stores(tables: Tables, shared_dynamodb: DynamoDB) -> Stores:
     return Stores(
         DynamoEventStore(shared_dynamodb, tables.events, shards_of_run()),
         DynamoKeyStore(shared_dynamodb, tables.keys),
+        DynamoHookStore(shared_dynamodb, tables.keys),
     )
 
 
 @pytest.fixture
 def sqlite_stores(tmp_path: Path, clock: FakeClock) -> Iterator[Stores]:
     database = Database(tmp_path / "data")
-    yield Stores(SqliteEventStore(database, clock=clock, monotonic=clock.monotonic), SqliteKeyStore(database))
+    events = SqliteEventStore(database, clock=clock, monotonic=clock.monotonic)
+    yield Stores(events, SqliteKeyStore(database), SqliteHookStore(database))
     database.close()
 
 

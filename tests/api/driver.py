@@ -93,7 +93,7 @@ class Api:
         )
         service = build_service(
             settings,
-            stores=ServiceStores(stores.events, stores.keys),
+            stores=ServiceStores(stores.events, stores.keys, stores.hooks),
             clock=clock,
             monotonic=clock.monotonic,
         )

@@ -11,6 +11,7 @@ from tests.support.clock import FakeClock
 from tests.support.faulty_proxy import FaultyProxy
 from triggers_api.store.dynamodb.client import DynamoDB
 from triggers_api.store.dynamodb.events import DynamoEventStore
+from triggers_api.store.dynamodb.hooks import DynamoHookStore
 from triggers_api.store.dynamodb.keys import DynamoKeyStore
 
 KEY = [("Idempotency-Key", "one-of-a-kind")]
@@ -27,7 +28,9 @@ def counted(proxy: FaultyProxy, shared_tables: Tables, dynamodb_stores: Stores, 
     """Return the API in Lambda. The stores that are asked for and not used empty the tables at the end."""
     dynamodb = DynamoDB(region=REGION, endpoint_url=proxy.url)
     events = DynamoEventStore(dynamodb, shared_tables.events)
-    return Api(Stores(events, DynamoKeyStore(dynamodb, shared_tables.keys)), clock, door="lambda")
+    keys = DynamoKeyStore(dynamodb, shared_tables.keys)
+    hooks = DynamoHookStore(dynamodb, shared_tables.keys)
+    return Api(Stores(events, keys, hooks), clock, door="lambda")
 
 
 def test_a_request_with_a_cached_key_makes_one_store_call(counted: Api, proxy: FaultyProxy) -> None:

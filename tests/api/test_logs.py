@@ -168,7 +168,7 @@ def test_a_crash_is_logged_with_its_frames_and_without_its_text(
     sqlite_stores: Stores, clock: FakeClock, log: Log, caplog: pytest.LogCaptureFixture
 ) -> None:
     events = FailingEvents(sqlite_stores.events)
-    stores = Stores(events, sqlite_stores.keys)
+    stores = Stores(events, sqlite_stores.keys, sqlite_stores.hooks)
     api = Api(stores, clock, door="asgi")
     events.failure = RuntimeError(CANARY)
     events.failure.__cause__ = KeyError(CANARY)

@@ -18,6 +18,7 @@ from triggers_api.core.ports import NewEvent
 from triggers_api.core.times import seconds
 from triggers_api.store.sqlite.database import FILE_NAME, Database
 from triggers_api.store.sqlite.events import SqliteEventStore
+from triggers_api.store.sqlite.hooks import SqliteHookStore
 from triggers_api.store.sqlite.keys import SqliteKeyStore
 
 KEY = {"idempotency_key": "order-4711"}
@@ -28,7 +29,9 @@ def service(folder: Path, clock: FakeClock) -> Iterator[Api]:
     """Run a new process of the service over the data of the folder."""
     database = Database(folder)
     stores = Stores(
-        SqliteEventStore(database, clock=clock, monotonic=clock.monotonic), SqliteKeyStore(database)
+        SqliteEventStore(database, clock=clock, monotonic=clock.monotonic),
+        SqliteKeyStore(database),
+        SqliteHookStore(database),
     )
     try:
         yield Api(stores, clock, door="asgi")
@@ -181,7 +184,7 @@ def test_event_that_is_stored_while_the_clock_is_set_has_not_expired(
 ) -> None:
     database = SetDuringWrite(tmp_path)
     store = SqliteEventStore(database, clock=clock, monotonic=clock.monotonic)
-    api = Api(Stores(store, SqliteKeyStore(database)), clock, door="asgi")
+    api = Api(Stores(store, SqliteKeyStore(database), SqliteHookStore(database)), clock, door="asgi")
     first = api.add()
 
     def set_clock() -> None:

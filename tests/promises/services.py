@@ -9,6 +9,7 @@ from tests.conftest import REGION, Stores, Tables, shards_of_run
 from tests.support.witness import Asked, Reply, Send
 from triggers_api.store.dynamodb.client import DynamoDB
 from triggers_api.store.dynamodb.events import DynamoEventStore
+from triggers_api.store.dynamodb.hooks import DynamoHookStore
 from triggers_api.store.dynamodb.keys import DynamoKeyStore
 
 T = TypeVar("T")
@@ -18,7 +19,7 @@ def stores_at(endpoint_url: str, tables: Tables) -> Stores:
     """Return stores with a new DynamoDB client, which has the access key of the environment as it is now."""
     dynamodb = DynamoDB(region=REGION, endpoint_url=endpoint_url)
     events = DynamoEventStore(dynamodb, tables.events, shards_of_run())
-    return Stores(events, DynamoKeyStore(dynamodb, tables.keys))
+    return Stores(events, DynamoKeyStore(dynamodb, tables.keys), DynamoHookStore(dynamodb, tables.keys))
 
 
 def way_to(api: Api, key: str = "") -> Send:

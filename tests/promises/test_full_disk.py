@@ -20,6 +20,7 @@ from tests.support.witness import Witness, over_http
 from triggers_api.core.keys import LOCAL_KEY
 from triggers_api.store.sqlite.database import Database
 from triggers_api.store.sqlite.events import SqliteEventStore
+from triggers_api.store.sqlite.hooks import SqliteHookStore
 from triggers_api.store.sqlite.keys import SqliteKeyStore
 
 LARGE = "x" * 100_000
@@ -27,7 +28,7 @@ LARGE = "x" * 100_000
 
 def stores_in(folder: Path) -> tuple[Stores, Database]:
     database = Database(folder)
-    return Stores(SqliteEventStore(database), SqliteKeyStore(database)), database
+    return Stores(SqliteEventStore(database), SqliteKeyStore(database), SqliteHookStore(database)), database
 
 
 def cannot(reason: str) -> NoReturn:

@@ -21,6 +21,7 @@ from tests.support.promises import Tried
 from tests.support.tables import empty
 from triggers_api.store.sqlite.database import Database
 from triggers_api.store.sqlite.events import SqliteEventStore
+from triggers_api.store.sqlite.hooks import SqliteHookStore
 from triggers_api.store.sqlite.keys import SqliteKeyStore
 
 STEPS = 80
@@ -52,7 +53,7 @@ def test_every_answer_on_sqlite_matches_the_model(tmp_path: Path, tried: Tried) 
                 database = Database(Path(folder))
                 try:
                     events = SqliteEventStore(database, clock=self.clock, monotonic=self.clock.monotonic)
-                    yield Stores(events, SqliteKeyStore(database))
+                    yield Stores(events, SqliteKeyStore(database), SqliteHookStore(database))
                 finally:
                     database.close()
 

@@ -37,7 +37,7 @@ Ask = Callable[[Scope], Awaitable["Reply"]]
 def real_api(stores: Stores, *, cors_allow_origin: str = "*", access: WebAccess | None = None) -> ASGIApp:
     """Return the service over these stores."""
     settings = Settings.from_environment({"AUTH_CACHE_SECONDS": "0", "CORS_ALLOW_ORIGIN": cors_allow_origin})
-    service = build_service(settings, stores=ServiceStores(stores.events, stores.keys))
+    service = build_service(settings, stores=ServiceStores(stores.events, stores.keys, stores.hooks))
     # No threads: in virtual time, all work is done in the event loop.
     return build_app(settings, service=replace(service, workers=None), access=access)
 

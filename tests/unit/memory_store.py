@@ -43,9 +43,7 @@ class MemoryEventStore:
         earlier = next((one for one in made if one.expires_at > now), None)
         if earlier and claim:
             try:
-                check_repeat(
-                    event, claim, stored_fingerprint=earlier.fingerprint, first_id=earlier.event_id
-                )
+                check_repeat(event, claim, stored_fingerprint=earlier.fingerprint, first_id=earlier.event_id)
             except IdempotencyKeyReusedError as error:
                 return error
             return earlier.event_id

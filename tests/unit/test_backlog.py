@@ -38,8 +38,8 @@ class FailingStore(MemoryEventStore):
 
 
 def make_service(clock: FakeClock, store: MemoryEventStore) -> Service:
-    keys: Any = None
-    return build_service(SETTINGS, stores=Stores(store, keys), clock=clock)
+    unused: Any = None
+    return build_service(SETTINGS, stores=Stores(store, unused, unused), clock=clock)
 
 
 @pytest.fixture

@@ -25,9 +25,9 @@ def answer(event: Any, capsys: pytest.CaptureFixture[str]) -> tuple[Any, str]:
     def requests(event: Any, context: Any) -> dict[str, Any]:
         return {"statusCode": 418}
 
-    keys: Any = None
+    unused: Any = None
     settings = Settings.from_environment({})
-    service = build_service(settings, stores=Stores(MemoryEventStore(), keys), clock=FakeClock())
+    service = build_service(settings, stores=Stores(MemoryEventStore(), unused, unused), clock=FakeClock())
     return with_schedule(requests, service, settings)(event, None), capsys.readouterr().out
 
 

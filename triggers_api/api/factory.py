@@ -25,7 +25,7 @@ from triggers_api.core.ids import EventIds
 from triggers_api.core.inbox import Inbox
 from triggers_api.core.intake import Intake
 from triggers_api.core.maintenance import Maintenance
-from triggers_api.core.ports import EventStore, KeyStore
+from triggers_api.core.ports import EventStore, HookStore, KeyStore
 from triggers_api.core.retention import Retention
 from triggers_api.core.times import Clock, monotonic_clock, system_clock
 from triggers_api.errors import TriggersError
@@ -45,10 +45,11 @@ _NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False, "operat
 
 
 class Stores(NamedTuple):
-    """The two stores of one backend."""
+    """The stores of one backend."""
 
     events: EventStore
     keys: KeyStore
+    hooks: HookStore
 
 
 def build_service(
@@ -63,7 +64,7 @@ def build_service(
     Raises:
         ConfigurationError: The AWS or network settings of the environment cannot be used.
     """
-    events, keys = stores or _build_stores(settings)
+    events, keys, _hooks = stores or _build_stores(settings)
     retention = Retention(settings.event_ttl_days)
     return Service(
         intake=Intake(events, ids=EventIds(clock), clock=clock, retention=retention),
@@ -135,6 +136,7 @@ def _build_stores(settings: Settings) -> Stores:
     if settings.table_events and settings.table_keys:
         from triggers_api.store.dynamodb.client import DynamoDB  # noqa: PLC0415 - one backend
         from triggers_api.store.dynamodb.events import DynamoEventStore  # noqa: PLC0415 - one backend
+        from triggers_api.store.dynamodb.hooks import DynamoHookStore  # noqa: PLC0415 - one backend
         from triggers_api.store.dynamodb.keys import DynamoKeyStore  # noqa: PLC0415 - one backend
         from triggers_api.store.dynamodb.shards import Shards  # noqa: PLC0415 - one backend
 
@@ -144,11 +146,13 @@ def _build_stores(settings: Settings) -> Stores:
         return Stores(
             DynamoEventStore(dynamodb, settings.table_events, shards),
             DynamoKeyStore(dynamodb, settings.table_keys),
+            DynamoHookStore(dynamodb, settings.table_keys),
         )
 
     from triggers_api.store.sqlite.database import Database  # noqa: PLC0415 - one backend
     from triggers_api.store.sqlite.events import SqliteEventStore  # noqa: PLC0415 - one backend
+    from triggers_api.store.sqlite.hooks import SqliteHookStore  # noqa: PLC0415 - one backend
     from triggers_api.store.sqlite.keys import SqliteKeyStore  # noqa: PLC0415 - one backend
 
     database = Database(settings.sqlite_folder)
-    return Stores(SqliteEventStore(database), SqliteKeyStore(database))
+    return Stores(SqliteEventStore(database), SqliteKeyStore(database), SqliteHookStore(database))

@@ -33,7 +33,7 @@ class Webhook:
 def payload_of(body: bytes) -> str:
     """Return the payload of a webhook with this body, as the JSON text of an object.
 
-    An object of strict JSON is the payload itself. Anything else is wrapped: `{"body": ..., "encoding": ...}`,
+    An object of strict JSON is the payload itself. Anything else becomes `{"body": ..., "encoding": ...}`,
     whose encoding is `json` for another JSON value, `text` for other UTF-8, and `base64` for other bytes.
     """
     try:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import fields
-from typing import Any
 
 from triggers_api.core.keys import KeyRecord, load_key_record
 from triggers_api.errors import CorruptRecordError, StoreUnavailableError
 from triggers_api.store.dynamodb.client import ConditionFailedError, DynamoDB, TransactionCanceledError
+from triggers_api.store.dynamodb.key_table import Item, KeyTable, make_item, read_item
 
-_TEXT_FIELDS = [field.name for field in fields(KeyRecord) if field.name not in {"digest", "is_active"}]
+_OTHER_FIELDS = [field.name for field in fields(KeyRecord) if field.name not in {"digest", "is_active"}]
 
 
 class DynamoKeyStore:
@@ -16,46 +16,24 @@ class DynamoKeyStore:
 
     def __init__(self, dynamodb: DynamoDB, table: str) -> None:
         self._dynamodb = dynamodb
-        self._table = table
+        self._table = KeyTable(dynamodb, table)
 
     def find(self, digest: str) -> KeyRecord | None:
         """Use a consistent read, so that a revocation is seen as soon as it was answered."""
-        answer = self._dynamodb.call(
-            "get_item", TableName=self._table, Key={"api_key": {"S": digest}}, ConsistentRead=True
-        )
-        item = answer.get("Item")
+        item = self._table.find(digest)
         return None if item is None else _load_item(item)
 
     def add(self, record: KeyRecord) -> bool:
-        """Put the item if the key has none. An equal item was put by an attempt whose answer was lost."""
-        item = _make_item(record)
-        try:
-            self._dynamodb.call(
-                "put_item",
-                TableName=self._table,
-                Item=item,
-                ConditionExpression="attribute_not_exists(api_key)",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except ConditionFailedError as refusal:
-            return refusal.item == item
-        return True
+        """Put the item if there is none, or an equal one."""
+        return self._table.add(make_item(record))
 
     def list(self) -> Iterator[KeyRecord | CorruptRecordError]:
-        """Scan the table, up to 1 MB a call, consistently, so that a new key is included."""
-        start: dict[str, Any] = {}
-        while True:
-            answer = self._dynamodb.call(
-                "scan", expects="Items", TableName=self._table, ConsistentRead=True, **start
-            )
-            for item in answer["Items"]:
-                try:
-                    yield _load_item(item)
-                except CorruptRecordError as error:
-                    yield error
-            if "LastEvaluatedKey" not in answer:
-                return
-            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        """Scan the table."""
+        for item in self._table.api_keys():
+            try:
+                yield _load_item(item)
+            except CorruptRecordError as error:
+                yield error
 
     def revoke(self, digest: str, *, at: str) -> KeyRecord | None:
         """Update the item if it exists. A repeat changes nothing."""
@@ -63,7 +41,7 @@ class DynamoKeyStore:
             answer = self._dynamodb.call(
                 "update_item",
                 expects="Attributes",
-                TableName=self._table,
+                TableName=self._table.name,
                 Key={"api_key": {"S": digest}},
                 UpdateExpression="SET is_active = :no, revoked_at = if_not_exists(revoked_at, :at)",
                 ConditionExpression="attribute_exists(api_key)",
@@ -82,12 +60,12 @@ class DynamoKeyStore:
         unchanged = "attribute_not_exists(expires_at)" if old.expires_at is None else "expires_at = :was"
         was = {} if old.expires_at is None else {":was": {"S": old.expires_at}}
         put = {
-            "TableName": self._table,
-            "Item": _make_item(new),
+            "TableName": self._table.name,
+            "Item": make_item(new),
             "ConditionExpression": "attribute_not_exists(api_key)",
         }
         update = {
-            "TableName": self._table,
+            "TableName": self._table.name,
             "Key": {"api_key": {"S": old.digest}},
             "UpdateExpression": "SET expires_at = :expires_at",
             "ConditionExpression": f"is_active = :yes AND {unchanged}",
@@ -107,20 +85,7 @@ class DynamoKeyStore:
         return True
 
 
-def _make_item(record: KeyRecord) -> dict[str, Any]:
-    texts = {name: getattr(record, name) for name in _TEXT_FIELDS}
-    return {
-        "api_key": {"S": record.digest},
-        "is_active": {"BOOL": record.is_active},
-        **{name: {"S": text} for name, text in texts.items() if text is not None},
-    }
-
-
-def _load_item(item: dict[str, Any]) -> KeyRecord:
-    def text(name: str) -> Any:
-        attribute = item.get(name)
-        # An attribute that is not a text is passed on unchanged: `load_key_record` rejects it if it matters.
-        return attribute.get("S", attribute) if attribute is not None else None
-
-    is_active = item.get("is_active", {}).get("BOOL")
-    return load_key_record(text("api_key"), is_active, {name: text(name) for name in _TEXT_FIELDS})
+def _load_item(item: Item) -> KeyRecord:
+    values = read_item(item)
+    others = {name: values[name] for name in _OTHER_FIELDS if name in values}
+    return load_key_record(values["digest"], values["is_active"], others)
