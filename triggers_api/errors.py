@@ -7,7 +7,7 @@ exit code (`cli/exit_codes.py`).
     TriggersError
     ├── ValidationError ── InvalidJsonError ── MalformedJsonError
     ├── InvalidEventIdError
-    ├── UnauthorizedError
+    ├── UnauthorizedError ── SignatureError
     ├── ForbiddenError
     ├── NotFoundError
     ├── MethodNotAllowedError
@@ -18,6 +18,7 @@ exit code (`cli/exit_codes.py`).
     ├── MisdirectedRequestError
     ├── IdempotencyKeyReusedError
     ├── StoreUnavailableError ── DeadlineExceededError
+    ├── HookUnusableError
     ├── OverloadedError
     ├── CorruptRecordError
     └── OperatorError                 in a command or at start-up, never in an answer
@@ -133,6 +134,13 @@ class UnauthorizedError(TriggersError):
     kind = Kind.UNAUTHENTICATED
     code = "UNAUTHORIZED"
     key_id: str | None = None
+    scheme: ClassVar[str] = "ApiKey"
+
+
+class SignatureError(UnauthorizedError):
+    """A delivery to a hook is not signed as the hook expects. `reason` is for the log."""
+
+    scheme = "Signature"
 
 
 class ForbiddenError(TriggersError):
@@ -207,6 +215,13 @@ class StoreUnavailableError(TriggersError):
 
 class DeadlineExceededError(StoreUnavailableError):
     """The request's time is up."""
+
+
+class HookUnusableError(TriggersError):
+    """A hook cannot check a delivery: it has no secret yet, or its record is damaged."""
+
+    kind = Kind.UNAVAILABLE
+    code = "SERVICE_UNAVAILABLE"
 
 
 class OverloadedError(TriggersError):

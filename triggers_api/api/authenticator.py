@@ -1,9 +1,6 @@
 """API-key authentication with a short-lived in-process cache.
 
-A valid key is cached for `cache_seconds`, which bounds how long a revoked key can still work. Its age counts
-from *before* its lookup, and is the larger of two clocks' differences: Lambda freezes a process between
-requests, and a monotonic clock may stand still then; the wall clock may be set back. If either difference is
-negative, the key is looked up again.
+A valid key is cached for `cache_seconds`, which bounds how long a revoked key can still work.
 
 A refused key is remembered for a second, so a client that repeats a wrong key costs one read a second and not
 one per request. A key works at once after it was created, or within that second if it was refused before.
@@ -12,10 +9,10 @@ Keys are kept as digests, and a flood of different wrong keys evicts no valid ke
 
 import hmac
 import logging
-from collections import OrderedDict
 from threading import Lock
-from typing import Generic, NamedTuple, TypeVar
+from typing import NamedTuple
 
+from triggers_api.api.recent_lookups import Reading, RecentLookups
 from triggers_api.core.access import ALL_SCOPES
 from triggers_api.core.keys import LOCAL_KEY, KeyRecord, digest_of, is_well_formed
 from triggers_api.core.ports import KeyStore
@@ -27,52 +24,12 @@ logger = logging.getLogger("triggers_api.auth")
 REFUSED_SECONDS = 1
 """How long a refused key is not looked up again."""
 
-_MAX_CACHED_KEYS = 1024
-
-T = TypeVar("T")
-
-
-class _Reading(NamedTuple):
-    """What the two clocks showed at one moment, in microseconds."""
-
-    wall: int
-    monotonic: int
-
 
 class _Refusal(NamedTuple):
     """Why a key is refused, and the id of a key that has a record."""
 
     reason: str
     key_id: str | None = None
-
-
-class _RecentLookups(Generic[T]):
-    """Results of lookups by digest, each until it is `seconds` old. Not safe for several threads."""
-
-    def __init__(self, seconds: int) -> None:
-        self._lifetime = seconds * 1_000_000
-        self._entries: OrderedDict[str, tuple[_Reading, T]] = OrderedDict()
-
-    def get(self, digest: str, now: _Reading) -> T | None:
-        """Return a result that is not too old by either clock."""
-        if digest not in self._entries:
-            return None
-        then, result = self._entries[digest]
-        ages = now.wall - then.wall, now.monotonic - then.monotonic
-        return result if min(ages) >= 0 and max(ages) < self._lifetime else None
-
-    def put(self, digest: str, then: _Reading, result: T) -> None:
-        """Keep the result of a lookup that started `then`."""
-        if not self._lifetime:
-            return
-        self._entries[digest] = then, result
-        self._entries.move_to_end(digest)
-        if len(self._entries) > _MAX_CACHED_KEYS:
-            self._entries.popitem(last=False)
-
-    def discard(self, digest: str) -> None:
-        """Forget a digest."""
-        self._entries.pop(digest, None)
 
 
 class Authenticator:
@@ -99,8 +56,8 @@ class Authenticator:
         self._accept_local_key = accept_local_key
         self._clock = clock
         self._monotonic = monotonic
-        self._valid: _RecentLookups[KeyRecord] = _RecentLookups(cache_seconds)
-        self._refused: _RecentLookups[_Refusal] = _RecentLookups(min(REFUSED_SECONDS, cache_seconds))
+        self._valid: RecentLookups[KeyRecord] = RecentLookups(cache_seconds)
+        self._refused: RecentLookups[_Refusal] = RecentLookups(min(REFUSED_SECONDS, cache_seconds))
         self._lock = Lock()
 
     def cached(self, key: str) -> KeyRecord | None:
@@ -146,8 +103,8 @@ class Authenticator:
             self._refused.put(digest, now, result)
         raise invalid_key(*result)
 
-    def _now(self) -> _Reading:
-        return _Reading(self._clock(), self._monotonic())
+    def _now(self) -> Reading:
+        return Reading.of(self._clock, self._monotonic)
 
 
 def _check(record: KeyRecord | None, now: str) -> KeyRecord | _Refusal:

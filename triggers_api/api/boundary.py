@@ -52,7 +52,7 @@ class RequestBoundary:
         answer = _Answer(send, headers, context.request_id, has_body=method != "HEAD")
         try:
             self._access.check_host(header_values(scope["headers"], b"host"))
-            if method == "OPTIONS":
+            if method == "OPTIONS" and not _is_handshake(scope):
                 await _preflight(context.request_id, allowed=allows_origin(headers))(
                     scope, receive, answer.send
                 )
@@ -97,6 +97,12 @@ class _Answer:
         await self._send(message)
 
 
+def _is_handshake(scope: Scope) -> bool:
+    """Return whether a sender of CloudEvents asks for the consent of a hook, which its endpoint gives."""
+    asks = header_values(scope["headers"], b"webhook-request-origin")
+    return bool(asks) and scope["path"].startswith("/v1/hooks/")
+
+
 def _new_context(scope: Scope) -> RequestContext:
     lambda_request_id = getattr(scope.get("aws.context"), "aws_request_id", None)
     return RequestContext(shared_request_id(scope), lambda_request_id, own_key_in(scope["headers"]))
@@ -131,6 +137,8 @@ def _log_access(method: str, scope: Scope, context: RequestContext, status: int,
     }
     if context.key_id is not None:
         fields["key_id"] = context.key_id
+    if context.hook_id is not None:
+        fields["hook_id"] = context.hook_id
     if context.refusal is not None:
         fields["reason"] = context.refusal
     if context.source is not None:

@@ -160,6 +160,18 @@ KEY_REUSED = ErrorDoc(
     "IDEMPOTENCY_KEY_REUSED",
     "This idempotency key was used before, for another request.",
 )
+BAD_SIGNATURE = ErrorDoc(
+    "The signature is missing or wrong, or its time is too far from now.",
+    "UNAUTHORIZED",
+    "The signature of this delivery is not valid.",
+)
+NO_HOOK = ErrorDoc("There is no such hook.", "NOT_FOUND", "There is no hook with this id.")
+UNUSABLE_HOOK = ErrorDoc(
+    "The hook has no signing secret yet, the store is throttled or unreachable, or too many requests are "
+    "waiting. Nothing is lost if the provider repeats the delivery.",
+    "SERVICE_UNAVAILABLE",
+    "This hook has no signing secret yet.",
+)
 
 
 def errors(

@@ -108,7 +108,7 @@ def error_response(error: TriggersError, request_id: str) -> Response:
     body = mask_keys(dump({"error": {**error_members(error), "request_id": request_id}}))
     headers = {}
     if status == HTTPStatus.UNAUTHORIZED:  # RFC 9110, 11.6.1: a 401 names its scheme
-        headers["WWW-Authenticate"] = "ApiKey"
+        headers["WWW-Authenticate"] = error.scheme if isinstance(error, UnauthorizedError) else "ApiKey"
     elif status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     elif status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE:  # RFC 9110, 15.5.16

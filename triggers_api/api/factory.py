@@ -18,7 +18,7 @@ from triggers_api.api.docs import docs_router
 from triggers_api.api.errors import on_error, on_routing_error
 from triggers_api.api.openapi import build_document
 from triggers_api.api.service import Service
-from triggers_api.api.v1 import events, health, inbox, maintenance, queue
+from triggers_api.api.v1 import events, health, hooks, inbox, maintenance, queue
 from triggers_api.api.web_access import PublicAccess, WebAccess
 from triggers_api.api.workers import Workers
 from triggers_api.core.ids import EventIds
@@ -37,6 +37,7 @@ V1_ROUTES: Sequence[BaseRoute] = (
     *inbox.router.routes,
     *queue.router.routes,
     *maintenance.router.routes,
+    *hooks.router.routes,
 )
 """The endpoints of the contract. Routes, not routers: FastAPI would build a router's routes twice."""
 

@@ -8,7 +8,9 @@ from typing import Annotated, TypeVar, TypeVarTuple
 from fastapi import Depends, Request
 
 from triggers_api.api.authenticator import Authenticator
+from triggers_api.api.hook_finder import HookFinder
 from triggers_api.api.workers import Lane, Workers
+from triggers_api.core.hooks.receiving import HookIntake
 from triggers_api.core.inbox import Inbox
 from triggers_api.core.intake import Intake
 from triggers_api.core.maintenance import Maintenance
@@ -29,6 +31,8 @@ class Service:
     inbox: Inbox
     maintenance: Maintenance
     authenticator: Authenticator
+    hook_intake: HookIntake
+    hooks: HookFinder
     clock: Clock
     workers: Workers | None
 

@@ -19,7 +19,7 @@ from triggers_api.errors import PayloadTooLargeError, ValidationError
 
 _MAX_DRAINED_BYTES = 10 * 1024 * 1024  # API Gateway's own limit
 _MAX_QUERY_FIELDS = 100
-_LARGE_BODY_BYTES = 16 * 1024
+LARGE_BODY_BYTES = 16 * 1024
 _JSON_MEDIA_TYPE = re.compile(r"application/(?:[a-z0-9!#$&^_.+-]+\+)?json", re.ASCII | re.IGNORECASE)
 
 
@@ -45,7 +45,7 @@ class StrictRequest(Request):
         if is_gzip(self.headers.getlist("content-encoding")):
             body = inflate(body, model.max_bytes)
         if len(body) > model.max_bytes:
-            raise _body_too_large(model.max_bytes)
+            raise body_too_large(model.max_bytes)
         _check_content_type(self.headers.getlist("content-type"))
         self._value = model.parse(body)
         self._has_body = True
@@ -56,7 +56,7 @@ class StrictRequest(Request):
             return Lane.SHORT if self.path_params else Lane.READ
         if model is not None and model.reads_events:
             return Lane.READ
-        is_large = len(self._raw) > _LARGE_BODY_BYTES or "content-encoding" in self.headers
+        is_large = len(self._raw) > LARGE_BODY_BYTES or "content-encoding" in self.headers
         return Lane.LARGE_BODY if is_large else Lane.SHORT
 
     async def body(self) -> bytes:
@@ -95,10 +95,21 @@ class StrictRequest(Request):
         return self._query or _NO_QUERY
 
     async def read_body(self, max_bytes: int) -> None:
-        """Read the body. A body that is too large is read to its end and discarded.
+        """Read the body for `parse_body`.
+
+        Raises:
+            PayloadTooLargeError: The body is too large.
+        """
+        self._raw = await self.read_raw_body(max_bytes)
+
+    async def read_raw_body(self, max_bytes: int) -> bytes:
+        """Return the body, as it was sent. A body that is too large is read to its end and discarded.
 
         If the server answered and closed while the client still sends, the connection would be reset and the
         client would never see the answer. A body larger than any gateway accepts is not waited for.
+
+        Raises:
+            PayloadTooLargeError: The body is too large. A compressed one may be larger by what gzip adds.
         """
         limit = max_bytes + (GZIP_OVERHEAD_BYTES if "content-encoding" in self.headers else 0)
         chunks: list[bytes] = []
@@ -115,8 +126,8 @@ class StrictRequest(Request):
                 chunks.append(chunk)
         deadline.extend(time.monotonic() - started)  # the client's upload time does not count
         if size > limit:
-            raise _body_too_large(max_bytes)
-        self._raw = b"".join(chunks)
+            raise body_too_large(max_bytes)
+        return b"".join(chunks)
 
 
 class _StrictQueryParams(QueryParams):
@@ -137,7 +148,8 @@ class _StrictQueryParams(QueryParams):
 _NO_QUERY = QueryParams()
 
 
-def _body_too_large(limit: int) -> PayloadTooLargeError:
+def body_too_large(limit: int) -> PayloadTooLargeError:
+    """Return the refusal of a body of more than `limit` bytes."""
     return PayloadTooLargeError(
         f"The request body is larger than {limit} bytes.",
         hint="Send less, or send a reference to the data.",

@@ -69,9 +69,7 @@ class Intake:
             except ForbiddenError as error:
                 entries.append(error)
         outcomes = iter(self._store.add([one for one in entries if isinstance(one, NewEvent)], now=now))
-        return [
-            receipt(entry, next(outcomes)) if isinstance(entry, NewEvent) else entry for entry in entries
-        ]
+        return [receipt(entry, next(outcomes)) if isinstance(entry, NewEvent) else entry for entry in entries]
 
     def _new_event(self, principal: Principal, submission: Submission, now: int) -> NewEvent:
         event = pending_event(

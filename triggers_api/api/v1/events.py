@@ -129,6 +129,36 @@ async def get_event(principal: ConsumePrincipal, service: ServiceDep, event_id: 
     return joined_answer(event.to_json(milliseconds(service.clock()))[1:-1])
 
 
+@router.get(
+    "/{event_id}/body",
+    summary="Get the body of a webhook",
+    response_class=Response,
+    response_description="The body as the provider sent it, with its content type.",
+    responses={
+        200: {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}},
+        **errors(400, 404, 422, instead={400: NO_PARAMETERS}),
+    },
+)
+async def get_event_body(principal: ConsumePrincipal, service: ServiceDep, event_id: EventIdPath) -> Response:
+    """Return the body of an event that came as a webhook, byte for byte, so that its signature can be checked.
+
+    Of an event that was posted with a key it is the payload.
+    """
+    context = request_context()
+    context.event_ids = [event_id]
+    event = service.inbox.get(principal, event_id)
+    context.source = event.source
+    if event.webhook is None:
+        return Response(event.payload, media_type="application/json")
+    # A browser must not run what a provider sent as a page of this origin.
+    headers = {
+        "Content-Type": event.webhook.content_type or "application/octet-stream",
+        "Content-Disposition": "attachment",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(event.webhook.body, headers=headers)
+
+
 @router.post(
     "/{event_id}/ack",
     summary="Acknowledge an event",

@@ -15,6 +15,8 @@ _MAX_ITEM_BYTES = 400 * 1024
 _ROOM_FOR_OTHERS = 8 * 1024
 """Bytes: the other attributes of the item, also those that a lease, a death or an acknowledgement adds."""
 
+_PAYLOAD = ("payload",)
+
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
@@ -29,6 +31,12 @@ class Webhook:
     details: str = field(repr=False)
     body: bytes = field(repr=False)
 
+    @property
+    def content_type(self) -> str | None:
+        """The content type of the body, None if the provider named none."""
+        content_type: str | None = json.loads(self.details).get("content_type")
+        return content_type
+
 
 def payload_of(body: bytes) -> str:
     """Return the payload of a webhook with this body, as the JSON text of an object.
@@ -36,29 +44,34 @@ def payload_of(body: bytes) -> str:
     An object of strict JSON is the payload itself. Anything else becomes `{"body": ..., "encoding": ...}`,
     whose encoding is `json` for another JSON value, `text` for other UTF-8, and `base64` for other bytes.
     """
+    return _payload(body)[0]
+
+
+def members_of(body: bytes) -> dict[str, Any] | None:
+    """Return the members of a body that is an object of strict JSON, None for any other."""
+    payload, is_object = _payload(body)
+    members: dict[str, Any] = json.loads(payload)
+    return members if is_object else None
+
+
+def _payload(body: bytes) -> tuple[str, bool]:
+    """Return the payload, and whether the body is an object itself."""
     try:
-        text = body.decode()
+        text = body.decode().removeprefix("\ufeff")
     except UnicodeDecodeError:
-        return dump({"body": base64.b64encode(body).decode(), "encoding": "base64"})
-    text = text.removeprefix("\ufeff")
-    return _object_of(text) or dump({"body": text, "encoding": "text"})
-
-
-def _object_of(text: str) -> str | None:
-    """Return the object for a text of strict JSON, without white space between its tokens, else None.
-
-    The limits are those of an event that is posted: there the payload is a member of the body.
-    """
+        return dump({"body": base64.b64encode(body).decode(), "encoding": "base64"}), False
     try:
-        members = parse_text(f'{{"payload":{text}\n}}', verbatim=("payload",))
-        if len(members) > 1:  # the text ends the member and begins another
-            return None
-        if not isinstance(members["payload"], JsonObject):
+        # The limits are those of an event that is posted: there the payload is a member of the body.
+        members = parse_text(f'{{"payload":{text}\n}}', verbatim=_PAYLOAD)
+        is_object = isinstance(members["payload"], JsonObject)
+        if len(members) == 1 and not is_object:
             wrapped = f'{{"payload":{{"body":{text}\n,"encoding":"json"}}}}'
-            members = parse_text(wrapped, verbatim=("payload",))
+            members = parse_text(wrapped, verbatim=_PAYLOAD)
     except InvalidJsonError:
-        return None
-    return str(members["payload"])
+        members, is_object = {}, False
+    if len(members) != 1:  # it is no JSON, or it ends the member and begins another
+        return dump({"body": text, "encoding": "text"}), False
+    return str(members["payload"]), is_object
 
 
 def fits(webhook: Webhook, *, other_bytes: int) -> bool:
