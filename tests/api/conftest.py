@@ -5,6 +5,7 @@ from typing import cast
 import pytest
 
 from tests.api.driver import Api, Door
+from tests.api.log import Log, configured
 from tests.conftest import Stores
 from tests.support.clock import FakeClock
 from triggers_api.store.sqlite.events import SqliteEventStore
@@ -38,6 +39,12 @@ def local_api(sqlite_stores: Stores, clock: FakeClock) -> Api:
 def each_door(request: pytest.FixtureRequest, sqlite_stores: Stores, clock: FakeClock) -> Api:
     """Return the API for a test that depends on the door and not on the store."""
     return Api(sqlite_stores, clock, door=cast("Door", request.param))
+
+
+@pytest.fixture
+def log(logging_as_before: None) -> Log:
+    """Return what the service logs from here on, as in Lambda."""
+    return Log(configured("DEBUG", in_lambda=True))
 
 
 def door_of(stores: Stores) -> Door:

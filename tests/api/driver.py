@@ -12,7 +12,6 @@ from typing import Any, Literal
 from urllib.parse import unquote, urlencode
 
 from fastapi import FastAPI
-from mangum import Mangum
 
 from tests.api.documented import check
 from tests.api.lambda_events import LambdaContext, rest_event
@@ -23,15 +22,21 @@ from tests.support.event_loop import event_loop
 from tests.support.pages import Query
 from triggers_api.api.factory import Stores as ServiceStores
 from triggers_api.api.factory import build_app, build_service
-from triggers_api.api.lambda_event import guard
+from triggers_api.api.lambda_event import adapter, guard
 from triggers_api.api.web_access import WebAccess
 from triggers_api.core.access import ALL_SCOPES
+from triggers_api.core.hooks import records as hooks
+from triggers_api.core.hooks.presets import PRESETS
+from triggers_api.core.hooks.records import HookRecord
+from triggers_api.core.hooks.schemes import sign
 from triggers_api.core.keys import KeyRecord, digest_of, generate
 from triggers_api.settings import Settings
 
 Door = Literal["asgi", "lambda"]
 Headers = Sequence[tuple[str, str | bytes]]
 _CHUNK = 65_536
+
+SECRET = "the-secret-of-a-hook"
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,7 @@ class Api:
         max_deliveries: int = 10,
     ) -> None:
         self.stores = stores
+        self._clock = clock
         settings = replace(
             Settings.from_environment({}),
             auth_mode="local" if accept_local_key else "aws",
@@ -138,6 +144,40 @@ class Api:
         answer = self._send(request)
         check(method, path, answer.status, answer.headers, answer.body)
         return answer
+
+    def make_hook(
+        self, preset: str = "github", secret: str | None = SECRET, *, source: str = "shop", **fields: Any
+    ) -> str:
+        """Store a hook; return its path."""
+        hook_id = hooks.generate()
+        record = HookRecord(
+            hooks.hook_digest_of(hook_id),
+            source=source,
+            preset=preset,
+            secret=secret,
+            prefix=hooks.prefix_of(hook_id),
+            **{"is_active": True, **fields},
+        )
+        assert self.stores.hooks.add(record)
+        return f"/v1/hooks/{hook_id}"
+
+    def deliver(
+        self,
+        path: str,
+        body: bytes,
+        *,
+        preset: str = "github",
+        secret: str = SECRET,
+        delivery: str = "delivery-1",
+        headers: Headers = (),
+        query: str = "",
+    ) -> Answer:
+        """Send a delivery that is signed as the provider does it."""
+        now = self._clock() // 1_000_000
+        signed, _ = sign(PRESETS[preset].scheme_for(secret), secret, body, now=now, delivery_id=delivery)
+        names = {name.lower() for name, _ in headers}
+        sent = [one for one in signed.items() if one[0] not in names]
+        return self.call("POST", path, key=None, body=body, headers=[*sent, *headers], query=query)
 
     def send_bare(self, method: str, path: str, body: bytes) -> Answer:
         """Send a body with the key and no other header."""
@@ -273,7 +313,7 @@ def _lambda_door(app: FastAPI, cors_allow_origin: str) -> Callable[[Request], An
 def lambda_handler(app: FastAPI, *, cors_allow_origin: str = "*") -> Callable[[object], dict[str, Any]]:
     """Return the handler as `main` makes it, callable from any thread."""
     with event_loop():
-        handler = guard(Mangum(app, lifespan="off"), cors_allow_origin=cors_allow_origin)
+        handler = guard(adapter(app), cors_allow_origin=cors_allow_origin)
 
     def call(event: object) -> dict[str, Any]:
         with event_loop():

@@ -3,14 +3,11 @@
 That no key and no payload is ever in it is for `tests/promises/test_canary.py`.
 """
 
-import io
-import json
-from contextlib import redirect_stderr, redirect_stdout
-from typing import Any
 
 import pytest
 
 from tests.api.driver import Api
+from tests.api.log import Log, configured
 from tests.conftest import Stores
 from tests.support.clock import FakeClock
 from tests.support.failing_events import FailingEvents
@@ -20,33 +17,6 @@ from triggers_api.core.keys import digest_of
 CANARY = "canary-e0d4"
 
 pytestmark = pytest.mark.usefixtures("logging_as_before")
-
-
-class Log:
-    """What the service writes from here on, as in Lambda: one JSON object a line."""
-
-    def __init__(self, stream: io.StringIO) -> None:
-        self._stream = stream
-
-    @property
-    def text(self) -> str:
-        return self._stream.getvalue()
-
-    def lines(self, message: str | None = None) -> list[dict[str, Any]]:
-        found = [json.loads(line) for line in self.text.splitlines()]
-        return [line for line in found if message in (None, line["message"])]
-
-
-def _configured(level: str, *, in_lambda: bool) -> io.StringIO:
-    stream = io.StringIO()
-    with redirect_stdout(stream) if in_lambda else redirect_stderr(stream):
-        logs.configure(level, in_lambda=in_lambda)
-    return stream
-
-
-@pytest.fixture
-def log() -> Log:
-    return Log(_configured("DEBUG", in_lambda=True))
 
 
 def of_others(caplog: pytest.LogCaptureFixture) -> str:
@@ -158,7 +128,7 @@ def test_a_store_call_to_dynamodb_is_logged_with_what_it_cost(
 
 
 def test_at_info_store_calls_are_not_logged(api: Api) -> None:
-    log = Log(_configured("INFO", in_lambda=True))
+    log = Log(configured("INFO", in_lambda=True))
     api.add()
     assert (log.lines("store call"), len(log.lines("request"))) == ([], 1)
 

@@ -22,8 +22,8 @@ class RequestContext:
 
     `failed` counts the entries of a batch that failed. `own_key` is the API key that the request carries, if
     an operator chose that key: such a key cannot be recognised in a log line by its form. `key_id` names the
-    key if it has a record, `hook_id` the hook in the path, and `refusal` is the reason of a 401, or why a hook
-    refuses a delivery: they are for the log, never for the answer.
+    key if it has a record, `hook_id` the hook of the path, and `refusal` is why the request is refused. These
+    three are for the log, never for the answer.
     """
 
     request_id: str

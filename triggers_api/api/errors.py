@@ -18,6 +18,7 @@ from triggers_api.errors import (
     NotFoundError,
     OperatorError,
     TriggersError,
+    UnauthorizedError,
 )
 
 logger = logging.getLogger("triggers_api.access")

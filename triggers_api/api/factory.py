@@ -16,11 +16,13 @@ from triggers_api.api.authenticator import Authenticator
 from triggers_api.api.boundary import RequestBoundary
 from triggers_api.api.docs import docs_router
 from triggers_api.api.errors import on_error, on_routing_error
+from triggers_api.api.hook_finder import HookFinder
 from triggers_api.api.openapi import build_document
 from triggers_api.api.service import Service
 from triggers_api.api.v1 import events, health, hooks, inbox, maintenance, queue
 from triggers_api.api.web_access import PublicAccess, WebAccess
 from triggers_api.api.workers import Workers
+from triggers_api.core.hooks.receiving import HookIntake
 from triggers_api.core.ids import EventIds
 from triggers_api.core.inbox import Inbox
 from triggers_api.core.intake import Intake
@@ -65,10 +67,11 @@ def build_service(
     Raises:
         ConfigurationError: The AWS or network settings of the environment cannot be used.
     """
-    events, keys, _hooks = stores or _build_stores(settings)
+    events, keys, hook_records = stores or _build_stores(settings)
     retention = Retention(settings.event_ttl_days)
+    ids = EventIds(clock)
     return Service(
-        intake=Intake(events, ids=EventIds(clock), clock=clock, retention=retention),
+        intake=Intake(events, ids=ids, clock=clock, retention=retention),
         inbox=Inbox(events, clock=clock, retention=retention, max_deliveries=settings.max_deliveries),
         maintenance=Maintenance(events, clock=clock, retention=retention),
         authenticator=Authenticator(
@@ -77,6 +80,10 @@ def build_service(
             cache_seconds=settings.auth_cache_seconds,
             clock=clock,
             monotonic=monotonic,
+        ),
+        hook_intake=HookIntake(events, ids=ids, clock=clock, retention=retention),
+        hooks=HookFinder(
+            hook_records, cache_seconds=settings.auth_cache_seconds, clock=clock, monotonic=monotonic
         ),
         clock=clock,
         workers=None if settings.in_lambda else Workers(),

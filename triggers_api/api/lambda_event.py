@@ -40,9 +40,12 @@ _MAX_HEADER_BYTES = 64 * 1024  # far more than the gateway's limit of 10,240
 def build_handler(app: FastAPI, *, cors_allow_origin: str) -> Handler:
     """Return Lambda's handler for an app."""
     _set_event_loop()
-    # Every body that is UTF-8 is text, whatever its type: the gateway passes no other body on unchanged.
-    mangum = Mangum(app, lifespan="off", text_mime_types=[""])
-    return guard(mangum, cors_allow_origin=cors_allow_origin)
+    return guard(adapter(app), cors_allow_origin=cors_allow_origin)
+
+
+def adapter(app: FastAPI) -> Mangum:
+    """Return Mangum for an app. Every body of UTF-8 is text, whatever its type: the gateway has no other."""
+    return Mangum(app, lifespan="off", text_mime_types=[""])
 
 
 def guard(handler: Handler, *, cors_allow_origin: str) -> Handler:

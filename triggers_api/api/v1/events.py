@@ -140,7 +140,7 @@ async def get_event(principal: ConsumePrincipal, service: ServiceDep, event_id: 
     },
 )
 async def get_event_body(principal: ConsumePrincipal, service: ServiceDep, event_id: EventIdPath) -> Response:
-    """Return the body of an event that came as a webhook, byte for byte, so that its signature can be checked.
+    """Return the body of an event that came as a webhook, byte for byte, to check its signature.
 
     Of an event that was posted with a key it is the payload.
     """

@@ -29,13 +29,9 @@ from triggers_api.errors import (
     UnsupportedMediaTypeError,
 )
 
-HookId = Annotated[
-    str, Path(description="The id of a hook, which is secret.", examples=["hook_" + "x" * 43])
-]
+HookId = Annotated[str, Path(description="The id of a hook, which is secret.", examples=["hook_" + "x" * 43])]
 
-router = APIRouter(
-    prefix="/v1/hooks", tags=["hooks"], generate_unique_id_function=lambda route: route.name
-)
+router = APIRouter(prefix="/v1/hooks", tags=["hooks"], generate_unique_id_function=lambda route: route.name)
 
 
 @router.post(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from triggers_api.core import ids
 from triggers_api.core.hooks.presets import Preset, preset_of
 from triggers_api.core.hooks.records import BY_NOTHING, HookRecord
-from triggers_api.core.hooks.schemes import HookRequest
+from triggers_api.core.hooks.schemes import HookRequest, OpenScheme
 from triggers_api.core.hooks.webhook import Webhook, fits, members_of, payload_of
 from triggers_api.core.idempotency import IdempotencyClaim, delivery_claim
 from triggers_api.core.intake import Receipt, pending_event, receipt
@@ -60,7 +60,7 @@ class HookIntake:
         preset = preset_of(hook.preset, hook.scheme)
         now = self._clock()
         live = hook.secrets_at(format_time(now))
-        if not live and preset.needs_secret:
+        if not live and not isinstance(preset.scheme, OpenScheme):
             return SECRET_MISSING
         return preset.refusal(request, live, now=seconds(now))
 
