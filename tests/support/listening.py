@@ -4,9 +4,12 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tests.support.sample_events import event as sample_event
+from tests.support.sample_events import webhook_event
 from tests.support.virtual_time import VirtualTimeLoop
+from triggers_api.core.events import Event
 from triggers_api.errors import LeaseLostError, NotFoundError, TriggersError
 from triggers_api.ops.listen.forwarder import Attempt
 from triggers_api.ops.listen.inboxes import EventPage, InboxEvent, Received
@@ -16,7 +19,15 @@ from triggers_api.ops.listen.reports import Forwarded, Report, Summary
 
 
 def inbox_event(**fields: str) -> InboxEvent:
-    event = sample_event(**fields)
+    return _inbox_event(sample_event(**fields))
+
+
+def inbox_webhook(body: bytes = b"{}", **details: Any) -> InboxEvent:
+    """Return an event of a webhook with this body; `details` as `webhook_event` takes them."""
+    return _inbox_event(webhook_event(body, details=details))
+
+
+def _inbox_event(event: Event) -> InboxEvent:
     return InboxEvent(
         event.event_id,
         event.created_at,
@@ -25,6 +36,8 @@ def inbox_event(**fields: str) -> InboxEvent:
         event.payload,
         event.metadata,
         deliveries=0,
+        webhook=None if event.webhook is None else event.webhook.details,
+        body=None if event.webhook is None else event.webhook.body,
     )
 
 
@@ -48,6 +61,7 @@ class FakeInbox:
     dead: list[str] = field(default_factory=list)
     receives: list[tuple[float, int, int, str | None]] = field(default_factory=list)
     pages: list[float] = field(default_factory=list)
+    bodies: list[str] = field(default_factory=list)
     is_closed: bool = False
     _hidden_until: dict[str, float] = field(default_factory=dict)
     _tokens: dict[str, str] = field(default_factory=dict)
@@ -79,6 +93,12 @@ class FakeInbox:
                 self.events[index] = replace(event, deliveries=event.deliveries + 1, lease=None)
                 found.append(replace(self.events[index], lease=token))
         return Received(found, more=False)
+
+    async def with_body(self, event: InboxEvent) -> InboxEvent:
+        if event.webhook is not None:
+            self.bodies.append(event.event_id)
+            await self._call()
+        return event
 
     async def acknowledge(self, event: InboxEvent) -> None:
         await self._call()

@@ -10,10 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.documents import ROOT
-from tests.support.sample_events import NOW, event
+from tests.support.sample_events import NOW, event, webhook_event
 from triggers_api.core.events import Event
+from triggers_api.core.hooks.webhook import payload_of
+from triggers_api.core.strict_json import MAX_BODY_BYTES, dump
 from triggers_api.core.times import format_time
 from triggers_api.errors import TriggersError
+from triggers_api.ops.events.files import MAX_LINE_BYTES
 from triggers_api.ops.events.record import EventRecord, parse_line, to_line
 
 TIME = "2026-11-28T08:00:00.000001Z"
@@ -24,7 +27,7 @@ STATES: list[dict[str, Any]] = [
     {"died_at": TIME, "reason": 'no "order"\n', "deliveries": 10},
     {"requeued_at": TIME},
 ]
-JSON_NAMES = {name.name for name in fields(Event)} | {"status"}
+JSON_NAMES = {name.name for name in fields(Event)} | {"status", "body"}
 
 
 @pytest.mark.parametrize("state", STATES, ids=["new", "leased", "acknowledged", "dead", "requeued"])
@@ -72,6 +75,94 @@ def test_wrong_line_is_refused_with_what_is_wrong(change: dict[str, Any], messag
     document = {**json.loads(to_line(event())), **change}
     with pytest.raises(TriggersError, match=message):
         parse_line(json.dumps(document).encode())
+
+
+BODIES = [
+    b'{ "n": 1.50e3,\r\n "text": "\xc3\xa9\\u202e" }\n',
+    b'\xef\xbb\xbf{"a":1}',
+    b"[1, 2.0]",
+    b"payload=%7B%7D&x=1",
+    b"",
+    b"\xff\x00\xfe",
+    b'{"a":1,"a":2}',
+    b'{"' + b'a":{"' * 98 + b'":0}' + b"}" * 98,
+    b'{"' + b'a":{"' * 99 + b'":0}' + b"}" * 99,
+    b"[" * 98 + b"]" * 98,
+    b"[" * 99 + b"]" * 99,
+]
+
+
+def escaped(line: str) -> bytes:
+    """Return a line as an export to a stdout of ASCII prints it."""
+    return json.dumps(json.loads(line)).encode()
+
+
+@pytest.mark.parametrize("body", BODIES, ids=repr)
+def test_webhook_is_read_as_it_was_written(body: bytes) -> None:
+    one = webhook_event(body, details={"headers": {"x-name": "Zoë\x85", "x-empty": ""}})
+    line = to_line(one)
+    assert "\n" not in line
+    assert json.loads(line)["payload"] == json.loads(one.payload)
+    assert parse_line(line.encode()) == one
+    if b"1.50e3" not in body:  # Python's parser would write the number anew
+        assert parse_line(escaped(line)) == one
+
+
+@given(st.binary() | st.text().map(str.encode))
+def test_any_body_is_read_as_it_was_written(body: bytes) -> None:
+    one = webhook_event(body)
+    assert parse_line(to_line(one).encode()) == parse_line(escaped(to_line(one))) == one
+
+
+def test_deepest_body_that_is_a_payload_has_99_levels() -> None:
+    """One more is text in the payload, so that no line has more than 100 levels."""
+    deepest, deeper = (b'{"a":' * levels + b"{}" + b"}" * levels for levels in (98, 99))
+    assert payload_of(deepest) == deepest.decode()
+    assert json.loads(payload_of(deeper))["encoding"] == "text"
+    for body in (deepest, deeper):
+        one = webhook_event(body)
+        assert parse_line(to_line(one).encode()) == one
+
+
+@pytest.mark.parametrize("text", ["\x01", "\x7f", "\x85", "\u2028", '"'])
+def test_line_of_the_largest_body_is_not_too_long(text: str) -> None:
+    one = webhook_event((text * MAX_BODY_BYTES).encode()[:MAX_BODY_BYTES])
+    line = escaped(to_line(one))
+    assert len(line) < MAX_LINE_BYTES
+    assert parse_line(line) == one
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"webhook": None}, "webhook and body need each other"),
+        ({"body": None}, "webhook and body need each other"),
+        ({"body": "e30"}, "body is not base64"),
+        ({"body": "e3 0="}, "body is not base64"),
+        ({"body": "é"}, "body is not base64"),
+        ({"body": 1}, "body: must be a valid string"),
+        ({"body": "e30="}, "payload is not that of body"),
+        ({"payload": {"n": 1.51}}, "payload is not that of body"),
+        ({"payload": {"n": "1.5"}}, "payload is not that of body"),
+        ({"webhook": []}, "webhook: "),
+        ({"webhook": {}}, "webhook is not that of an event"),
+        ({"webhook": {"hook": 1}}, "webhook is not that of an event"),
+        ({"webhook": {"hook": "h", "other": "x"}}, "webhook is not that of an event"),
+        ({"webhook": {"hook": "h", "headers": {"a": None}}}, "webhook is not that of an event"),
+        ({"webhook": {"hook": "h", "headers": []}}, "webhook is not that of an event"),
+    ],
+    ids=str,
+)
+def test_wrong_line_of_a_webhook_is_refused_with_what_is_wrong(change: dict[str, Any], message: str) -> None:
+    document = {**json.loads(to_line(webhook_event(b'{"n":1.5}'))), **change}
+    with pytest.raises(TriggersError, match=message):
+        parse_line(json.dumps(document).encode())
+
+
+def test_payload_of_a_webhook_may_be_written_in_another_way() -> None:
+    one = webhook_event(b'{"b":1.50e3,"a":"\xc3\xa9"}')
+    document = {**json.loads(to_line(one)), "payload": {"a": "é", "b": 1500}}
+    assert parse_line(dump(document).encode()) == one
 
 
 @pytest.mark.parametrize("line", [b"", b"{", b"[]", b"\xff", b'{"event_id":1,"event_id":2}', b"{}{}"])

@@ -115,12 +115,25 @@ class IngestedEvent(BaseModel):
     request_id: RequestId
 
 
+class WebhookDetails(BaseModel):
+    """How the event was delivered: the start of the hook's id, and headers that the provider sent."""
+
+    hook: str = Field(examples=["hook_Xq3v"])
+    content_type: str | None = ABSENT
+    delivery_id: Annotated[str, Field(description="The provider's id of the delivery.")] | None = ABSENT
+    headers: Annotated[dict[str, str], Field(examples=[{"x-github-event": "push"}])] | None = ABSENT
+
+
 class StoredMetadata(BaseModel):
-    """The metadata as it was sent; `priority` is `normal` if it was not sent."""
+    """The metadata as it was sent; `priority` is `normal` if it was not sent.
+
+    `webhook` is present if the event came as a webhook.
+    """
 
     correlation_id: Annotated[str, Field(max_length=256)] | None = ABSENT
     priority: str = Field(json_schema_extra=known_values(["low", "normal", "high"]))
     idempotency_key: Annotated[str, Field(max_length=256)] | None = ABSENT
+    webhook: WebhookDetails | None = ABSENT
 
 
 class Event(BaseModel):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from triggers_api.cli.output.table_layout import MARGIN, fitting_widths, two_line_rows
-from triggers_api.errors import TriggersError
+from triggers_api.errors import ConfigurationError, TriggersError
 from triggers_api.ops.printable import printable
 
 if TYPE_CHECKING:
@@ -131,6 +131,29 @@ def answer_json_text(text: str) -> None:
     lines = (_escape_in_json(line, ascii_only=not takes_all_text) for line in text.split("\n"))
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     sys.stdout.flush()
+
+
+def answer_bytes(content: bytes) -> None:
+    """Write an answer byte for byte, and nothing after it.
+
+    Raises:
+        ConfigurationError: stdout is a terminal, and the content could move its cursor.
+    """
+    if is_terminal(sys.stdout) and not _is_printable(content):
+        raise ConfigurationError(
+            "The content is not printable text.", hint="Redirect the output to a file: add > FILE."
+        )
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+    sys.stdout.flush()
+
+
+def _is_printable(content: bytes) -> bool:
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return False
+    return text.replace("\r\n", "").replace("\n", "").replace("\t", "").isprintable()
 
 
 def _escape_in_json(line: str, *, ascii_only: bool) -> str:

@@ -71,7 +71,11 @@ def _fields(event: Event, clock: Clock) -> Iterator[tuple[str, str]]:
         yield "reason", event.reason
     yield "expires_at", format_time(event.expires_at * 1_000_000)
     yield "metadata", event.metadata
-    yield "payload", f"{len(event.payload.encode()):,} bytes; --body prints it"
+    if event.webhook is None:
+        yield "payload", f"{len(event.payload.encode()):,} bytes; --body prints it"
+    else:
+        yield "webhook", event.webhook.details
+        yield "body", f"{len(event.webhook.body):,} bytes; --body prints them as they were sent"
 
 
 def _cells(event: Event, clock: Clock) -> tuple[str, ...]:

@@ -1,10 +1,11 @@
 """The format of an export: one event a line, as a JSON object with every field that is stored.
 
-Payload and metadata are copied as text, so numbers keep their digits. `deploy/guide/export.schema.json` is
-the JSON Schema of a line.
+Payload and metadata are copied as text, so numbers keep their digits. The body of a webhook is base64, so it
+keeps its bytes. `deploy/guide/export.schema.json` is the JSON Schema of a line.
 """
 
-from typing import Annotated, ClassVar, Literal
+import base64
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, InstanceOf, WithJsonSchema
 from pydantic import ValidationError as PydanticError
@@ -12,7 +13,9 @@ from pydantic import ValidationError as PydanticError
 from triggers_api.api.request_body import RequestBody
 from triggers_api.api.v1.fields import EventId, LeaseToken, Name, Reason, Time
 from triggers_api.api.validation import entry_error
+from triggers_api.core import canonical_json
 from triggers_api.core.events import Event, load_event
+from triggers_api.core.hooks.webhook import Webhook, details_are_valid, payload_of
 from triggers_api.core.ids import created_at
 from triggers_api.core.strict_json import JsonObject, dump
 from triggers_api.core.times import format_time, milliseconds, parse_time, seconds
@@ -51,20 +54,33 @@ class EventRecord(RequestBody):
     died_at: Time | None = None
     reason: Annotated[Reason | None, Field(repr=False, description="Why it is dead.")] = None
     requeued_at: Time | None = None
+    webhook: Annotated[
+        dict[str, Any] | None, Field(repr=False, description="How the event was delivered, if by a webhook.")
+    ] = None
+    body: Annotated[
+        str | None,
+        Field(
+            repr=False,
+            description="The body of the webhook as it was sent. `payload` is made from it.",
+            json_schema_extra={"contentEncoding": "base64"},
+        ),
+    ] = None
 
     def event(self) -> Event:
         """Return the event.
 
         Raises:
             CorruptRecordError: The fields contradict each other.
+            ValidationError: The fields of a webhook contradict each other, or the payload.
         """
+        webhook = self._webhook()
         hidden_until = 0 if self.hidden_until is None else milliseconds(parse_time(self.hidden_until))
         return Event(
             event_id=self.event_id,
             created_at=self.created_at,
             source=self.source,
             event_type=self.event_type,
-            payload=str(self.payload),
+            payload=str(self.payload) if webhook is None else payload_of(webhook.body),
             metadata=str(self.metadata),
             expires_at=seconds(parse_time(self.expires_at)),
             acknowledged_at=self.acknowledged_at,
@@ -74,8 +90,27 @@ class EventRecord(RequestBody):
             hidden_until=hidden_until,
             lease=self.lease,
             requeued_at=self.requeued_at,
-            webhook=None,
+            webhook=webhook,
         )
+
+    def _webhook(self) -> Webhook | None:
+        if self.webhook is None and self.body is None:
+            return None
+        if self.webhook is None or self.body is None:
+            raise ValidationError("webhook and body need each other.")
+        webhook = Webhook(dump(self.webhook), _decode(self.body))
+        if not details_are_valid(webhook.details):
+            raise ValidationError("webhook is not that of an event.")
+        if canonical_json.read(payload_of(webhook.body)) != canonical_json.read(str(self.payload)):
+            raise ValidationError("payload is not that of body.")
+        return webhook
+
+
+def _decode(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        raise ValidationError("body is not base64.") from None
 
 
 def to_line(event: Event) -> str:
@@ -97,6 +132,8 @@ def to_line(event: Event) -> str:
         "died_at": dump(event.died_at),
         "reason": dump(event.reason),
         "requeued_at": dump(event.requeued_at),
+        "webhook": "null" if event.webhook is None else event.webhook.details,
+        "body": "null" if event.webhook is None else dump(base64.b64encode(event.webhook.body).decode()),
     }
     return "{" + ",".join(f'"{name}":{text}' for name, text in fields.items()) + "}"
 

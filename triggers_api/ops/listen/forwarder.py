@@ -1,21 +1,21 @@
 """Forward events to the handler: one POST for each attempt, signed, without redirects."""
 
 import asyncio
-import json
 import socket
 import ssl
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Protocol
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 
 from triggers_api.ops.http_client import causes, make_client, trust
+from triggers_api.ops.listen.contents import content_of, event_headers
 from triggers_api.ops.listen.inboxes import InboxEvent
 from triggers_api.ops.listen.options import ListenOptions
 from triggers_api.ops.listen.signatures import Signer
@@ -23,8 +23,6 @@ from triggers_api.ops.urls import is_loopback
 
 _CONNECT_SECONDS = 10
 _MAX_RESPONSE_BYTES = 1024 * 1024
-_ASCII = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
-"""The characters of a source or type that a header shows as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +143,14 @@ class Forwarder:
         await self._client.aclose()
 
     def _request(self, event: InboxEvent) -> httpx.Request:
-        body = event.payload.encode()
-        headers = [
-            ("Content-Type", "application/json"),
-            *_event_headers(event).items(),
+        body, described = content_of(event)
+        added = [
+            *event_headers(event).items(),
             *self._signer.headers(event.event_id, int(self._now()), body).items(),
             *self._options.headers,
         ]
+        replaced = {name.lower() for name, _ in added}
+        headers = [*(one for one in described if one[0].lower() not in replaced), *added]
         timeout = httpx.Timeout(None, connect=_CONNECT_SECONDS)
         url = self._options.forward_to
         return self._client.build_request("POST", url, headers=headers, content=body, timeout=timeout)
@@ -166,15 +165,6 @@ async def _read_to_end(response: httpx.Response, seconds: float) -> None:
                 size += len(chunk)
                 if size > _MAX_RESPONSE_BYTES:
                     return
-
-
-def _event_headers(event: InboxEvent) -> Mapping[str, str]:
-    return {
-        "triggers-source": quote(event.source, safe=_ASCII),
-        "triggers-event-type": quote(event.event_type, safe=_ASCII),
-        "triggers-created-at": event.created_at,
-        "triggers-metadata": json.dumps(json.loads(event.metadata)),
-    }
 
 
 def _has_proxy(url: str) -> bool:

@@ -1,26 +1,18 @@
 """The inbox of an API for `triggers listen`, over HTTP with an API key."""
 
 import asyncio
+import json
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
 import httpx
 
 from triggers_api.core.paging import Filter
-from triggers_api.core.strict_json import parse_text, split_list
-from triggers_api.errors import (
-    ConflictError,
-    CorruptRecordError,
-    ForbiddenError,
-    InvalidJsonError,
-    LeaseLostError,
-    NotFoundError,
-    StoreUnavailableError,
-    TriggersError,
-    UnauthorizedError,
-    ValidationError,
-)
+from triggers_api.core.strict_json import dump, parse_text, split_list
+from triggers_api.errors import InvalidJsonError, StoreUnavailableError
 from triggers_api.ops.http_client import make_client, read_body
+from triggers_api.ops.listen.http_errors import call_error, entry_error, not_understood
 from triggers_api.ops.listen.inboxes import EventPage, InboxEvent, Received
 
 _CALL_SECONDS = 30
@@ -84,6 +76,20 @@ class HttpInbox:
         answer, events = _parse_events(await self._call("POST", "/v1/inbox/receive", json=body))
         return Received(events, bool(answer.get("more")))
 
+    async def with_body(self, event: InboxEvent) -> InboxEvent:
+        """Call `GET /v1/events/{event_id}/body`, for a webhook only.
+
+        A 404 leaves the event as it is: it was deleted meanwhile, or an older version of the API answers.
+        """
+        if event.webhook is None:
+            return event
+        status, content = await self._send("GET", f"/v1/events/{event.event_id}/body")
+        if status == HTTPStatus.NOT_FOUND:
+            return event
+        if status != HTTPStatus.OK:
+            raise call_error(status)
+        return replace(event, body=content)
+
     async def acknowledge(self, event: InboxEvent) -> None:
         """Call `POST /v1/inbox/ack`."""
         await self._change("/v1/inbox/ack", event)
@@ -111,12 +117,18 @@ class HttpInbox:
             message = str(error.get("message", ""))
             code = error.get("code")
         except (AttributeError, InvalidJsonError, LookupError, TypeError, ValueError):
-            raise _not_understood() from None
+            raise not_understood() from None
         if status != HTTPStatus.OK:
-            raise _entry_error(status, code, message)
+            raise entry_error(status, code, message)
         return result
 
     async def _call(self, method: str, path: str, **arguments: Any) -> bytes:
+        status, content = await self._send(method, path, **arguments)
+        if status != HTTPStatus.OK:
+            raise call_error(status)
+        return content
+
+    async def _send(self, method: str, path: str, **arguments: Any) -> tuple[int, bytes]:
         headers = {"X-API-Key": self._key}
         try:
             async with (
@@ -132,9 +144,7 @@ class HttpInbox:
                 reason=type(error).__name__,
                 hint="Check --url and the network.",
             ) from None
-        if response.status_code != HTTPStatus.OK:
-            raise _call_error(response.status_code)
-        return content
+        return response.status_code, content
 
 
 def _parse_events(content: bytes) -> tuple[dict[str, Any], list[InboxEvent]]:
@@ -145,11 +155,12 @@ def _parse_events(content: bytes) -> tuple[dict[str, Any], list[InboxEvent]]:
         answer.keys()
         return answer, [_parse_event(text) for text in texts]
     except (AttributeError, InvalidJsonError, LookupError, TypeError, ValueError):
-        raise _not_understood() from None
+        raise not_understood() from None
 
 
 def _parse_event(text: str) -> InboxEvent:
     members = parse_text(text, verbatim=_KEEP_AS_TEXT)
+    webhook = json.loads(members["metadata"]).get("webhook")
     return InboxEvent(
         event_id=str(members["event_id"]),
         created_at=str(members["created_at"]),
@@ -159,45 +170,5 @@ def _parse_event(text: str) -> InboxEvent:
         metadata=str(members["metadata"]),
         deliveries=int(members["deliveries"]),
         lease=members["lease"]["token"] if "lease" in members else None,
+        webhook=None if webhook is None else dump(webhook),
     )
-
-
-def _not_understood() -> StoreUnavailableError:
-    return StoreUnavailableError(
-        "The answer is not that of a Triggers API.",
-        hint="Give --url with the stage and without /v1, such as https://API-ID.execute-api.../prod.",
-    )
-
-
-def _call_error(status: int) -> TriggersError:
-    """Return the error of a call that was refused as a whole."""
-    if status == HTTPStatus.UNAUTHORIZED:
-        return UnauthorizedError(
-            "The API refuses the key.",
-            reason="it is unknown, revoked or expired, or belongs to another stage",
-            hint="Set TRIGGERS_API_KEY to a key of the API at --url.",
-        )
-    if status == HTTPStatus.FORBIDDEN:
-        return ForbiddenError(
-            "The API refuses the call.",
-            reason="the key is bound to another source, or lacks the scope consume",
-            hint="Use a key with the scope consume, and --source of the key.",
-        )
-    if status == HTTPStatus.BAD_REQUEST:
-        return ValidationError(
-            "The API does not know this call.",
-            reason="it answered 400",
-            hint="Check --source and --type. An older version of the API may need an update.",
-        )
-    return StoreUnavailableError(f"The API answered {status}.", hint="Check --url, or see the API's log.")
-
-
-def _entry_error(status: int, code: object, message: str) -> TriggersError:
-    """Return the error of a call that failed for its event."""
-    if status == HTTPStatus.CONFLICT:
-        return LeaseLostError(message) if code == LeaseLostError.code else ConflictError(message)
-    if status == HTTPStatus.NOT_FOUND:
-        return NotFoundError(message)
-    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        return CorruptRecordError(message)
-    return StoreUnavailableError(f"The API answered {status}.")

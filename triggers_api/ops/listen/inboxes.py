@@ -15,6 +15,8 @@ class InboxEvent:
         metadata: The JSON text of an object.
         deliveries: How often a receive has claimed the event.
         lease: The token of the lease. None if the event was not received.
+        webhook: `Webhook.details` of the webhook that the event came as. None if an API key posted it.
+        body: The body of the webhook as it was sent. None if there is none, or it was not read yet.
     """
 
     event_id: str
@@ -25,6 +27,8 @@ class InboxEvent:
     metadata: str = field(repr=False)
     deliveries: int
     lease: str | None = field(default=None, repr=False)
+    webhook: str | None = field(default=None, repr=False)
+    body: bytes | None = field(default=None, repr=False)
 
 
 class EventPage(NamedTuple):
@@ -54,6 +58,9 @@ class EventInbox(Protocol):
 
     async def receive(self, limit: int, lease_seconds: int, event_type: str | None) -> Received:
         """Lease available events. `event_type`: only events of this type."""
+
+    async def with_body(self, event: InboxEvent) -> InboxEvent:
+        """Return the event, with the body of its webhook if there is one and the inbox has it."""
 
     async def acknowledge(self, event: InboxEvent) -> None:
         """Acknowledge a leased event. A repeat succeeds.

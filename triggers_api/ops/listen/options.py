@@ -10,8 +10,8 @@ from triggers_api.ops.durations import parse_duration
 
 LONGEST_TIMEOUT_SECONDS = 3600
 
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
-_VALUE = re.compile(r"[\t\x20-\x7e]*", re.ASCII)
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*", re.ASCII)
 _OWN_HEADERS = {"connection", "content-length", "content-type", "transfer-encoding"}
 _OWN_PREFIXES = ("webhook-", "triggers-")
 
@@ -85,7 +85,7 @@ def parse_headers(texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
     headers = []
     for text in texts:
         name, colon, value = text.partition(":")
-        if not (colon and _NAME.fullmatch(name) and _VALUE.fullmatch(value)):
+        if not (colon and HEADER_NAME.fullmatch(name) and HEADER_VALUE.fullmatch(value)):
             raise ConfigurationError(
                 "--header is not of the form 'Name: value'.",
                 reason="a name has letters, digits and -, a value has ASCII characters",

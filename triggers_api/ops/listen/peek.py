@@ -7,6 +7,7 @@ late, and those that are requeued.
 import asyncio
 from functools import partial
 
+from triggers_api.errors import TriggersError
 from triggers_api.ops.listen.inboxes import InboxEvent
 from triggers_api.ops.listen.memory import Memory
 from triggers_api.ops.listen.reports import Forwarded, Full, Outcome
@@ -70,6 +71,12 @@ class Peek:
 
     async def _deliver(self, event: InboxEvent) -> None:
         run = self._run
+        try:
+            event = await run.reliably(partial(run.inbox.with_body, event))
+        except TriggersError:
+            if run.is_stopping:
+                return
+            raise
         for number, seconds in enumerate((*RETRY_SECONDS, 0), start=1):
             attempt = await run.forwarder.send(event)
             if attempt.is_unreachable:

@@ -71,6 +71,10 @@ class StoreInbox:
         )
         return Received([_event(event, lease=delivery.token) for event in delivery.events], delivery.more)
 
+    async def with_body(self, event: InboxEvent) -> InboxEvent:
+        """Return the event: the store reads the body with the rest."""
+        return event
+
     async def acknowledge(self, event: InboxEvent) -> None:
         """Acknowledge an event under its lease."""
         await self._in_thread(lambda: value_of(self._inbox.acknowledge(OPERATOR, [_held(event)])[0]))
@@ -134,4 +138,6 @@ def _event(event: Event, *, lease: str | None) -> InboxEvent:
         event.metadata,
         event.deliveries,
         lease,
+        webhook=None if event.webhook is None else event.webhook.details,
+        body=None if event.webhook is None else event.webhook.body,
     )

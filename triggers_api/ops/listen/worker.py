@@ -8,6 +8,7 @@ attempt.
 import asyncio
 from collections import deque
 from contextlib import suppress
+from functools import partial
 
 from triggers_api.core.times import Clock, seconds
 from triggers_api.errors import TriggersError
@@ -102,6 +103,7 @@ class Worker:
         try:
             if run.is_stopping:
                 raise asyncio.CancelledError  # noqa: TRY301 - received after Ctrl-C: give it back
+            event = await run.reliably(partial(run.inbox.with_body, event))
             if seconds(self._clock()) - received_at > _LATE_SECONDS:
                 await run.reliably(lambda: run.inbox.extend(event, self._lease_seconds))
             attempt = await run.forwarder.send(event)
@@ -111,7 +113,7 @@ class Worker:
                     await run.inbox.release(event, 0)
             raise
         except TriggersError:
-            return  # the lease is lost: the event belongs to another consumer
+            return  # another consumer has the lease, or the next poll reports that the inbox refuses
         run.count(event.event_id, attempt)
         if attempt.is_accepted:
             await self._acknowledge(event, attempt)

@@ -62,19 +62,23 @@ def show_event(
     context: CommandContext,
     event_id: Annotated[str, typer.Argument(metavar="ID", help="The id of the event.")],
     body: Annotated[
-        bool, typer.Option("--body", help="Print the payload and nothing else, as JSON.")
+        bool,
+        typer.Option("--body", help="Print only the payload; of a webhook, the body byte for byte."),
     ] = False,
 ) -> None:
     """Show an event, whatever its status.
 
+    --body prints the body of a webhook as it was sent, with no line break after it.
     Example: triggers events show 01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34 --body
     """
     from triggers_api.cli.output.events import print_event
     from triggers_api.core.times import seconds, system_clock
-    from triggers_api.errors import CorruptRecordError, NotFoundError
+    from triggers_api.errors import ConfigurationError, CorruptRecordError, NotFoundError
     from triggers_api.ops.events.filters import parse_id
     from triggers_api.ops.events.stores import open_events
 
+    if body and context.as_json:
+        raise ConfigurationError("--body and --json exclude each other.", hint="Give one of them.")
     wanted = parse_id(event_id)
     with open_events(context.target) as store:
         try:
@@ -90,7 +94,9 @@ def show_event(
             f"There is no event {wanted} on stage {context.target.stage.value}.",
             hint="It was deleted, has expired, or is elsewhere: check --stage, --region and --profile.",
         )
-    if body:
+    if body and event.webhook is not None:
+        console.answer_bytes(event.webhook.body)
+    elif body:
         console.answer_json_text(event.payload)
     else:
         print_event(event, system_clock, as_json=context.as_json)
