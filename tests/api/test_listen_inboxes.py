@@ -1,8 +1,10 @@
 """The two inboxes of `triggers listen`, a store's and an API's, behave in the same way."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -11,8 +13,11 @@ import pytest
 from tests.api.driver import Api
 from tests.conftest import Stores
 from tests.support.clock import FakeClock
-from tests.support.listening import inbox_event
+from tests.support.listening import inbox_event, inbox_webhook
+from tests.support.sample_events import webhook_event
 from triggers_api.core.paging import Filter
+from triggers_api.core.ports import NewEvent
+from triggers_api.core.times import seconds
 from triggers_api.errors import (
     ConflictError,
     ForbiddenError,
@@ -23,7 +28,7 @@ from triggers_api.errors import (
     UnauthorizedError,
 )
 from triggers_api.ops.listen.http_inbox import HttpInbox
-from triggers_api.ops.listen.inboxes import EventInbox
+from triggers_api.ops.listen.inboxes import EventInbox, InboxEvent
 from triggers_api.ops.listen.store_inbox import StoreInbox
 from triggers_api.settings import Settings
 
@@ -160,6 +165,23 @@ def test_store_that_fails_is_explained_in_the_thread(sqlite_stores: Stores, cloc
         asyncio.run(inbox.page(None))
 
 
+def test_webhook_has_its_details(inbox: EventInbox, local_api: Api, clock: FakeClock) -> None:
+    event = webhook_event(b'{ "n": 1.50 }', expires_at=seconds(clock()) + 100)
+    assert local_api.stores.events.add([NewEvent(event)], now=seconds(clock())) == [event.event_id]
+    local_api.add(source="zoo")
+
+    async def read() -> None:
+        for found in ((await inbox.page(None)).events, (await inbox.receive(10, 30, None)).events):
+            webhook, plain = sorted(found, key=lambda one: one.source)
+            assert event.webhook is not None
+            assert json.loads(str(webhook.webhook)) == json.loads(event.webhook.details)
+            assert webhook.payload == '{"n":1.50}'
+            assert (plain.webhook, plain.body) == (None, None)
+            assert await inbox.with_body(plain) == plain
+
+    asyncio.run(read())
+
+
 # HTTP alone
 
 
@@ -222,6 +244,38 @@ def test_api_that_cannot_be_reached_is_an_error_that_a_repeat_may_end() -> None:
 
     with pytest.raises(StoreUnavailableError):
         asyncio.run(read())
+
+
+@pytest.mark.parametrize("body", [b'{ "n": 1.50 }', b"\xff\x00", b""])
+def test_body_of_a_webhook_is_read_by_one_call_more(body: bytes) -> None:
+    calls = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        calls.append((request.method, request.url.path, request.headers["x-api-key"]))
+        return httpx.Response(200, headers={"content-type": "text/plain"}, stream=Stream(body))
+
+    async def read() -> None:
+        inbox = HttpInbox(URL, "a-key", Filter(), transport=httpx.MockTransport(handler))
+        webhook, plain = replace(inbox_webhook(), body=None), inbox_event()
+        assert await inbox.with_body(webhook) == replace(webhook, body=body)
+        assert await inbox.with_body(plain) == plain
+        assert calls == [("GET", f"/v1/events/{webhook.event_id}/body", "a-key")]
+        await inbox.close()
+
+    asyncio.run(read())
+
+
+def test_api_without_the_body_leaves_the_payload_to_forward() -> None:
+    webhook = replace(inbox_webhook(), body=None)
+
+    async def read(status: int) -> InboxEvent:
+        async with over(httpx.Response(status, stream=Stream(b"{}"))) as inbox:
+            return await inbox.with_body(webhook)
+
+    assert asyncio.run(read(404)) == webhook
+    for status, error in ((503, StoreUnavailableError), (401, UnauthorizedError), (403, ForbiddenError)):
+        with pytest.raises(error):
+            asyncio.run(read(status))
 
 
 @pytest.mark.parametrize(

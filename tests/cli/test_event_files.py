@@ -156,6 +156,45 @@ def test_export_moves_to_an_empty_stage(stage: Stage, empty_stage: Stage, tmp_pa
     assert run_with(stage, "events", "import", "-", stdin=exported.stdout).stdout == "Imported 0 events.\n"
 
 
+BODIES = [
+    b'{ "n": 1.50e3,\r\n "text": "\xc3\xa9 \xe2\x80\xae \x7f" }\n',
+    b"\xff\x00",
+    b"",
+    b"a=1&b=%00",
+    b'{"a":' * 98 + b"{}" + b"}" * 98,
+    b'{"a":' * 99 + b"{}" + b"}" * 99,
+]
+
+
+def test_export_moves_webhooks_byte_for_byte(stage: Stage, empty_stage: Stage) -> None:
+    details = {"headers": {"x-signature": "sha256=1f", "x-odd": "é\x85"}, "delivery_id": None}
+    events = [stage.add_webhook(body, details=details) for body in BODIES]
+    exported = stage.run("events", "export")
+    assert exported.stderr == f"Exported {len(BODIES)} events.\n"
+    done = run_with(empty_stage, "events", "import", "-", stdin=exported.stdout)
+    assert done.stdout == f"Imported {len(BODIES)} events.\n", done.stderr
+    for one, body in zip(events, BODIES, strict=True):
+        moved = see(empty_stage, one.event_id)
+        assert moved == one
+        assert moved.webhook is not None
+        assert moved.webhook.body == body
+    assert empty_stage.run("events", "export").stdout == exported.stdout
+
+
+def test_export_of_a_webhook_that_was_changed_is_refused(empty_stage: Stage, local_stage: Stage) -> None:
+    local_stage.add_webhook(b'{"n":1}')
+    line = json.loads(local_stage.run("events", "export").stdout)
+    for change, why in (
+        ({"payload": {"n": 2}}, "payload is not that of body."),
+        ({"body": None}, "webhook and body need each other."),
+        ({"body": 1}, "body: must be a string."),
+    ):
+        done = run_with(empty_stage, "events", "import", "-", stdin=json.dumps({**line, **change}))
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"error: Line 1 of the file is not an event.\n  why: {why}\n" in done.stderr
+    assert empty_stage.run("events", "list").stdout == ""
+
+
 def test_import_restores_what_was_deleted(stage: Stage, tmp_path: Path) -> None:
     events = filled(stage)
     file = tmp_path / "events.ndjson"

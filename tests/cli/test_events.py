@@ -1,12 +1,13 @@
 """`triggers events` on both stores: which events are listed, how they are shown, and the errors."""
 
 import json
+import subprocess
 import time
 from typing import Any
 
 import pytest
 
-from tests.support.dev_server import TRIGGERS, run
+from tests.support.dev_server import TRIGGERS, environment, run
 from tests.support.stages import OPERATOR, Stage
 from tests.support.terminal import run_on_terminal
 from triggers_api.core.times import format_time, system_clock
@@ -141,6 +142,56 @@ def test_body_is_ascii_if_stdout_is(local_stage: Stage) -> None:
     arguments = ("events", "show", one.event_id, "--body", *local_stage.options)
     done = run(*arguments, variables={"PYTHONIOENCODING": "ascii"}, program=(TRIGGERS,))
     assert done.stdout == '{"text":"\\u00e9\\ud83d\\ude00"}\n'
+
+
+def show_body(stage: Stage, event_id: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [TRIGGERS, "events", "show", event_id, "--body", *stage.options],
+        env=environment(**stage.variables),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("body", [b'{ "n": 1.50 }\r\n', b"\xff\x00\n", b"", b"a=1"], ids=repr)
+def test_body_of_a_webhook_is_printed_byte_for_byte(stage: Stage, body: bytes) -> None:
+    event = stage.add_webhook(body)
+    done = show_body(stage, event.event_id)
+    assert (done.returncode, done.stdout, done.stderr) == (0, body, b"")
+
+
+def test_webhook_is_shown_with_its_details(stage: Stage) -> None:
+    event = stage.add_webhook(b"\xff" * 2000, details={"delivery_id": "7"})
+    lines = dict(
+        line.split(maxsplit=1) for line in stage.run("events", "show", event.event_id).stdout.splitlines()
+    )
+    assert json.loads(lines["webhook"])["delivery_id"] == "7"
+    assert lines["body"] == "2,000 bytes; --body prints them as they were sent"
+    assert "payload" not in lines
+    assert stage.ask("events", "show", event.event_id)["metadata"]["webhook"]["delivery_id"] == "7"
+
+
+def test_body_on_a_terminal_is_printable_text_or_refused(local_stage: Stage) -> None:
+    for body in (b'{\r\n\t"name": "Zo\xc3\xab"\n}', b"a"):
+        event = local_stage.add_webhook(body)
+        session = run_on_terminal("events", "show", event.event_id, "--body", *local_stage.options)
+        assert (session.code, session.screen.replace("\r", "")) == (0, body.decode().replace("\r", ""))
+    for body in (b"\xff", b"\x1b[2J", b"a\rb", b"\xc2\x9b", b"\xe2\x80\xae"):
+        event = local_stage.add_webhook(body)
+        session = run_on_terminal("events", "show", event.event_id, "--body", *local_stage.options)
+        assert session.code == 2
+        assert "The body is not printable text." in session.screen
+        assert body.decode(errors="replace") not in session.screen
+        assert "> FILE" in session.screen
+        assert show_body(local_stage, event.event_id).stdout == body
+
+
+def test_body_and_json_exclude_each_other(local_stage: Stage) -> None:
+    event = local_stage.add_webhook(b"{}")
+    done = local_stage.run("events", "show", event.event_id, "--body", "--json")
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["error"]["message"] == "--body and --json exclude each other."
 
 
 @pytest.mark.parametrize(

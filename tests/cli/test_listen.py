@@ -110,6 +110,34 @@ def test_events_are_forwarded_signed_and_acknowledged(stage: Stage, handler: Han
         assert request.headers["x-team"] == "a"
 
 
+KEPT = {
+    "x-hub-signature-256": "sha256=1f",
+    "webhook-signature": "v1,provider",
+    "transfer-encoding": "chunked",
+    "content-length": "1",
+    "x-odd": "Zoë\r\nx-more: 1",
+}
+
+
+def test_webhooks_are_forwarded_as_they_were_sent(stage: Stage, handler: HandlerServer) -> None:
+    form, json_type = "application/x-www-form-urlencoded", "application/json"
+    events = [
+        stage.add_webhook(b'{ "n": 1.50 }\n', details={"headers": KEPT}),
+        stage.add_webhook(b"\xff\x00=1&b", details={"headers": KEPT, "content_type": form}),
+        *stage.add(payload='{"n":2.0}'),
+    ]
+    done = listen(stage, "--forward-to", f"{handler.url}/ok", "--ack", "--once", "--json")
+    assert "x-hub" not in done.stdout
+    requests = {one.event_id: one for one in handler.requests(ids(events))}
+    sent = [requests[event.event_id] for event in events]
+    assert [one.body for one in sent] == [b'{ "n": 1.50 }\n', b"\xff\x00=1&b", b'{"n":2.0}']
+    assert [one.headers["content-type"] for one in sent] == [json_type, form, json_type]
+    assert [one.headers.get("x-hub-signature-256") for one in sent] == ["sha256=1f", "sha256=1f", None]
+    assert not any("x-odd" in one.headers or "x-more" in one.headers for one in sent)
+    assert Webhook(SECRET).verify(sent[0].body, sent[0].headers) == {"n": 1.5}
+    assert stored(stage, ACKNOWLEDGED) == ids(events)
+
+
 def test_peek_changes_nothing(stage: Stage, handler: HandlerServer) -> None:
     events = stage.add(3)
     done = listen(stage, "--forward-to", f"{handler.url}/ok", "--no-ack", "--once")

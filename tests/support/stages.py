@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.support import dev_server
-from tests.support.sample_events import event
+from tests.support.sample_events import event, webhook_event
 from triggers_api.core.access import Principal
 from triggers_api.core.events import Event
 from triggers_api.core.inbox import Inbox
@@ -31,7 +31,13 @@ class Stage:
     def add(self, number: int = 1, **fields: Any) -> list[Event]:
         """Store new events; `expires_in` is in seconds from now."""
         expires_at = int(time.time()) + fields.pop("expires_in", 24 * HOUR)
-        events = [event(expires_at=expires_at, **fields) for _ in range(number)]
+        return self._add([event(expires_at=expires_at, **fields) for _ in range(number)])
+
+    def add_webhook(self, body: bytes, **fields: Any) -> Event:
+        """Store a new event that came as a webhook with this body; `fields` as `webhook_event` takes them."""
+        return self._add([webhook_event(body, expires_at=int(time.time()) + 24 * HOUR, **fields)])[0]
+
+    def _add(self, events: list[Event]) -> list[Event]:
         outcomes = self.store.add([NewEvent(one) for one in events], now=int(time.time()))
         assert outcomes == [one.event_id for one in events]
         return events

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.support.listening import Bench, FakeHandler, FakeInbox
+from tests.support.listening import Bench, FakeHandler, FakeInbox, inbox_webhook
 from triggers_api.errors import StoreUnavailableError, UnauthorizedError
 from triggers_api.ops.listen.inboxes import InboxEvent
 from triggers_api.ops.listen.memory import Memory
@@ -398,7 +398,51 @@ def test_key_that_is_refused_ends_the_run(inbox: FakeInbox, acknowledge: bool) -
         Bench(inbox, acknowledge=acknowledge).run()
 
 
+@pytest.mark.parametrize("acknowledge", [True, False])
+def test_body_of_a_webhook_is_read_once_whatever_the_handler_and_the_inbox_do(
+    inbox: FakeInbox, acknowledge: bool
+) -> None:
+    inbox.events = [inbox_webhook()]
+    ids = [event.event_id for event in inbox.events] + inbox.add()
+    down = StoreUnavailableError("The API cannot be reached.")
+    inbox.errors = deque([None, None, down])  # the check succeeds, and the first page or receive
+    bench = Bench(inbox, failing(1) if not acknowledge else FakeHandler(), acknowledge=acknowledge)
+    bench.run(60)
+    assert set(bench.handler.ids) == set(ids)
+    assert inbox.bodies == [ids[0]] * 2, "the second call succeeds"
+    assert kinds(bench.reports).count(Reconnected) == 1
+
+
+@pytest.mark.parametrize("acknowledge", [True, False])
+def test_ctrl_c_ends_a_run_that_waits_for_a_body(inbox: FakeInbox, acknowledge: bool) -> None:
+    inbox.events = [inbox_webhook()]
+    inbox.errors = deque([None, None, *[StoreUnavailableError("The API cannot be reached.")] * 100])
+    bench = Bench(inbox, acknowledge=acknowledge)
+    assert bench.run(100) is None
+    assert (bench.handler.ids, bench.forwarded) == ([], [])
+
+
+@pytest.mark.parametrize("acknowledge", [True, False])
+def test_key_that_is_refused_when_a_body_is_read_ends_the_run(inbox: FakeInbox, acknowledge: bool) -> None:
+    inbox.events = [inbox_webhook()]
+    refused = UnauthorizedError("The API refuses the key.")
+    inbox.errors = deque([None, None, refused, refused])
+    bench = Bench(inbox, acknowledge=acknowledge)
+    with pytest.raises(UnauthorizedError):
+        bench.run(100)
+    assert bench.handler.ids == []
+
+
+def test_lease_is_extended_if_reading_the_body_took_long(inbox: FakeInbox) -> None:
+    inbox.events = [inbox_webhook()]
+    inbox.call_seconds = 15  # the receive and the body, together too long
+    Bench(inbox, once=True).run()
+    assert inbox.extended == inbox.acknowledged
+    assert len(inbox.extended) == 1
+
+
 def test_secrets_are_in_no_representation() -> None:
-    event = InboxEvent("id", "t", "s", "t", '{"k": "s3cret"}', "{}", 0, lease="s3cret")
+    secret = "s3cret"
+    event = InboxEvent("id", "t", "s", "t", f'"{secret}"', "{}", 0, secret, secret, secret.encode())
     options = ListenOptions("http://h/?token=s3cret", acknowledge=True, headers=(("a", "s3cret"),))
     assert "s3cret" not in repr((event, options))

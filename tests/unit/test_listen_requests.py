@@ -7,6 +7,7 @@ import stat
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +15,7 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
-from tests.support.listening import inbox_event
+from tests.support.listening import inbox_event, inbox_webhook
 from tests.support.virtual_time import VirtualTimeLoop
 from triggers_api.cli import config
 from triggers_api.errors import ConfigurationError, LocalEnvironmentError
@@ -112,6 +113,90 @@ def test_headers_describe_the_event_in_ascii() -> None:
     assert headers["triggers-created-at"] == event.created_at
     assert json.loads(headers["triggers-metadata"]) == {"priority": "high", "correlation_id": "ü"}
     assert (headers["authorization"], headers.get_list("user-agent")) == ("Bearer x", ["mine"])
+
+
+# Webhooks
+
+SIGNED = {
+    "x-hub-signature-256": "sha256=1f",
+    "X-GitHub-Event": "push",
+    "Webhook-Id": "the provider's",
+    "webhook-timestamp": "1",
+    "WEBHOOK-SIGNATURE": "v1,provider",
+    "svix-id": "msg_1",
+}
+OF_THE_CONNECTION = {
+    "Connection": "close",
+    "Keep-Alive": "timeout=5",
+    "Transfer-Encoding": "chunked",
+    "TE": "trailers",
+    "Trailer": "x",
+    "Upgrade": "h2c",
+    "Proxy-Authorization": "Basic x",
+    "Expect": "100-continue",
+    "Host": "provider.example",
+    "Content-Length": "1",
+    "Content-Encoding": "gzip",
+    "Content-Type": "text/x-other",
+    "triggers-source": "spoofed",
+}
+
+
+@pytest.mark.parametrize("body", [b'{ "n": 1.50 }\n', b"a=1&b=%00", b"\xff\x00", b"", b"[1]"])
+def test_body_of_a_webhook_is_sent_byte_for_byte(body: bytes) -> None:
+    event = inbox_webhook(body, content_type="application/x-www-form-urlencoded; charset=utf-8")
+    request = request_for(event)
+    assert request.content == body
+    assert request.headers.get_list("content-type") == ["application/x-www-form-urlencoded; charset=utf-8"]
+    timestamp = int(request.headers["webhook-timestamp"])
+    assert dict(request.headers).items() >= Signer(SECRET).headers(event.event_id, timestamp, body).items()
+
+
+def test_headers_of_a_webhook_are_sent_and_ours_replace_those_of_the_provider() -> None:
+    event = inbox_webhook(b'{"a": 1}', headers={**SIGNED, **OF_THE_CONNECTION})
+    request = request_for(event, headers=(("x-github-event", "mine"),))
+    assert request.headers["x-hub-signature-256"] == "sha256=1f"
+    assert request.headers["svix-id"] == "msg_1"
+    assert request.headers.get_list("x-github-event") == ["mine"]
+    assert request.headers.get_list("webhook-id") == [event.event_id]
+    assert Webhook(SECRET).verify(request.content, dict(request.headers)) == {"a": 1}
+    assert json.loads(request.headers["triggers-metadata"]) == {"priority": "normal"}
+
+
+def test_headers_of_the_connection_are_not_forwarded() -> None:
+    sent = request_for(inbox_webhook(b"{}", headers=OF_THE_CONNECTION)).headers
+    plain = request_for(inbox_webhook(b"{}", headers=None)).headers
+    ours = {"triggers-created-at", "webhook-id", "webhook-timestamp", "webhook-signature"}
+    assert {one: sent[one] for one in sent if one not in ours} == {
+        one: plain[one] for one in plain if one not in ours
+    }
+
+
+@pytest.mark.parametrize("value", ["Zoë", "a\r\nb: c", "a\x00", "\x7f", "\x85", "🙂"])
+def test_header_that_http_cannot_carry_is_left_out(value: str) -> None:
+    headers = {"x-odd": value, "x odd": "a", "": "a", "x-ö": "a", "x-good": " a\tb "}
+    request = request_for(inbox_webhook(b"{}", headers=headers, content_type=value))
+    assert {"x-odd", "x odd", "", "content-type"}.isdisjoint(request.headers)
+    assert not any("ö" in name or value in text for name, text in request.headers.items())
+    assert request.headers["x-good"] == "a\tb"
+
+
+@pytest.mark.parametrize("details", ['{"headers":[],"content_type":1}', '{"headers":{"a":1}}', "[]", "{}"])
+def test_details_of_another_version_do_not_end_the_run(details: str) -> None:
+    request = request_for(replace(inbox_webhook(b"x"), webhook=details))
+    assert request.content == b"x"
+    assert "content-type" not in request.headers
+
+
+def test_webhook_whose_body_was_not_read_is_sent_as_its_payload() -> None:
+    request = request_for(replace(inbox_webhook(b'{ "a": 1 }', headers=SIGNED), body=None))
+    assert (request.content, request.headers["content-type"]) == (b'{"a":1}', "application/json")
+    assert "x-hub-signature-256" not in request.headers
+
+
+def test_metadata_header_leaves_the_webhook_out() -> None:
+    event = replace(inbox_webhook(), metadata='{"priority":"low","webhook":{"hook":"hook_abcd"}}')
+    assert json.loads(request_for(event).headers["triggers-metadata"]) == {"priority": "low"}
 
 
 # Answers

@@ -116,7 +116,7 @@ class IngestedEvent(BaseModel):
 
 
 class WebhookDetails(BaseModel):
-    """How the event was delivered: the start of the hook's id, and headers that the provider sent."""
+    """How a webhook was delivered: the start of the hook's id, and some of the headers that were sent."""
 
     hook: str = Field(examples=["hook_Xq3v"])
     content_type: str | None = ABSENT

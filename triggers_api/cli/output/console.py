@@ -141,7 +141,7 @@ def answer_bytes(content: bytes) -> None:
     """
     if is_terminal(sys.stdout) and not _is_printable(content):
         raise ConfigurationError(
-            "The content is not printable text.", hint="Redirect the output to a file: add > FILE."
+            "The body is not printable text.", hint="Redirect the output to a file: add > FILE."
         )
     sys.stdout.flush()
     sys.stdout.buffer.write(content)

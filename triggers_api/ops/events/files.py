@@ -99,7 +99,8 @@ def pieces(lines: Iterable[T], size: int) -> Iterator[list[T]]:
 
 def _about_a_line(message: str) -> str:
     """Return a message of the parser, which knows one line and calls that a body."""
-    message = message.removeprefix("The event is not valid: ").replace("body: must be", "must be")
+    message = message.removeprefix("The event is not valid: ")
+    message = message.replace("body: must be a JSON object", "must be a JSON object")
     message = re.sub(r" at line 1, column", " at column", message.replace("The body", "The line"))
     return message[:1].upper() + message[1:] if message.startswith("must") else message
 
