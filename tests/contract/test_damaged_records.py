@@ -39,6 +39,12 @@ DAMAGED_ATTRIBUTES: dict[str, dict[str, Any] | None] = {
     "end of the lease is a text": {"hidden": {"S": "soon"}},
     "token is a number": {"lease": {"N": "5"}},
     "pending and dead": {"died_at": {"S": "2024-11-27T08:15:30.123456Z"}},
+    "webhook is a number": {"webhook": {"N": "5"}},
+    "webhook is not JSON": {"webhook": {"S": "{"}},
+    "webhook names no hook": {"webhook": {"S": '{"delivery_id":"1"}'}},
+    "body of a webhook is not compressed": {"webhook": {"S": '{"hook":"h"}'}, "payload": {"B": b"{}"}},
+    "body of a webhook is a map": {"webhook": {"S": '{"hook":"h"}'}, "payload": {"M": {}}},
+    "body of a webhook is missing": {"webhook": {"S": '{"hook":"h"}'}, "payload": None},
 }
 
 
@@ -150,6 +156,10 @@ def test_damaged_idempotency_record_is_never_an_answer(
         "lease = x'05'",
         "died_at = 'then'",
         "requeued_at = 'then'",
+        "webhook = '{', payload = x'7b7d'",
+        "webhook = '{}', payload = x'7b7d'",
+        """webhook = CAST('{"hook":"h"}' AS BLOB), payload = x'7b7d'""",
+        """webhook = '{"hook":"h"}'""",  # the body is a text
     ],
 )
 def test_damaged_row_is_left_out_of_a_page(

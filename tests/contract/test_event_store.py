@@ -8,7 +8,7 @@ from threading import Barrier
 import pytest
 
 from tests.support.clock import FakeClock
-from tests.support.sample_events import LATER, NOW, event, new_id, page_query
+from tests.support.sample_events import LATER, NOW, event, new_id, page_query, webhook_event
 from triggers_api.core.events import Event
 from triggers_api.core.idempotency import IdempotencyClaim
 from triggers_api.core.leases import Held
@@ -21,8 +21,10 @@ __all__ = ["LATER", "NOW", "event"]
 ACKNOWLEDGED_AT = "2026-01-02T03:04:05.000006Z"
 
 
-def claim(of: Event, *, name: str = "key", fingerprint: str = "2:request") -> IdempotencyClaim:
-    return IdempotencyClaim(name, fingerprint, of.event_id, NOW + 86400)
+def claim(
+    of: Event, *, name: str = "key", fingerprint: str = "2:request", first_wins: bool = False
+) -> IdempotencyClaim:
+    return IdempotencyClaim(name, fingerprint, of.event_id, NOW + 86400, first_wins)
 
 
 def add(store: EventStore, **fields: str | int) -> Event:
@@ -43,7 +45,7 @@ SET_LATER = {"acknowledged_at", "died_at", "reason", "lease", "requeued_at"}
 
 
 def test_every_field_of_an_event_is_stored(store: EventStore) -> None:
-    plain = event()
+    plain = webhook_event()
     optional = {one.name for one in fields(Event) if getattr(plain, one.name) is None} - SET_LATER
     full = replace(plain, **dict.fromkeys(optional, "text"))  # type: ignore[arg-type]  # by name
     add_one(store, full)
@@ -266,6 +268,22 @@ def test_claim_of_another_request_is_refused_and_adds_nothing(store: EventStore)
     with pytest.raises(IdempotencyKeyReusedError):
         add_one(store, other, claim(other, fingerprint="2:another"))
     assert page(store).events == (first,)
+
+
+@pytest.mark.promise(2)
+def test_first_of_two_different_requests_wins_if_its_claim_does(
+    store: EventStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, again, other = webhook_event(b"1"), webhook_event(b"1"), webhook_event(b"2")
+    add_one(store, first, claim(first, first_wins=True))
+    assert add_one(store, again, claim(again, first_wins=True)) == first.event_id
+    assert caplog.record_tuples == []
+    different = claim(other, fingerprint="2:another", first_wins=True)
+    assert add_one(store, other, different) == first.event_id
+    assert page(store).events == (first,)
+    (line,) = caplog.records
+    assert (line.levelname, line.message) == ("WARNING", "delivery differs from the first with its id")
+    assert vars(line)["fields"] == {"event_id": first.event_id, "source": other.source}
 
 
 @pytest.mark.promise(2, 4)

@@ -10,11 +10,12 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import ValidationError as PydanticError
 
-from tests.support.sample_events import NOW, event, new_id
+from tests.support.sample_events import NOW, event, new_id, webhook_event
 from triggers_api.api.v1 import models
 from triggers_api.api.v1.models import EventMetadata
 from triggers_api.core import events, fingerprint_v1
 from triggers_api.core.events import HORIZON_MS, MAX_HIDDEN_SECONDS, Event, load_event
+from triggers_api.core.hooks.webhook import Webhook
 from triggers_api.core.idempotency import is_repeat, make_claim
 from triggers_api.core.paging import MAX_PAGE_BYTES, Page, PageBuilder, Position
 from triggers_api.errors import CorruptRecordError
@@ -107,6 +108,26 @@ def test_repr_shows_neither_payload_nor_metadata() -> None:
     assert made.event_id in repr(made)
 
 
+def test_webhook_is_shown_in_the_metadata_and_its_body_is_not() -> None:
+    made = webhook_event(b'[ "\xc3\xa9" ]', details={"headers": None}, metadata='{"priority":"low" }')
+    shown = json.loads(made.to_json(NOW_MS))
+    assert shown["payload"] == {"body": ["é"], "encoding": "json"}
+    assert shown["metadata"] == {
+        "priority": "low",
+        "webhook": {
+            "hook": "hook_abcd",
+            "content_type": "application/json",
+            "delivery_id": "72d3162e-cc78-11e3-81ab-4c9367dc0958",
+        },
+    }
+    assert "webhook" not in json.loads(event().to_json(NOW_MS))["metadata"]
+
+
+def test_repr_shows_nothing_of_a_webhook() -> None:
+    made = webhook_event(f'{{"secret":"{CANARY}"}}'.encode(), details={"delivery_id": CANARY})
+    assert CANARY not in repr(made)
+
+
 def test_page_takes_events_up_to_its_limit() -> None:
     page, events = page_of(3), [event() for _ in range(4)]
     assert [page.add(one) for one in events] == [True, True, True, False]
@@ -168,6 +189,8 @@ VALID: list[dict[str, Any]] = [
     {"died_at": ACKNOWLEDGED_AT, "reason": "é", "deliveries": 10, "lease": "t"},
     {"acknowledged_at": ACKNOWLEDGED_AT, "deliveries": 1, "hidden_until": NOW_MS, "lease": "t"},
     {"requeued_at": ACKNOWLEDGED_AT},
+    {"webhook": Webhook('{"hook":"hook_abcd"}', b"\xff")},
+    {"webhook": webhook_event().webhook},
 ]
 
 
@@ -196,6 +219,12 @@ NOT_AN_OBJECT: dict[str, Any] = {
     "a number": 5,
     "a mapping": {},
 }
+
+
+def with_details(details: Any) -> dict[str, Any]:
+    return {"webhook": Webhook(details, b"{}")}
+
+
 DAMAGE: dict[str, dict[str, Any]] = {
     **{f"payload: {what}": {"payload": value} for what, value in NOT_AN_OBJECT.items()},
     **{f"metadata: {what}": {"metadata": value} for what, value in NOT_AN_OBJECT.items()},
@@ -234,6 +263,16 @@ DAMAGE: dict[str, dict[str, Any]] = {
     "end of the lease is None": {"hidden_until": None},
     "token is a number": {"lease": 5},
     "token is bytes": {"lease": CANARY.encode()},
+    "webhook is a text": {"webhook": CANARY},
+    **{f"webhook: {what}": with_details(value) for what, value in NOT_AN_OBJECT.items()},
+    "webhook without a hook": with_details(f'{{"content_type":"{CANARY}"}}'),
+    "hook is a number": with_details('{"hook":5}'),
+    "webhook has an unknown member": with_details(f'{{"hook":"h","{CANARY}":"x"}}'),
+    "content type is null": with_details('{"hook":"h","content_type":null}'),
+    "delivery id is a number": with_details('{"hook":"h","delivery_id":5}'),
+    "headers are a list": with_details(f'{{"hook":"h","headers":["{CANARY}"]}}'),
+    "header is a list": with_details(f'{{"hook":"h","headers":{{"a":["{CANARY}"]}}}}'),
+    "hook is there twice, once as NaN": with_details('{"hook":NaN,"hook":"h"}'),
 }
 
 
@@ -303,7 +342,7 @@ def test_an_event_shows_every_field_of_its_record_and_of_the_documented_answer()
         event(died_at=ACKNOWLEDGED_AT, reason="no"),
     ]
     shown = {name for one in made for name in json.loads(one.to_json(NOW_MS))}
-    hidden = {"expires_at", "hidden_until", "lease", "requeued_at"}
+    hidden = {"expires_at", "hidden_until", "lease", "requeued_at", "webhook"}  # that is in the metadata
     assert shown == {one.name for one in dataclasses.fields(Event)} - hidden | {"status", "leased_until"}
     assert shown == set(models.Event.model_fields)
 
@@ -321,6 +360,7 @@ OF_THE_SERVICE = {
     "lease",
     "requeued_at",
     "status",
+    "webhook",
 }
 """The fields that no producer sends."""
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from triggers_api.core.hooks.webhook import Webhook, details_are_valid
+from triggers_api.core.hooks.webhook import Webhook, are_details
 from triggers_api.core.ids import created_at, parse_event_id
 from triggers_api.core.strict_json import dump
 from triggers_api.core.times import format_time, is_time
@@ -95,7 +95,7 @@ class Event:
             state += f',"reason":{dump(self.reason)}'
         metadata = self.metadata
         if self.webhook is not None:  # metadata is never empty: it has a priority
-            metadata = f'{metadata[:-1]},"webhook":{self.webhook.details}}}'
+            metadata = f'{metadata[: metadata.rindex("}")]},"webhook":{self.webhook.details}}}'
         return (
             f'{{"event_id":"{self.event_id}","created_at":"{self.created_at}",'
             f'"source":{dump(self.source)},"event_type":{dump(self.event_type)},'
@@ -119,7 +119,8 @@ def load_event(build: Callable[[], Event]) -> Event:
     try:
         event = build()
         reason = "" if event.reason is None else event.reason
-        for text in (event.source, event.event_type, event.payload, event.metadata, reason):
+        details = "" if event.webhook is None else event.webhook.details
+        for text in (event.source, event.event_type, event.payload, event.metadata, reason, details):
             text.encode()  # fails if it is no text, or holds a lone surrogate
         valid = (
             parse_event_id(event.event_id) == event.event_id
@@ -132,7 +133,7 @@ def load_event(build: Callable[[], Event]) -> Event:
             and isinstance(event.lease, str | None)
             and isinstance(_decoder.decode(event.payload), dict)
             and _is_metadata(_decoder.decode(event.metadata))
-            and (event.webhook is None or details_are_valid(event.webhook.details))
+            and (event.webhook is None or are_details(_decoder.decode(details)))
         )
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise CorruptRecordError(f"A stored event cannot be read ({type(error).__name__}).") from error

@@ -40,12 +40,14 @@ class DynamoHookStore:
         try:
             self._dynamodb.call(
                 "update_item",
+                expects="Attributes",
                 TableName=self._table.name,
                 Key={"api_key": {"S": digest}},
                 UpdateExpression="SET is_active = :no, revoked_at = if_not_exists(revoked_at, :at) "
                 "REMOVE secret, old_secret",
                 ConditionExpression="attribute_exists(api_key)",
                 ExpressionAttributeValues={":no": {"BOOL": False}, ":at": {"S": at}},
+                ReturnValues="UPDATED_NEW",
             )
         except ConditionFailedError:
             return False
