@@ -3,7 +3,6 @@
 That no key and no payload is ever in it is for `tests/promises/test_canary.py`.
 """
 
-
 import pytest
 
 from tests.api.driver import Api

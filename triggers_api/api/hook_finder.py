@@ -9,6 +9,7 @@ import logging
 from threading import Lock
 
 from triggers_api.api.recent_lookups import Reading, RecentLookups
+from triggers_api.core.hooks.presets import preset_of
 from triggers_api.core.hooks.records import HookRecord, hook_digest_of, is_hook_id
 from triggers_api.core.ports import HookStore
 from triggers_api.core.times import Clock, monotonic_clock
@@ -62,6 +63,8 @@ class HookFinder:
     def _look_up(self, digest: str, now: Reading) -> HookRecord | str:
         try:
             record = self._store.find(digest)
+            if record is not None:
+                preset_of(record.preset, record.scheme)  # raises if that is damaged
         except CorruptRecordError as error:
             logger.exception("hook cannot be read", extra={"fields": {"reason": error.message}})
             raise HookUnusableError("This hook cannot be used right now.") from error
