@@ -1,4 +1,4 @@
-"""Receive webhooks: a delivery to a hook is verified, recognised if it is a repeat, and stored as an event."""
+"""Receive webhooks: a delivery to a hook is verified, and stored as an event unless it is a repeat."""
 
 import hashlib
 import re
@@ -117,10 +117,9 @@ def _usable(event_type: str | None) -> str | None:
 
 def _details(hook: HookRecord, preset: Preset, request: HookRequest, delivery_id: str | None) -> str:
     """Return what an event shows of its delivery. What no header of a request could hold is left out."""
-    details: dict[str, object] = {"hook": hook.prefix or hook.id}
-    for name, text in (("content_type", request.headers.get("content-type")), ("delivery_id", delivery_id)):
-        if text and _SHOWN.fullmatch(text):
-            details[name] = text
+    texts = {"content_type": request.headers.get("content-type"), "delivery_id": delivery_id}
+    shown = {name: text for name, text in texts.items() if text and _SHOWN.fullmatch(text)}
+    details: dict[str, object] = {"hook": hook.prefix or hook.id, **shown}
     headers: dict[str, str] = {}
     room = _MAX_HEADER_BYTES
     for name in preset.kept_headers:
