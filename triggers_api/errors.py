@@ -29,6 +29,8 @@ exit code (`cli/exit_codes.py`).
         ├── KeyExistsError
         ├── KeyNotFoundError
         ├── KeyStateError
+        ├── HookNotFoundError
+        ├── HookStateError
         ├── CredentialsError
         ├── PermissionDeniedError
         ├── AwsUnavailableError
@@ -298,6 +300,20 @@ class KeyStateError(OperatorError):
 
     kind = Kind.CONFLICT
     code = "KEY_STATE"
+
+
+class HookNotFoundError(OperatorError):
+    """The id or prefix matches no hook, or more than one."""
+
+    kind = Kind.NOT_FOUND
+    code = "HOOK_NOT_FOUND"
+
+
+class HookStateError(OperatorError):
+    """The hook's state does not allow the change, or another user is changing the hook."""
+
+    kind = Kind.CONFLICT
+    code = "HOOK_STATE"
 
 
 class CredentialsError(OperatorError):

@@ -15,7 +15,9 @@ AS_MODULE = (sys.executable, "-m", "triggers_api")
 PROGRAMS = pytest.mark.parametrize("program", [(TRIGGERS,), AS_MODULE], ids=["script", "module"])
 
 GROUPS = pytest.mark.parametrize(
-    "group", [(), ("events",), ("keys",), ("logs",)], ids=["triggers", "events", "keys", "logs"]
+    "group",
+    [(), ("events",), ("hooks",), ("keys",), ("logs",)],
+    ids=["triggers", "events", "hooks", "keys", "logs"],
 )
 
 

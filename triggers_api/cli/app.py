@@ -13,12 +13,12 @@ from typer.core import TyperGroup
 
 from triggers_api.version import VERSION_LINE
 
-_GROUPS = ("events", "keys", "logs")
+_GROUPS = ("events", "hooks", "keys", "logs")
 _SECTIONS = {
     "Local": ("dev", "openapi"),
     "Deploy": ("doctor", "deploy", "status", "outputs", "destroy"),
     "Check": ("smoke", "verify"),
-    "Data": ("inbox", "events", "listen"),
+    "Data": ("inbox", "events", "listen", "hooks"),
     "Keys and logs": ("keys", "logs"),
 }
 """The help page. Each command is a module of `cli/commands/` with a function of the same name."""

@@ -168,6 +168,12 @@ def webhook_secret(*, variables: Mapping[str, str] | None = None) -> str | None:
     return variables.get("TRIGGERS_WEBHOOK_SECRET") or None
 
 
+def hook_id(*, variables: Mapping[str, str] | None = None) -> str | None:
+    """Return the id, or the URL, of the hook in `TRIGGERS_HOOK_ID`, for `triggers hooks test`."""
+    variables = environment() if variables is None else variables
+    return variables.get("TRIGGERS_HOOK_ID") or None
+
+
 def user_data_folder() -> Path:
     """Return the platform's folder for data of this user."""
     from platformdirs import user_data_path  # most commands do not need it

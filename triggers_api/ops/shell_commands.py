@@ -23,10 +23,14 @@ _WORK_ON_PROFILES = {"configure", "login", "sso"}
 _LIST_PROFILES = ("list-profiles",)
 """The words of `aws configure` that work on no profile."""
 
-_WORK_LOCALLY = {"events", "inbox", "keys", "listen", "smoke"}
+_WORK_LOCALLY = {"events", "hooks", "inbox", "keys", "listen", "smoke"}
 """The `triggers` commands that accept the local stage."""
 
-_WITHOUT_STACK = ("events list", "events show", "events export", "events delete", "inbox", "keys")
+_WITHOUT_STACK = (
+    *("events list", "events show", "events export", "events delete"),
+    *("hooks list", "hooks show", "hooks rotate", "hooks revoke"),
+    *("inbox", "keys"),
+)
 """The start of those that have no --stack-name."""
 
 _FILL_IN = Setting("STAGE", "")

@@ -9,8 +9,8 @@ from triggers_api.errors import ConfigurationError
 _URL = re.compile(r"https?://[^\s/?#@\\]+(/[^\s?#@\\]*)?", re.ASCII | re.IGNORECASE)
 
 
-def base_url(text: str) -> str:
-    """Return an API's URL with its stage, without a slash at its end.
+def base_url(text: str, option: str = "--url") -> str:
+    """Return an API's URL with its stage, without a slash at its end. `option`: the option that gives it.
 
     Raises:
         ConfigurationError: The text is not such a URL. It may hold credentials, so it is not repeated.
@@ -25,7 +25,7 @@ def base_url(text: str) -> str:
         is_valid = False
     if not is_valid:
         raise ConfigurationError(
-            "--url is not the URL of an API.",
+            f"{option} is not the URL of an API.",
             reason="it must begin with https:// or http://, and have neither credentials nor a query",
             hint="Give one such as https://API-ID.execute-api.us-east-1.amazonaws.com/prod.",
         )

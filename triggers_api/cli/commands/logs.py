@@ -67,6 +67,15 @@ def tail(
             show_default=False,
         ),
     ] = None,
+    hook_id: Annotated[
+        str | None,
+        typer.Option(
+            "--hook",
+            metavar="ID",
+            help="Only deliveries to the hook of this id, also refused ones.",
+            show_default=False,
+        ),
+    ] = None,
     text: Annotated[
         str | None,
         typer.Option(
@@ -104,6 +113,7 @@ def tail(
         level=level,
         status=status,
         key_id=key_id,
+        hook_id=hook_id,
         text=text or "",
         lambda_lines=lambda_lines,
     )

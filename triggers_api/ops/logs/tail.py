@@ -41,6 +41,7 @@ class TailOptions:
         level: The lowest level to show.
         statuses: The HTTP statuses of the requests to show.
         key_id: The id, or the start of the id, of the only key whose requests to show.
+        hook_id: The same of the only hook whose deliveries to show.
         text: A text that a line must contain, as it is shown, in upper or lower case.
         lambda_lines: Show Lambda's own lines too. Those that report a failure are always shown, and so are
             all lines of a `request_id`.
@@ -52,6 +53,7 @@ class TailOptions:
     level: str | None = None
     statuses: range | None = None
     key_id: str | None = None
+    hook_id: str | None = None
     text: str = ""
     lambda_lines: bool = False
 
@@ -61,13 +63,18 @@ class TailOptions:
             (self._shows_lambdas_lines or not line.is_lambdas_own or line.is_at_least("WARNING"))
             and (self.level is None or line.is_at_least(self.level))
             and (self.statuses is None or line.status in self.statuses)
-            and (self.key_id is None or str(line.fields.get("key_id", "")).startswith(self.key_id))
+            and _starts_with(line, "key_id", self.key_id)
+            and _starts_with(line, "hook_id", self.hook_id)
             and (not self.text or contains(text_of(line), self.text))
         )
 
     @property
     def _shows_lambdas_lines(self) -> bool:
         return self.lambda_lines or self.request_id is not None
+
+
+def _starts_with(line: LogLine, name: str, wanted: str | None) -> bool:
+    return wanted is None or str(line.fields.get(name, "")).startswith(wanted)
 
 
 def parse_options(
@@ -78,6 +85,7 @@ def parse_options(
     level: str | None = None,
     status: str | None = None,
     key_id: str | None = None,
+    hook_id: str | None = None,
     text: str = "",
     lambda_lines: bool = False,
     clock: Clock = system_clock,
@@ -97,12 +105,13 @@ def parse_options(
         raise ConfigurationError(
             f"--level: {level!r} is not a level.", hint=f"Use one of {', '.join(LEVELS)}."
         )
-    if key_id is not None and not is_key_id(key_id):
-        raise ConfigurationError(
-            "--key: this is not the id of a key.",
-            reason="an id, or the start of one, has 4 to 12 of 0-9 a-f",
-            hint=f"List the ids with: {triggers_command('keys list', '--all')}",
-        )
+    for kind, short_id in (("key", key_id), ("hook", hook_id)):
+        if short_id is not None and not is_key_id(short_id):  # ids of hooks have the same form
+            raise ConfigurationError(
+                f"--{kind}: this is not the id of a {kind}.",
+                reason="an id, or the start of one, has 4 to 12 of 0-9 a-f",
+                hint=f"List the ids with: {triggers_command(f'{kind}s list', '--all')}",
+            )
     return TailOptions(
         since=parse_since(since, clock=clock),
         follow=follow,
@@ -110,6 +119,7 @@ def parse_options(
         level=None if level is None else level.upper(),
         statuses=None if status is None else parse_status(status),
         key_id=key_id,
+        hook_id=hook_id,
         text=text,
         lambda_lines=lambda_lines,
     )

@@ -16,8 +16,12 @@ LOCAL_URL = "http://127.0.0.1:8000"
 """The address of `triggers dev` by default."""
 
 
-def find_url(target: Target) -> str:
+def find_url(target: Target, *, instead: str = "--url and --key") -> str:
     """Return the URL of a stage's API: the stack's `ApiUrl`, or the address of `triggers dev` if local.
+
+    Args:
+        target: The stage.
+        instead: The options with which the URL is not looked up, for the hint of an error.
 
     Raises:
         OperatorError: The stack, or its output, cannot be read.
@@ -28,7 +32,7 @@ def find_url(target: Target) -> str:
     from triggers_api.ops.aws_errors import explain_aws_errors
     from triggers_api.ops.status import read_outputs
 
-    with hinting("Or give --url and --key: then AWS is not asked."):
+    with hinting(f"Or give {instead}: then AWS is not asked."):
         aws = Aws(target, region_of(target))
         with explain_aws_errors(target, aws.region):
             outputs = read_outputs(aws)
@@ -36,7 +40,7 @@ def find_url(target: Target) -> str:
         raise StackMissingError(
             f"The stack {target.stack_name.value} has no ApiUrl.",
             reason="it is not complete",
-            hint=f"Give --url, or see why: {triggers_command('status')}",
+            hint=f"Give {instead.partition(' ')[0]}, or see why: {triggers_command('status')}",
         )
     return base_url(outputs["ApiUrl"])
 

@@ -1,0 +1,27 @@
+"""The URL of a hook."""
+
+from triggers_api.ops.hooks.references import PATH
+from triggers_api.ops.smoke.urls import LOCAL_URL, find_url
+from triggers_api.ops.target import Target
+from triggers_api.ops.urls import base_url
+
+OPTION = "--public-url"
+
+
+def find_base(target: Target, public_url: str | None) -> str:
+    """Return the URL of the API that hooks of a stage are below.
+
+    The service of the local stage, and that of a DynamoDB elsewhere, is `triggers dev`.
+
+    Raises:
+        ConfigurationError: The value of --public-url is no such URL.
+        OperatorError: The stack, or its output, cannot be read.
+    """
+    if public_url is not None:
+        return base_url(public_url, OPTION)
+    return LOCAL_URL if target.dynamodb_endpoint_url else find_url(target, instead=OPTION)
+
+
+def hook_url(base: str, hook_id: str) -> str:
+    """Return the URL of a hook, which is a secret. `base`: the URL of the API."""
+    return f"{base}{PATH}{hook_id}"
