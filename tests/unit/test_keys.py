@@ -202,6 +202,12 @@ def test_generated_keys_in_a_text_are_masked(stage: str) -> None:
     assert mask_keys(LOCAL_KEY) == "***"
 
 
+def test_id_of_a_hook_in_a_text_is_masked_and_its_start_is_not() -> None:
+    hook_id = "hook_" + "aB-_" * 10 + "cde"
+    assert mask_keys(f'{{"path": "/v1/hooks/{hook_id}"}}') == '{"path": "/v1/hooks/***"}'
+    assert mask_keys(hook_id[:9]) == hook_id[:9]
+
+
 def test_own_key_in_a_text_is_masked_if_the_caller_names_it() -> None:
     own = "a-key-that-I-chose"
     assert mask_keys(f"job.{own}:1") == f"job.{own}:1"

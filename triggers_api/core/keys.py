@@ -22,10 +22,15 @@ DEFAULT_AUTH_CACHE_SECONDS = 30
 
 GENERATED_PREFIX = "trg_"
 
+HOOK_PREFIX = "hook_"
+"""The start of the id of a hook, see `hooks.records`."""
+
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,128}")
 _GENERATED_KEY = re.compile(r"(trg_[a-z0-9-]+_[A-Za-z0-9_-]{43})_([0-9A-Za-z]{6})")
-_KEY_IN_TEXT = re.compile(rf"{GENERATED_PREFIX}[a-z0-9-]+_[A-Za-z0-9_-]{{16,}}|{LOCAL_KEY}")
+_KEY_IN_TEXT = re.compile(
+    rf"{GENERATED_PREFIX}[a-z0-9-]+_[A-Za-z0-9_-]{{16,}}|{LOCAL_KEY}|{HOOK_PREFIX}[A-Za-z0-9_-]{{43,}}"
+)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _NAME = re.compile(r"[^\ud800-\udfff]+")  # a text that can be encoded as UTF-8
 _MASK = "***"
@@ -161,13 +166,13 @@ def is_own_key(text: str) -> bool:
 
 
 def mask_keys(text: str, own_key: str | None = None) -> str:
-    """Return a text with `***` in place of each API key: generated keys, whole or in part, and `own_key`.
+    """Return a text with `***` in place of each secret: generated keys (also in part), ids of hooks, `own_key`.
 
     A key that an operator chose has no form by which it can be recognised, so the caller names it.
     """
     if own_key is not None:
         text = text.replace(own_key, _MASK)
-    if GENERATED_PREFIX in text or LOCAL_KEY in text:  # a fast check: nearly no text holds a key
+    if GENERATED_PREFIX in text or HOOK_PREFIX in text or LOCAL_KEY in text:  # nearly no text holds one
         text = _KEY_IN_TEXT.sub(_MASK, text)
     return text
 

@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from triggers_api.core.keys import digest_of
+from triggers_api.core.keys import HOOK_PREFIX, digest_of
 from triggers_api.core.times import is_time
 from triggers_api.errors import CorruptRecordError
 
-HOOK_PREFIX = "hook_"
 DIGEST_PREFIX = "hook:"
 """The start of the digests of hooks, in front of `sha256:`."""
 
