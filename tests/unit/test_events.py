@@ -272,7 +272,7 @@ DAMAGE: dict[str, dict[str, Any]] = {
     "delivery id is a number": with_details('{"hook":"h","delivery_id":5}'),
     "headers are a list": with_details(f'{{"hook":"h","headers":["{CANARY}"]}}'),
     "header is a list": with_details(f'{{"hook":"h","headers":{{"a":["{CANARY}"]}}}}'),
-    "hook is there twice, once as NaN": with_details('{"hook":NaN,"hook":"h"}'),
+    "hook is there twice": with_details(f'{{"hook":"{CANARY}","hook":"h"}}'),
 }
 
 

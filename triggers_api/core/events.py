@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from triggers_api.core.hooks.webhook import Webhook, are_details
+from triggers_api.core.hooks.webhook import Webhook, details_are_valid
 from triggers_api.core.ids import created_at, parse_event_id
 from triggers_api.core.strict_json import dump
 from triggers_api.core.times import format_time, is_time
@@ -133,7 +133,7 @@ def load_event(build: Callable[[], Event]) -> Event:
             and isinstance(event.lease, str | None)
             and isinstance(_decoder.decode(event.payload), dict)
             and _is_metadata(_decoder.decode(event.metadata))
-            and (event.webhook is None or are_details(_decoder.decode(details)))
+            and (event.webhook is None or details_are_valid(details))
         )
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise CorruptRecordError(f"A stored event cannot be read ({type(error).__name__}).") from error

@@ -1,6 +1,7 @@
 """What an event keeps of the webhook that it came from: the body byte for byte, and how it was delivered."""
 
 import base64
+import json
 import zlib
 from dataclasses import dataclass, field
 from typing import Any
@@ -84,8 +85,12 @@ def fits(webhook: Webhook, *, other_bytes: int) -> bool:
     return len(webhook.body) <= room or len(zlib.compress(webhook.body)) <= room
 
 
-def are_details(details: Any) -> bool:
-    """Return whether the value of a JSON text is what `Webhook.details` describes."""
+def details_are_valid(text: str) -> bool:
+    """Return whether a text is what `Webhook.details` describes."""
+    try:
+        details = parse_text(text)
+    except InvalidJsonError:
+        return False
     if not isinstance(details, dict) or not isinstance(details.get("hook"), str):
         return False
     headers = details.get("headers", {})
