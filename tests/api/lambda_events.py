@@ -1,7 +1,8 @@
-"""REST-proxy events as API Gateway makes them for `/{proxy+}`, and the responses that it takes."""
+"""REST-proxy events as API Gateway makes them for the template's paths, and the responses that it takes."""
 
 import base64
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -68,19 +69,20 @@ def rest_event(
         text, encoded = "", True
     if as_base64 or encoded:
         text, encoded = base64.b64encode(body).decode(), True
+    resource, parameters = _routed(path)
     return {
-        "resource": "/{proxy+}",
+        "resource": resource,
         "path": f"{base_path}{path}",
         "httpMethod": method,
         "headers": dict(sent),
         "multiValueHeaders": _grouped(sent),
         "queryStringParameters": dict(pairs) or None,
         "multiValueQueryStringParameters": _grouped(pairs) or None,
-        "pathParameters": {"proxy": path.lstrip("/")},
+        "pathParameters": parameters,
         "stageVariables": None,
         "requestContext": {
             "resourceId": "abc123",
-            "resourcePath": "/{proxy+}",
+            "resourcePath": resource,
             "httpMethod": method,
             "extendedRequestId": "JKJaXmPLvHcESHA=",
             "requestTime": "27/Nov/2024:08:15:30 +0000",
@@ -112,6 +114,13 @@ def checked(response: dict[str, Any]) -> dict[str, Any]:
     body: dict[str, Any] = json.loads(response["body"])
     assert body.get("error", body)["request_id"] == response["headers"]["x-request-id"]
     return body
+
+
+def _routed(path: str) -> tuple[str, dict[str, str]]:
+    """Return the template's path that API Gateway chooses for a path, and its parameters."""
+    if hook := re.fullmatch(r"/v1/hooks/([^/]+)", path):
+        return "/v1/hooks/{hook_id}", {"hook_id": hook[1]}
+    return "/{proxy+}", {"proxy": path.lstrip("/")}
 
 
 def _grouped(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:

@@ -116,7 +116,6 @@ def test_a_path_outside_of_the_specification_is_answered_404_in_the_services_sha
 
 @pytest.mark.parametrize("path", ["/", "/{proxy+}"])
 def test_the_gateways_own_preflight_integration_has_the_headers(body: dict[str, Any], path: str) -> None:
-    assert body["paths"].keys() == {"/", "/{proxy+}"}
     operations = body["paths"][path]
     assert operations.keys() == {"x-amazon-apigateway-any-method", "options"}
     integration = operations["options"]["x-amazon-apigateway-integration"]

@@ -31,8 +31,7 @@ DECISIONS = [
     ("Confirm changes before deploy", "n\n"),
     ("Allow SAM CLI IAM role creation", "y\n"),
     ("Disable rollback", "n\n"),
-    ("has no authentication. Is this okay?", "y\n"),
-    ("has no authentication. Is this okay?", "y\n"),
+    *[("has no authentication. Is this okay?", "y\n")] * 4,  # one for each event of the function
     ("Save arguments to configuration file", "y\n"),
     ("SAM configuration file", "\n"),
     ("SAM configuration environment", "\n"),

@@ -233,9 +233,9 @@ def second_stage(stage: Stage) -> Iterator[None]:
 
 
 @contextmanager
-def more_at_once(stage: Stage) -> Iterator[None]:
+def more_at_once(stage: Stage, methods: str, normally: str) -> Iterator[None]:
     def limit(burst: str) -> None:
-        change = {"op": "replace", "path": "/*/*/throttling/burstLimit", "value": burst}
+        change = {"op": "replace", "path": f"/{methods}/throttling/burstLimit", "value": burst}
         stage.client("apigateway").update_stage(
             restApiId=stage.outputs["ApiId"], stageName="prod", patchOperations=[change]
         )
@@ -244,7 +244,7 @@ def more_at_once(stage: Stage) -> Iterator[None]:
     try:
         yield
     finally:
-        limit("200")
+        limit(normally)
 
 
 @contextmanager
@@ -281,6 +281,25 @@ def another_origin(stage: Stage) -> Iterator[None]:
         yield
     finally:
         answer("*")
+
+
+@contextmanager
+def handshake_by_the_gateway(stage: Stage) -> Iterator[None]:
+    gateway, api = stage.client("apigateway"), stage.outputs["ApiId"]
+    resources = gateway.get_resources(restApiId=api, limit=500)["items"]
+    (hook,) = (one["id"] for one in resources if one["path"] == "/v1/hooks/{hook_id}")
+    asked = {"restApiId": api, "resourceId": hook, "httpMethod": "OPTIONS"}
+    before = gateway.get_integration(**asked)
+
+    def integrate(**integration: str) -> None:
+        gateway.put_integration(**asked, **integration)
+        gateway.create_deployment(restApiId=api, stageName="prod")
+
+    integrate(type="MOCK")
+    try:
+        yield
+    finally:
+        integrate(type=before["type"], uri=before["uri"], integrationHttpMethod="POST")
 
 
 @contextmanager
@@ -355,7 +374,21 @@ DEFECTS: dict[str, tuple[Defect, set[str], str]] = {
     "another memory": (lambda stage: configured(stage, MemorySize=1024), {"function: memory"}, "1024 MB"),
     "a second stage": (second_stage, {"api: stages"}, "extra: Stage"),
     "small answers compressed": (small_answers_compressed, {"api: compression"}, "of 0 bytes or more"),
-    "another throttling": (more_at_once, {"api: throttling"}, "5000 at once"),
+    "another throttling": (
+        lambda stage: more_at_once(stage, "*/*", "200"),
+        {"api: throttling"},
+        "5000 at once",
+    ),
+    "another throttling of webhooks": (
+        lambda stage: more_at_once(stage, "~1v1~1hooks~1{hook_id}/POST", "100"),
+        {"api: throttling"},
+        "extra: /v1/hooks/{hook_id}/POST: ",
+    ),
+    "a preflight in place of the handshake of hooks": (
+        handshake_by_the_gateway,
+        {"api: routes"},
+        "extra: OPTIONS /v1/hooks/{hook_id} to the gateway itself",
+    ),
     "another origin in the preflight": (another_origin, {"api: preflight"}, "https://elsewhere.example"),
     "a throttle that is a success": (
         throttled_as_success,
@@ -432,7 +465,12 @@ def test_a_defect_fails_its_own_check(stage: Stage, defect: Defect, broken: set[
 
 def test_verify_compares_a_stage_with_its_own_parameters(stage: Stage) -> None:
     given = ("LogRetentionDays=14", "EventTtlDays=30", "MemorySize=256", "PointInTimeRecovery=false")
-    more = ("ThrottlingRateLimit=50", "CorsAllowOrigin=https://shop.example", "LogLevel=WARNING")
+    more = (
+        "ThrottlingRateLimit=50",
+        "HooksRateLimit=20",
+        "CorsAllowOrigin=https://shop.example",
+        "LogLevel=WARNING",
+    )
     arguments = [word for one in ("MaxDeliveries=0", *given, *more) for word in ("--parameter", one)]
     stage.rehearsal.deploy("other", "--no-smoke", *arguments)
     document = stage.rehearsal.ask("verify", "--stage", "other")
@@ -442,7 +480,9 @@ def test_verify_compares_a_stage_with_its_own_parameters(stage: Stage) -> None:
     assert expected["function: MAX_DELIVERIES"] == "0"
     assert expected["function: memory"] == "256 MB"
     assert expected["keys table: point-in-time recovery"] == "off"
-    assert expected["api: throttling"] == "*/*: 50 a second and 200 at once"
+    assert expected["api: throttling"] == (
+        "*/*: 50 a second and 200 at once, /v1/hooks/{hook_id}/POST: 20 a second and 100 at once"
+    )
     assert "https://shop.example" in expected["api: preflight"]
     assert "WARNING" in expected[IN_THE_LOGS]
 

@@ -35,6 +35,8 @@ LOG_GROUP = "/aws/lambda/triggers-api-dev"
 RULE = "triggers-api-dev-backlog"
 RULE_ARN = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{RULE}"
 FUNCTION_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{FUNCTION}"
+HOOKS = "/v1/hooks/{hook_id}"
+LIMITS_OF_HOOKS = "~1v1~1hooks~1{hook_id}/POST"
 INDEX = "status-created_at-index"
 PARAMETERS = {
     "Stage": "dev",
@@ -50,6 +52,8 @@ PARAMETERS = {
     "MemorySize": "1024",
     "ThrottlingRateLimit": "50",
     "ThrottlingBurstLimit": "75",
+    "HooksRateLimit": "20",
+    "HooksBurstLimit": "30",
     "PointInTimeRecovery": "true",
     "DeletionProtection": "true",
     "AccessLogs": "false",
@@ -132,7 +136,7 @@ class SoundStack(Aws):
         self.trust = json.loads(json.dumps(TRUST))
         self.rest_api: dict[str, Any] = {"id": API, "name": NAME, "minimumCompressionSize": 1024}
         self.stages = [_stage()]
-        self.paths = {path: _methods() for path in ("/", "/{proxy+}")}
+        self.paths = {path: _methods() for path in ("/", "/{proxy+}")} | {HOOKS: _methods_of_hooks()}
         self.gateway_responses = _gateway_responses()
         self.log_groups = [
             {"logGroupName": LOG_GROUP, "retentionInDays": 14},
@@ -366,19 +370,21 @@ def _role(trust: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _stage() -> dict[str, Any]:
-    limits: dict[str, Any] = {"throttlingRateLimit": 50.0, "throttlingBurstLimit": 75}
-    limits |= {
+    others = {
         "metricsEnabled": False,
         "dataTraceEnabled": False,
         "loggingLevel": "OFF",
         "cachingEnabled": False,
     }
-    return {"stageName": "dev", "deploymentId": "d1", "methodSettings": {"*/*": limits}}
+    settings = {
+        method: {"throttlingRateLimit": rate, "throttlingBurstLimit": burst, **others}
+        for method, rate, burst in (("*/*", 50.0, 75), (LIMITS_OF_HOOKS, 20.0, 30))
+    }
+    return {"stageName": "dev", "deploymentId": "d1", "methodSettings": settings}
 
 
 def _methods() -> dict[str, Any]:
     """Return a path's methods as API Gateway exports them."""
-    invoked = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{FUNCTION}"
     return {
         "options": {
             "responses": {"200": {"description": "200 response"}},
@@ -397,15 +403,28 @@ def _methods() -> dict[str, Any]:
                 "type": "mock",
             },
         },
-        "x-amazon-apigateway-any-method": {
-            "x-amazon-apigateway-integration": {
-                "httpMethod": "POST",
-                "uri": f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{invoked}/invocations",
-                "passthroughBehavior": "when_no_match",
-                "type": "aws_proxy",
-            }
-        },
+        "x-amazon-apigateway-any-method": _call_of_the_function(),
         "parameters": [{"name": "proxy", "in": "path", "required": True, "schema": {"type": "string"}}],
+    }
+
+
+def _methods_of_hooks() -> dict[str, Any]:
+    return {
+        "options": _call_of_the_function(),
+        "x-amazon-apigateway-any-method": _call_of_the_function(),
+        "parameters": [{"name": "hook_id", "in": "path", "required": True, "schema": {"type": "string"}}],
+    }
+
+
+def _call_of_the_function() -> dict[str, Any]:
+    return {
+        "x-amazon-apigateway-integration": {
+            "responses": {"default": {"statusCode": "200"}},
+            "httpMethod": "POST",
+            "uri": f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{FUNCTION_ARN}/invocations",
+            "passthroughBehavior": "when_no_match",
+            "type": "aws_proxy",
+        }
     }
 
 

@@ -143,6 +143,24 @@ def test_the_base_path_of_a_custom_domain_is_removed(path: str, proxy: str | Non
 
 
 @pytest.mark.parametrize(
+    ("path", "hook_id", "expected"),
+    [
+        ("/v1/hooks/hook_a", "hook_a", "/v1/hooks/hook_a"),
+        ("/base/v1/hooks/hook_a", "hook_a", "/v1/hooks/hook_a"),
+        ("/v1/hooks/v1/hooks/hook_a", "hook_a", "/v1/hooks/hook_a"),
+        ("/base/v1/hooks/hook_a", "hook_b", "/base/v1/hooks/hook_a"),
+        ("/basev1/hooks/hook_a", "hook_a", "/basev1/hooks/hook_a"),
+        ("/base/hooks/hook_a", "hook_a", "/base/hooks/hook_a"),
+        ("/base/v1/hooks/hook_a", None, "/base/v1/hooks/hook_a"),
+        ("/v1/hooks/a%20b", "a%20b", "/v1/hooks/a b"),
+    ],
+)
+def test_the_base_path_before_a_hook_is_removed(path: str, hook_id: str | None, expected: str) -> None:
+    event = {"resource": "/v1/hooks/{hook_id}", "path": path, "pathParameters": {"hook_id": hook_id}}
+    assert arrived(event).scope["path"] == expected
+
+
+@pytest.mark.parametrize(
     "value", ["a:b:c", "host:port", "[::1]", ":", "a:99999999999999999999", "\ud800", "é", ""]
 )
 def test_a_host_header_that_mangum_cannot_parse_is_dropped(value: str) -> None:

@@ -36,6 +36,7 @@ ALARMS = {
 SCHEDULE = {"BacklogSchedule", "BacklogPermission"}
 BACKLOG_ALARMS = {"PendingExpiresAlarm", "MaxPendingAlarm", "DeadEventsAlarm"}
 
+HOOKS_PATH = "/v1/hooks/{hook_id}"
 REQUEST_ID = "0d4ac3a5-3c3d-4b8f-9d35-b0a8e8b3f6c1"
 SAMPLES = {
     "$context.requestId": REQUEST_ID,
@@ -147,6 +148,8 @@ def test_every_parameter_has_its_default() -> None:
         "MemorySize": ("Number", 512),
         "ThrottlingRateLimit": ("Number", 100),
         "ThrottlingBurstLimit": ("Number", 200),
+        "HooksRateLimit": ("Number", 50),
+        "HooksBurstLimit": ("Number", 100),
         "PointInTimeRecovery": ("String", "true"),
         "DeletionProtection": ("String", "false"),
         "AccessLogs": ("String", "false"),
@@ -277,11 +280,15 @@ def test_function_is_built_by_the_makefile() -> None:
 
 
 def test_function_serves_every_method_on_every_path() -> None:
-    api = ref("TriggersApi")
-    assert FUNCTION["Events"] == {
-        "Root": {"Type": "Api", "Properties": {"RestApiId": api, "Path": "/", "Method": "ANY"}},
-        "Proxy": {"Type": "Api", "Properties": {"RestApiId": api, "Path": "/{proxy+}", "Method": "ANY"}},
-    }
+    assert all(one["Type"] == "Api" for one in FUNCTION["Events"].values())
+    events = [one["Properties"] for one in FUNCTION["Events"].values()]
+    assert all(one["RestApiId"] == ref("TriggersApi") for one in events)
+    assert [(one["Method"], one["Path"]) for one in events] == [
+        ("ANY", "/"),
+        ("ANY", "/{proxy+}"),
+        ("ANY", HOOKS_PATH),
+        ("OPTIONS", HOOKS_PATH),
+    ]
 
 
 # --- Its variables
@@ -447,15 +454,26 @@ def test_api_is_regional_and_leaves_authentication_to_the_service() -> None:
     assert "Auth" not in API
 
 
-def test_api_throttles_every_path_and_method() -> None:
+def test_api_throttles_every_path_and_method_and_webhooks_on_their_own() -> None:
     assert API["MethodSettings"] == [
         {
             "ResourcePath": "/*",
             "HttpMethod": "*",
             "ThrottlingRateLimit": ref("ThrottlingRateLimit"),
             "ThrottlingBurstLimit": ref("ThrottlingBurstLimit"),
-        }
+        },
+        {
+            "ResourcePath": "/" + HOOKS_PATH.replace("/", "~1"),
+            "HttpMethod": "POST",
+            "ThrottlingRateLimit": ref("HooksRateLimit"),
+            "ThrottlingBurstLimit": ref("HooksBurstLimit"),
+        },
     ]
+
+
+def test_bodies_reach_the_service_as_text_so_that_the_preflight_works() -> None:
+    """With `BinaryMediaTypes` of `*/*`, the gateway's mocks fail (serverless-application-model #1344)."""
+    assert "BinaryMediaTypes" not in API
 
 
 def test_cors_preflight_of_gateway_and_service_agree() -> None:

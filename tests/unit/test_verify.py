@@ -18,8 +18,10 @@ from tests.support.sound_stack import (
     API,
     EVENTS,
     FUNCTION,
+    HOOKS,
     INDEX,
     KEYS,
+    LIMITS_OF_HOOKS,
     LOG_GROUP,
     POLICY,
     ROLE,
@@ -167,7 +169,9 @@ def test_expectations_come_from_the_template_and_the_stack_parameters(aws: Sound
     assert expected["log group: retention"] == f"{LOG_GROUP}, 14 days"
     assert expected["function: MAX_DELIVERIES"] == "5"
     assert expected["api: compression"] == "of answers of 1024 bytes or more"
-    assert expected["api: throttling"] == "*/*: 50 a second and 75 at once"
+    assert expected["api: throttling"] == (
+        "*/*: 50 a second and 75 at once, /v1/hooks/{hook_id}/POST: 20 a second and 30 at once"
+    )
 
 
 def test_a_parameter_that_the_stack_lacks_has_its_default(aws: SoundStack) -> None:
@@ -499,7 +503,22 @@ DEFECTS: dict[str, tuple[Change, str, str]] = {
             {"~1v1~1events/POST": {"throttlingRateLimit": 10000.0, "throttlingBurstLimit": 5000}}
         ),
         "api: throttling",
-        "extra: ~1v1~1events/POST: 10000 a second and 5000 at once",
+        "extra: /v1/events/POST: 10000 a second and 5000 at once",
+    ),
+    "other limits of webhooks": (
+        lambda aws: aws.stages[0]["methodSettings"][LIMITS_OF_HOOKS].update(throttlingRateLimit=10000.0),
+        "api: throttling",
+        "missing: /v1/hooks/{hook_id}/POST: 20 a second and 30 at once; extra: ",
+    ),
+    "no limits of webhooks": (
+        lambda aws: aws.stages[0]["methodSettings"].pop(LIMITS_OF_HOOKS),
+        "api: throttling",
+        "missing: /v1/hooks/{hook_id}/POST: 20 a second and 30 at once",
+    ),
+    "a data trace of webhooks": (
+        lambda aws: aws.stages[0]["methodSettings"][LIMITS_OF_HOOKS].update(dataTraceEnabled=True),
+        "api: no requests logged, no answers cached",
+        "extra: /v1/hooks/{hook_id}/POST: dataTraceEnabled True",
     ),
     "no limits": (lambda aws: aws.stages[0].pop("methodSettings"), "api: throttling", "missing: */*: 50 "),
     "no root": (
@@ -518,6 +537,11 @@ DEFECTS: dict[str, tuple[Change, str, str]] = {
         ),
         "api: routes",
         "extra: GET / to http_proxy",
+    ),
+    "a handshake that the gateway refuses": (
+        in_the_export(lambda paths: paths[HOOKS].pop("options")),
+        "api: routes",
+        "missing: OPTIONS /v1/hooks/{hook_id} to arn:aws:",
     ),
     "a preflight from before": (
         in_the_export(
@@ -578,6 +602,25 @@ def test_a_missing_preflight_fails_routes_and_cors(aws: SoundStack) -> None:
     """An OPTIONS method that is gone is a route that is missing, and its headers are missing too."""
     del aws.paths["/"]["options"]
     assert failed(aws).keys() == {"api: routes", "api: preflight"}
+
+
+def test_a_preflight_in_place_of_the_handshake_of_hooks_fails_routes_and_cors(aws: SoundStack) -> None:
+    aws.paths[HOOKS]["options"] = aws.paths["/"]["options"]
+    found = failed(aws)
+    assert found.keys() == {"api: routes", "api: preflight"}
+    assert "extra: OPTIONS /v1/hooks/{hook_id} to the gateway itself" in found["api: routes"].message
+
+
+def test_a_stack_from_before_webhooks_lacks_their_routes_and_limits(aws: SoundStack) -> None:
+    del aws.paths[HOOKS], aws.stages[0]["methodSettings"][LIMITS_OF_HOOKS]
+    aws.stack["Parameters"] = [
+        one for one in aws.stack["Parameters"] if not one["ParameterKey"].startswith("Hooks")
+    ]
+    found = failed(aws)
+    assert found.keys() == {"api: routes", "api: throttling"}
+    routes, limits = found["api: routes"].message, found["api: throttling"].message
+    assert re.findall(r"(\w+) /v1/hooks/\{hook_id\} to arn:", routes) == ["ANY", "OPTIONS"]
+    assert limits == "missing: /v1/hooks/{hook_id}/POST: 50 a second and 100 at once"
 
 
 def test_variables_that_lambda_cannot_decrypt_fail(aws: SoundStack) -> None:
@@ -658,6 +701,7 @@ def test_the_fix_of_throttling_names_the_api(aws: SoundStack) -> None:
     fix = failed(aws)["api: throttling"].fix
     assert f"--rest-api-id {API} --stage-name dev" in fix
     assert "path=/*/*/throttling/burstLimit,value=75" in fix
+    assert "path=/~1v1~1hooks~1{hook_id}/POST/throttling/rateLimit,value=20" in fix
 
 
 def test_the_fix_of_a_missing_index_is_one_complete_command(aws: SoundStack) -> None:

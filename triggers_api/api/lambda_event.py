@@ -33,6 +33,8 @@ _MANGUM_PARSED_HEADERS = {
     "host": re.compile(r"[!-9;-~]+(:\d{1,5})?", re.ASCII),
     "x-forwarded-port": re.compile(r"\d{1,5}", re.ASCII),
 }
+_PATH_PARAMETERS = {"proxy": "/", "hook_id": "/v1/hooks/"}
+"""The parameters of the gateway's paths, and what is before each."""
 _INFLATED_BY_GATEWAY = {"gzip", "x-gzip", "deflate"}
 _MAX_HEADER_BYTES = 64 * 1024  # far more than the gateway's limit of 10,240
 
@@ -109,12 +111,14 @@ def _set_event_loop() -> None:
 def _path(event: dict[str, Any]) -> str:
     """Return the path without the base path of a custom domain.
 
-    API Gateway includes the base path in `path`, but not in the `proxy` parameter.
+    API Gateway includes the base path in `path`, but not in the parameters of the path.
     """
     path = _text(event.get("path")) or "/"
-    proxy = _mapping(event.get("pathParameters")).get("proxy")
-    if isinstance(proxy, str) and path.endswith(f"/{proxy}"):
-        return f"/{proxy}"
+    parameters = _mapping(event.get("pathParameters"))
+    for name, before in _PATH_PARAMETERS.items():
+        value = parameters.get(name)
+        if isinstance(value, str) and path.endswith(inner := f"{before}{value}"):
+            return inner
     return path
 
 

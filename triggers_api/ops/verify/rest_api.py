@@ -1,16 +1,18 @@
-"""Probes of the REST API: its stages, its limits, its routes, CORS, and the compression of answers.
+"""Probes of the REST API: its stages, its routes, CORS, and the compression of answers.
 
 Routes and preflight are read from the export of the stage, which is what was deployed last. The resources of
 the API are what would be deployed next.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from triggers_api.ops.cloudformation.template import FUNCTION
 from triggers_api.ops.shell_commands import aws_command
 from triggers_api.ops.verify.live_stack import LiveStack
 from triggers_api.ops.verify.probe import Expectation, Probe, Value
+from triggers_api.ops.verify.rest_stage import expect_stages
 
 _ANY = "x-amazon-apigateway-any-method"
 _INTEGRATION = "x-amazon-apigateway-integration"
@@ -20,9 +22,7 @@ _CORS = {
     "AllowHeaders": "Access-Control-Allow-Headers",
     "MaxAge": "Access-Control-Max-Age",
 }
-_PATHS = ("/", "/{proxy+}")
 _PREFLIGHT = "the gateway itself"
-_RECORDING = {"dataTraceEnabled", "loggingLevel", "cachingEnabled"}
 _OWN_STATUS = {"THROTTLED": 429, "REQUEST_TOO_LARGE": 413}
 """API Gateway's default status for each type of response. The two DEFAULT types have none."""
 
@@ -30,6 +30,10 @@ _OWN_STATUS = {"THROTTLED": 429, "REQUEST_TOO_LARGE": 413}
 def make_probes(live: LiveStack) -> list[Probe]:
     """Return the probes."""
     gateway, wanted = live.clients["apigateway"], live.expected("TriggersApi")
+    routes = [one["Properties"] for one in live.expected(FUNCTION)["Events"].values()]
+    methods = frozenset((one["Method"], one["Path"]) for one in routes)
+    # SAM adds a preflight to each path for which the template has no OPTIONS.
+    preflights = frozenset(path for _, path in methods if ("OPTIONS", path) not in methods)
     api = live.outputs.get("ApiId", "API_ID")
 
     def rest_api() -> Any:
@@ -58,14 +62,19 @@ def make_probes(live: LiveStack) -> list[Probe]:
     deploy_again = f"Undo the change made by hand. If an earlier state of the API is deployed: {deployment}"
     return [
         Probe(rest_api, (_expect_compression(wanted, api, deployment),)),
-        Probe(stages, _expect_stages(live, wanted, api)),
+        Probe(stages, expect_stages(live, wanted, api)),
         Probe(
             exported,
             (
                 Expectation(
-                    "api: routes", _wanted_routes(live), lambda paths: frozenset(_routes(paths)), deploy_again
+                    "api: routes",
+                    _wanted_routes(live, methods, preflights),
+                    lambda paths: frozenset(_routes(paths)),
+                    deploy_again,
                 ),
-                Expectation("api: preflight", _wanted_preflight(wanted), _read_preflight, deploy_again),
+                Expectation(
+                    "api: preflight", _wanted_preflight(wanted, preflights), _read_preflight, deploy_again
+                ),
             ),
         ),
         Probe(
@@ -99,73 +108,13 @@ def _compression(smallest: object) -> str:
     return "off" if smallest is None else f"of answers of {smallest} bytes or more"
 
 
-def _expect_stages(live: LiveStack, wanted: Mapping[str, Any], api: str) -> tuple[Expectation, ...]:
-    (limits,) = wanted["MethodSettings"]
-
-    def command(operation: str, stage: str, *words: str) -> str:
-        return aws_command("apigateway", operation, "--rest-api-id", api, "--stage-name", stage, *words)
-
-    rate, burst = float(limits["ThrottlingRateLimit"]), int(limits["ThrottlingBurstLimit"])
-
-    def throttling(stages: Any) -> Value:
-        """Return every limit of the stage: a limit of one method takes precedence over that of all."""
-        (stage, *_) = [one for one in stages if one["stageName"] == live.stage] or [{}]
-        return frozenset(
-            _limit(method, one.get("throttlingRateLimit"), one.get("throttlingBurstLimit"))
-            for method, one in stage.get("methodSettings", {}).items()
-        )
-
-    def recorded(stages: Any) -> Value:
-        """Return each setting by which the gateway itself logs requests or caches responses."""
-        found = [one for one in stages if one["stageName"] == live.stage]
-        return frozenset(
-            f"{method}: {name} {value}"
-            for stage in found
-            for method, one in stage.get("methodSettings", {}).items()
-            for name, value in one.items()
-            if name in _RECORDING and value not in {False, "OFF"}
-        )
-
-    return (
-        Expectation(
-            "api: stages",
-            frozenset({live.stage}),
-            lambda stages: frozenset(one["stageName"] for one in stages),
-            f"To delete an extra stage: {command('delete-stage', 'NAME')}",
-        ),
-        Expectation(
-            "api: no requests logged, no answers cached",
-            frozenset(),
-            recorded,
-            "In API Gateway, switch off the stage's logs (data traces hold keys and payloads) and its cache. "
-            f"To see them: {command('get-stage', live.stage)}",
-        ),
-        Expectation(
-            "api: throttling",
-            frozenset({_limit("*/*", rate, burst)}),  # all methods of all paths
-            throttling,
-            command(
-                "update-stage",
-                live.stage,
-                "--patch-operations",
-                f"op=replace,path=/*/*/throttling/rateLimit,value={rate:g}",
-                f"op=replace,path=/*/*/throttling/burstLimit,value={burst}",
-            ),
-        ),
-    )
-
-
-def _limit(method: str, rate: float | None, burst: int | None) -> str:
-    limit = "none" if rate is None or burst is None else f"{rate:g} a second and {burst} at once"
-    return f"{method}: {limit}"
-
-
-def _wanted_routes(live: LiveStack) -> frozenset[str]:
+def _wanted_routes(
+    live: LiveStack, methods: Iterable[tuple[str, str]], preflights: Iterable[str]
+) -> frozenset[str]:
     function = live.arn("lambda", f"function:{live.outputs.get('FunctionName', '')}")
     return frozenset(
-        f"{method} {path} to {destination}"
-        for path in _PATHS
-        for method, destination in (("ANY", function), ("OPTIONS", _PREFLIGHT))
+        [f"{method} {path} to {function}" for method, path in methods]
+        + [f"OPTIONS {path} to {_PREFLIGHT}" for path in preflights]
     )
 
 
@@ -183,9 +132,9 @@ def _routes(paths: Mapping[str, Any]) -> Iterator[str]:
             yield f"{'ANY' if method == _ANY else method.upper()} {path} to {destination}"
 
 
-def _wanted_preflight(wanted: Mapping[str, Any]) -> frozenset[str]:
+def _wanted_preflight(wanted: Mapping[str, Any], paths: Iterable[str]) -> frozenset[str]:
     return frozenset(
-        f"{path} {header}: {wanted['Cors'][key]}" for path in _PATHS for key, header in _CORS.items()
+        f"{path} {header}: {wanted['Cors'][key]}" for path in paths for key, header in _CORS.items()
     )
 
 
