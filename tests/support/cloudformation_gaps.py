@@ -1,7 +1,8 @@
 """What MiniStack's CloudFormation leaves out of this stack, put back through the services' own calls.
 
 It drops the `x-amazon-apigateway-any-method` methods, the responses of the CORS mock and the gateway
-responses of an API's OpenAPI body, and the tables' TTL, encryption and point-in-time recovery. It keeps the
+responses of an API's OpenAPI body, and the tables' TTL, encryption and point-in-time recovery. It takes no
+notice of a stage's limits of one method, because it keeps the path as the template escapes it. It keeps the
 tables' deletion protection as the text that the parameter is, so "false" protects too. An update that changes
 the body makes a new API, with a new id, which lacks all of it again; any other leaves what was put back.
 
@@ -110,6 +111,9 @@ class _Stack:
 
 
 def _restore_api(gateway: Any, api_id: str, body: dict[str, Any]) -> None:
+    for stage in gateway.get_stages(restApiId=api_id)["item"]:
+        if changes := list(_unescape(stage["methodSettings"])):
+            gateway.update_stage(restApiId=api_id, stageName=stage["stageName"], patchOperations=changes)
     present = gateway.get_gateway_responses(restApiId=api_id, limit=500)["items"]
     if not all(item["defaultResponse"] for item in present):
         return  # they are the last that is put back
@@ -125,6 +129,18 @@ def _restore_api(gateway: Any, api_id: str, body: dict[str, Any]) -> None:
     # Gateway responses are live with the next deployment only.
     for stage in gateway.get_stages(restApiId=api_id)["item"]:
         gateway.create_deployment(restApiId=api_id, stageName=stage["stageName"])
+
+
+def _unescape(settings: dict[str, Any]) -> Iterator[dict[str, str]]:
+    """Yield what replaces the limits of `/~1v1~1events/POST` by the same of `~1v1~1events/POST`."""
+    for key, limits in settings.items():
+        path, _, method = key.rpartition("/")
+        if path.startswith("/~1"):
+            escaped = path.replace("~", "~0").replace("/", "~1")
+            yield {"op": "remove", "path": f"/{escaped}/{method}"}
+            for name in ("rateLimit", "burstLimit"):
+                value = str(limits[f"throttling{name[0].upper()}{name[1:]}"])
+                yield {"op": "replace", "path": f"{key}/throttling/{name}", "value": value}
 
 
 def _restore_integration(gateway: Any, method: dict[str, str], operation: dict[str, Any]) -> None:
