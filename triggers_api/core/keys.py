@@ -166,7 +166,7 @@ def is_own_key(text: str) -> bool:
 
 
 def mask_keys(text: str, own_key: str | None = None) -> str:
-    """Return a text with `***` in place of each secret: generated keys (also in part), ids of hooks, `own_key`.
+    """Return a text with `***` in place of generated keys (also in part), of `own_key`, and of ids of hooks.
 
     A key that an operator chose has no form by which it can be recognised, so the caller names it.
     """

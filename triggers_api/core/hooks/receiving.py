@@ -8,7 +8,7 @@ from triggers_api.core import ids
 from triggers_api.core.hooks.presets import Preset, preset_of
 from triggers_api.core.hooks.records import BY_NOTHING, HookRecord
 from triggers_api.core.hooks.schemes import HookRequest, OpenScheme
-from triggers_api.core.hooks.webhook import Webhook, fits, members_of, payload_of
+from triggers_api.core.hooks.webhook import Webhook, fits, read_body
 from triggers_api.core.idempotency import IdempotencyClaim, delivery_claim
 from triggers_api.core.intake import Receipt, pending_event, receipt
 from triggers_api.core.ports import EventStore, NewEvent
@@ -73,7 +73,7 @@ class HookIntake:
             StoreUnavailableError: The outcome is unknown; the provider's repeat settles it.
         """
         preset = preset_of(hook.preset, hook.scheme)
-        value = members_of(request.body)
+        payload, value = read_body(request.body)
         if value is not None and (challenge := preset.challenge(value)) is not None:
             return Answer(None, challenge)
         delivery_id = preset.delivery_id(request, value)
@@ -90,7 +90,7 @@ class HookIntake:
             self._ids.new(),
             source=hook.source,
             event_type=event_type,
-            payload=payload_of(request.body),
+            payload=payload,
             metadata=_METADATA,
             expires_at=self._retention.expiry(now),
             webhook=webhook,

@@ -47,11 +47,10 @@ def payload_of(body: bytes) -> str:
     return _payload(body)[0]
 
 
-def members_of(body: bytes) -> dict[str, Any] | None:
-    """Return the members of a body that is an object of strict JSON, None for any other."""
+def read_body(body: bytes) -> tuple[str, dict[str, Any] | None]:
+    """Return the payload, and the members of a body that is an object of strict JSON, None for any other."""
     payload, is_object = _payload(body)
-    members: dict[str, Any] = json.loads(payload)
-    return members if is_object else None
+    return payload, json.loads(payload) if is_object else None
 
 
 def _payload(body: bytes) -> tuple[str, bool]:
