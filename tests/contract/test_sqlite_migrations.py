@@ -2,8 +2,7 @@
 
 The mechanism is also tested with further migrations that only these tests know. `fixtures/sqlite-<version>`
 holds a file of each version, and its contents as JSON. The file of version 1 was made by `triggers dev` and
-`triggers keys` of commit 49e0142, that of version 2 by the stores. Add the file of the newest version before
-the schema changes again.
+`triggers keys` of commit 49e0142, that of version 2 by the stores, and each later one by `make_fixture`.
 """
 
 import json
@@ -22,31 +21,23 @@ from typing import Any
 
 import pytest
 
+from tests.contract.make_fixture import CONTENTS, FIXTURES, Contents, make_fixture, read_contents
 from tests.contract.test_event_store import add_one, event
 from tests.support.forms import by_form
 from triggers_api.core.events import ACKNOWLEDGED, DEAD, PENDING, Event
+from triggers_api.core.hooks.records import HookRecord
 from triggers_api.core.idempotency import IdempotencyClaim, make_claim
 from triggers_api.core.keys import KeyRecord
 from triggers_api.core.paging import EventQuery, Filter
 from triggers_api.errors import IdempotencyKeyReusedError, LocalEnvironmentError, StoreUnavailableError
 from triggers_api.store.sqlite.database import FILE_NAME, Database
 from triggers_api.store.sqlite.events import SqliteEventStore
+from triggers_api.store.sqlite.hooks import SqliteHookStore
 from triggers_api.store.sqlite.keys import SqliteKeyStore
 from triggers_api.store.sqlite.migrations import MIGRATIONS, Migration
 
-FIXTURES = Path(__file__).with_name("fixtures")
 NEWEST = len(MIGRATIONS)
 VERSIONS = range(1, NEWEST + 1)
-
-ADDED_FIELDS = {
-    "died_at": None,
-    "reason": None,
-    "deliveries": 0,
-    "hidden_until": 0,
-    "lease": None,
-    "requeued_at": None,
-}
-"""The fields of an event that version 1 lacks, as its events get them."""
 
 ADDED_COLUMN: Migration = (
     "ALTER TABLE events ADD COLUMN note TEXT",
@@ -68,14 +59,8 @@ def old_folder(folder: Path, version: int = 1) -> Path:
     return folder
 
 
-def contents_of(version: int) -> dict[str, list[dict[str, Any]]]:
-    path = FIXTURES / f"sqlite-{version}" / "contents.json"
-    contents: dict[str, list[dict[str, Any]]] = json.loads(path.read_text(encoding="utf-8"))
-    return contents
-
-
-def events_of(version: int) -> list[Event]:
-    return [Event(**(ADDED_FIELDS | one)) for one in contents_of(version)["events"]]
+def contents_of(version: int) -> Contents:
+    return read_contents(FIXTURES / f"sqlite-{version}")
 
 
 def read(folder: Path) -> Content:
@@ -110,10 +95,20 @@ def test_each_version_has_a_fixture() -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_folder_of_an_earlier_version_opens_with_its_events_and_keys(tmp_path: Path, version: int) -> None:
-    contents = contents_of(version)
-    events = events_of(version)
-    database = Database(old_folder(tmp_path / "data", version))
+def test_a_folder_of_an_earlier_version_opens_with_all_its_records(tmp_path: Path, version: int) -> None:
+    assert_has(old_folder(tmp_path / "data", version), contents_of(version))
+
+
+def test_a_new_fixture_is_the_file_of_its_contents(tmp_path: Path) -> None:
+    make_fixture(tmp_path / "new")
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {FILE_NAME, CONTENTS}
+    assert_has(tmp_path / "new", read_contents(tmp_path / "new"))
+
+
+def assert_has(folder: Path, contents: Contents) -> None:
+    """The file of a folder has these records, and no others."""
+    events = contents.events
+    database = Database(folder)
     database.check()
     event_store, key_store = SqliteEventStore(database), SqliteKeyStore(database)
     now = min(one.expires_at for one in events) - 1
@@ -121,9 +116,13 @@ def test_a_folder_of_an_earlier_version_opens_with_its_events_and_keys(tmp_path:
     for status in (PENDING, ACKNOWLEDGED, DEAD):
         page = event_store.page(EventQuery(Filter(status), 100, now * 1000))
         assert list(page.events) == [one for one in events if one.status == status]
-    keys = {one.digest: one for one in key_store.list() if isinstance(one, KeyRecord)}
-    assert keys == {one["digest"]: KeyRecord(**one) for one in contents["keys"]}
+    assert sorted(key_store.list(), key=digest) == sorted(contents.keys, key=digest)
+    assert sorted(SqliteHookStore(database).list(), key=digest) == sorted(contents.hooks, key=digest)
     database.close()
+
+
+def digest(record: Any) -> str:
+    return str(record.digest)
 
 
 def claim_again(claim: IdempotencyClaim, new: Event) -> IdempotencyClaim:
@@ -135,10 +134,10 @@ def claim_again(claim: IdempotencyClaim, new: Event) -> IdempotencyClaim:
 def test_a_folder_of_an_earlier_version_keeps_its_idempotency_claims(tmp_path: Path, version: int) -> None:
     database = Database(old_folder(tmp_path / "data", version))
     store = SqliteEventStore(database)
-    claims = [IdempotencyClaim(**one) for one in contents_of(version)["claims"]]
-    assert claims
-    sent = {one.event_id: one for one in events_of(version)}
-    for claim in claims:
+    contents = contents_of(version)
+    assert contents.claims
+    sent = {one.event_id: one for one in contents.events}
+    for claim in contents.claims:
         now, new = claim.expires_at - 1, event()
         repeat = replace(sent[claim.event_id], event_id=new.event_id, created_at=new.created_at)
         assert add_one(store, repeat, claim_again(claim, repeat), now=now) == claim.event_id
@@ -156,14 +155,15 @@ def test_a_folder_of_an_earlier_version_gets_the_schema_of_a_new_folder(tmp_path
 
 
 @pytest.mark.parametrize(
-    ("table", "record"), [("events", Event), ("keys", KeyRecord), ("idempotency", IdempotencyClaim)]
+    ("table", "record"),
+    [("events", Event), ("keys", KeyRecord), ("hooks", HookRecord), ("idempotency", IdempotencyClaim)],
 )
 def test_a_table_has_the_fields_of_its_record(tmp_path: Path, table: str, record: Any) -> None:
     """A new field of a record needs a migration."""
     open_and_close(tmp_path / "data", MIGRATIONS)
     with closing(sqlite3.connect(tmp_path / "data" / FILE_NAME)) as connection:
         columns = {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")}
-    assert columns == {field.name for field in fields(record)}
+    assert columns == {field.name for field in fields(record)} - {"first_wins"}  # a claim is stored without
 
 
 def test_later_migrations_are_applied_in_order_and_once(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_file_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Path) 
     assert error.hint.startswith("Upgrade triggers-api")
     assert "--data-dir" in error.hint
     with pytest.raises(StoreUnavailableError):
-        SqliteEventStore(database).get(contents_of(1)["events"][0]["event_id"], 0)
+        SqliteEventStore(database).get(contents_of(1).events[0].event_id, 0)
     assert read(folder) == before
 
 

@@ -33,4 +33,5 @@ def test_items_of_version_0_1_0_are_read() -> None:
         '{"order":2}',
         "2024-11-27T02:06:00.000000Z",
     )
+    assert (pending.webhook, acknowledged.webhook) == (None, None)
     assert list(readable_events([PENDING, ACKNOWLEDGED])) == [pending, acknowledged]
