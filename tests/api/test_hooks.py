@@ -17,7 +17,9 @@ from tests.support.clock import FakeClock
 from tests.support.contract import ENDPOINTS
 from tests.support.failing_events import FailingEvents
 from tests.support.forms import examples
+from tests.support.sample_events import webhook_event
 from triggers_api.core.hooks.records import generate, hook_digest_of
+from triggers_api.core.ports import NewEvent
 from triggers_api.core.strict_json import MAX_BODY_BYTES
 from triggers_api.core.times import format_time
 from triggers_api.errors import StoreUnavailableError
@@ -53,6 +55,20 @@ def test_delivery_is_an_event_of_its_source_with_the_type_of_its_provider(api: A
     assert webhook["headers"]["x-github-event"] == "issues"
     assert webhook["headers"]["x-hub-signature-256"].startswith("sha256=")
     assert "host" not in webhook["headers"]
+
+
+@pytest.mark.parametrize("details", [{}, {"content_type": None, "delivery_id": None, "headers": None}])
+def test_webhook_is_the_same_in_every_answer(
+    local_api: Api, clock: FakeClock, details: dict[str, Any]
+) -> None:
+    """Each answer is also checked against its model, which documents every member."""
+    event = webhook_event(BODY, expires_at=clock() // 1_000_000 + 100, details=details)
+    assert local_api.stores.events.add([NewEvent(event)], now=0) == [event.event_id]
+    assert event.webhook is not None
+    listed = local_api.get("/v1/inbox?order=newest").json["events"]
+    received = local_api.post("/v1/inbox/receive", {}).json["events"]
+    found = [*listed, *received, local_api.get(f"/v1/events/{event.event_id}").json]
+    assert [one["metadata"]["webhook"] for one in found] == [json.loads(event.webhook.details)] * 3
 
 
 def test_body_of_a_webhook_is_returned_byte_for_byte(api: Api) -> None:

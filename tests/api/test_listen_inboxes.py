@@ -165,8 +165,11 @@ def test_store_that_fails_is_explained_in_the_thread(sqlite_stores: Stores, cloc
         asyncio.run(inbox.page(None))
 
 
-def test_webhook_has_its_details(inbox: EventInbox, local_api: Api, clock: FakeClock) -> None:
-    event = webhook_event(b'{ "n": 1.50 }', expires_at=seconds(clock()) + 100)
+@pytest.mark.parametrize("body", [b'{ "n": 1.50 }', b"\xff\x00", b""])
+def test_webhook_has_its_details_and_its_body(
+    inbox: EventInbox, local_api: Api, clock: FakeClock, body: bytes
+) -> None:
+    event = webhook_event(body, expires_at=seconds(clock()) + 100)
     assert local_api.stores.events.add([NewEvent(event)], now=seconds(clock())) == [event.event_id]
     local_api.add(source="zoo")
 
@@ -175,7 +178,8 @@ def test_webhook_has_its_details(inbox: EventInbox, local_api: Api, clock: FakeC
             webhook, plain = sorted(found, key=lambda one: one.source)
             assert event.webhook is not None
             assert json.loads(str(webhook.webhook)) == json.loads(event.webhook.details)
-            assert webhook.payload == '{"n":1.50}'
+            assert webhook.payload == event.payload
+            assert (await inbox.with_body(webhook)).body == body
             assert (plain.webhook, plain.body) == (None, None)
             assert await inbox.with_body(plain) == plain
 

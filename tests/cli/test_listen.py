@@ -377,6 +377,26 @@ def test_events_of_an_api_are_forwarded(local_stage: Stage, handler: HandlerServ
         assert "x" * 20 not in wrong.stderr
 
 
+def test_webhooks_of_an_api_are_forwarded_as_they_were_sent(
+    local_stage: Stage, handler: HandlerServer
+) -> None:
+    bodies = [b'{ "n": 1.50 }\n', b"\xff\x00=1&b", b""]
+    events = [local_stage.add_webhook(body, details={"headers": KEPT}) for body in bodies]
+    plain = local_stage.add(payload='{"n":2.0}')
+    with running("--data-dir", local_stage.options[-1]) as server:
+        api = Stage(None, ("--url", server.url), {"TRIGGERS_API_KEY": KEY})  # type: ignore[arg-type] # not used
+        for ack in ("--no-ack", "--ack"):
+            listen(api, "--forward-to", f"{handler.url}/ok?{ack}", "--once", ack)
+    for ack in ("--no-ack", "--ack"):
+        found = handler.requests(ids(events + plain))
+        requests = {one.event_id: one for one in found if one.path.endswith(f"?{ack}")}
+        sent = [requests[event.event_id] for event in events]
+        assert [one.body for one in sent] == bodies
+        assert {one.headers["x-hub-signature-256"] for one in sent} == {"sha256=1f"}
+        assert {one.headers["triggers-metadata"] for one in sent} == {'{"priority": "normal"}'}
+        assert requests[plain[0].event_id].body == b'{"n":2.0}'
+
+
 @pytest.mark.slow("starts two servers")
 def test_api_that_is_gone_is_asked_again(local_stage: Stage, handler: HandlerServer, tmp_path: Path) -> None:
     events = local_stage.add()
