@@ -65,7 +65,7 @@ def test_webhook_is_the_same_in_every_answer(
     event = webhook_event(BODY, expires_at=clock() // 1_000_000 + 100, details=details)
     assert local_api.stores.events.add([NewEvent(event)], now=0) == [event.event_id]
     assert event.webhook is not None
-    listed = local_api.get("/v1/inbox?order=newest").json["events"]
+    listed = local_api.inbox().json["events"]
     received = local_api.post("/v1/inbox/receive", {}).json["events"]
     found = [*listed, *received, local_api.get(f"/v1/events/{event.event_id}").json]
     assert [one["metadata"]["webhook"] for one in found] == [json.loads(event.webhook.details)] * 3
