@@ -21,6 +21,7 @@ from triggers_api.cli.main import main
 from triggers_api.cli.output import console
 from triggers_api.cli.output.listen import RunWriter, Subject
 from triggers_api.cli.output.progress import make_reporter
+from triggers_api.core.hooks.records import hook_digest_of, short_id_of
 from triggers_api.core.keys import digest_of
 from triggers_api.errors import PreflightError
 from triggers_api.ops.cloudformation.models import Change, ChangeSet, StackEvent
@@ -37,6 +38,7 @@ ARGUMENT = HOSTILE.replace("\0", "")
 OF_AWS = ["--stage", "dev", "--region", "us-east-1"]
 EXPORT = "export.ndjson"
 KEY_ID = digest_of(hostile_aws.KEY).removeprefix("sha256:")[:12]
+HOOK_ID = short_id_of(hook_digest_of(hostile_aws.HOOK))
 ON_AWS = {
     "triggers doctor": [],
     "triggers deploy": ["--yes"],
@@ -55,6 +57,12 @@ ON_AWS = {
     "triggers events delete": ["--status", "any", "--yes"],
     "triggers events export": [],
     "triggers events import": [EXPORT, "--yes"],
+    "triggers hooks create": ["--preset", "github", "--source", "s", "--public-url", "https://a.example"],
+    "triggers hooks list": ["--all"],
+    "triggers hooks show": [HOOK_ID],
+    "triggers hooks rotate": [HOOK_ID],
+    "triggers hooks revoke": [HOOK_ID],
+    "triggers hooks test": [hostile_aws.HOOK],
     "triggers keys create": ["--name", "x"],
     "triggers keys list": ["--all"],
     "triggers keys show": [KEY_ID],

@@ -275,6 +275,9 @@ def test_options_select_lines(logs: FakeLogs, url: str) -> None:
     assert "another" in tail(url, "--status", "401").stdout
     assert tail(url, "--status", "2xx", "--json").stdout.count("\n") == 2
     assert tail(url, "--key", "0b1c").stdout == tail(url, "--filter", "inbox 401").stdout != ""
+    delivery = {**ACCESS, "request_id": "d", "lambda_request_id": "y", "hook_id": "5d6e7f8a9b0c"}
+    write(logs, delivery)
+    assert tail(url, "--hook", "5d6e", "--json").stdout.count("\n") == 1
     assert tail(url, "--request-id", "mine.1", "--json").stdout.count("\n") == 4
     assert tail(url, "--request-id", LAMBDA_ID, "--json").stdout.count("\n") == 4
     assert tail(url, "--level", "warning", "--json").stdout.count("\n") == 1
@@ -424,6 +427,7 @@ def test_missing_network_is_reported_at_once_when_following() -> None:
         (("--request-id", "two words"), "X-Request-ID"),
         (("--status", "4"), "a status such as 401, or a class such as 4xx"),
         (("--key", "shop"), "triggers keys list --stage prod --all"),
+        (("--hook", "shop"), "triggers hooks list --stage prod --all"),
         (("--stage", "local"), "logs to stderr"),
         (("stray",), "See triggers logs tail --help."),
     ],
@@ -440,6 +444,8 @@ def test_help_page_has_every_option_and_an_example() -> None:
     done = run("logs", "tail", "--help")
     assert done.returncode == 0
     assert "Example: triggers logs tail" in done.stdout
-    options = "--since --follow --no-follow --request-id --level --status --key --filter --lambda --json"
+    options = (
+        "--since --follow --no-follow --request-id --level --status --key --hook --filter --lambda --json"
+    )
     for option in options.split():
         assert option in done.stdout

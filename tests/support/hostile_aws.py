@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
 
+from triggers_api.core.hooks.records import hook_digest_of
 from triggers_api.core.keys import digest_of
 
 IN_XML = "evil\x7f\x9b31m\x85\u202e\u2066\u2028\u2029\u200f[red]x[/red]\nerror: forged"
@@ -59,6 +60,15 @@ _RECORD = {
     "prefix": {"S": HOSTILE},
     "created_at": {"S": HOSTILE},
 }
+HOOK = "hook_" + "h" * 43
+_HOOK_RECORD = {
+    "api_key": {"S": hook_digest_of(HOOK)},
+    "is_active": {"BOOL": True},
+    "preset": {"S": "github"},
+    "secret": {"S": "s"},
+    "dedupe": {"S": "id"},
+    **{name: {"S": HOSTILE} for name in ("source", "event_type", "prefix")},
+}
 _IN_JSON: dict[str, Any] = {
     "DescribeTable": {"Table": {"TableStatus": HOSTILE, "ItemCount": 1, "TableSizeBytes": 1}},
     "Scan": {"Items": [_RECORD], "Count": 1, "ScannedCount": 1},
@@ -98,13 +108,25 @@ _FUNCTION = {
 }
 
 
+_OF_HOOKS: dict[str, Any] = {
+    "Scan": {"Items": [_HOOK_RECORD], "Count": 1, "ScannedCount": 1},
+    "GetItem": {"Item": _HOOK_RECORD},
+}
+
+
+def _is_about_hooks(body: str) -> bool:
+    return '"hook:sha256:' in body or '"begins_with(api_key' in body
+
+
 class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
         target = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
         if target:
             refusal = {"__type": "AccessDeniedException", "message": HOSTILE}
-            self._reply_json(200 if target in _IN_JSON else 400, _IN_JSON.get(target, refusal))
+            answer = _OF_HOOKS.get(target) if _is_about_hooks(body) else None
+            answer = answer or _IN_JSON.get(target)
+            self._reply_json(400 if answer is None else 200, answer or refusal)
             return
         action = next(iter(parse_qs(body).get("Action", [])), "")
         if not action:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from tests.support.fake_logs import GROUP, NOW, FakeLogs, FakeLogsAws, refusal
 from triggers_api.cli.exit_codes import EXIT_CODE
+from triggers_api.core.hooks.records import generate as generate_hook
 from triggers_api.core.keys import generate
 from triggers_api.errors import (
     AwsUnavailableError,
@@ -484,6 +485,14 @@ def test_key_selects_requests_by_the_start_of_the_key_id(logs: FakeLogs) -> None
     assert shown(logs, key_id="2a0e43d37952") == shown(logs, key_id="2a0e") == [line]
 
 
+def test_hook_selects_deliveries_by_the_start_of_the_hook_id(logs: FakeLogs) -> None:
+    delivery = {**REFUSED, "route": "/v1/hooks/{hook_id}", "hook_id": "0b1c2d3e4f5a", "reason": "signature"}
+    logs.write(line := json.dumps(delivery))
+    for one in (REFUSED, {"hook_id": "1b1c2d3e4f5a"}, {"hook_id": 5}, {"key_id": "0b1c2d3e4f5a"}):
+        logs.write(json.dumps(one))
+    assert shown(logs, hook_id="0b1c2d3e4f5a") == shown(logs, hook_id="0b1c") == [line]
+
+
 QUIET = (
     "INIT_START Runtime Version: python:3.11.v50",
     "START RequestId: 1 Version: $LATEST",
@@ -671,6 +680,10 @@ def test_since_before_1970_is_zero(logs: FakeLogs) -> None:
             ({"key_id": one}, ("--key", "4 to 12", "keys list --all"))
             for one in ("", "2a0", "2A0E", "a" * 13)
         ),
+        *(
+            ({"hook_id": one}, ("--hook", "4 to 12", "hooks list --all"))
+            for one in ("", "2a0", "hook_abcd", "a" * 13)
+        ),
     ],
     ids=str,
 )
@@ -688,6 +701,12 @@ def test_key_in_place_of_its_id_is_not_shown(logs: FakeLogs) -> None:
     with pytest.raises(ConfigurationError) as caught:
         parse_options(since="10m", follow=True, key_id=(key := generate("prod")), clock=logs.clock)
     assert key not in f"{caught.value.message} {caught.value.reason} {caught.value.hint}"
+
+
+def test_hook_in_place_of_its_id_is_not_shown(logs: FakeLogs) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        parse_options(since="10m", follow=True, hook_id=(hook := generate_hook()), clock=logs.clock)
+    assert hook not in f"{caught.value.message} {caught.value.reason} {caught.value.hint}"
 
 
 def test_level_may_be_lower_case(logs: FakeLogs) -> None:

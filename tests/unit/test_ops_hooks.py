@@ -313,6 +313,22 @@ def test_damaged_hook_can_be_revoked_but_not_shown(hooks: Hooks, store: MemoryHo
     assert hooks.list(everything=False, source=None) == ([], [store.damaged[digest]])
 
 
+@pytest.mark.parametrize(
+    "damage", [{"preset": "x"}, {"preset": "generic"}, {"scheme": "{", "preset": "generic"}]
+)
+def test_hook_with_a_damaged_preset_is_listed_as_damaged(
+    hooks: Hooks, store: MemoryHookStore, damage: dict[str, str]
+) -> None:
+    record = create(hooks).record
+    store.records[record.digest] = replace(record, **damage)  # type: ignore[arg-type]  # texts
+    found, (error,) = hooks.list(everything=True, source=None)
+    assert (found, record.id in error.message) == ([], True)
+    with pytest.raises(CorruptRecordError) as caught:
+        hooks.show(record.id)
+    assert f"hooks revoke {record.id}" in caught.value.hint
+    assert hooks.revoke(record.id) == record.id
+
+
 @pytest.mark.parametrize("text", ["", "hook_abcd", "https://x.example/v1/hooks/", "trg_dev_x"])
 def test_text_without_a_whole_id_has_none(text: str) -> None:
     assert whole_id_in(text) is None

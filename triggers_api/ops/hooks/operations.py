@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from triggers_api.core.hooks import records
+from triggers_api.core.hooks.presets import preset_of
 from triggers_api.core.hooks.records import HookRecord
 from triggers_api.core.times import Clock, format_time, system_clock
-from triggers_api.errors import ConfigurationError, CorruptRecordError, HookStateError
+from triggers_api.errors import ConfigurationError, CorruptRecordError, HookStateError, value_of
 from triggers_api.ops.hooks.new_hook import HookPlan, check_secret
 from triggers_api.ops.hooks.references import find_digest, not_found
 from triggers_api.ops.hooks.states import check_rotation, secret_needed
@@ -82,7 +83,7 @@ class Hooks:
         """
         found: list[HookRecord] = []
         damaged: list[CorruptRecordError] = []
-        for one in self._store.list():
+        for one in map(_checked, self._store.list()):
             if isinstance(one, CorruptRecordError):
                 damaged.append(one)
             elif (everything or one.is_active) and source in (None, one.source):
@@ -99,9 +100,9 @@ class Hooks:
         digest = find_digest(self._store, reference)
         with self._hinting(digest):
             record = self._store.find(digest)
-        if record is None:
-            raise not_found()
-        return record
+            if record is None:
+                raise not_found()
+            return value_of(_checked(record))
 
     def revoke(self, reference: str) -> str:
         """Permanently revoke a hook, and return its short id. Revoking it again has no effect.
@@ -158,6 +159,17 @@ class Hooks:
         except CorruptRecordError as error:
             hint = f"Revoke the hook with: {triggers_command('hooks revoke', records.short_id_of(digest))}"
             raise CorruptRecordError(error.message, hint=hint, details=error.details) from error
+
+
+def _checked(record: HookRecord | CorruptRecordError) -> HookRecord | CorruptRecordError:
+    """Return a hook, or the error of one with an unknown preset or a damaged scheme."""
+    if isinstance(record, HookRecord):
+        try:
+            preset_of(record.preset, record.scheme)
+        except CorruptRecordError:
+            details = {"digest": record.digest}
+            return CorruptRecordError(f"Hook {record.id} is damaged: its preset is unknown.", details=details)
+    return record
 
 
 def _time_after(now: int, seconds: int) -> str:
