@@ -13,24 +13,28 @@ _IDENTITY = (
     f"<Account>{ACCOUNT}</Account><Arn>a</Arn><UserId>u</UserId>"
     "</GetCallerIdentityResult></GetCallerIdentityResponse>"
 )
+_IN_XML = "<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
 
 
 @dataclass
 class FakeAws:
     url: str
     asked: list[str] = field(default_factory=list)
-    """The calls: `sts`, or the operation of DynamoDB."""
+    """The calls: the operation of DynamoDB, or `sts` for those of other services."""
 
 
 @contextmanager
 def refusing(code: str, message: str = "no") -> Iterator[FakeAws]:
-    """Run it; it answers DynamoDB's operations with this error."""
+    """Run it; it answers DynamoDB's operations, and `DescribeStacks`, with this error."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
+            request = self.rfile.read(int(self.headers["Content-Length"]))
             operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
             aws.asked.append(operation or "sts")
+            if b"Action=DescribeStacks" in request:
+                self._reply(403, _IN_XML.format(code=code, message=message))
+                return
             body = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message})
             self._reply(400, body) if operation else self._reply(200, _IDENTITY)
 
