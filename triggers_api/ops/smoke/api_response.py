@@ -30,6 +30,8 @@ class ApiResponse:
     body: Mapping[str, Any] = field(repr=False)
     request_id: str
     """Finds the request in the logs: the id in the response, or else the id that was sent."""
+    content: bytes = field(repr=False)
+    """The body as it came."""
 
     def text(self, name: str) -> str:
         """Return a field of the body if it is a string, or else an empty string."""

@@ -6,7 +6,7 @@ and raises `CheckError` if the API does not do what the contract says.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -16,6 +16,7 @@ from triggers_api.core.ids import REQUEST_ID, parse_event_id
 from triggers_api.ops.http_client import read_body
 from triggers_api.ops.smoke.api_response import ApiResponse, parse_object
 from triggers_api.ops.smoke.check_errors import CheckError, explain_no_response
+from triggers_api.ops.smoke.smoke_hook import SmokeHook
 
 EVENT_TYPE = "smoke.checked"
 PAYLOAD: Mapping[str, Any] = {
@@ -49,6 +50,8 @@ class Check:
     needs_key: bool = True
     scope: str | None = None
     """A scope that the check needs, and that a given key may lack: then the check is left out."""
+    needs_hook: bool = False
+    """Whether the check needs the hook that a run creates together with its key; else it is left out."""
     group: str = ""
     """The group of its finding."""
 
@@ -73,13 +76,21 @@ class CheckContext:
     """The requests of one check, with the check's own source and request ids."""
 
     def __init__(
-        self, http: httpx.AsyncClient, *, key: str, created: CreatedEvents, source: str, patience: float
+        self,
+        http: httpx.AsyncClient,
+        *,
+        key: str,
+        hook: SmokeHook | None,
+        created: CreatedEvents,
+        source: str,
+        patience: float,
     ) -> None:
         """Create the context of a check.
 
         Args:
             http: The client, with the API as its base URL.
             key: The API key of the run.
+            hook: The hook of the run, if it has one.
             created: Receives every event that the check creates.
             source: The source of the check's events, and the start of its request ids.
             patience: How long, in seconds, the inbox may take to show a change.
@@ -91,8 +102,17 @@ class CheckContext:
         self._waiting: list[str] = []
         self._http = http
         self._key = key
+        self._hook = hook
+        self._secrets = [key] if hook is None else [key, hook.hook_id, hook.secret]
         self._created = created
+        self._deliveries: list[PendingIngest] = []
         self._requests = 0
+
+    @property
+    def hook(self) -> SmokeHook:
+        """The hook of the run. Only a check with `needs_hook` may use it."""
+        assert self._hook is not None  # noqa: S101 - the runner leaves out checks that need it
+        return self._hook
 
     @property
     def waiting_for(self) -> str:
@@ -123,7 +143,7 @@ class CheckContext:
         if body is not None:
             sent["Content-Type"] = "application/json"
         sent.update(headers or {})
-        request = f"{method} {path}"
+        request = f"{method} {self._shown(path)}"
         # Not removed when a time-out cancels the request: `waiting_for` then names what got no response.
         self._waiting.append(request)
         try:
@@ -134,10 +154,10 @@ class CheckContext:
             raise explain_no_response(error, request, self.request_id) from error
         self._waiting.remove(request)
         returned_id = response.headers.get("X-Request-ID", "")
-        if REQUEST_ID.fullmatch(returned_id) and self._key not in returned_id:
+        if REQUEST_ID.fullmatch(returned_id) and not any(one in returned_id for one in self._secrets):
             self.request_id = returned_id
         return ApiResponse(
-            request, response.status_code, response.headers, parse_object(content), self.request_id
+            request, response.status_code, response.headers, parse_object(content), self.request_id, content
         )
 
     async def post(self, path: str, members: Mapping[str, Any]) -> ApiResponse:
@@ -167,7 +187,7 @@ class CheckContext:
             event = self.new_event(source=source, event_type=event_type, payload=payload)
             body = json.dumps(event).encode()
         call = self.call("POST", "/v1/events", body=body, with_key=with_key, headers=headers)
-        return await self._send_ingest(call, [source or self.source])
+        return await self._send_ingest(call, self._pending([source or self.source]))
 
     async def ingest_batch(self, events: Sequence[Mapping[str, Any]]) -> ApiResponse:
         """Ask the API to store events of the check's source, and record what the clean-up has to remove.
@@ -176,7 +196,23 @@ class CheckContext:
             CheckError: There is no response, or the response cannot be read.
         """
         call = self.post("/v1/events/batch", {"events": events})
-        return await self._send_ingest(call, [self.source] * len(events))
+        return await self._send_ingest(call, self._pending([self.source] * len(events)))
+
+    async def deliver(self, headers: Mapping[str, str], body: bytes) -> ApiResponse:
+        """Post a delivery to the run's hook, and record that the clean-up may have to remove its event.
+
+        Raises:
+            CheckError: There is no response, or the response cannot be read.
+        """
+        pending = self._pending([self.hook.source])
+        self._deliveries += pending
+        call = self.call("POST", f"/v1/hooks/{self.hook.hook_id}", with_key=False, headers=headers, body=body)
+        return await self._send_ingest(call, pending)
+
+    def record_deliveries(self, event_ids: Iterable[str]) -> None:
+        """Record the events of this check's deliveries, whose responses do not name them."""
+        self._created.event_ids.update(filter(None, map(parse_event_id, event_ids)))
+        self._created.unanswered = [one for one in self._created.unanswered if one not in self._deliveries]
 
     def new_event(
         self, *, source: str = "", event_type: str = EVENT_TYPE, payload: Mapping[str, Any] = PAYLOAD
@@ -184,11 +220,17 @@ class CheckContext:
         """Return an event to ingest."""
         return {"source": source or self.source, "event_type": event_type, "payload": payload}
 
-    async def _send_ingest(
-        self, call: Coroutine[Any, Any, ApiResponse], sources: Sequence[str]
-    ) -> ApiResponse:
+    def _pending(self, sources: Sequence[str]) -> list[PendingIngest]:
         now = asyncio.get_running_loop().time()
-        pending = [PendingIngest(source, now) for source in sources]
+        return [PendingIngest(source, now) for source in sources]
+
+    def _shown(self, path: str) -> str:
+        """Return a path without the id of the hook, which is a secret."""
+        return path.replace(self._hook.hook_id, "{hook_id}") if self._hook is not None else path
+
+    async def _send_ingest(
+        self, call: Coroutine[Any, Any, ApiResponse], pending: Sequence[PendingIngest]
+    ) -> ApiResponse:
         self._created.unanswered += pending
         task = asyncio.create_task(call)
         try:

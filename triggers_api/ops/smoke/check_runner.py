@@ -8,7 +8,7 @@ from typing import TypeVar
 import httpx
 
 from triggers_api.ops.findings import Finding, State
-from triggers_api.ops.smoke import changes, headers, listing, queue, refusals
+from triggers_api.ops.smoke import changes, headers, hooks, listing, queue, refusals
 from triggers_api.ops.smoke.check_context import Check, CheckContext, CreatedEvents
 from triggers_api.ops.smoke.check_errors import CheckError
 from triggers_api.ops.smoke.cleanup import (
@@ -19,6 +19,7 @@ from triggers_api.ops.smoke.cleanup import (
     remove_events,
 )
 from triggers_api.ops.smoke.health_check import HEALTH, find_key_problem, find_missing_scope
+from triggers_api.ops.smoke.smoke_hook import SmokeHook
 
 T = TypeVar("T")
 
@@ -26,6 +27,7 @@ _GROUPS = {
     "ingest and inbox": listing.CHECKS,
     "ack, delete, idempotency": changes.CHECKS,
     "batches and leases": queue.CHECKS,
+    "webhooks": hooks.CHECKS,
     "rejected requests": refusals.CHECKS,
     "headers": headers.CHECKS,
 }
@@ -49,13 +51,15 @@ class CheckRunner:
         http: httpx.AsyncClient,
         *,
         key: str,
+        hook: SmokeHook | None,
         run: str,
         timeout: float,
         settling: float,
         report: Callable[[Finding], None],
     ) -> None:
         """Create a runner, inside the event loop. See `SmokeOptions` and `SmokeRun` for the arguments."""
-        self._http, self._key, self._run, self._timeout = http, key, run, timeout
+        self._http, self._key, self._hook = http, key, hook
+        self._run, self._timeout = run, timeout
         self._on_finding = report
         self._now = asyncio.get_running_loop().time
         self._settled_at = self._now() + settling
@@ -81,6 +85,14 @@ class CheckRunner:
                 state=State.SKIPPED,
             )
             checks = (one for one in CHECKS if one.scope != scope)
+        if self._hook is None and problem is None:
+            checks = tuple(checks)
+            self._report_not_run(
+                (one for one in checks if one.needs_hook),
+                "only a run that creates its key also creates a hook",
+                state=State.SKIPPED,
+            )
+            checks = (one for one in checks if not one.needs_hook)
         slots = asyncio.Semaphore(_CONCURRENCY)
         tasks = [asyncio.create_task(self._run_until_settled(check, slots)) for check in checks]
         try:
@@ -193,6 +205,7 @@ class CheckRunner:
         return CheckContext(
             self._http,
             key=self._key,
+            hook=self._hook,
             created=self._created,
             source=f"smoke-{self._run}-{name.lower().replace(' ', '-')}",
             patience=min(_PATIENCE_SECONDS, self._timeout / 2),

@@ -34,6 +34,13 @@ async def _get_by_id(context: CheckContext) -> None:
     response.require(bool(response.text("request_id")), "a request_id", "no request_id")
 
 
+async def _body(context: CheckContext) -> None:
+    event_id, _ = await context.create_event()
+    response = await context.call("GET", f"/v1/events/{event_id}/body")
+    response.require_status(200)
+    response.require(is_json_equal(response.body, PAYLOAD), "the payload as it was sent", "another body")
+
+
 async def _inbox(context: CheckContext) -> None:
     event_id, created = await context.create_event()
     event: Mapping[str, Any] | None = None
@@ -188,6 +195,7 @@ CHECKS = (
         _get_by_id,
         ("GET /v1/events/{event_id}",),
     ),
+    Check("event body", "the payload as it was sent", _body, ("GET /v1/events/{event_id}/body",)),
     Check("inbox", "the event in the inbox, its fields and its payload as sent", _inbox, _INBOX),
     Check("limit", "no more events than the limit, and a cursor to the others", _limit, _INBOX),
     Check("cursor", f"{_PAGED_EVENTS} events on pages of {_LIMIT}: each once, oldest first", _cursor, _INBOX),

@@ -3,15 +3,15 @@
     findings: list[Finding] = []
     SmokeRun(SmokeOptions(url="https://api.example/prod", key=key), report=findings.append).execute()
 
-A run stops early on Ctrl-C or if `report` raises. It then still removes its events and revokes its key, each
-within a bound, before the exception reaches the caller. `SystemExit`, the second Ctrl-C of the CLI, skips the
-removal.
+A run stops early on Ctrl-C or if `report` raises. It then still removes its events and revokes its hook and
+its key, each within a bound, before the exception reaches the caller. `SystemExit`, the second Ctrl-C of the CLI,
+skips the removal.
 """
 
 import asyncio
 import secrets
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import httpx
@@ -26,6 +26,8 @@ from triggers_api.errors import (
 from triggers_api.ops.findings import Finding
 from triggers_api.ops.http_client import make_client
 from triggers_api.ops.smoke.check_runner import CHECKS, CheckRunner
+from triggers_api.ops.smoke.smoke_hook import SmokeHook, new_hook
+from triggers_api.ops.smoke.throwaway_hook import revoke_hook, store_hook
 from triggers_api.ops.smoke.throwaway_key import revoke_key, store_key
 from triggers_api.ops.target import Target
 
@@ -36,6 +38,7 @@ MAX_TIMEOUT_SECONDS = 55.0
 
 _NOT_STORED = (CredentialsError, PermissionDeniedError, TableMissingError)
 _HEALTH_AND_CLEAN_UP = 2
+_REVOCATIONS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class SmokeOptions:
     url: str
     """The base URL, as `urls.base_url` returns it."""
     key: str | None = field(default=None, repr=False)
-    """If None, the run creates a key in the target's stage, and revokes it at the end."""
+    """If None, the run creates a key and a hook in the target's stage, and revokes them at the end."""
     target: Target | None = None
     timeout: float = TIMEOUT_SECONDS
     """The bound of one check, in seconds."""
@@ -71,7 +74,7 @@ class SmokeOptions:
     @property
     def total(self) -> int:
         """How many findings a whole run reports."""
-        return len(CHECKS) + _HEALTH_AND_CLEAN_UP + (self.key is None)
+        return len(CHECKS) + _HEALTH_AND_CLEAN_UP + (_REVOCATIONS if self.key is None else 0)
 
 
 def check_timeout(seconds: float) -> None:
@@ -103,7 +106,7 @@ class SmokeRun:
 
         Args:
             options: What to check.
-            report: Called with each finding when its check ends; the clean-up and the key come last.
+            report: Called with each finding when its check ends; the clean-up, hook and key come last.
             notify: Called with what the run waits for if no check ends for a while, and with what an
                 interrupted run could not remove.
             transport: Sends the requests in place of the network.
@@ -117,7 +120,7 @@ class SmokeRun:
         self._is_exiting = False
 
     def execute(self) -> None:
-        """Run the checks, remove their events, and revoke the key that the run created.
+        """Run the checks, remove their events, and revoke the key and the hook that the run created.
 
         Raises:
             ConfigurationError: The proxy or certificate settings in the environment cannot be used.
@@ -127,7 +130,7 @@ class SmokeRun:
         options = self._options
         client = make_client(options.url, options.ca_bundles, self._transport, program="triggers-smoke")
         if options.key is not None:
-            self._check(client, options.key)
+            self._check(client, options.key, None)
         else:
             assert options.target is not None  # noqa: S101 - SmokeOptions refuses it
             self._check_with_new_key(client, options.target)
@@ -145,41 +148,54 @@ class SmokeRun:
             self._checks.get_loop().call_soon_threadsafe(self._checks.cancel)
 
     def _check_with_new_key(self, client: httpx.AsyncClient, target: Target) -> None:
-        key = generate(target.stage.value)  # known before it is stored, so that it can always be revoked
+        # Known before they are stored, so that they can always be revoked.
+        key, hook = generate(target.stage.value), new_hook(self._options.run)
+        with (
+            self._stored(
+                lambda: store_key(key, target, self._options.run), revoke=lambda: revoke_key(key, target)
+            ),
+            self._stored(lambda: store_hook(hook, target), revoke=lambda: revoke_hook(hook, target)),
+        ):
+            self._check(client, key, hook)
+
+    @contextmanager
+    def _stored(self, store: Callable[[], None], *, revoke: Callable[[], Finding]) -> Iterator[None]:
+        """Store something, and revoke it at the end unless it certainly was not stored."""
+        has_stored = False
         try:
-            store_key(key, target, self._options.run)
-            self._check(client, key)
-        except _NOT_STORED as error:
-            self._prefer_interrupt(error)
-            raise
+            store()
+            has_stored = True
+            yield
         except BaseException as error:
-            self._is_stopping = True
-            self._report_end(revoke_key(key, target))
+            if has_stored or not isinstance(error, _NOT_STORED):
+                self._is_stopping = True
+                self._report_end(revoke())
             self._prefer_interrupt(error)
             raise
-        self._report_end(revoke_key(key, target))
+        self._report_end(revoke())
 
     def _prefer_interrupt(self, error: BaseException) -> None:
         """Raise `KeyboardInterrupt` for an error of an interrupted run: the operator asked it to stop."""
         if self._is_interrupted and isinstance(error, Exception):
             raise KeyboardInterrupt from error
 
-    def _check(self, client: httpx.AsyncClient, key: str) -> None:
+    def _check(self, client: httpx.AsyncClient, key: str, hook: SmokeHook | None) -> None:
         with asyncio.Runner(loop_factory=self._loop_factory) as runner:
             try:
-                runner.run(self._check_and_clean_up(client, key))
+                runner.run(self._check_and_clean_up(client, key, hook))
             except asyncio.CancelledError:
                 raise KeyboardInterrupt from None
             except SystemExit:  # the runner now cancels what is under way
                 self._is_exiting = True
                 raise
 
-    async def _check_and_clean_up(self, client: httpx.AsyncClient, key: str) -> None:
+    async def _check_and_clean_up(self, client: httpx.AsyncClient, key: str, hook: SmokeHook | None) -> None:
         options = self._options
         async with client:
             runner = CheckRunner(
                 client,
                 key=key,
+                hook=hook,
                 run=options.run,
                 timeout=options.timeout,
                 settling=options.settling,
