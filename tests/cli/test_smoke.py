@@ -27,6 +27,8 @@ from triggers_api.ops.smoke import check_runner
 
 NOT_HEALTH = len(check_runner.CHECKS)
 CHECKS = NOT_HEALTH + 2  # health, and the clean-up
+OF_HOOKS = [check.name for check in check_runner.CHECKS if check.needs_hook]
+RUN = CHECKS - len(OF_HOOKS)  # with a given key
 FIELDS = ["check", "passed", "milliseconds", "expected", "saw", "fix", "request_id", "ran"]
 WITH_KEY = {"TRIGGERS_API_KEY": KEY}
 
@@ -55,23 +57,27 @@ def lines_of(error: str) -> dict[str, str]:
 
 def test_success_is_a_line_for_each_group_of_checks(server: DevServer) -> None:
     done = run("smoke", "--url", f"{server.url}/", variables=WITH_KEY)
-    head, *rows = [line.split("\t") for line in done.stdout.splitlines()]
+    *table, left_out, why = done.stdout.splitlines()
+    head, *rows = [line.split("\t") for line in table]
     assert done.returncode == 0, done.stderr
     assert head == ["GROUP", "CHECKS", "RESULT", "SLOWEST MS"]
-    assert {row[0] for row in rows} == {check.group for check in check_runner.CHECKS} | {"health", "clean up"}
+    groups = {check.group for check in check_runner.CHECKS} - {"webhooks"}
+    assert {row[0] for row in rows} == groups | {"health", "clean up"}
     assert {row[2] for row in rows} == {"ok"}
-    assert sum(int(row[1]) for row in rows) == CHECKS
-    assert done.stderr.splitlines()[-1] == f"All {CHECKS} checks passed."
+    assert sum(int(row[1]) for row in rows) == RUN
+    assert left_out == f"left out: {', '.join(OF_HOOKS)}"
+    assert why == "  why: only a run that creates its key also creates a hook"
+    assert done.stderr.splitlines()[-1] == f"All {RUN} checks passed."
 
 
 def test_verbose_prints_every_check_and_exits_with_0(server: DevServer) -> None:
     done = run("smoke", "--url", f"{server.url}/", "--verbose", variables=WITH_KEY)
-    head, *rows = [line.split("\t") for line in done.stdout.splitlines()]
+    head, *rows = [line.split("\t") for line in done.stdout.splitlines()[:-2]]
     assert done.returncode == 0, done.stderr
     assert head == ["CHECK", "RESULT", "MS"]
     assert {row[1] for row in rows} == {"ok"}
-    assert len(rows) == CHECKS
-    assert done.stderr.splitlines()[-1] == f"All {CHECKS} checks passed."
+    assert len(rows) == RUN
+    assert done.stderr.splitlines()[-1] == f"All {RUN} checks passed."
     assert KEY not in done.stdout + done.stderr
     assert events_of(server.url) == []
 
@@ -149,8 +155,9 @@ def test_json_is_one_document_in_success_and_failure(server: DevServer, broken: 
         assert (found["url"], found["passed"]) == (url, not failed)
         assert [one["check"] for one in found["checks"] if not one["passed"]] == failed
         assert {tuple(one) for one in found["checks"]} == {tuple(FIELDS)}
-        ids = [one["request_id"] for one in found["checks"] if one["check"] != "request id made"]
-        assert all(one.startswith(found["run"]) for one in ids)
+        assert [one["check"] for one in found["checks"] if not one["ran"]] == OF_HOOKS
+        sent = [one for one in found["checks"] if one["ran"] and one["check"] != "request id made"]
+        assert all(one["request_id"].startswith(found["run"]) for one in sent)
 
 
 def test_a_named_pipe_as_the_report_is_refused(broken: str, tmp_path: Path) -> None:
@@ -182,7 +189,8 @@ def test_a_junit_report_is_written_if_checks_fail(broken: str, tmp_path: Path) -
     assert (suite.get("tests"), suite.get("failures")) == (str(CHECKS), "1")
     cases = {case.get("name"): case for case in suite}
     assert len(cases) == CHECKS
-    assert {name for name, case in cases.items() if len(case)} == {"bad request"}
+    assert {name for name, case in cases.items() if len(case)} == {"bad request", *OF_HOOKS}
+    assert suite.get("skipped") == str(len(OF_HOOKS))
     (failure,) = cases["bad request"]
     assert failure.get("message") == "422 VALIDATION_ERROR to POST /v1/events"
     assert "request id: smoke-" in str(failure.text)
@@ -233,7 +241,8 @@ def test_the_local_stage_creates_a_key_and_revokes_it(tmp_path: Path) -> None:
     ((_, record),) = keys.all().items()
     assert record["state"] == "revoked"
     assert record["name"].startswith("smoke ")
-    assert done.stderr.startswith("Create a key for this run: stage local (--stage), data in ")
+    assert done.stderr.startswith("Create a key and a hook for this run: stage local (--stage), data in ")
+    assert done.stderr.splitlines()[-1] == f"All {CHECKS + 2} checks passed."
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_deploy_waits_for_the_api_and_all_checks_pass(
     *_, outcome, smoke = told(deployed)
     assert (outcome["event"], outcome["changed"]) == ("outcome", True)
     assert (smoke["event"], smoke["passed"]) == ("smoke", True)
-    assert len(smoke["checks"]) == len(CHECKS) + 3
+    assert len(smoke["checks"]) == len(CHECKS) + 4
     table = rehearsal.emulator.client("dynamodb").scan(TableName=f"triggers-api-keys-{STAGE}")
     assert [key["is_active"] for key in table["Items"]] == [{"BOOL": False}]
 

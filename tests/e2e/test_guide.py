@@ -49,7 +49,7 @@ def test_rehearsal_commands_work_as_written(tmp_path: Path) -> None:
     stored, inbox, after_adoption = answers
     assert [event["event_id"] for event in inbox["events"]] == [stored["event_id"]]
     assert after_adoption["events"] == inbox["events"]
-    assert f"All {len(CHECKS) + 3} checks passed." in done.stderr
+    assert f"All {len(CHECKS) + 4} checks passed." in done.stderr
     assert "test-request-123" in done.stdout
 
 

@@ -36,7 +36,7 @@ def test_smoke_passes_on_a_fresh_deployment_and_leaves_only_idempotency_records(
 ) -> None:
     found = rehearsal.ask("smoke", "--stage", "prod", *PATIENT)
     assert [one for one in found["checks"] if not one["passed"]] == []
-    assert (found["url"], found["passed"], len(found["checks"])) == (url, True, len(CHECKS) + 3)
+    assert (found["url"], found["passed"], len(found["checks"])) == (url, True, len(CHECKS) + 4)
     assert [item for item in items(rehearsal, EVENTS) if "status" in item] == []
     # The claims of the two checks of idempotency; DynamoDB deletes them when their day is over.
     assert all("ttl" in item for item in items(rehearsal, EVENTS))

@@ -130,6 +130,10 @@ def with_query(scope: Scope, change: Callable[[dict[str, str]], dict[str, str]])
     return {**scope, "query_string": urlencode(change(query)).encode()}
 
 
+def is_delivery(scope: Scope) -> bool:
+    return bool(scope["path"].startswith("/v1/hooks/"))
+
+
 def is_inbox(scope: Scope) -> bool:
     return bool(scope["path"] == "/v1/inbox")
 
@@ -409,6 +413,39 @@ class IdempotencyIgnored(Defect):
 class ReplayWithoutHeader(Defect):
     async def answer(self, scope: Scope, ask: Ask) -> Reply:
         return (await ask(scope)).without("idempotent-replayed")
+
+
+class SignatureNotChecked(Defect):
+    """Answers a delivery that is not signed as one that is stored."""
+
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        reply = await ask(scope)
+        return Reply(200) if is_delivery(scope) and reply.status == 401 else reply
+
+
+class DeliveriesRepeat(Defect):
+    """Stores a delivery again that has the id of an earlier one."""
+
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        if not is_delivery(scope):
+            return await ask(scope)
+        other = without_header(scope, b"x-github-delivery")
+        new_id = (b"x-github-delivery", str(uuid4()).encode())
+        return await ask({**other, "headers": [*other["headers"], new_id]})
+
+
+class DeliveryTypeForgotten(Defect):
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        return await ask(without_header(scope, b"x-github-event"))
+
+
+class WebhookBodyWrittenAgain(Defect):
+    """Returns the body of a webhook as a serialiser writes it."""
+
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        reply = await ask(scope)
+        is_body = scope["path"].endswith("/body") and reply.status == 200
+        return reply.saying(reply.json) if is_body else reply
 
 
 class BatchAcceptsAll(Defect):

@@ -13,13 +13,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.conftest import Stores
 from tests.support import broken_api
-from tests.support.broken_api import KEY, Ask, Defect, Reply, hanging, late, real_api
+from tests.support.broken_api import KEY, Ask, Defect, Reply, hanging, is_delivery, late, real_api
 from tests.support.sample_events import page_query
 from tests.support.smoke_in_process import make_run, run_smoke
 from triggers_api.api.web_access import LocalAccess
 from triggers_api.cli import config
 from triggers_api.cli.commands.openapi import openapi
 from triggers_api.core.access import ALL_SCOPES
+from triggers_api.core.hooks.records import HookRecord
 from triggers_api.core.keys import KeyRecord, digest_of, generate
 from triggers_api.errors import ConfigurationError
 from triggers_api.ops.findings import Finding, State
@@ -29,6 +30,7 @@ from triggers_api.ops.smoke.smoke_run import SmokeOptions, SmokeRun
 from triggers_api.ops.target import Target
 
 OF_THE_KEY = {"no key", "wrong key"}
+OF_HOOKS = {check.name for check in CHECKS if check.needs_hook}
 
 
 @pytest.fixture
@@ -76,11 +78,11 @@ def test_the_service_passes_every_check_and_no_event_is_left(api: ASGIApp, sqlit
 
 def test_every_finding_has_a_request_id_of_the_run_unless_the_api_generates_it(api: ASGIApp) -> None:
     findings = run_smoke(api, run="0123abcd")
+    assert SmokeOptions("http://127.0.0.1:1", KEY).total == len(findings)
     generated = findings.pop("request id made").request_id
     assert generated
     assert not generated.startswith("smoke-")
-    assert all(one.request_id.startswith("smoke-0123abcd-") for one in findings.values())
-    assert SmokeOptions("http://127.0.0.1:1", KEY).total == len(findings) + 1
+    assert all(one.request_id.startswith("smoke-0123abcd-") for one in findings.values() if one.was_run)
 
 
 def test_a_run_without_a_key_creates_one_and_revokes_it(
@@ -88,7 +90,7 @@ def test_a_run_without_a_key_creates_one_and_revokes_it(
 ) -> None:
     findings = run_smoke(api, target=target, run="0123abcd")
     assert failed(findings) == set()
-    assert [*findings][-1] == "revoke the key"
+    assert [*findings][-2:] == ["revoke the hook", "revoke the key"]
     assert SmokeOptions("http://127.0.0.1:1", target=target).total == len(findings)
     record = only_key(sqlite_stores)
     assert (record.name, record.is_active) == ("smoke 0123abcd", False)
@@ -224,7 +226,7 @@ CORS = {"CORS preflight", "CORS headers"}
         (broken_api.ExtendShortens, {"extend"}),
         (broken_api.ReasonForgotten, {"dead"}),
         (broken_api.ManageDoesNothing, {"requeue", "purge"}),
-        (broken_api.PayloadRounded, {"event by id", "inbox"}),
+        (broken_api.PayloadRounded, {"event by id", "event body", "inbox"}),
         (broken_api.IdNotEchoed, {"request id given"}),
         (broken_api.TimeBasedId, {"request id made"}),
         (broken_api.ErrorWithoutId, {"request id of errors"}),
@@ -257,6 +259,50 @@ def test_a_defect_fails_its_own_check_and_no_other(
         assert pending(sqlite_stores) == []
 
 
+@pytest.mark.parametrize(
+    ("defect", "expected"),
+    [
+        (broken_api.SignatureNotChecked, "webhook wrong signature"),
+        (broken_api.DeliveriesRepeat, "webhook repeated"),
+        (broken_api.DeliveryTypeForgotten, "webhook"),
+        (broken_api.WebhookBodyWrittenAgain, "webhook"),
+    ],
+)
+def test_a_defect_of_hooks_fails_its_own_check_and_no_other(
+    api: ASGIApp, sqlite_stores: Stores, target: Target, defect: type[Defect], expected: str
+) -> None:
+    findings = run_smoke(defect(api), target=target, timeout=5)
+    assert failed(findings) == {expected}
+    assert findings[expected].message
+    assert findings[expected].request_id
+    assert pending(sqlite_stores) == []
+
+
+def test_a_run_with_a_given_key_leaves_out_the_checks_of_hooks(api: ASGIApp, sqlite_stores: Stores) -> None:
+    findings = run_smoke(api)
+    left_out = {name for name, one in findings.items() if one.state is State.SKIPPED}
+    assert left_out == OF_HOOKS
+    assert findings["webhook"].message == "not run: only a run that creates its key also creates a hook"
+    assert [*sqlite_stores.hooks.list()] == []
+
+
+def test_a_run_revokes_its_hook(api: ASGIApp, sqlite_stores: Stores, target: Target) -> None:
+    run_smoke(api, target=target, run="0123abcd")
+    (hook,) = sqlite_stores.hooks.list()
+    assert isinstance(hook, HookRecord)
+    assert (hook.source, hook.is_active, hook.secret) == ("smoke-0123abcd-hook", False, None)
+
+
+def test_events_of_unanswered_deliveries_are_removed(
+    api: ASGIApp, sqlite_stores: Stores, target: Target
+) -> None:
+    findings = run_smoke(hanging(api, is_delivery, after_its_work=True), target=target, timeout=1.5)
+    assert failed(findings) == OF_HOOKS
+    assert findings["webhook"].message == "no response to POST /v1/hooks/{hook_id} within 1.5 s"
+    assert findings["clean up"].passed
+    assert pending(sqlite_stores) == []
+
+
 def test_a_key_bound_to_a_source_is_reported_and_the_checks_without_a_key_run(
     api: ASGIApp, sqlite_stores: Stores
 ) -> None:
@@ -275,7 +321,7 @@ def test_checks_that_need_a_missing_scope_are_left_out(
     findings = run_smoke(api, key=add_key(sqlite_stores, scopes=scopes))
     assert failed(findings) == set()
     left_out = {name for name, one in findings.items() if one.state is State.SKIPPED}
-    assert left_out == {"requeue", "purge"}
+    assert left_out == {"requeue", "purge", *OF_HOOKS}
     assert findings["purge"].message == "not run: the key does not have the scope manage"
     assert len(findings) == len(CHECKS) + 2
     assert pending(sqlite_stores) == []
@@ -472,10 +518,11 @@ def test_an_interrupted_run_removes_its_events_and_revokes_its_key(
         interrupted.run.execute()
     reported = [one.check for one in interrupted.findings]
     assert reported[0] == "health"
-    assert not {"clean up", "revoke the key"} & set(reported)
+    assert not {"clean up", "revoke the hook", "revoke the key"} & set(reported)
     assert interrupted.notices == []
     assert pending(sqlite_stores) == []
     assert not only_key(sqlite_stores).is_active
+    assert [hook.is_active for hook in sqlite_stores.hooks.list() if isinstance(hook, HookRecord)] == [False]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])

@@ -73,7 +73,7 @@ def smoke(
         ca_bundles=ca_bundles(target, uses_aws=url is None or api_key is None),
     )
     if api_key is None:
-        announce_store(target, "Create a key for this run", table=target.keys_table)
+        announce_store(target, "Create a key and a hook for this run", table=target.keys_table)
     console.say(f"Checking {base}; the request ids begin with smoke-{options.run}.")
     findings = run_smoke_test(options, "Checking")
     # A URL alone does not identify the stage whose log to read, and the local stage is not on AWS.

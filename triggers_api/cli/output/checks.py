@@ -130,9 +130,9 @@ def conclude(findings: Sequence[Finding], *, has_log: bool, write: Callable[[str
         write(f"not run: {', '.join(one.check for one in not_run)}")
         reason = not_run[0].message.removeprefix("not run: ")
         _write_parts(("why", reason), ("fix", not_run[0].fix), write=write)
-    if skipped:
-        write(f"left out: {', '.join(one.check for one in skipped)}")
-        _write_parts(("why", skipped[0].message.removeprefix("not run: ")), write=write)
+    for message in dict.fromkeys(one.message for one in skipped):
+        write(f"left out: {', '.join(one.check for one in skipped if one.message == message)}")
+        _write_parts(("why", message.removeprefix("not run: ")), write=write)
     if failed or not_run:
         first = (failed or not_run)[0]
         raise ChecksFailedError(

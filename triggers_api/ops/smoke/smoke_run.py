@@ -4,8 +4,8 @@
     SmokeRun(SmokeOptions(url="https://api.example/prod", key=key), report=findings.append).execute()
 
 A run stops early on Ctrl-C or if `report` raises. It then still removes its events and revokes its hook and
-its key, each within a bound, before the exception reaches the caller. `SystemExit`, the second Ctrl-C of the CLI,
-skips the removal.
+its key, each within a bound, before the exception reaches the caller. `SystemExit`, the second Ctrl-C of the
+CLI, skips the removal.
 """
 
 import asyncio
