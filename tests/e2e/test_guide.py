@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from tests.support import dev_server
 from tests.support.api_client import ApiClient
 from tests.support.documents import PRELUDE, ROOT, blocks, fences
 from tests.support.rehearsal import uv_variables
+from triggers_api.core.hooks.presets import PRESETS
+from triggers_api.core.hooks.schemes import sign
 from triggers_api.ops.smoke.check_runner import CHECKS
 
 OTHER_ACCOUNT = {
@@ -112,3 +115,28 @@ def test_requeue_and_purge_of_the_guide_work_as_written(tmp_path: Path) -> None:
     preview, requeued, purged = (json.loads(line) for line in done.stdout.splitlines() if line)
     assert (preview["matching"], preview["capped"]) == (0, False)
     assert (requeued["requeued"], purged["deleted"]) == (0, 0)
+
+
+def test_signature_check_of_the_guide_accepts_the_body_of_a_webhook(tmp_path: Path) -> None:
+    ((_, command), (_, code)) = fences("deploy/guide/webhooks.md", "Check signatures yourself")
+    hook = ("--preset", "github", "--source", "github", "--json")
+    sent = b'{ "ref": "refs/heads/main" }'
+    checker: dict[str, Any] = {}
+    exec(code, checker)
+    with dev_server.running(*dev_server.on_folder(tmp_path)) as server, ApiClient(server.url) as client:
+        stage = ("--stage", "local", *dev_server.on_folder(tmp_path), "--public-url", server.url)
+        done = dev_server.run("hooks", "create", *stage, *hook)
+        assert done.returncode == 0, done.stderr
+        made = json.loads(done.stdout)
+        signed, _ = sign(PRESETS["github"].scheme, made["secret"], sent, now=0, delivery_id="1")
+        headers = {"x-github-event": "push", "x-github-delivery": "1", **signed}
+        request = urllib.request.Request(made["url"], sent, headers)
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+            assert (answer.status, answer.read()) == (200, b"")
+        (event,) = client.inbox()
+        variables = f"URL={server.url}\nEVENT={event['event_id']}\nKEY='X-API-Key: {dev_server.KEY}'\n"
+        subprocess.run(["bash", "-c", PRELUDE + variables + command], cwd=tmp_path, timeout=60, check=True)
+    body = (tmp_path / "body.bin").read_bytes()
+    assert (event["source"], event["event_type"], body) == ("github", "push", sent)
+    assert checker["is_from_github"](event, body, made["secret"])
+    assert not checker["is_from_github"](event, body + b" ", made["secret"])

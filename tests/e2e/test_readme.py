@@ -57,16 +57,30 @@ def test_curl_line_of_every_endpoint_works(tmp_path: Path) -> None:
             script += f'EVENT=$(echo "$ANSWER" | {EVENT_ID})\n'
             script += f'LEASE=$(echo "$ANSWER" | {TOKEN})\n'
     with dev_server.running(*dev_server.on_folder(tmp_path)) as server:
-        printed = run(f"URL={server.url}\nKEY='X-API-Key: test-api-key-12345'\n{script}")
+        hook = hook_url(tmp_path, server.url)
+        printed = run(f"URL={server.url}\nHOOK={hook}\nKEY='X-API-Key: test-api-key-12345'\n{script}")
     bodies = dict(block.split("\n", 1) for block in printed.removeprefix("== ").split("\n== "))
     assert bodies.keys() == curls.keys()
+    assert "webhook-allowed-origin: *" in bodies.pop("OPTIONS /v1/hooks/{hook_id}")
+    assert not bodies.pop("POST /v1/hooks/{hook_id}").strip()
     answers: dict[str, Any] = {call: json.loads(body) for call, body in bodies.items() if call != "OPTIONS"}
     event_id = answers["POST /v1/events"]["event_id"]
     assert [event["event_id"] for event in answers["GET /v1/inbox"]["events"]] == [event_id]
+    assert answers["GET /v1/events/{event_id}/body"] == answers["GET /v1/events/{event_id}"]["payload"]
     assert answers["POST /v1/events/{event_id}/ack"]["status"] == "acknowledged"
     assert answers["DELETE /v1/events/{event_id}"]["event_id"] == event_id
     queue = ("POST /v1/inbox/ack", "POST /v1/inbox/extend", "POST /v1/inbox/release")
     assert [answers[call]["results"][0]["status"] for call in queue] == [200, 409, 409], "it is acknowledged"
+
+
+def hook_url(folder: Path, url: str) -> str:
+    """Create a hook without a signature, and return its URL."""
+    options = ("--preset", "generic", "--scheme", "none", "--source", "webhooks", "--public-url", url)
+    stage = ("--stage", "local", *dev_server.on_folder(folder))
+    done = dev_server.run("hooks", "create", *stage, *options, "--json")
+    assert done.returncode == 0, done.stderr
+    created: str = json.loads(done.stdout)["url"]
+    return created
 
 
 def test_ci_runs_the_test_command() -> None:

@@ -100,7 +100,7 @@ def test_readme_lists_endpoint(endpoint: str) -> None:
 
 
 def test_readme_lists_only_endpoints_that_exist() -> None:
-    unknown = set(readme_endpoints()) - {*ENDPOINTS, "OPTIONS"}
+    unknown = {one for one in readme_endpoints() if not one.startswith("OPTIONS")} - set(ENDPOINTS)
     assert not unknown, f"Remove these rows from the table of endpoints in README.md: {sorted(unknown)}"
 
 
