@@ -18,6 +18,7 @@ _NO_PAYLOADS = [
     '{"a":' + "9" * 5000 + "}",
 ]
 _NO_METADATA = ['{"priority":"none"}', '{"priority":"low","other":1}', '{"priority":"low"}']
+_DETAILS = ['{"hook":"h"}', '{"hook":"h","headers":{"a":"b"}}', '{"hook":7}', '{"hook":"h","other":"x"}']
 _NO_OTHERS = [
     *("pending", "acknowledged", "7", "-1"),
     *("2024-11-27T08:15:30.123456Z", "9999-99-99T00:00:00.000000Z"),
@@ -25,7 +26,7 @@ _NO_OTHERS = [
 TEXTS = (
     ODD
     | st.text(st.characters(codec="utf-8"), max_size=10)
-    | st.sampled_from([*_NO_PAYLOADS, *_NO_METADATA, *_NO_OTHERS])
+    | st.sampled_from([*_NO_PAYLOADS, *_NO_METADATA, *_DETAILS, *_NO_OTHERS])
 )
 
 
@@ -79,5 +80,6 @@ COLUMNS = [
     "hidden_until",
     "lease",
     "requeued_at",
+    "webhook",
 ]
 CELLS = TEXTS | BYTES | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False)

@@ -63,9 +63,12 @@ def aws(dynamodb_stores: Stores, clock: FakeClock) -> Api:
 @pytest.mark.promise(5, 9, 11)
 @examples(quick=5, full=40, long=1000)
 @example(damage={"payload": {"B": bomb(9)}}, key={})
+@example(damage={"webhook": {"S": '{"hook":"h"}'}, "payload": {"B": bomb(9)}}, key={})
 @given(
     damage=st.dictionaries(
-        st.sampled_from(["source", "event_type", "payload", "metadata", "ttl", "acknowledged_at", "more"]),
+        st.sampled_from(
+            ["source", "event_type", "payload", "metadata", "ttl", "acknowledged_at", "webhook", "more"]
+        ),
         st.none() | ATTRIBUTES,
         min_size=1,
         max_size=2,
@@ -100,6 +103,8 @@ def test_damaged_item_never_breaks_a_page(
 @pytest.mark.promise(5, 9, 11)
 @examples(quick=10, full=60, long=2000)
 @example(damage={"metadata": "{}"}, event_id=None, as_text=False)
+@example(damage={"webhook": '{"hook":"h"}', "payload": b"\xff"}, event_id=None, as_text=False)
+@example(damage={"webhook": b'{"hook":"h"}', "payload": b"{}"}, event_id=None, as_text=False)
 @given(
     damage=st.dictionaries(st.sampled_from(COLUMNS), CELLS, min_size=1, max_size=2),
     event_id=st.none() | IDS | st.binary(max_size=20),
