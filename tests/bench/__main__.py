@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from tests.bench import (
     consumer_measures,
     function_measures,
+    hook_measures,
     inbox_pages,
     large_bodies,
     local_server,
@@ -38,6 +39,8 @@ STEPS: dict[str, Measure] = {
     "calls and units": store_measures.calls_and_units,
     "calls and units of the queue": queue_measures.calls_and_units,
     "warm calls of the queue": queue_measures.processor,
+    "calls and units of webhooks": hook_measures.calls_and_units,
+    "times of webhooks": hook_measures.times,
     "calls and units of shards": shard_measures.calls_and_units,
     "times of shards": shard_measures.times,
     "inbox pages, SQLite": inbox_pages.sqlite_pages,

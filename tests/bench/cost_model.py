@@ -126,7 +126,7 @@ class Service:
             "DynamoDB, writes": self.writes("write units: ingest", "write units: ack"),
             "DynamoDB, reads": self._reads(requests),
             "DynamoDB, storage and backups": self._storage(kept),
-            "CloudWatch Logs": self._logs(requests.total, kept),
+            "CloudWatch Logs": self.logs(requests.total, kept),
         }
 
     def million_refused(self, size: Size, kept: Kept) -> float:
@@ -141,7 +141,7 @@ class Service:
             prices.lambda_per_million_requests,
             prices.dynamodb_per_million_read_units,
         )
-        return sum(per_million) + self.time(requests, size) + self._logs(requests.total, kept)
+        return sum(per_million) + self.time(requests, size) + self.logs(requests.total, kept)
 
     def million_in_batches(self, batches: Batches, size: Size, kept: Kept) -> dict[str, float]:
         """Return what a million events of 1 KB cost in batches, by service, as `million_events` does.
@@ -164,7 +164,7 @@ class Service:
             "DynamoDB, writes": written * prices.dynamodb_per_million_write_units,
             "DynamoDB, reads": reads,
             "DynamoDB, storage and backups": self._storage(kept),
-            "CloudWatch Logs": self._logs(in_all, kept),
+            "CloudWatch Logs": self.logs(in_all, kept),
         }
 
     def backlog_month(self, size: Size, kept: Kept) -> dict[str, float]:
@@ -178,7 +178,7 @@ class Service:
             "EventBridge": calls / MILLION * prices.eventbridge_per_million_events,
             "Lambda": calls / MILLION * prices.lambda_per_million_requests + calls * per_call,
             "DynamoDB, reads": calls * units / MILLION * prices.dynamodb_per_million_read_units,
-            "CloudWatch Logs": self._logs(calls, kept),
+            "CloudWatch Logs": self.logs(calls, kept),
         }
 
     def backlog_reads_at_most(self) -> float:
@@ -249,7 +249,7 @@ class Service:
         backups = table * self.prices.dynamodb_backups_per_gb_month
         return MILLION * (stored + backups) / _GB * kept.events_days / DAYS_PER_MONTH
 
-    def _logs(self, requests: float, kept: Kept) -> float:
+    def logs(self, requests: float, kept: Kept) -> float:
         """Every request is taken to log as much as an ingest."""
         line = self.figures["log bytes"] + self.assumptions.log_bytes_besides_per_request
         stored = self.prices.logs_stored_per_gb_month * kept.logs_days / DAYS_PER_MONTH

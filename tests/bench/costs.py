@@ -11,6 +11,7 @@ from tests.bench.capacity_tables import local, rates, sustained
 from tests.bench.cost_inputs import PRICES, InputError, load_figures, load_prices
 from tests.bench.cost_model import Kept, Service, Size
 from tests.bench.cost_tables import backlog, batches, choices, million_events, time, wrong_keys
+from tests.bench.hook_costs import answers, webhooks
 from tests.support.documents import CAPACITY, COSTS, with_text
 from triggers_api.ops.cloudformation.template import Template
 
@@ -29,6 +30,8 @@ def computed(figures: Path, prices: Path = PRICES) -> dict[str, str]:
         "batches and leases": batches(product, size, kept),
         "measuring the backlog": backlog(product, size, kept),
         "wrong keys": wrong_keys(product, size, kept, rate),
+        "webhooks": webhooks(product, size, kept, hooks_rate()),
+        "answers to webhooks": answers(product),
         "time": time(product, baseline),
         "choices": choices(product, size, kept),
         "sustained": sustained(product),
@@ -39,10 +42,15 @@ def computed(figures: Path, prices: Path = PRICES) -> dict[str, str]:
 
 def defaults() -> tuple[Size, Kept, int]:
     """Return what the template gives a function, for how long it keeps things, and its throttle a second."""
-    value = {name: one.default for name, one in Template.load().parameters.items()}
+    value = _parameters()
     size = Size(int(value["MemorySize"]), value["Architecture"])
     kept = Kept(int(value["EventTtlDays"]), int(value["LogRetentionDays"]))
     return size, kept, int(value["ThrottlingRateLimit"])
+
+
+def hooks_rate() -> int:
+    """Return the throttle of webhooks a second that the template gives a stage."""
+    return int(_parameters()["HooksRateLimit"])
 
 
 def with_costs(guide: str, texts: dict[str, str]) -> str:
@@ -51,6 +59,10 @@ def with_costs(guide: str, texts: dict[str, str]) -> str:
         if (mark := MARK.format(name)) in guide:
             guide = with_text(guide, mark, text, END)
     return guide
+
+
+def _parameters() -> dict[str, str]:
+    return {name: one.default for name, one in Template.load().parameters.items()}
 
 
 def main() -> int:

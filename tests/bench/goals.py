@@ -34,6 +34,7 @@ GOALS = {
     "calls: ack": Goal(product=1),
     "calls: delete": Goal(product=1),
     "write units": Goal(ratio=0.40),
+    "warm delivery": Goal(ratio=1.25),
     "warm batch ingest of 100": Goal(product=1.2),
     **{f"local server, {clients}, batches": Goal(ratio=0.125) for clients in map(named, CLIENTS)},
     "local server, 1 client, to straightforward": Goal(ratio=1.0),

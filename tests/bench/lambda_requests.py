@@ -1,6 +1,7 @@
 """The requests that are sent: REST-proxy events, as API Gateway makes them."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from tests.api.lambda_events import rest_event
@@ -11,9 +12,13 @@ KILOBYTE = 1024
 
 
 def body_of(payload: dict[str, Any]) -> bytes:
-    """Return the body of an ingest, written as a producer writes it: compact, UTF-8."""
-    body = {"source": "shop", "event_type": "order.paid", "payload": payload}
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+    """Return the body of an ingest."""
+    return compact({"source": "shop", "event_type": "order.paid", "payload": payload})
+
+
+def compact(value: dict[str, Any]) -> bytes:
+    """Return a value as a producer writes it: compact, UTF-8."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def kilobyte_body() -> bytes:
@@ -35,9 +40,18 @@ def kilobyte_body() -> bytes:
 
 def github_body() -> bytes:
     """Return an ingest of a real payload of about 10 KB: the published webhook that is nearest to it."""
+    return min((body_of(payload) for _, payload in _webhooks()), key=lambda body: abs(len(body) - 10_000))
+
+
+def github_webhook(size: int) -> tuple[str, bytes]:
+    """Return the event and the body of the published webhook whose body is nearest to a size in bytes."""
+    found = ((event, compact(payload)) for event, payload in _webhooks())
+    return min(found, key=lambda webhook: abs(len(webhook[1]) - size))
+
+
+def _webhooks() -> Iterator[tuple[str, dict[str, Any]]]:
     samples = json.loads((npm_package(WEBHOOKS) / "api.github.com" / "index.json").read_bytes())
-    bodies = [body_of(example) for sample in samples for example in sample["examples"]]
-    return min(bodies, key=lambda body: abs(len(body) - 10_000))
+    return ((sample["name"], payload) for sample in samples for payload in sample["examples"])
 
 
 def ingest(key: str, body: bytes, *, idempotency_key: str | None = None) -> dict[str, Any]:

@@ -130,8 +130,8 @@ def _path(receipt: dict[str, Any]) -> str:
 def counted(
     uses: dict[str, Use], function: Function, wire: Wire, name: str, request: dict[str, Any], expected: int
 ) -> dict[str, Any]:
-    """Note what an operation takes, and return its answer's body."""
-    body: dict[str, Any] = json.loads(function.call(request, expected=expected).body)
+    """Note what an operation takes, and return its answer's body; the answer to a delivery has none."""
+    body: dict[str, Any] = json.loads(function.call(request, expected=expected).body or "{}")
     calls = wire.taken()
     reads = sum(one.units for one in calls if one.operation in {"GetItem", "Query"})
     uses[name] = Use(len(calls), sum(one.units for one in calls) - reads, reads)

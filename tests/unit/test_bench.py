@@ -10,6 +10,9 @@ import pytest
 from rich.console import Console
 
 from tests.bench.goals import GOALS, Goal, met, not_measured
+from tests.bench.hook_measures import DELIVERIES
+from tests.bench.hook_measures import READS as HOOK_READS
+from tests.bench.hook_measures import WRITES as HOOK_WRITES
 from tests.bench.lambda_requests import KILOBYTE, ingest, kilobyte_body
 from tests.bench.processes import Function
 from tests.bench.queue_measures import CALLS, READS, STATS
@@ -22,9 +25,9 @@ from tests.bench.store_measures import READS as SINGLE_READS
 from tests.bench.subjects import Subject
 
 STRUCTURAL = {
-    *(f"calls: {name}" for name in (*OPERATIONS, FIRST, *CALLS, STATS)),
-    *(f"write units: {name}" for name in (*WRITES, *CALLS)),
-    *(f"read units: {name}" for name in (*SINGLE_READS, *READS)),
+    *(f"calls: {name}" for name in (*OPERATIONS, FIRST, *CALLS, STATS, *DELIVERIES)),
+    *(f"write units: {name}" for name in (*WRITES, *CALLS, *HOOK_WRITES)),
+    *(f"read units: {name}" for name in (*SINGLE_READS, *READS, *HOOK_READS)),
     *(f"{kind}: {name}, {number} shards" for kind in COUNTED for name in SHARDED for number in SHARDS[1:]),
     *(f"stored bytes: {place}" for place in PLACES),
     *("write units", "zipped artifact", "files", "modules", "log bytes"),

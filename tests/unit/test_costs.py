@@ -18,7 +18,8 @@ from tests.bench.cost_inputs import (
 )
 from tests.bench.cost_model import DAYS_PER_MONTH, SECONDS_PER_MONTH, Batches, Kept, Service, Size
 from tests.bench.cost_tables import MEMORY_MB, dollars
-from tests.bench.costs import MARK, PAGES, computed, defaults, main, with_costs
+from tests.bench.costs import MARK, PAGES, computed, defaults, hooks_rate, main, with_costs
+from tests.bench.hook_costs import KINDS, first_ms, million, webhooks
 from tests.support.documents import COSTS, DOCUMENTS
 from triggers_api.store.dynamodb.parallel import THREADS
 
@@ -79,6 +80,16 @@ MEDIANS = {
     "read units: receive": 200,
     "warm stats": 10,
     "calls: stats": 5,
+    "first delivery": 50,
+    "warm delivery": 10,
+    "warm repeated delivery": 5,
+    "warm refused delivery": 5,
+    "calls: first delivery": 2,
+    "calls: delivery": 1,
+    "calls: repeated delivery": 1,
+    "calls: refused delivery": 1,
+    "write units: delivery": 10,
+    "read units: refused delivery": 1,
     "write units: ingest": 2,
     "write units: ack": 3,
     "read units: ingest": 1,
@@ -215,6 +226,63 @@ def test_security_names_what_a_flood_of_wrong_keys_costs() -> None:
     rows = computed(FIGURES)["wrong keys"].splitlines()[2:4]
     million, day = (row.split(" | ")[1].strip(" |") for row in rows)
     assert f"{million} per million, or {day} a day" in DOCUMENTS["SECURITY.md"].replace("\n", " ")
+
+
+def test_a_million_webhooks_are_requests_time_log_lines_and_what_they_write() -> None:
+    found = million(SERVICE, KINDS["1 KB"], VCPU, A_MONTH)
+    assert found == {
+        "API Gateway, requests": 1,
+        "Lambda, requests": 1,
+        "Lambda, time": pytest.approx(1_000_000 * 0.015 * 2),
+        "DynamoDB, writes": 10,
+        "DynamoDB, reads": 0,
+        "CloudWatch Logs": pytest.approx(1 + 1),
+    }
+
+
+def test_a_repeated_webhook_is_billed_as_much_as_the_first_one_wrote() -> None:
+    found = million(SERVICE, KINDS["1 KB, repeated"], VCPU, A_MONTH)
+    assert found["DynamoDB, writes"] == 10
+    assert found["Lambda, time"] == pytest.approx(1_000_000 * 0.010 * 2)
+
+
+def test_a_refused_webhook_is_a_read_and_writes_nothing() -> None:
+    found = million(SERVICE, KINDS["1 KB, refused"], VCPU, A_MONTH)
+    assert (found["DynamoDB, writes"], found["DynamoDB, reads"]) == (0, 1)
+
+
+def test_a_flood_of_refused_webhooks_costs_what_the_throttle_lets_through_in_a_day() -> None:
+    figures = {
+        **MEDIANS,
+        "warm large delivery": 10,
+        "calls: large delivery": 1,
+        "write units: large delivery": 14,
+    }
+    service = replace(SERVICE, figures=Figures(figures, "figures"))
+    refused = sum(million(service, KINDS["1 KB, refused"], VCPU, A_MONTH).values())
+    day = dollars(refused * 10 * 24 * 3600 / 1_000_000)
+    assert f" of 10 a second cost {day} a day." in webhooks(service, VCPU, A_MONTH, 10)
+
+
+def test_a_first_delivery_imports_on_a_whole_processor_and_is_answered_on_a_share() -> None:
+    assert first_ms(SERVICE, HALF_A_VCPU) == 100 + 2 * 50 + 2 * 5
+    assert first_ms(SERVICE, VCPU) == 100 + 50 + 2 * 5
+
+
+def test_slack_gets_its_answer_after_a_cold_start_and_what_the_guide_names_is_measured() -> None:
+    product = Service(load_figures(FIGURES)["product"], *load_prices(PRICES))
+    assert all(2 * first_ms(product, Size(memory_mb)) < 3_000 for memory_mb in MEMORY_MB)
+    kilobytes, per_item = 2, 2
+    table = index = kilobytes * per_item
+    assert product.figures["write units: delivery"] == table + index + per_item
+    assert product.figures["write units: refused delivery"] == 0
+
+
+def test_security_names_what_a_flood_of_webhooks_costs() -> None:
+    *_, line, _ = computed(FIGURES)["webhooks"].split("\n")
+    day = line.removesuffix(" a day.").rpartition(" ")[2]
+    assert f"throttle of {hooks_rate()} a second" in line
+    assert f"webhooks that are refused cost {day} a day more" in DOCUMENTS["SECURITY.md"].replace("\n", " ")
 
 
 def test_measuring_the_backlog_costs_metrics_alarms_and_calls_every_five_minutes() -> None:
