@@ -11,8 +11,8 @@ from tests.bench.hook_measures import FIRST, LARGE, REFUSED, REPEATED, SMALL
 class Kind:
     """Deliveries of a kind, by the names of their figures.
 
-    `written`: the delivery whose writes are billed, if any. A repeat cancels its transaction. DynamoDB Local does
-    not report what that is billed, so it is taken to be as much as the first delivery was.
+    `written`: the delivery whose writes are billed, if any. A repeat cancels its transaction. DynamoDB
+    Local does not report what that is billed, so it is taken to be as much as the first delivery was.
     """
 
     name: str
