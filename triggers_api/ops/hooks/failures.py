@@ -5,7 +5,6 @@ from http import HTTPStatus
 
 from triggers_api.core.hooks.presets import Preset
 from triggers_api.core.hooks.records import HookRecord
-from triggers_api.ops.hooks.states import CACHED_SECONDS
 from triggers_api.ops.shell_commands import triggers_command
 
 _SKEW_SECONDS = 30
@@ -60,5 +59,5 @@ def _explain_refusal(answer: Answer, preset: Preset, now: int) -> str:
         return f"the clocks of the service and of this machine differ by {skew} seconds"
     return (
         f"the sample has the stored secret and the form of {preset.title}, so the service has another "
-        f"secret (up to {CACHED_SECONDS} seconds after a change), or a proxy changes the delivery"
+        "secret, as it may for a second after a change, or a proxy changes the delivery"
     )
