@@ -59,4 +59,4 @@ def integer_member(body: bytes, name: str) -> int | None:
     except (ValueError, RecursionError):
         return None
     member = value.get(name) if isinstance(value, dict) else None
-    return member if type(member) is int else None
+    return member if isinstance(member, int) else None
