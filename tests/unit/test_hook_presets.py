@@ -12,14 +12,8 @@ from hypothesis import strategies as st
 from tests.support.forms import examples
 from tests.support.wild_texts import WILD_TEXTS
 from triggers_api.core.hooks import providers
-from triggers_api.core.hooks.presets import (
-    PRESETS,
-    Preset,
-    generic,
-    preset_of,
-    scheme_flaw,
-    scheme_to_text,
-)
+from triggers_api.core.hooks.generic import scheme_flaw, scheme_to_text
+from triggers_api.core.hooks.presets import PRESETS, Preset, generic, preset_of
 from triggers_api.core.hooks.schemes import (
     HmacScheme,
     HookRequest,
@@ -293,6 +287,8 @@ def test_gitlab_secret_decides_between_token_and_signature() -> None:
         assert gitlab.refusal(token, secrets, now=NOW) is None
         assert gitlab.refusal(signed, secrets, now=NOW) is None
         assert gitlab.refusal(signed, secrets, now=NOW + 301) == "timestamp"
+        both = HookRequest({**signed.headers, "x-gitlab-token": "tok"}, {}, signed.body)
+        assert gitlab.refusal(both, secrets, now=NOW + 301) == "timestamp"
         assert gitlab.refusal(request({"x-gitlab-token": "tok"}), secrets, now=NOW) == "signature"
         assert gitlab.refusal(request({}), secrets, now=NOW) == "signature missing"
     assert gitlab.refusal(token, [WHSEC], now=NOW) == "signature missing"

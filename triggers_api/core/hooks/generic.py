@@ -60,11 +60,11 @@ def scheme_from_text(text: str | None) -> tuple[Scheme, str | None]:
     if not isinstance(members, dict) or set(members) != {"kind", "options", "id_header"}:
         raise damaged
     kind, options, id_header = members["kind"], members["options"], members["id_header"]
-    if not (isinstance(id_header, str | None) and isinstance(kind, str) and _are_texts(options)):
+    if not (isinstance(id_header, str | None) and _are_texts(options)):
         raise damaged
     try:
         scheme: Scheme = _KINDS[kind](**options)
-    except (KeyError, TypeError):  # an unknown kind, an unknown option, or no header
+    except (KeyError, TypeError):  # an unknown kind or option, or no header
         raise damaged from None
     if generic_flaw(scheme, id_header):
         raise damaged

@@ -7,27 +7,11 @@ from types import MappingProxyType
 from typing import Any
 
 from triggers_api.core.hooks import providers, schemes
-from triggers_api.core.hooks.generic import (
-    generic_flaw,
-    in_lower_case,
-    scheme_flaw,
-    scheme_from_text,
-    scheme_to_text,
-)
+from triggers_api.core.hooks.generic import generic_flaw, in_lower_case, scheme_from_text
 from triggers_api.core.hooks.readers import Reader, either, header, member, signed_id, text, with_action
 from triggers_api.core.hooks.schemes import HmacScheme, HookRequest, OpenScheme, Scheme
 from triggers_api.core.hooks.signing import SECRET_PREFIX
 from triggers_api.errors import CorruptRecordError
-
-__all__ = [
-    "MAX_TYPE_CHARACTERS",
-    "PRESETS",
-    "Preset",
-    "generic",
-    "preset_of",
-    "scheme_flaw",
-    "scheme_to_text",
-]
 
 MAX_TYPE_CHARACTERS = 256
 
