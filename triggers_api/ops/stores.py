@@ -8,6 +8,7 @@ from triggers_api.errors import StoreUnavailableError
 from triggers_api.ops.target import Target
 
 if TYPE_CHECKING:  # each stage needs one of the two stores, and SQLite needs no botocore
+    from triggers_api.core.ports import HookStore
     from triggers_api.store.dynamodb.client import DynamoDB
     from triggers_api.store.sqlite.database import Database
 
@@ -55,3 +56,22 @@ def open_dynamodb(target: Target, *, is_patient: bool = False) -> Iterator["Dyna
             session=open_session(target, region),
             patience=OF_A_CHANGE if is_patient else OF_A_REQUEST,
         )
+
+
+@contextmanager
+def open_hook_store(target: Target) -> Iterator["HookStore"]:
+    """Open the store of a stage's hooks: a file on this machine, or the stage's DynamoDB table of keys.
+
+    Raises:
+        OperatorError: The store cannot be opened, reached or changed, for the reason that the error gives.
+    """
+    if target.is_local:
+        from triggers_api.store.sqlite.hooks import SqliteHookStore
+
+        with open_database(target) as database:
+            yield SqliteHookStore(database)
+        return
+    from triggers_api.store.dynamodb.hooks import DynamoHookStore
+
+    with open_dynamodb(target) as dynamodb:
+        yield DynamoHookStore(dynamodb, target.keys_table)

@@ -52,15 +52,10 @@ class Hooks:
         """The time to compare the expiry of an old secret with."""
         return format_time(self._clock())
 
-    def create(self, plan: HookPlan, *, hook_id: str | None = None) -> NewHook:
-        """Create a hook. If the plan has no secret, make one unless the provider does.
-
-        Args:
-            plan: The values of the hook.
-            hook_id: A new id that `records.generate` returned. None: generate one.
-        """
+    def create(self, plan: HookPlan) -> NewHook:
+        """Create a hook with a new id. If the plan has no secret, make one unless the provider does."""
         made = plan.preset.new_secret() if plan.secret is None and plan.preset.makes_secret else None
-        hook_id = hook_id or records.generate()
+        hook_id = records.generate()
         record = HookRecord(
             records.hook_digest_of(hook_id),
             is_active=True,

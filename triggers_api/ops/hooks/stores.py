@@ -1,10 +1,10 @@
-"""Open the hooks of a stage: in a file on this machine, or in the stage's DynamoDB table of keys."""
+"""Open the hooks of a stage."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from triggers_api.ops.hooks.operations import Hooks
-from triggers_api.ops.stores import open_database, open_dynamodb
+from triggers_api.ops.stores import open_hook_store
 from triggers_api.ops.target import Target
 
 
@@ -15,13 +15,5 @@ def open_hooks(target: Target) -> Iterator[Hooks]:
     Raises:
         OperatorError: The store cannot be opened, reached or changed, for the reason that the error gives.
     """
-    if target.is_local:
-        from triggers_api.store.sqlite.hooks import SqliteHookStore
-
-        with open_database(target) as database:
-            yield Hooks(SqliteHookStore(database))
-        return
-    from triggers_api.store.dynamodb.hooks import DynamoHookStore
-
-    with open_dynamodb(target) as dynamodb:
-        yield Hooks(DynamoHookStore(dynamodb, target.keys_table))
+    with open_hook_store(target) as store:
+        yield Hooks(store)
