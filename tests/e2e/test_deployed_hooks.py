@@ -39,9 +39,31 @@ def test_every_method_of_a_hook_is_for_the_function_also_options(paths: dict[str
         assert method["x-amazon-apigateway-integration"]["type"] == "aws_proxy"
 
 
-def test_options_for_a_hook_reaches_the_service(deployed: Deployed) -> None:
-    answer = ask(deployed, "OPTIONS", f"/v1/hooks/{UNKNOWN}", "a-handshake")
-    assert answer.headers["x-request-id"] == "a-handshake"
+@pytest.fixture(scope="module")
+def hook(deployed: Deployed) -> str:
+    """Return the path of a new hook of the stage."""
+    options = ("--preset", "github", "--source", "shop", "--yes")
+    made = deployed.rehearsal.ask("hooks", "create", "--stage", "prod", *options)
+    return str(made["url"]).removeprefix(deployed.url)
+
+
+def test_the_service_consents_to_webhooks_of_a_hook(deployed: Deployed, hook: str) -> None:
+    answer = ask(deployed, "OPTIONS", hook, "a-handshake")
+    assert (answer.status_code, answer.headers["x-request-id"]) == (200, "a-handshake")
+    assert answer.headers["webhook-allowed-origin"] == "*"
+    assert "POST" in answer.headers["allow"]
+
+
+def test_the_service_answers_other_methods_of_a_hook(deployed: Deployed, hook: str) -> None:
+    for method, status in (("POST", 401), ("PUT", 405), ("DELETE", 405)):
+        answer = ask(deployed, method, hook, "another-method")
+        assert (answer.status_code, answer.headers["x-request-id"]) == (status, "another-method"), method
+
+
+def test_the_service_does_not_consent_to_webhooks_of_an_unknown_hook(deployed: Deployed) -> None:
+    answer = ask(deployed, "OPTIONS", f"/v1/hooks/{UNKNOWN}", "no-handshake")
+    assert (answer.status_code, answer.json()["error"]["request_id"]) == (404, "no-handshake")
+    assert "webhook-allowed-origin" not in answer.headers
 
 
 @pytest.mark.parametrize("path", ["/v1/events", "/v1/hooks", f"/v1/hooks/{UNKNOWN}/more"])
