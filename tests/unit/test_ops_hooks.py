@@ -27,12 +27,12 @@ from triggers_api.errors import (
     HookStateError,
     TriggersError,
 )
-from triggers_api.ops.hooks.delivery import HookTest
+from triggers_api.ops.hook_delivery.delivery import HookTest
+from triggers_api.ops.hook_delivery.samples import signed_sample
 from triggers_api.ops.hooks.generic import GenericOptions, generic_scheme
 from triggers_api.ops.hooks.new_hook import HookPlan, plan_hook, with_secret
 from triggers_api.ops.hooks.operations import Hooks, NewHook
 from triggers_api.ops.hooks.references import whole_id_in
-from triggers_api.ops.hooks.samples import signed_sample
 from triggers_api.ops.hooks.states import hook_state, old_secret_end
 
 BASE = "http://127.0.0.1:8000"

@@ -15,7 +15,7 @@ from triggers_api.ops.shell_commands import triggers_command
 from triggers_api.ops.target import Target
 
 if TYPE_CHECKING:
-    from triggers_api.ops.hooks.delivery import Delivered
+    from triggers_api.ops.hook_delivery.delivery import Delivered
 
 _COLUMNS = ("ID", "PREFIX", "SOURCE", "PRESET", "TYPE", "CREATED", "STATE")
 _NAME_COLUMNS = 22

@@ -66,9 +66,9 @@ def create(
     Example: triggers hooks create --stage local --preset github --source github
     """
     from triggers_api.cli.output.hooks import print_new_hook
+    from triggers_api.ops.hook_delivery.urls import find_base, hook_url
     from triggers_api.ops.hooks.generic import GenericOptions
     from triggers_api.ops.hooks.new_hook import needs_secret, plan_hook, with_secret
-    from triggers_api.ops.hooks.urls import find_base, hook_url
 
     options = GenericOptions(
         scheme, header, algorithm, encoding, prefix, template, timestamp_header, id_header, query, bearer

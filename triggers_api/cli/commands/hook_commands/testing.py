@@ -29,9 +29,9 @@ def try_hook(
     """
     from triggers_api.cli.output.hooks import print_delivery
     from triggers_api.ops.events.stores import open_events
-    from triggers_api.ops.hooks.delivery import HookTest
+    from triggers_api.ops.hook_delivery.delivery import HookTest
+    from triggers_api.ops.hook_delivery.urls import find_base
     from triggers_api.ops.hooks.stores import open_hooks
-    from triggers_api.ops.hooks.urls import find_base
 
     hook_id = read_whole_id(hook, no_input=context.no_input)
     target, action = context.target, "Post a sample to a hook"

@@ -17,10 +17,10 @@ from triggers_api.core.paging import Filter
 from triggers_api.core.times import Clock, format_time, seconds, system_clock
 from triggers_api.errors import ChecksFailedError
 from triggers_api.ops.events.walk import walk
-from triggers_api.ops.hooks.failures import Answer, explain_answer
-from triggers_api.ops.hooks.samples import Sample, signed_sample
+from triggers_api.ops.hook_delivery.failures import Answer, explain_answer
+from triggers_api.ops.hook_delivery.samples import Sample, signed_sample
+from triggers_api.ops.hook_delivery.urls import hook_url
 from triggers_api.ops.hooks.states import testable_preset
-from triggers_api.ops.hooks.urls import hook_url
 from triggers_api.ops.http_client import make_client, read_body
 from triggers_api.ops.shell_commands import triggers_command
 from triggers_api.ops.smoke.check_errors import explain_no_response
