@@ -1,7 +1,8 @@
-"""Send a canary key and a canary payload through every call, valid and invalid, and look where they appear.
+"""Send canaries through every call, valid and invalid, and look where they appear.
 
-The payload may appear in the answers for its event and in the events table. Neither may appear in a log line,
-an error or the output of the process. The key may not appear in a file or a table.
+The canaries are a key, a payload, the id of a hook and its signing secret. None may appear in a log line, an
+error or the output of the process. The payload may appear in the answers for its event and in the events
+table, and the signing secret in the keys table. The key and the id may not appear in a file or a table.
 """
 
 import json
@@ -23,6 +24,7 @@ from tests.support.failing_events import FailingEvents
 from tests.support.promises import Tried
 from tests.support.service_log import written
 from triggers_api.core.access import ALL_SCOPES
+from triggers_api.core.hooks.records import HookRecord, hook_digest_of, prefix_of
 from triggers_api.core.keys import KeyRecord, digest_of
 from triggers_api.store.dynamodb.client import DynamoDB
 from triggers_api.store.dynamodb.events import DynamoEventStore
@@ -32,7 +34,10 @@ from triggers_api.store.sqlite.events import SqliteEventStore
 CANARY = "canary-e0d4"
 PAYLOAD = {"secret": CANARY, CANARY: [CANARY], "long": CANARY * 200}
 KEY = "My-Own-Canary_0123456789-zyxwv"
-SECRETS = (CANARY, KEY, KEY[:12], KEY[-12:], digest_of(KEY))
+HOOK_ID = "hook_Its-Own-Canary_9876543210-abcdefghijklmnopq"
+SIGNING = "signing-canary-5b1c"
+HOOK_SECRETS = (HOOK_ID, HOOK_ID[5:20], HOOK_ID[-12:], digest_of(HOOK_ID), SIGNING, SIGNING[:12])
+SECRETS = (CANARY, KEY, KEY[:12], KEY[-12:], digest_of(KEY), *HOOK_SECRETS)
 EVENT = "/v1/events/01936b2e-8f3a-7c41-9d2e-5b7f6a1c0e34"
 
 
@@ -141,8 +146,41 @@ def session_of_the_queue(api: Api) -> None:
     assert api.get("/v1/inbox/stats", query=f"event_type={CANARY}").status == 200
 
 
+def session_of_hooks(api: Api) -> None:
+    """Deliver webhooks, authentic and not, with the canaries in every secret field."""
+    record = HookRecord(
+        hook_digest_of(HOOK_ID), True, "shop", "github", secret=SIGNING, prefix=prefix_of(HOOK_ID)
+    )
+    assert api.stores.hooks.add(record)
+    path, body = f"/v1/hooks/{HOOK_ID}", json.dumps(PAYLOAD).encode()
+    headers = [("X-GitHub-Event", "issues"), ("X-GitHub-Delivery", "1"), ("X-Secret", CANARY)]
+    answers = [
+        api.deliver(path, body, secret=SIGNING, headers=headers),
+        api.deliver(path, body + b" ", secret=SIGNING, headers=headers),
+        api.deliver(path, CANARY.encode(), secret=SIGNING, query=f"{CANARY}={KEY}"),
+        api.deliver(path, body, secret=f"{SIGNING}x", headers=headers),
+        api.deliver(path, body, headers=[("X-Hub-Signature-256", CANARY)]),
+        api.deliver(path, body * 1000, secret=SIGNING),
+        api.deliver(f"{path[:-1]}x", body, secret=SIGNING),
+        api.deliver(f"/v1/hooks/{KEY}", body, secret=SIGNING),
+        api.deliver(f"{path}/{CANARY}", body, secret=SIGNING),
+        api.get(path, key=None),
+        api.call("OPTIONS", path, key=None, headers=[("WebHook-Request-Origin", CANARY)]),
+        api.get("/v1/inbox", key=HOOK_ID),
+        api.ingest(PAYLOAD, source=HOOK_ID, key=HOOK_ID),
+        api.get(f"/v1/events/{HOOK_ID}"),
+        api.get(f"/v1/events/{HOOK_ID}/body", key=SIGNING),
+    ]
+    statuses = [answer.status for answer in answers]
+    assert statuses == [200, 200, 200, 401, 401, 413, 404, 404, 404, 405, 200, 401, 401, 422, 401]
+    delivered = api.walk(source="shop", event_type="issues")
+    assert [event["payload"] for event in delivered] == [PAYLOAD]
+    bodies = [api.get(f"/v1/events/{event_id}/body") for event_id in api.pending(source="shop")]
+    assert body in [answer.body for answer in bodies]
+
+
 def calls_of_the_store(api: Api) -> set[int]:
-    """Make every call that reaches the store of events; return the statuses."""
+    """Make every call that reaches the store of events, after `session_of_hooks`; return the statuses."""
     once = [("Idempotency-Key", CANARY)]
     held = {"events": [{"event_id": EVENT.rpartition("/")[2], "lease": CANARY}]}
     answers = [api.ingest(PAYLOAD), api.ingest(PAYLOAD, headers=once), api.get(EVENT), api.inbox()]
@@ -153,6 +191,7 @@ def calls_of_the_store(api: Api) -> set[int]:
         api.post("/v1/inbox/requeue", {"event_ids": [EVENT.rpartition("/")[2]]}),
         api.post("/v1/inbox/purge", {"filter": {"status": "any"}}),
     ]
+    answers.append(api.deliver(f"/v1/hooks/{HOOK_ID}", json.dumps(PAYLOAD).encode(), secret=SIGNING))
     batches = [
         api.post("/v1/inbox/ack", held),
         api.post("/v1/inbox/extend", {**held, "lease_seconds": 5}),
@@ -219,6 +258,7 @@ def test_logs_and_errors_contain_no_key_and_no_payload(
         api = Watched(with_events(stores, events), clock)
         whole_session(api)
         session_of_the_queue(api)
+        session_of_hooks(api)
         crashes(api, events)
         unreachable = Watched(broken_store, clock)
         assert calls_of_the_store(unreachable) == {503}
@@ -235,10 +275,11 @@ def test_logs_and_errors_contain_no_key_and_no_payload(
     for answer in answers:
         told = json.dumps(dict(answer.headers)) + (answer.body.decode() if answer.status >= 400 else "")
         assert [secret for secret in SECRETS if secret in told] == []
-        assert KEY.encode() not in answer.body
+        assert [secret for secret in (KEY, *HOOK_SECRETS) if secret.encode() in answer.body] == []
     at_rest = stored()
-    assert digest_of(KEY).encode() in at_rest
-    assert [part for part in (KEY, KEY[:12], KEY[-12:]) if part.encode() in at_rest] == []
+    for secret in (KEY, HOOK_ID):
+        assert digest_of(secret).encode() in at_rest
+        assert [part for part in (secret, secret[:12], secret[-12:]) if part.encode() in at_rest] == []
     tried(len(answers))
 
 
