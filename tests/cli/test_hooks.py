@@ -42,7 +42,7 @@ def prod(dynamodb_url: str) -> HookCommands:
     return hooks_of(make_tables(dynamodb_url, "prod"))
 
 
-@pytest.fixture(params=["local", "dev"])
+@pytest.fixture(params=["local", pytest.param("dev", marks=pytest.mark.slow("makes tables for each test"))])
 def hooks(request: pytest.FixtureRequest) -> HookCommands:
     """Tests with this fixture run on both stores."""
     found: HookCommands = request.getfixturevalue(request.param)

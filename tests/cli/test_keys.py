@@ -38,7 +38,7 @@ def prod(dynamodb_url: str) -> KeyCommands:
     return make_tables(dynamodb_url, "prod")
 
 
-@pytest.fixture(params=["local", "dev"])
+@pytest.fixture(params=["local", pytest.param("dev", marks=pytest.mark.slow("makes tables for each test"))])
 def keys(request: pytest.FixtureRequest) -> KeyCommands:
     """Tests with this fixture run on both stores."""
     found: KeyCommands = request.getfixturevalue(request.param)

@@ -153,7 +153,7 @@ EVENTS = st.lists(
 
 
 @pytest.mark.timeout(1800)  # for the long form
-@examples(quick=25, full=150, long=2000)
+@examples(quick=8, full=150, long=2000)
 @given(
     events=EVENTS,
     limit=st.integers(1, 12),

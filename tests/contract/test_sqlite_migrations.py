@@ -281,7 +281,10 @@ def large_folder(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("is_new", [False, True], ids=["old", "new"])
+@pytest.mark.parametrize(
+    "is_new",
+    [pytest.param(False, id="old"), pytest.param(True, id="new", marks=pytest.mark.slow("many processes"))],
+)
 def test_a_kill_before_any_statement_leaves_the_old_file(tmp_path: Path, is_new: bool) -> None:
     for number in range(100):
         folder = tmp_path / str(number)

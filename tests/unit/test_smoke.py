@@ -460,6 +460,7 @@ def test_events_of_unanswered_ingests_are_removed(api: ASGIApp, sqlite_stores: S
     assert pending(sqlite_stores) == []
 
 
+@pytest.mark.slow("waits for the deadline of a request")
 def test_an_event_that_is_stored_after_its_request_timed_out_is_removed(
     api: ASGIApp, sqlite_stores: Stores
 ) -> None:
@@ -592,6 +593,7 @@ def test_a_second_interrupt_skips_the_clean_up_but_revokes_the_key(
     assert not only_key(sqlite_stores).is_active
 
 
+@pytest.mark.slow("waits for a request that is interrupted")
 def test_an_interrupt_during_an_ingest_leaves_no_event_of_it(api: ASGIApp, sqlite_stores: Stores) -> None:
     ingests: list[Scope] = []
 
