@@ -138,6 +138,21 @@ def test_damaged_idempotency_record_is_never_an_answer(
 
 
 @pytest.mark.parametrize(
+    "damage", ["event_id = 'zz'", "event_id = x'05'", "event_id = '7d444840-9dc0-11d1-b245-5ffdce74fad2'"]
+)
+def test_damaged_claim_on_sqlite_is_never_an_answer(
+    sqlite_stores: Stores, tmp_path: Path, damage: str
+) -> None:
+    first, again = event(), event()
+    add_one(sqlite_stores.events, first, claim(first))
+    with sqlite3.connect(tmp_path / "data" / FILE_NAME) as connection:
+        connection.execute(f"UPDATE idempotency SET {damage}")
+    connection.close()
+    with pytest.raises(CorruptRecordError):
+        add_one(sqlite_stores.events, again, claim(again))
+
+
+@pytest.mark.parametrize(
     "change",
     [
         "payload = '{'",

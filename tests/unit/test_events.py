@@ -265,6 +265,8 @@ DAMAGE: dict[str, dict[str, Any]] = {
     "token is bytes": {"lease": CANARY.encode()},
     "webhook is a text": {"webhook": CANARY},
     **{f"webhook: {what}": with_details(value) for what, value in NOT_AN_OBJECT.items()},
+    "webhook with a line break": with_details(f'{{"hook":"h","content_type":"a\\r\\n{CANARY}"}}'),
+    "webhook with a header that is not ASCII": with_details(f'{{"hook":"h","headers":{{"a":"é{CANARY}"}}}}'),
     "webhook without a hook": with_details(f'{{"content_type":"{CANARY}"}}'),
     "hook is a number": with_details('{"hook":5}'),
     "webhook has an unknown member": with_details(f'{{"hook":"h","{CANARY}":"x"}}'),

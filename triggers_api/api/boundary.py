@@ -137,8 +137,6 @@ def _log_access(method: str, scope: Scope, context: RequestContext, status: int,
     }
     if context.key_id is not None:
         fields["key_id"] = context.key_id
-    if context.hook_id is not None:
-        fields["hook_id"] = context.hook_id
     if context.refusal is not None:
         fields["reason"] = context.refusal
     if context.source is not None:

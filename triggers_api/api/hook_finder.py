@@ -18,7 +18,7 @@ from triggers_api.errors import CorruptRecordError, HookUnusableError, NotFoundE
 logger = logging.getLogger("triggers_api.auth")
 
 _AGAIN_SECONDS = 1
-_UNKNOWN = "unknown"
+_UNKNOWN, _REVOKED, _DAMAGED = "unknown", "revoked", "damaged"
 
 
 class HookFinder:
@@ -45,11 +45,12 @@ class HookFinder:
         """Return an active hook, with `again` as it was stored within the last second.
 
         Raises:
-            NotFoundError: There is none with this id, or it is revoked. `reason` names which.
-            HookUnusableError: It is damaged. StoreUnavailableError: The store fails.
+            NotFoundError: There is none with this id, or it is revoked. `reason` names which, for the log.
+            HookUnusableError: It is damaged.
+            StoreUnavailableError: The store fails.
         """
         if not is_hook_id(hook_id):
-            raise _not_found(_UNKNOWN)
+            raise _refused(_UNKNOWN)
         now, digest = Reading.of(self._clock, self._monotonic), hook_digest_of(hook_id)
         with self._lock:
             known = None if again else self._known.get(digest, now)
@@ -57,18 +58,19 @@ class HookFinder:
         if found is None:
             found = self._look_up(digest, now)
         if isinstance(found, str):
-            raise _not_found(found)
+            raise _refused(found)
         return found
 
     def _look_up(self, digest: str, now: Reading) -> HookRecord | str:
+        result: HookRecord | str
         try:
             record = self._store.find(digest)
             if record is not None:
                 preset_of(record.preset, record.scheme)  # raises if that is damaged
+            result = _UNKNOWN if record is None else record if record.is_active else _REVOKED
         except CorruptRecordError as error:
             logger.exception("hook cannot be read", extra={"fields": {"reason": error.message}})
-            raise HookUnusableError("This hook cannot be used right now.") from error
-        result: HookRecord | str = _UNKNOWN if record is None else record if record.is_active else "revoked"
+            result = _DAMAGED
         with self._lock:
             self._latest.put(digest, now, result)
             if isinstance(result, str):
@@ -78,6 +80,7 @@ class HookFinder:
         return result
 
 
-def _not_found(reason: str) -> NotFoundError:
-    """Return the refusal of an id. The client gets the same answer for every reason; the log names it."""
+def _refused(reason: str) -> NotFoundError | HookUnusableError:
+    if reason == _DAMAGED:
+        return HookUnusableError("This hook cannot be used right now.", reason=reason)
     return NotFoundError("There is no hook with this id.", reason=reason)

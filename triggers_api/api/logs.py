@@ -45,6 +45,8 @@ class _Formatter(logging.Formatter):
             line["request_id"] = context.request_id
             if context.lambda_request_id:
                 line["lambda_request_id"] = context.lambda_request_id
+            if context.hook_id:
+                line["hook_id"] = context.hook_id
         line |= getattr(record, "fields", {})
         if context and context.own_key:
             line = {name: _without(context.own_key, value) for name, value in line.items()}

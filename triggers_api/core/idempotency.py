@@ -8,9 +8,9 @@ import hashlib
 import logging
 from dataclasses import dataclass
 
-from triggers_api.core import canonical_json, fingerprint_v1
+from triggers_api.core import canonical_json, fingerprint_v1, ids
 from triggers_api.core.events import Event
-from triggers_api.errors import IdempotencyKeyReusedError
+from triggers_api.errors import CorruptRecordError, IdempotencyKeyReusedError
 
 IDEMPOTENCY_SECONDS = 24 * 3600
 
@@ -70,8 +70,11 @@ def check_repeat(event: Event, claim: IdempotencyClaim, *, stored_fingerprint: s
     """Check that a request is the one that was stored as `first_id`.
 
     Raises:
+        CorruptRecordError: `first_id` is no id of an event.
         IdempotencyKeyReusedError: It is another request, and the first one does not win.
     """
+    if ids.parse_event_id(first_id) != first_id or ids.created_at(first_id) is None:
+        raise CorruptRecordError("An idempotency record does not name an event.")
     if is_repeat(event, claim, stored_fingerprint=stored_fingerprint):
         return
     if not claim.first_wins:

@@ -5,6 +5,7 @@ switch the hook off. So a delivery that is stored, or was stored before, is a 20
 cannot check it, and a store that fails, are a 503. The log has the reason of every refusal.
 """
 
+import logging
 from contextlib import suppress
 from typing import Annotated
 from urllib.parse import parse_qsl
@@ -12,22 +13,25 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Path, Request, Response
 
 from triggers_api.api.content_coding import inflate, is_gzip
-from triggers_api.api.context import request_context
+from triggers_api.api.context import RequestContext, request_context
 from triggers_api.api.documented_errors import BAD_SIGNATURE, NO_HOOK, UNUSABLE_HOOK, errors
 from triggers_api.api.service import Service, ServiceDep
 from triggers_api.api.strict_request import LARGE_BODY_BYTES, StrictRequest, body_too_large
 from triggers_api.api.workers import Lane
 from triggers_api.core.hooks.receiving import SECRET_MISSING, Answer
-from triggers_api.core.hooks.records import hook_digest_of, is_hook_id, short_id_of
+from triggers_api.core.hooks.records import HookRecord, hook_digest_of, is_hook_id, short_id_of
 from triggers_api.core.hooks.schemes import HookRequest
 from triggers_api.core.strict_json import MAX_BODY_BYTES
 from triggers_api.errors import (
+    CorruptRecordError,
     HookUnusableError,
     NotFoundError,
     PayloadTooLargeError,
     SignatureError,
     UnsupportedMediaTypeError,
 )
+
+logger = logging.getLogger("triggers_api.auth")
 
 HookId = Annotated[str, Path(description="The id of a hook, which is secret.", examples=["hook_" + "x" * 43])]
 
@@ -51,18 +55,13 @@ async def deliver_webhook(request: Request, service: ServiceDep, hook_id: HookId
     parameters are ignored. The answer to Slack's `url_verification` is its challenge. `OPTIONS` with a
     `WebHook-Request-Origin` header is answered as CloudEvents' HTTP 1.1 Web Hooks asks.
     """
-    context = request_context()
-    if is_hook_id(hook_id):
-        context.hook_id = short_id_of(hook_digest_of(hook_id))
+    context = _context_of(hook_id)
     try:
         delivery = await _read(request)
         lane = Lane.LARGE_BODY if len(delivery.body) > LARGE_BODY_BYTES else Lane.SHORT
         answer = await service.run(_receive, service, hook_id, delivery, lane=lane)
     except PayloadTooLargeError:
         context.refusal = "too large"
-        raise
-    except NotFoundError as error:
-        context.refusal = error.reason
         raise
     if answer.challenge is not None:
         return Response(answer.challenge, media_type="text/plain")
@@ -78,9 +77,18 @@ async def allow_webhooks(service: ServiceDep, hook_id: HookId) -> Response:
 
     A request without a `WebHook-Request-Origin` header does not get here: it is the preflight of a web page.
     """
-    await service.run(service.hooks.find, hook_id)
+    _context_of(hook_id)
+    await service.run(_find, service, hook_id)
     headers = {"WebHook-Allowed-Origin": "*", "WebHook-Allowed-Rate": "*", "Allow": "OPTIONS, POST"}
     return Response(headers=headers)
+
+
+def _context_of(hook_id: str) -> RequestContext:
+    """Return the context of the request, with the short id of the hook for the log."""
+    context = request_context()
+    if is_hook_id(hook_id):
+        context.hook_id = short_id_of(hook_digest_of(hook_id))
+    return context
 
 
 async def _read(request: Request) -> HookRequest:
@@ -106,19 +114,31 @@ async def _read(request: Request) -> HookRequest:
 
 def _receive(service: Service, hook_id: str, delivery: HookRequest) -> Answer:
     context = request_context()
-    hook = service.hooks.find(hook_id)
+    hook = _find(service, hook_id)
     reason = service.hook_intake.refusal(hook, delivery)
     if reason is not None:  # perhaps the hook has a new secret
-        hook = service.hooks.find(hook_id, again=True)
+        hook = _find(service, hook_id, again=True)
         reason = service.hook_intake.refusal(hook, delivery)
     context.source = hook.source
     if reason is not None:
         context.refusal = reason
         raise _refused(reason)
-    answer = service.hook_intake.receive(hook, delivery)
+    try:
+        answer = service.hook_intake.receive(hook, delivery)
+    except CorruptRecordError as error:
+        logger.exception("delivery cannot be checked", extra={"fields": {"reason": error.message}})
+        raise HookUnusableError("This delivery cannot be checked right now.") from error
     if answer.receipt is not None:
         context.event_ids = [answer.receipt.event_id]
     return answer
+
+
+def _find(service: Service, hook_id: str, *, again: bool = False) -> HookRecord:
+    try:
+        return service.hooks.find(hook_id, again=again)
+    except (HookUnusableError, NotFoundError) as error:
+        request_context().refusal = error.reason
+        raise
 
 
 def _refused(reason: str) -> HookUnusableError | SignatureError:

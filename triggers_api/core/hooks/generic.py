@@ -23,6 +23,11 @@ _OPTIONS = ("header", "algorithm", "encoding", "prefix", "template", "timestamp_
 _KINDS = {"hmac": HmacScheme, "secret": SecretScheme, "none": OpenScheme}
 _MAX_CHARACTERS = 256
 
+_KEPT_OR_LOGGED = {"content-length", "content-type", "content-encoding", "host", "user-agent", "x-request-id"}
+"""Headers that are kept with an event or logged, so that they cannot be the header of a secret."""
+
+_MAY_HOLD_A_SECRET = {"authorization", "cookie", "proxy-authorization", "set-cookie", "x-api-key"}
+
 
 def scheme_flaw(scheme: Scheme) -> str | None:
     """Return why a scheme cannot be that of a generic hook, or None."""
@@ -34,6 +39,8 @@ def scheme_flaw(scheme: Scheme) -> str | None:
         return f"the place of the secret is none of {', '.join(PLACES)}"
     if scheme.place == "bearer":
         return "a bearer token has no name" if scheme.name else None
+    if scheme.place == "header" and scheme.name.lower() in _KEPT_OR_LOGGED:
+        return "the header of the secret is one that is kept with events, or logged"
     what = "header" if scheme.place == "header" else "parameter"
     return None if _TOKEN.fullmatch(scheme.name) else f"the name of the {what} is not a token (RFC 9110)"
 
@@ -80,7 +87,7 @@ def generic_flaw(scheme: Scheme, id_header: str | None) -> str | None:
     if not _TOKEN.fullmatch(id_header):
         return "the name of the id header is not a token (RFC 9110)"
     secret_header = scheme.name if isinstance(scheme, SecretScheme) and scheme.place == "header" else ""
-    if id_header.lower() in {secret_header.lower(), "authorization", "cookie"}:
+    if id_header.lower() in _MAY_HOLD_A_SECRET | {secret_header.lower()}:
         return "the id header may hold a secret"
     signed = (isinstance(scheme, HmacScheme) and scheme.id_header) or id_header
     return None if signed.lower() == id_header.lower() else "the id header is not the one that is signed"
@@ -106,6 +113,8 @@ def _hmac_flaw(scheme: HmacScheme) -> str | None:
         "the name of a header is not a token (RFC 9110)": not all(
             name is None or _TOKEN.fullmatch(name) for name in headers
         ),
+        "two of the headers are the same": len({name.lower() for name in headers if name})
+        < len([name for name in headers if name]),
         f"the algorithm is none of {', '.join(ALGORITHMS)}": scheme.algorithm not in ALGORITHMS,
         f"the encoding is none of {', '.join(ENCODINGS)}": scheme.encoding not in ENCODINGS,
         "the prefix or the template is too long, or cannot be printed": not all(

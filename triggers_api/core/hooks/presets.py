@@ -13,7 +13,7 @@ from triggers_api.core.hooks.schemes import HmacScheme, HookRequest, OpenScheme,
 from triggers_api.core.hooks.signing import SECRET_PREFIX
 from triggers_api.errors import CorruptRecordError
 
-MAX_TYPE_CHARACTERS = 256
+MAX_TYPE_CHARACTERS = 100
 
 _NO_MEMBERS: Mapping[str, Any] = MappingProxyType({})
 

@@ -29,7 +29,6 @@ DEFAULT_EVENT_TYPE = "webhook"
 SECRET_MISSING = "secret missing"  # noqa: S105 - a reason, no secret
 
 _METADATA = dump({"priority": "normal"})
-_EVENT_TYPE = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,100}")
 _SHOWN = re.compile(r"[\x20-\x7e]{0,1024}")
 _MAX_HEADER_BYTES = 4096
 
@@ -78,7 +77,7 @@ class HookIntake:
             return Answer(None, challenge)
         delivery_id = preset.delivery_id(request, value)
         webhook = Webhook(_details(hook, preset, request, delivery_id), request.body)
-        event_type = _usable(preset.event_type(request, value)) or hook.event_type or DEFAULT_EVENT_TYPE
+        event_type = preset.event_type(request, value) or hook.event_type or DEFAULT_EVENT_TYPE
         if not fits(webhook, other_bytes=len(f"{hook.source}{event_type}".encode())):
             raise PayloadTooLargeError(
                 "The body of this delivery does not fit into an event, even compressed.",
@@ -108,11 +107,6 @@ class HookIntake:
         entry = NewEvent(event, claim)
         (outcome,) = self._store.add([entry], now=now)
         return Answer(value_of(receipt(entry, outcome)))
-
-
-def _usable(event_type: str | None) -> str | None:
-    """Return a type if an event can have it."""
-    return event_type if event_type is not None and _EVENT_TYPE.fullmatch(event_type) else None
 
 
 def _details(hook: HookRecord, preset: Preset, request: HookRequest, delivery_id: str | None) -> str:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import zlib
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ _ROOM_FOR_OTHERS = 8 * 1024
 """Bytes: the other attributes of the item, also those that a lease, a death or an acknowledgement adds."""
 
 _PAYLOAD = ("payload",)
+_OF_A_HEADER = re.compile(r"[\x20-\x7e]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,5 +99,5 @@ def details_are_valid(text: str) -> bool:
     return (
         details.keys() <= {"hook", "content_type", "delivery_id", "headers"}
         and isinstance(headers, dict)
-        and all(isinstance(one, str) for one in (*texts, *headers.values()))
+        and all(isinstance(one, str) and _OF_A_HEADER.fullmatch(one) for one in (*texts, *headers.values()))
     )

@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from triggers_api.core import deadline, ids
+from triggers_api.core import deadline
 from triggers_api.core.events import Event
 from triggers_api.core.idempotency import IdempotencyClaim, check_repeat
 from triggers_api.core.ports import NewEvent
@@ -123,11 +123,8 @@ def _first_event_id(stored: dict[str, Any], event: Event, idempotency: Idempoten
         CorruptRecordError: The stored item is damaged.
     """
     try:
-        fingerprint, event_id = stored["fingerprint"]["S"], stored["first_event_id"]["S"]
-        valid = ids.parse_event_id(event_id) == event_id and ids.created_at(event_id) is not None
+        fingerprint, event_id = str(stored["fingerprint"]["S"]), str(stored["first_event_id"]["S"])
     except (LookupError, TypeError) as error:
         raise CorruptRecordError("An idempotency record cannot be read.") from error
-    if not valid:
-        raise CorruptRecordError("An idempotency record does not name an event.")
     check_repeat(event, idempotency, stored_fingerprint=fingerprint, first_id=event_id)
-    return str(event_id)
+    return event_id

@@ -1,6 +1,7 @@
 """New events and the claims of their idempotency keys."""
 
 import sqlite3
+from typing import Any
 
 from triggers_api.core.idempotency import IdempotencyClaim, check_repeat
 from triggers_api.core.ports import NewEvent
@@ -20,13 +21,13 @@ def add_or_replay(connection: sqlite3.Connection, entry: NewEvent, *, now: int) 
         if claim is not None:
             _insert_claim(connection, claim)
         return event.event_id
-    fingerprint, event_id = earlier
+    fingerprint, event_id = map(str, earlier)  # a damaged one may be of any type
     check_repeat(event, claim, stored_fingerprint=fingerprint, first_id=event_id)
-    return str(event_id)
+    return event_id
 
 
-def _find_claim(connection: sqlite3.Connection, name: str, now: int) -> tuple[str, str] | None:
-    row: tuple[str, str] | None = connection.execute(
+def _find_claim(connection: sqlite3.Connection, name: str, now: int) -> tuple[Any, Any] | None:
+    row: tuple[Any, Any] | None = connection.execute(
         "SELECT fingerprint, event_id FROM idempotency WHERE name = ? AND expires_at > ?", (name, now)
     ).fetchone()
     return row
