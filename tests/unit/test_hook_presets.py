@@ -398,6 +398,8 @@ def test_generic_id_header_may_hold_no_secret(scheme: Scheme, id_header: str) ->
         HmacScheme("x-sig", template="{id}{body}", id_header="x id"),
         HmacScheme("x-sig", template="{id}{body}", id_header="X-Sig"),
         HmacScheme("x-sig", template="{timestamp}{body}", timestamp_header="X-Sig"),
+        HmacScheme("Cookie"),
+        HmacScheme("Authorization"),
         HmacScheme("x-sig", tolerance=301),
         HmacScheme("x-sig", base64_secret=True),
         providers.STANDARD,

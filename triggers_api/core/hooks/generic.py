@@ -113,6 +113,9 @@ def _hmac_flaw(scheme: HmacScheme) -> str | None:
         "the name of a header is not a token (RFC 9110)": not all(
             name is None or _TOKEN.fullmatch(name) for name in headers
         ),
+        "a header of the signature may hold a secret": not _MAY_HOLD_A_SECRET.isdisjoint(
+            name.lower() for name in headers if name
+        ),
         "two of the headers are the same": len({name.lower() for name in headers if name})
         < len([name for name in headers if name]),
         f"the algorithm is none of {', '.join(ALGORITHMS)}": scheme.algorithm not in ALGORITHMS,
