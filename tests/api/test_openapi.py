@@ -25,7 +25,10 @@ OPERATIONS = [
 
 
 EVENT_PATH = "/v1/events/{event_id}"
-WITHOUT_JSON: dict[str, set[str]] = {"deliver_webhook": set(), "get_event_body": {"*/*"}}
+WITHOUT_JSON: dict[str, set[str]] = {
+    "deliver_webhook": set(),
+    "get_event_body": {"application/octet-stream", "*/*"},
+}
 """The calls whose success is no JSON, with their media types."""
 DIFFERS = {
     *("event_id", "created_at", "acknowledged_at", "timestamp", "request_id"),

@@ -135,7 +135,13 @@ async def get_event(principal: ConsumePrincipal, service: ServiceDep, event_id: 
     response_class=Response,
     response_description="The body as the provider sent it, with its content type.",
     responses={
-        200: {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}},
+        # Any type has no schema: a body may be JSON. Some client generators cannot read a range of types.
+        200: {
+            "content": {
+                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+                "*/*": {},
+            }
+        },
         **errors(400, 404, 422, instead={400: NO_PARAMETERS}),
     },
 )
