@@ -25,6 +25,12 @@ def post(headers: bytes, body: bytes = EVENT) -> bytes:
     return b"POST /v1/events HTTP/1.1\r\n" + KEYED + headers + b"\r\n" + body
 
 
+def deliver(hook_id: bytes, headers: bytes = b"", body: bytes = b"{}") -> bytes:
+    """Return a delivery to a hook, which has no key."""
+    head = b"POST /v1/hooks/%b HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n" % (hook_id, len(body))
+    return head + headers + b"\r\n" + body
+
+
 HEADERS: dict[str, Case] = {
     "a header that looks like two": (get(b"/v1/inbox", b"X-Request-ID: a\r\nX-Injected: b\r\n"), [200]),
     "a folded header": (get(b"/v1/inbox", b"X-Request-ID: a\r\n b\r\n"), [200]),
@@ -67,6 +73,22 @@ TARGETS: dict[str, Case] = {
     "no target": (get(b""), [400]),
     "the server itself": (b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", [200]),
     "a tunnel": (b"CONNECT example.com:443 HTTP/1.1\r\nHost: localhost\r\n\r\n", [404]),
+}
+HOOK_ID = b"hook_" + b"x" * 43
+HOOKS: dict[str, Case] = {
+    "an unknown hook": (deliver(HOOK_ID), [404]),
+    "no hook": (deliver(b""), [404]),
+    "a hook's id of 8 KB": (deliver(b"a" * 8192), [404]),
+    "an encoded slash in a hook's id": (deliver(b"a%2F" + HOOK_ID), [404]),
+    "a hook's id with an encoded line break": (deliver(HOOK_ID + b"%0d%0aX-Injected:%20b"), [404]),
+    "a hook's id with an encoded line end": (deliver(HOOK_ID + b"%0a"), [404]),
+    "a hook's id that is not UTF-8": (deliver(b"hook_" + b"%ff" * 43), [404]),
+    "a delivery of any bytes": (deliver(HOOK_ID, body=bytes(range(256))), [404]),
+    "a delivery with 5,000 parameters": (deliver(HOOK_ID + b"?" + b"&".join([b"a=1;b=%zz"] * 5000)), [404]),
+    "a delivery that is no gzip": (deliver(HOOK_ID, b"Content-Encoding: gzip\r\n"), [404]),
+    "a delivery in an unknown coding": (deliver(HOOK_ID, b"Content-Encoding: x\r\n"), [404]),
+    "signatures of 60 KB": (deliver(HOOK_ID, b"X-Hub-Signature-256: " + b"," * 60_000 + b"\r\n"), [404]),
+    "a signature that comes 500 times": (deliver(HOOK_ID, b"Webhook-Signature: v1,a\r\n" * 500), [404]),
 }
 FRAMING: dict[str, Case] = {
     "a method of 5 KB": (b"X" * 5000 + b" /v1/inbox HTTP/1.1\r\nHost: localhost\r\n\r\n", [405]),
@@ -124,7 +146,7 @@ LOG_LINE = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]{15}Z (INFO   |WARNING) [ -~]{1,10
 def test_raw_request_gets_one_well_formed_answer_and_the_server_survives(
     tmp_path: Path, tried: Tried
 ) -> None:
-    cases = HEADERS | TARGETS | FRAMING
+    cases = HEADERS | TARGETS | HOOKS | FRAMING
     got: dict[str, list[int]] = {}
     with running(*on_folder(tmp_path)) as server:
         for name, (sent, statuses) in cases.items():
