@@ -434,6 +434,30 @@ class DeliveriesRepeat(Defect):
         return await ask({**other, "headers": [*other["headers"], new_id]})
 
 
+class DeliveriesRepeatLate(DeliveriesRepeat):
+    """Stores a repeated delivery again, and shows that event, and each after it, half a second late."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(app)
+        self._shown_from: dict[str, float] = {}
+        self._bodies: set[str] = set()
+
+    async def answer(self, scope: Scope, ask: Ask) -> Reply:
+        reply = await super().answer(scope, ask)
+        if scope["path"] != "/v1/inbox" or reply.status != 200:
+            return reply
+        now, page = asyncio.get_running_loop().time(), reply.json
+        events = [event for event in page["events"] if "webhook" in event["metadata"]]
+        for event in events:
+            body = json.dumps(event["payload"])
+            if event["event_id"] not in self._shown_from:
+                self._shown_from[event["event_id"]] = now + (0.5 if body in self._bodies else 0)
+                self._bodies.add(body)
+        late = [event for event in events if self._shown_from[event["event_id"]] > now]
+        shown = page["events"][: page["events"].index(late[0])] if late else page["events"]
+        return reply.saying({**page, "events": shown})
+
+
 class DeliveryTypeForgotten(Defect):
     async def answer(self, scope: Scope, ask: Ask) -> Reply:
         return await ask(without_header(scope, b"x-github-event"))

@@ -264,6 +264,7 @@ def test_a_defect_fails_its_own_check_and_no_other(
     [
         (broken_api.SignatureNotChecked, "webhook wrong signature"),
         (broken_api.DeliveriesRepeat, "webhook repeated"),
+        (broken_api.DeliveriesRepeatLate, "webhook repeated"),
         (broken_api.DeliveryTypeForgotten, "webhook"),
         (broken_api.WebhookBodyWrittenAgain, "webhook"),
     ],
