@@ -142,6 +142,32 @@ def test_show_prints_a_line_for_each_field(local: HookCommands) -> None:
     assert re.search(r"^revoked_at +-$", shown, re.MULTILINE)
 
 
+def test_rotation_without_overlap_reports_how_long_processes_accept_the_old_secret(
+    local: HookCommands,
+) -> None:
+    hook_id = local.create()["id"]
+    done = local.run("rotate", hook_id, "--overlap", "0s")
+    assert done.returncode == 0
+    assert f"Every running process refuses the old secret of hook {hook_id} within 30 seconds" in done.stderr
+    assert "AUTH_CACHE_SECONDS" in done.stderr
+    assert "accepts its old secret" not in done.stderr
+
+
+def test_second_rotation_warns_of_the_secret_that_it_ends(hooks: HookCommands) -> None:
+    hook_id = hooks.create()["id"]
+    assert "warning" not in hooks.run("rotate", hook_id).stderr
+    end = hooks.all()[hook_id]["old_secret_expires_at"]
+    second = hooks.run("rotate", hook_id, "--overlap", "1h")
+    assert (second.returncode, len(second.stdout.splitlines())) == (0, 1)
+    warning, _, after = second.stderr.partition(f"Hook {hook_id} accepts its old secret")
+    assert f"accepts two secrets: the latest one, and the one before it until {end}." in warning
+    assert "Accepted from then on: the new one, and for 1h the latest one." in warning
+    assert after
+    third = hooks.run("rotate", hook_id, "--overlap", "0s").stderr
+    assert "Accepted from then on: the new one.\n" in third
+    assert "warning" not in hooks.run("rotate", hook_id).stderr
+
+
 def test_hook_without_a_secret_gets_it_by_rotate(hooks: HookCommands) -> None:
     done = hooks.run("create", "--preset", "stripe", "--source", "shop")
     assert len(done.stdout.splitlines()) == 1
@@ -237,6 +263,8 @@ def test_scheme_none_warns_that_the_url_is_the_secret(local: HookCommands) -> No
         ),
         ((*GITHUB, "--public-url", "ftp://x.example"), "--public-url"),
         ((*GITHUB, "--public-url", "https://user:pass@x.example"), "--public-url"),
+        ((*GITHUB, "--public-url", "https://x.example/v1/"), "Give the URL up to /v1"),
+        ((*GITHUB, "--public-url", "https://x.example/v1/hooks/hook_abc"), "Give the URL up to /v1"),
     ],
     ids=str,
 )
@@ -277,6 +305,18 @@ def test_create_asks_for_the_secret_of_the_provider_without_echo(local: HookComm
     )
     assert (renewed.code, OWN_SECRET in renewed.screen) == (0, False)
     assert local.all()[hook_id]["old_secret_expires_at"]
+
+
+def test_second_rotation_on_a_terminal_asks_before_it_ends_a_secret(local: HookCommands) -> None:
+    hook_id = local.create()["id"]
+    local.run("rotate", hook_id)
+    before = local.all()
+    line = local.line("rotate", hook_id)[1:]
+    declined = run_on_terminal(*line, replies=[("Rotate now? [y/N]", "n\n")])
+    assert (declined.code, local.all()) == (1, before)
+    accepted = run_on_terminal(*line, replies=[("Rotate now? [y/N]", "y\n")])
+    assert (accepted.code, "not shown again" in accepted.screen) == (0, True)
+    assert run_on_terminal(*line, "--yes", replies=[]).code == 0
 
 
 def test_empty_answer_creates_the_hook_without_a_secret(local: HookCommands) -> None:
@@ -405,6 +445,15 @@ def test_create_reports_the_id_when_the_url_cannot_be_printed(local: HookCommand
     assert done.returncode == 1
     assert re.search(rf"triggers hooks revoke --stage local .*{hook_id}$", done.stderr, re.MULTILINE)
     assert "Traceback" not in done.stderr
+
+
+def test_rotation_whose_secret_cannot_be_printed_is_to_be_repeated(local: HookCommands) -> None:
+    hook_id = local.create()["id"]
+    program = ("sh", "-c", 'exec "$@" >/dev/full', "sh", local.line("rotate")[0])
+    done = run(*local.line("rotate", hook_id)[1:], program=program)
+    assert done.returncode == 1
+    assert re.search(rf"triggers hooks rotate --stage local .*{hook_id}$", done.stderr, re.MULTILINE)
+    assert "revoke" not in done.stderr
 
 
 def test_damaged_hook_can_be_revoked_by_its_id(local: HookCommands, tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from triggers_api.core.hooks.presets import Preset
 from triggers_api.core.hooks.records import HookRecord
 from triggers_api.errors import CorruptRecordError, LocalEnvironmentError
 from triggers_api.ops.hooks.new_hook import needs_secret
-from triggers_api.ops.hooks.operations import NewHook, Rotation
-from triggers_api.ops.hooks.states import CACHED_SECONDS, hook_state, old_secret_end
+from triggers_api.ops.hooks.operations import NewHook
+from triggers_api.ops.hooks.states import hook_state, old_secret_end
 from triggers_api.ops.shell_commands import triggers_command
 from triggers_api.ops.target import Target
 
@@ -19,11 +19,10 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("ID", "PREFIX", "SOURCE", "PRESET", "TYPE", "CREATED", "STATE")
 _NAME_COLUMNS = 22
-_BOUND = f"within {CACHED_SECONDS} seconds, or within the service's AUTH_CACHE_SECONDS if that is set."
 
 
 def print_new_hook(new: NewHook, preset: Preset, url: str, target: Target, *, as_json: bool) -> None:
-    """Print the URL of a new hook, and its secret if it was made here: the only time that this is possible.
+    """Print the URL of a new hook, and its secret if it was generated: the only time that this is possible.
 
     Args:
         new: The hook.
@@ -39,7 +38,12 @@ def print_new_hook(new: NewHook, preset: Preset, url: str, target: Target, *, as
     if not needs_secret(preset):
         console.say("warning: The URL is the secret: anyone who knows it can post events.")
     console.say(f"The hook's id is {record.id}; its events have the source {record.source}.")
-    with console.must_deliver(_lost(record, "was created")):
+    lost = LocalEnvironmentError(
+        f"Hook {record.id} was created, but its URL could not be shown.",
+        reason="the output cannot be written",
+        hint=f"Create another, and revoke this one: {triggers_command('hooks revoke', record.id)}",
+    )
+    with console.must_deliver(lost):
         if as_json:
             made = {} if new.made_secret is None else {"secret": new.made_secret}
             document = {"id": record.id, "url": url, "source": record.source, "preset": record.preset, **made}
@@ -50,14 +54,6 @@ def print_new_hook(new: NewHook, preset: Preset, url: str, target: Target, *, as
             if new.made_secret is not None:
                 console.answer_secret(new.made_secret, "Signing secret; it is not shown again")
     console.say(*_next_steps(new, preset))
-
-
-def _lost(record: HookRecord, happened: str) -> LocalEnvironmentError:
-    return LocalEnvironmentError(
-        f"Hook {record.id} {happened}, but the secret could not be shown.",
-        reason="the output cannot be written",
-        hint=f"Create another, and revoke this one: {triggers_command('hooks revoke', record.id)}",
-    )
 
 
 def _next_steps(new: NewHook, preset: Preset) -> list[str]:
@@ -88,7 +84,7 @@ def print_hooks(
     for error in damaged:
         console.say(f"warning: {error.message}")
     if as_json:
-        shown = [_document(record, now) for record in records]
+        shown = [hook_document(record, now) for record in records]
         console.answer_json({"hooks": shown, "damaged": [error.message for error in damaged]})
         return
     rows = [
@@ -108,7 +104,7 @@ def print_hooks(
 
 def print_hook(record: HookRecord, now: str, *, as_json: bool) -> None:
     """Print a hook."""
-    document = _document(record, now)
+    document = hook_document(record, now)
     if as_json:
         console.answer_json(document)
         return
@@ -116,37 +112,6 @@ def print_hook(record: HookRecord, now: str, *, as_json: bool) -> None:
     for name, value in document.items():
         text = json.dumps(value) if isinstance(value, dict) else words.get(value, str(value))
         console.answer(f"{name:<{_NAME_COLUMNS}} {text}")
-
-
-def print_rotation(rotation: Rotation, now: str, *, as_json: bool) -> None:
-    """Print that a hook has a new secret, and the secret if it was made here.
-
-    Raises:
-        LocalEnvironmentError: The secret cannot be printed.
-    """
-    record = rotation.record
-    if rotation.had_secret:
-        console.say(f"Hook {record.id} accepts its old secret until {record.old_secret_expires_at}.")
-    else:
-        console.say(f"Hook {record.id} has a secret now, and accepts deliveries.")
-    with console.must_deliver(_lost(record, "has a new secret")):
-        if as_json:
-            made = {} if rotation.made_secret is None else {"secret": rotation.made_secret}
-            console.answer_json({**_document(record, now), **made})
-        elif rotation.made_secret is not None:
-            console.answer_secret(rotation.made_secret, "New signing secret; it is not shown again")
-    if rotation.made_secret is not None:
-        console.say("Next: enter the new secret at the provider.")
-
-
-def print_revocation(hook_id: str, *, as_json: bool) -> None:
-    """Print that a hook is revoked, and when the service refuses its deliveries. `hook_id`: the short id."""
-    if as_json:
-        document = {"id": hook_id, "state": "revoked", "refused_within_seconds": CACHED_SECONDS}
-        console.answer_json(document)
-        return
-    console.answer(f"Hook {hook_id} is revoked, and its secrets are deleted.")
-    console.say(f"Every running process answers 404 to its deliveries {_BOUND}")
 
 
 def print_delivery(record: HookRecord, delivered: "Delivered", *, as_json: bool) -> None:
@@ -173,7 +138,8 @@ def print_delivery(record: HookRecord, delivered: "Delivered", *, as_json: bool)
     console.say(f"The event is not acknowledged: consumers receive it. To remove it: {delete}")
 
 
-def _document(record: HookRecord, now: str) -> dict[str, Any]:
+def hook_document(record: HookRecord, now: str) -> dict[str, Any]:
+    """Return the values of a hook to show, by their names. `now`: the time."""
     return {
         "id": record.id,
         "source": record.source,

@@ -1,11 +1,15 @@
 """The URL of a hook."""
 
+import re
+
+from triggers_api.errors import ConfigurationError
 from triggers_api.ops.hooks.references import PATH
 from triggers_api.ops.smoke.urls import LOCAL_URL, find_url
 from triggers_api.ops.target import Target
 from triggers_api.ops.urls import base_url
 
 OPTION = "--public-url"
+_WITH_PATH = re.compile(r".*/v1(/hooks(/.*)?)?", re.DOTALL)
 
 
 def find_base(target: Target, public_url: str | None) -> str:
@@ -14,11 +18,19 @@ def find_base(target: Target, public_url: str | None) -> str:
     The service of the local stage, and that of a DynamoDB elsewhere, is `triggers dev`.
 
     Raises:
-        ConfigurationError: The value of --public-url is no such URL.
+        ConfigurationError: The value of --public-url is no such URL. It may be that of a hook, so it is not
+            repeated.
         OperatorError: The stack, or its output, cannot be read.
     """
     if public_url is not None:
-        return base_url(public_url, OPTION)
+        base = base_url(public_url, OPTION)
+        if _WITH_PATH.fullmatch(base):
+            raise ConfigurationError(
+                f"{OPTION} has the path of hooks at its end.",
+                reason=f"{PATH} is added to it",
+                hint="Give the URL up to /v1, such as https://api.example.com.",
+            )
+        return base
     return LOCAL_URL if target.dynamodb_endpoint_url else find_url(target, instead=OPTION)
 
 
