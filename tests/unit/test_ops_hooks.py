@@ -246,7 +246,9 @@ def test_options_describe_a_scheme(options: GenericOptions, scheme: object) -> N
         (GenericOptions("hmac", header="X", query="q"), "--query has no meaning"),
         (GenericOptions("hmac", header="X", algorithm="md5"), "sha256"),
         (GenericOptions("hmac", header="X", encoding="base32"), "base64"),
+        (GenericOptions("hmac", header="X", template=""), "{body} once"),
         (GenericOptions("hmac", header="X", template="{timestamp}{body}"), "timestamp header"),
+        (GenericOptions("hmac", header="X", timestamp_header="T"), "timestamp header"),
         (GenericOptions("hmac", header="X", template="{id}{body}"), "id header"),
         (GenericOptions("secret"), "one of --header, --query and --bearer"),
         (GenericOptions("secret", header="X", bearer=True), "one of --header, --query and --bearer"),
@@ -422,7 +424,7 @@ class Service:
         if self.broken is not None:
             return self.broken
         hook = self._hooks.show(request.url.path)
-        headers = {name.decode().lower(): value.decode("latin-1") for name, value in request.headers.raw}
+        headers = dict(httpx.Headers(request.headers.raw, encoding="latin-1"))  # a repeated one is joined
         delivery = HookRequest(headers, dict(request.url.params), request.content)
         if self._intake.refusal(hook, delivery) is not None:
             return reply(401)

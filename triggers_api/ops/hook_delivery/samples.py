@@ -40,7 +40,7 @@ def signed_sample(record: HookRecord, preset: Preset, *, now: int) -> Sample:
     members, headers = make(delivery_id, now)
     id_header = None if record.scheme is None else scheme_from_text(record.scheme)[1]
     if id_header is not None:
-        headers = {id_header: delivery_id}
+        headers = {id_header.lower(): delivery_id}  # `sign` writes the same name
     body = json.dumps(members).encode()
     secret = record.secret or ""
     signed, query = sign(

@@ -10,7 +10,7 @@ from triggers_api.errors import ConfigurationError
 HMAC, SECRET, NONE = "hmac", "secret", "none"
 KINDS = (HMAC, SECRET, NONE)
 _HINT = "--help describes each option."
-_TAKEN = {
+_POSSIBLE = {
     HMAC: {"header", "algorithm", "encoding", "prefix", "template", "timestamp_header", "id_header"},
     SECRET: {"header", "bearer", "query", "id_header"},
     NONE: {"id_header"},
@@ -51,8 +51,8 @@ def generic_scheme(options: GenericOptions) -> str:
             reason="the service must know how the provider proves that a delivery is its own",
             hint="Look for the word signature in the provider's documentation. " + _HINT,
         )
-    taken = {"--scheme", *("--" + name.replace("_", "-") for name in _TAKEN[options.scheme])}
-    if excess := [name for name in options.given() if name not in taken]:
+    possible = {"--scheme", *("--" + name.replace("_", "-") for name in _POSSIBLE[options.scheme])}
+    if excess := [name for name in options.given() if name not in possible]:
         raise ConfigurationError(
             f"{excess[0]} has no meaning with --scheme {options.scheme}.", hint=f"Leave it out. {_HINT}"
         )
@@ -80,7 +80,7 @@ def _hmac(options: GenericOptions) -> HmacScheme:
             reason="it is the header of the signature, such as X-Signature",
             hint=_HINT,
         )
-    template = options.template or "{body}"
+    template = "{body}" if options.template is None else options.template
     named = {
         name: value
         for name in ("algorithm", "encoding", "prefix", "timestamp_header")
