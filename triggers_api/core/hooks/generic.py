@@ -36,7 +36,7 @@ def scheme_flaw(scheme: Scheme) -> str | None:
     if isinstance(scheme, OpenScheme):
         return None
     if scheme.place not in PLACES:
-        return f"the place of the secret is none of {', '.join(PLACES)}"
+        return f"the place of the secret must be one of {', '.join(PLACES)}"
     if scheme.place == "bearer":
         return "a bearer token has no name" if scheme.name else None
     if scheme.place == "header" and scheme.name.lower() in _KEPT_OR_LOGGED:
@@ -118,8 +118,8 @@ def _hmac_flaw(scheme: HmacScheme) -> str | None:
         ),
         "two of the headers are the same": len({name.lower() for name in headers if name})
         < len([name for name in headers if name]),
-        f"the algorithm is none of {', '.join(ALGORITHMS)}": scheme.algorithm not in ALGORITHMS,
-        f"the encoding is none of {', '.join(ENCODINGS)}": scheme.encoding not in ENCODINGS,
+        f"the algorithm must be one of {', '.join(ALGORITHMS)}": scheme.algorithm not in ALGORITHMS,
+        f"the encoding must be one of {', '.join(ENCODINGS)}": scheme.encoding not in ENCODINGS,
         "the prefix or the template is too long, or cannot be printed": not all(
             len(text) <= _MAX_CHARACTERS and text.isprintable() for text in (scheme.prefix, template)
         ),
@@ -129,7 +129,7 @@ def _hmac_flaw(scheme: HmacScheme) -> str | None:
             not {"body", "timestamp", "id"}.issuperset(names)
             or len(names) * 2 != len(re.findall(r"[{}]", template))
         ),
-        "a template with {timestamp} needs a timestamp header, and the reverse": (
+        "a template with {timestamp} needs a timestamp header, which needs such a template": (
             ("timestamp" in names) != (scheme.timestamp_header is not None)
         ),
         "a template with {id} needs an id header": "id" in names and scheme.id_header is None,

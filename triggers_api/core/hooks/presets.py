@@ -27,7 +27,7 @@ class Preset:
         title: The name of the provider.
         scheme: How it signs.
         kept_headers: The headers that are kept with an event, in lower case. Signatures are, secrets never.
-        makes_secret: Whether the secret is made here: the provider lets its user choose it.
+        makes_secret: Whether `new_secret` generates the secret: the provider lets its user choose it.
         type_reader: Reads the type of the event.
         id_reader: Reads the id of the delivery.
         signing_scheme: The scheme for secrets that start with `whsec_`, if it is another.

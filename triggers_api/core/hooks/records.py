@@ -34,7 +34,7 @@ class HookRecord:
 
     Attributes:
         digest: `hook:sha256:` and 64 hexadecimal digits.
-        is_active: Whether it takes deliveries.
+        is_active: Whether it accepts deliveries.
         source: The source of its events.
         preset: How its provider signs, see `presets`.
         scheme: The JSON text of the scheme, for the preset `generic` only.

@@ -35,7 +35,7 @@ def check_rotation(record: HookRecord) -> Preset:
 
 
 def testable_preset(record: HookRecord) -> Preset:
-    """Return the preset of a hook that can take a signed sample.
+    """Return the preset of a hook that can accept a signed sample.
 
     Raises:
         HookStateError: The hook is revoked, or has no secret yet.
@@ -62,7 +62,7 @@ def secret_needed(record: HookRecord, preset: Preset) -> ConfigurationError:
     command = triggers_command("hooks rotate", record.id, "--secret", "-")
     return ConfigurationError(
         f"The signing secret of {preset.title} is missing.",
-        reason=f"{preset.title} makes it, so it cannot be made here",
+        reason=f"{preset.title} generates it, so this command cannot",
         hint=f"Copy it from {preset.title}, and write it to stdin: {command}",
     )
 
@@ -76,5 +76,5 @@ def hook_state(record: HookRecord) -> str:
 
 
 def old_secret_end(record: HookRecord, now: str) -> str | None:
-    """Return until when the secret before a rotation is accepted, None if it is no more."""
+    """Return until when the secret before a rotation is accepted, None if it is not accepted."""
     return record.old_secret_expires_at if len(record.secrets_at(now)) > 1 else None

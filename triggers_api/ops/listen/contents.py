@@ -48,7 +48,7 @@ def _webhook_headers(details: Any) -> list[tuple[str, str]]:
     """Return the content type and the other headers that are kept of a webhook.
 
     A header that HTTP would not carry is left out: its value is not ASCII, or has control characters. The
-    details may be those of a later version of the service, so nothing is taken for granted.
+    details may be those of a later version of the service, so the type of each value is checked.
     """
     if not isinstance(details, dict):
         return []
