@@ -426,6 +426,18 @@ def test_test_reads_the_variable_and_reports_that_nothing_listens(local: HookCom
     assert (missing.returncode, "The URL of the hook is missing." in missing.stderr) == (2, True)
 
 
+def test_test_posts_to_the_host_of_a_whole_url_unless_another_is_given(local: HookCommands) -> None:
+    its_url, other = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
+    url = local.create("--public-url", its_url)["url"]
+    of_variable = HookCommands(local.stage, local.options, {"TRIGGERS_HOOK_ID": url})
+    for done in (local.run("test", url), local.run("test", "-", given=url), of_variable.run("test")):
+        assert (done.returncode, f"There is no answer from {its_url}." in done.stderr) == (6, True)
+    assert f"There is no answer from {other}." in local.run("test", url, "--public-url", other).stderr
+    refused = local.run("test", url.removeprefix("http://"))
+    assert (refused.returncode, "The start of the hook's URL" in refused.stderr) == (2, True)
+    assert whole_id(url) not in refused.stderr
+
+
 def test_test_of_a_hook_without_its_secret_says_how_to_set_it(local: HookCommands) -> None:
     made = local.create("--preset", "stripe")
     done = local.run("test", made["url"])

@@ -12,14 +12,19 @@ OPTION = "--public-url"
 _WITH_PATH = re.compile(r".*/v1(/hooks(/.*)?)?", re.DOTALL)
 
 
-def find_base(target: Target, public_url: str | None) -> str:
+def find_base(target: Target, public_url: str | None, in_url: str | None = None) -> str:
     """Return the URL of the API that hooks of a stage are below.
 
     The service of the local stage, and that of a DynamoDB elsewhere, is `triggers dev`.
 
+    Args:
+        target: The stage.
+        public_url: The value of --public-url. It comes first.
+        in_url: The start of the URL of a hook, if that is given. It comes before the stage's.
+
     Raises:
-        ConfigurationError: The value of --public-url is no such URL. It may be that of a hook, so it is not
-            repeated.
+        ConfigurationError: The value of --public-url, or the start, is no such URL. It is not repeated: it
+            may be that of a hook.
         OperatorError: The stack, or its output, cannot be read.
     """
     if public_url is not None:
@@ -31,6 +36,8 @@ def find_base(target: Target, public_url: str | None) -> str:
                 hint="Give the URL up to /v1, such as https://api.example.com.",
             )
         return base
+    if in_url is not None:
+        return base_url(in_url, "The start of the hook's URL")
     return LOCAL_URL if target.dynamodb_endpoint_url else find_url(target, instead=OPTION)
 
 

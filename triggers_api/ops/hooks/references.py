@@ -28,6 +28,11 @@ def whole_id_in(reference: str) -> str | None:
     return name if is_hook_id(name) else None
 
 
+def base_in(reference: str) -> str | None:
+    """Return what is in front of the path in the URL of a hook; None for a text without that."""
+    return reference.partition("?")[0].rpartition(PATH)[0] or None
+
+
 def is_public(reference: str) -> bool:
     """Return whether a text can be repeated: a short id or the start of one, or the form of a prefix."""
     return _SHORT_ID.fullmatch(reference) is not None or _PREFIX.fullmatch(reference) is not None

@@ -40,13 +40,15 @@ def argument_or_stdin(argument: str) -> str:
     return questions.read_secret("Hook") if argument == "-" else argument
 
 
-def read_whole_id(argument: str | None, *, no_input: bool) -> str:
+def read_whole_id(argument: str | None, *, no_input: bool) -> tuple[str, str | None]:
     """Return the whole id of a hook: of the argument, of `TRIGGERS_HOOK_ID`, or asked for.
+
+    The second value is the URL of the API if the URL of the hook is given, else None.
 
     Raises:
         ConfigurationError: It is missing, or is no whole id. It is not repeated.
     """
-    from triggers_api.ops.hooks.references import is_public, whole_id_in
+    from triggers_api.ops.hooks.references import base_in, is_public, whole_id_in
 
     given = config.hook_id() if argument is None else argument_or_stdin(argument)
     if given is None and questions.is_interactive() and not no_input:
@@ -62,7 +64,7 @@ def read_whole_id(argument: str | None, *, no_input: bool) -> str:
             reason=f"this is {kind} of a hook, and only the digest of the whole id is stored",
             hint=hint,
         )
-    return whole_id
+    return whole_id, base_in(given)
 
 
 def read_secret(option: str | None, *, asks: str | None, no_input: bool) -> str | None:

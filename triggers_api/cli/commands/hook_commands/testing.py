@@ -33,11 +33,11 @@ def try_hook(
     from triggers_api.ops.hook_delivery.urls import find_base
     from triggers_api.ops.hooks.stores import open_hooks
 
-    hook_id = read_whole_id(hook, no_input=context.no_input)
+    hook_id, its_base = read_whole_id(hook, no_input=context.no_input)
     target, action = context.target, "Post a sample to a hook"
     begin_change(context, action, table=target.events_table)
     confirm_change(context, action)
-    base = find_base(target, public_url)
+    base = find_base(target, public_url, its_base)
     with open_hooks(target) as hooks:
         record = hooks.show(hook_id)
     bundles = ca_bundles(target, uses_aws=not target.is_local)
