@@ -288,6 +288,22 @@ def test_bad_secret_is_refused(local: HookCommands, given: str) -> None:
     assert local.all() == {}
 
 
+def test_secret_of_several_lines_is_refused_and_not_cut(local: HookCommands) -> None:
+    made = local.create()
+    text = f"{OWN_SECRET}\n\nsecond-line-of-it\n"
+    for command, given in (
+        (("create", *GITHUB), text), (("rotate", made["id"]), text),
+        (("rotate", "-"), f"{made['id']}\n{text}"),
+    ):  # fmt: skip
+        done = local.run(*command, "--secret", "-", given=given)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert lines_of(done.stderr)["error"] == "The signing secret on stdin has more than one line."
+        assert [part for part in text.split() if part in done.stderr] == []
+    ((_, record),) = local.all().items()
+    assert record["old_secret_expires_at"] is None
+    assert local.run("create", *GITHUB, "--secret", "-", given=f"{OWN_SECRET}\n \n\n").returncode == 0
+
+
 # On a terminal
 
 

@@ -15,6 +15,11 @@ def read_secret(question: str) -> str:
     return sys.stdin.readline().strip() if sys.stdin else ""
 
 
+def has_more_lines() -> bool:
+    """Read the rest of stdin to its end, and return whether it has more than blanks. A terminal has none."""
+    return not (sys.stdin is None or console.is_terminal(sys.stdin)) and bool(sys.stdin.read().strip())
+
+
 def is_interactive() -> bool:
     """Return whether a question can be shown and answered."""
     return console.is_terminal(sys.stdin) and console.is_terminal(sys.stderr)

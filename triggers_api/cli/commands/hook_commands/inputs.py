@@ -76,10 +76,17 @@ def read_secret(option: str | None, *, asks: str | None, no_input: bool) -> str 
         no_input: Ask nothing.
 
     Raises:
-        ConfigurationError: The value is not `-`. It may be the secret, so it is not repeated.
+        ConfigurationError: The value is not `-`, or the secret has several lines. It is not repeated.
     """
     if option == "-":
-        return questions.read_secret("Signing secret")
+        given = questions.read_secret("Signing secret")
+        if questions.has_more_lines():
+            raise ConfigurationError(
+                "The signing secret on stdin has more than one line.",
+                reason="a secret is one line, and a part of it would match no delivery",
+                hint="Write the secret to stdin, and nothing after it.",
+            )
+        return given
     if option is not None:
         raise ConfigurationError(
             "The only value of --secret is -.",
