@@ -356,10 +356,20 @@ def test_revoked_hook_cannot_be_rotated_or_tested(hooks: Hooks) -> None:
     assert hooks.revoke(new.hook_id) == hooks.revoke(new.record.id) == new.record.id
     record = hooks.show(new.record.id)
     assert hook_state(record) == "revoked"
-    with pytest.raises(HookStateError, match="revoked"):
+    with pytest.raises(HookStateError, match="revoked") as rotated:
         hooks.rotate(new.hook_id, secret=None, overlap=60)
-    with pytest.raises(HookStateError, match="revoked"):
+    with pytest.raises(HookStateError, match="revoked") as tested:
         HookTest(BASE).run(new.hook_id, record, MemoryEventStore())
+    for caught in (rotated, tested):
+        assert caught.value.hint.endswith("triggers hooks create --preset github --source shop")
+
+
+def test_fix_for_a_revoked_generic_hook_names_the_help_of_create(hooks: Hooks) -> None:
+    new = create(hooks, "generic", options=GENERIC["none"])
+    hooks.revoke(new.hook_id)
+    with pytest.raises(HookStateError, match="revoked") as caught:
+        hooks.rotate(new.hook_id, secret=None, overlap=60)
+    assert "`triggers hooks create --help`" in caught.value.hint
 
 
 def test_rotation_keeps_the_old_secret_for_the_overlap(hooks: Hooks, clock: FakeClock) -> None:

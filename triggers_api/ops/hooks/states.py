@@ -4,7 +4,7 @@ from triggers_api.core.hooks.presets import Preset, preset_of
 from triggers_api.core.hooks.records import HookRecord
 from triggers_api.core.keys import DEFAULT_AUTH_CACHE_SECONDS
 from triggers_api.errors import ConfigurationError, HookStateError
-from triggers_api.ops.hooks.new_hook import needs_secret
+from triggers_api.ops.hooks.new_hook import GENERIC, needs_secret
 from triggers_api.ops.shell_commands import triggers_command
 
 CACHED_SECONDS = DEFAULT_AUTH_CACHE_SECONDS
@@ -22,7 +22,7 @@ def check_rotation(record: HookRecord) -> Preset:
         raise HookStateError(
             f"Hook {record.id} is revoked and cannot be rotated.",
             reason="a revoked hook stays revoked",
-            hint=f"Create a new hook with: {triggers_command('hooks create')}",
+            hint=_create_another(record),
         )
     preset = preset_of(record.preset, record.scheme)
     if not needs_secret(preset):
@@ -45,7 +45,7 @@ def testable_preset(record: HookRecord) -> Preset:
         raise HookStateError(
             f"Hook {record.id} is revoked, so the service answers 404.",
             reason=f"it was revoked at {record.revoked_at}",
-            hint=f"Create a new hook with: {triggers_command('hooks create')}",
+            hint=_create_another(record),
         )
     preset = preset_of(record.preset, record.scheme)
     if record.secret is None and needs_secret(preset):
@@ -55,6 +55,13 @@ def testable_preset(record: HookRecord) -> Preset:
             hint=f"Set it with: {triggers_command('hooks rotate', record.id, '--secret', '-')}",
         )
     return preset
+
+
+def _create_another(record: HookRecord) -> str:
+    if record.preset == GENERIC:
+        return "Create a new hook: `triggers hooks create --help` describes the options of its scheme."
+    options = ("--preset", record.preset, "--source", record.source)
+    return f"Create a new hook with: {triggers_command('hooks create', *options)}"
 
 
 def secret_needed(record: HookRecord, preset: Preset) -> ConfigurationError:
