@@ -358,7 +358,7 @@ def test_revoked_hook_cannot_be_rotated_or_tested(hooks: Hooks) -> None:
     assert hook_state(record) == "revoked"
     with pytest.raises(HookStateError, match="revoked") as rotated:
         hooks.rotate(new.hook_id, secret=None, overlap=60)
-    with pytest.raises(HookStateError, match="revoked") as tested:
+    with pytest.raises(ChecksFailedError, match="revoked") as tested:
         HookTest(BASE).run(new.hook_id, record, MemoryEventStore())
     for caught in (rotated, tested):
         assert caught.value.hint.endswith("triggers hooks create --preset github --source shop")
@@ -497,7 +497,7 @@ def test_hook_without_its_secret_is_not_tested(
     hooks: Hooks, events: MemoryEventStore, hook_test: HookTest, service: Service
 ) -> None:
     new = create(hooks, "slack")
-    with pytest.raises(HookStateError, match="no signing secret yet") as caught:
+    with pytest.raises(ChecksFailedError, match="no signing secret yet") as caught:
         hook_test.run(new.hook_id, new.record, events)
     assert f"hooks rotate {new.record.id} --secret -" in caught.value.hint
     assert service.paths == []

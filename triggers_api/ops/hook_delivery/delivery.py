@@ -75,8 +75,8 @@ class HookTest:
         """Post a sample, and return its event, which nothing acknowledges.
 
         Raises:
-            HookStateError: The hook is revoked, or has no secret yet.
-            ChecksFailedError: The service did not answer 200, or the event is not in the store.
+            ChecksFailedError: The hook is revoked or has no secret yet, the service did not answer 200,
+                or the event is not in the store.
         """
         preset = testable_preset(record)
         started = self._clock()

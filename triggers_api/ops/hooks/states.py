@@ -3,7 +3,7 @@
 from triggers_api.core.hooks.presets import Preset, preset_of
 from triggers_api.core.hooks.records import HookRecord
 from triggers_api.core.keys import DEFAULT_AUTH_CACHE_SECONDS
-from triggers_api.errors import ConfigurationError, HookStateError
+from triggers_api.errors import ChecksFailedError, ConfigurationError, HookStateError
 from triggers_api.ops.hooks.new_hook import GENERIC, needs_secret
 from triggers_api.ops.shell_commands import triggers_command
 
@@ -38,18 +38,18 @@ def testable_preset(record: HookRecord) -> Preset:
     """Return the preset of a hook that can accept a signed sample.
 
     Raises:
-        HookStateError: The hook is revoked, or has no secret yet.
+        ChecksFailedError: The hook is revoked, or has no secret yet.
         CorruptRecordError: The hook is damaged.
     """
     if not record.is_active:
-        raise HookStateError(
+        raise ChecksFailedError(
             f"Hook {record.id} is revoked, so the service answers 404.",
             reason=f"it was revoked at {record.revoked_at}",
             hint=_create_another(record),
         )
     preset = preset_of(record.preset, record.scheme)
     if record.secret is None and needs_secret(preset):
-        raise HookStateError(
+        raise ChecksFailedError(
             f"Hook {record.id} has no signing secret yet, so the service answers 503.",
             reason=f"{preset.title} makes the secret, and shows it after the URL is registered there",
             hint=f"Set it with: {triggers_command('hooks rotate', record.id, '--secret', '-')}",
