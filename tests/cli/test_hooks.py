@@ -66,7 +66,7 @@ def test_create_prints_the_url_and_the_secret_to_a_pipe_and_the_next_steps_to_st
     done = hooks.run("create", *GITHUB, "--public-url", f"{PROVIDER}/")
     url, secret = done.stdout.splitlines()
     assert re.fullmatch(rf"{PROVIDER}/v1/hooks/hook_[\w-]{{43}}", url, re.ASCII)
-    assert len(secret) == 43
+    assert len(secret) == 64
     (hook_id,) = hooks.all()
     assert hook_id == short_id_of(hook_digest_of(whole_id(url)))
     assert "Next: enter the URL and the secret at GitHub." in done.stderr

@@ -272,6 +272,10 @@ def test_new_secret_is_random_and_can_be_used(name: str) -> None:
     assert preset.refusal(delivery(preset.scheme_for(first), first), [second, first], now=NOW) is None
 
 
+def test_new_secret_is_never_like_an_option() -> None:
+    assert not any(PRESETS["github"].new_secret().startswith("-") for _ in range(2000))
+
+
 def test_new_standard_secret_has_256_bits() -> None:
     secret = PRESETS["standard"].new_secret()
     assert len(base64.b64decode(secret.removeprefix("whsec_"), validate=True)) == 32

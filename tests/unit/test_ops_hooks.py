@@ -170,6 +170,7 @@ def test_hook_without_a_secret_gets_one_unless_its_provider_makes_it(hooks: Hook
     [
         ({"preset": "nobody"}, "github"),
         ({"source": ""}, "--source"),
+        ({"source": " \u3000"}, "--source"),
         ({"source": "a" * 101}, "--source"),
         ({"source": "a\nb"}, "--source"),
         ({"event_type": "\x7f"}, "--event-type"),
@@ -272,7 +273,7 @@ def test_hook_is_found_by_each_of_its_names(hooks: Hooks) -> None:
     create(hooks)
     record = new.record
     references = (record.id, record.id[:6], record.prefix, record.digest, new.hook_id)
-    for reference in (*references, f"{BASE}/v1/hooks/{new.hook_id}", f"/v1/hooks/{new.hook_id}?utm=1"):
+    for reference in (*references, f"{BASE}/v1/hooks/{new.hook_id}/", f"/v1/hooks/{new.hook_id}?utm=1"):
         assert hooks.show(str(reference)) == record
 
 

@@ -87,7 +87,7 @@ class Preset:
 
         if isinstance(self.scheme, HmacScheme) and self.scheme.base64_secret:
             return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
-        return secrets.token_urlsafe(32)
+        return secrets.token_hex(32)  # starts with no -, as an option does
 
     def challenge(self, value: Mapping[str, Any] | None) -> str | None:
         """Return what Slack expects as the answer to its first request, None for other requests."""

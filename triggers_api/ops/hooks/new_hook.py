@@ -106,9 +106,9 @@ def check_secret(preset: Preset, secret: str) -> None:
 
 
 def _check_name(option: str, text: str) -> None:
-    if not 1 <= len(text) <= MAX_NAME or _CONTROLS.search(text):
+    if not text.strip() or len(text) > MAX_NAME or _CONTROLS.search(text):
         raise ConfigurationError(
-            f"{option} must be 1 to {MAX_NAME} characters, and no control characters.",
+            f"{option} must be 1 to {MAX_NAME} characters, not only blanks, and no control characters.",
             hint="Give another value.",
         )
     if mask_keys(text) != text:

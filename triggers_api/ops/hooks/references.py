@@ -24,7 +24,7 @@ _DIGEST = re.compile(r"hook:sha256:[0-9a-f]{64}")
 
 def whole_id_in(reference: str) -> str | None:
     """Return the whole id that a text is, or that a URL ends with; None for any other text."""
-    name = reference.partition("?")[0].rpartition(PATH)[2]
+    name = reference.partition("?")[0].rpartition(PATH)[2].removesuffix("/")
     return name if is_hook_id(name) else None
 
 
