@@ -17,7 +17,7 @@ from tests.support.key_commands import KeyCommands, on_local
 from tests.support.key_tables import make_tables
 from tests.support.terminal import run_on_terminal
 from triggers_api.core.hooks.records import generate, hook_digest_of, prefix_of, short_id_of
-from triggers_api.store.sqlite.database import FILE_NAME
+from triggers_api.store.sqlite.database import FILE_NAME, Database
 
 OWN_SECRET = "the-providers-own-signing-secret"
 GITHUB = ("--preset", "github", "--source", "shop")
@@ -29,6 +29,9 @@ HOOK_FIELDS = [
 
 @pytest.fixture
 def local(tmp_path: Path) -> HookCommands:
+    database = Database(tmp_path / "data")
+    database.open()
+    database.close()
     return hooks_of(on_local(tmp_path / "data"))
 
 
@@ -465,6 +468,20 @@ def test_test_of_a_hook_without_its_secret_says_how_to_set_it(local: HookCommand
 
 
 # Failures
+
+
+def test_commands_without_data_fail_and_create_no_file_but_create_does(tmp_path: Path) -> None:
+    folder = tmp_path / "mistyped"
+    hooks = hooks_of(on_local(folder))
+    for command in (
+        ("list",), ("list", "--all"), ("show", "0123"), ("revoke", "0123"), ("rotate", "0123"),
+        ("test", generate()),
+    ):  # fmt: skip
+        done = hooks.run(*command)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f"There is no data in {folder}." in done.stderr
+    assert not folder.exists()
+    assert hooks.create()["id"] in hooks.all()
 
 
 def test_create_reports_the_id_when_the_url_cannot_be_printed(local: HookCommands) -> None:

@@ -4,13 +4,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from triggers_api.errors import StoreUnavailableError
+from triggers_api.errors import LocalEnvironmentError, StoreUnavailableError
+from triggers_api.ops.shell_commands import triggers_command
 from triggers_api.ops.target import Target
 
 if TYPE_CHECKING:  # each stage needs one of the two stores, and SQLite needs no botocore
     from triggers_api.core.ports import HookStore
     from triggers_api.store.dynamodb.client import DynamoDB
     from triggers_api.store.sqlite.database import Database
+
+
+def check_has_data(target: Target) -> None:
+    """Check that the folder of the local stage has a file, for a command that must not create one.
+
+    Raises:
+        LocalEnvironmentError: There is none.
+    """
+    from triggers_api.store.sqlite.database import FILE_NAME
+
+    if not (target.sqlite_folder / FILE_NAME).exists():
+        raise LocalEnvironmentError(
+            f"There is no data in {target.sqlite_folder}.",
+            hint=f"Check --data-dir. `{triggers_command('dev')}` creates the data.",
+        )
 
 
 @contextmanager

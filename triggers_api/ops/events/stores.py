@@ -5,9 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from triggers_api.core.paging import MAX_SHARDS
-from triggers_api.errors import LocalEnvironmentError
-from triggers_api.ops.shell_commands import triggers_command
-from triggers_api.ops.stores import open_database, open_dynamodb
+from triggers_api.ops.stores import check_has_data, open_database, open_dynamodb
 from triggers_api.ops.target import Target
 
 if TYPE_CHECKING:
@@ -29,14 +27,9 @@ def open_events(target: Target, *, shards: int = 1, is_patient: bool = False) ->
         OperatorError: The store is missing, or cannot be used, for the reason that the error gives.
     """
     if target.is_local:
-        from triggers_api.store.sqlite.database import FILE_NAME
         from triggers_api.store.sqlite.events import SqliteEventStore
 
-        if not (target.sqlite_folder / FILE_NAME).exists():
-            raise LocalEnvironmentError(
-                f"There is no data in {target.sqlite_folder}.",
-                hint=f"Check --data-dir. `{triggers_command('dev')}` creates the data.",
-            )
+        check_has_data(target)
         with open_database(target) as database:
             yield SqliteEventStore(database)
         return

@@ -77,7 +77,7 @@ def create(
     waits = needs_secret(plan.preset) and not plan.preset.makes_secret
     asks = f"Signing secret of {plan.preset.title} (empty: set it later)" if waits else None
     plan = with_secret(plan, read_secret(secret, asks=asks, no_input=context.no_input))
-    with hooks_to_change(context, "Create a hook") as hooks:
+    with hooks_to_change(context, "Create a hook", creates=True) as hooks:
         base = find_base(context.target, public_url)
         new = hooks.create(plan)
     print_new_hook(new, plan.preset, hook_url(base, new.hook_id), context.target, as_json=context.as_json)

@@ -99,13 +99,13 @@ def read_secret(option: str | None, *, asks: str | None, no_input: bool) -> str 
 
 
 @contextmanager
-def hooks_to_change(context: CommandContext, action: str) -> Iterator["Hooks"]:
-    """Announce a change, ask for confirmation if it needs one, and open the hooks."""
+def hooks_to_change(context: CommandContext, action: str, *, creates: bool = False) -> Iterator["Hooks"]:
+    """Announce a change, ask for confirmation if it needs one, and open the hooks. See `open_hooks`."""
     from triggers_api.ops.hooks.stores import open_hooks
 
     begin_change(context, action, table=context.target.keys_table)
     confirm_change(context, action)
-    with open_hooks(context.target) as hooks:
+    with open_hooks(context.target, creates=creates) as hooks:
         yield hooks
 
 
