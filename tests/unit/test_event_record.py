@@ -99,7 +99,7 @@ def escaped(line: str) -> bytes:
 
 @pytest.mark.parametrize("body", BODIES, ids=repr)
 def test_webhook_is_read_as_it_was_written(body: bytes) -> None:
-    one = webhook_event(body, details={"headers": {"x-name": "Zoë\x85", "x-empty": ""}})
+    one = webhook_event(body, details={"headers": {"x-name": "Zo e; a=1", "x-empty": ""}})
     line = to_line(one)
     assert "\n" not in line
     assert json.loads(line)["payload"] == json.loads(one.payload)

@@ -370,7 +370,8 @@ def test_fix_for_a_revoked_generic_hook_names_the_help_of_create(hooks: Hooks) -
     hooks.revoke(new.hook_id)
     with pytest.raises(HookStateError, match="revoked") as caught:
         hooks.rotate(new.hook_id, secret=None, overlap=60)
-    assert "`triggers hooks create --help`" in caught.value.hint
+    assert "triggers hooks create" in caught.value.hint
+    assert "--help" in caught.value.hint
 
 
 def test_rotation_keeps_the_old_secret_for_the_overlap(hooks: Hooks, clock: FakeClock) -> None:

@@ -59,7 +59,9 @@ def testable_preset(record: HookRecord) -> Preset:
 
 def _create_another(record: HookRecord) -> str:
     if record.preset == GENERIC:
-        return "Create a new hook: `triggers hooks create --help` describes the options of its scheme."
+        return (
+            f"Create a new hook, with the options of its scheme: {triggers_command('hooks create', '--help')}"
+        )
     options = ("--preset", record.preset, "--source", record.source)
     return f"Create a new hook with: {triggers_command('hooks create', *options)}"
 
