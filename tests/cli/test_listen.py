@@ -115,7 +115,7 @@ KEPT = {
     "webhook-signature": "v1,provider",
     "transfer-encoding": "chunked",
     "content-length": "1",
-    "x-odd": "Zoë\r\nx-more: 1",
+    "x-odd\r\nx-more": "1",
 }
 
 
