@@ -1,17 +1,11 @@
 """Hooks on SQLite: `HookStore` for one machine."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, fields
-from typing import Any
 
 from triggers_api.core.hooks.records import HookRecord, load_hook_record
 from triggers_api.errors import CorruptRecordError
 from triggers_api.store.sqlite.database import Database
-
-_FIELDS = [field.name for field in fields(HookRecord)]
-_COLUMNS = ", ".join(_FIELDS)
-_INSERT = f"INSERT INTO hooks ({_COLUMNS}) VALUES ({', '.join(f':{name}' for name in _FIELDS)})"  # noqa: S608 - constants
-_ROWS_PER_READ = 500
+from triggers_api.store.sqlite.record_table import RecordTable
 
 
 class SqliteHookStore:
@@ -19,35 +13,24 @@ class SqliteHookStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._table = RecordTable(database, "hooks", HookRecord)
 
     def find(self, digest: str) -> HookRecord | None:
         """Read one row."""
-        query = f"SELECT {_COLUMNS} FROM hooks WHERE digest = ?"  # noqa: S608 - constants
-        with self._database.read("find hook") as connection:
-            row = connection.execute(query, (digest,)).fetchone()
-        return None if row is None else _load_row(row)
+        values = self._table.find(digest)
+        return None if values is None else load_hook_record(values)
 
     def add(self, record: HookRecord) -> bool:
         """Insert the row if there is none."""
-        with self._database.write("add hook") as connection:
-            inserted = connection.execute(f"{_INSERT} ON CONFLICT DO NOTHING", asdict(record)).rowcount
-        return inserted == 1
+        return self._table.add(record)
 
     def list(self) -> Iterator[HookRecord | CorruptRecordError]:
-        """Read the table in the order of the digests, some rows at a time."""
-        last = ""
-        while True:
-            query = f"SELECT {_COLUMNS} FROM hooks WHERE digest > ? ORDER BY digest LIMIT ?"  # noqa: S608 - constants
-            with self._database.read("list hooks") as connection:
-                rows = connection.execute(query, (last, _ROWS_PER_READ)).fetchall()
-            for row in rows:
-                try:
-                    yield _load_row(row)
-                except CorruptRecordError as error:
-                    yield error
-            if len(rows) < _ROWS_PER_READ:
-                return
-            last = rows[-1][0]
+        """Read the table in the order of the digests."""
+        for values in self._table.rows():
+            try:
+                yield load_hook_record(values)
+            except CorruptRecordError as error:
+                yield error
 
     def revoke(self, digest: str, *, at: str) -> bool:
         """Update the row. Doing it again changes nothing."""
@@ -68,8 +51,3 @@ class SqliteHookStore:
                 (secret, old_secret_expires_at, old.digest, old.secret),
             ).rowcount
         return updated == 1
-
-
-def _load_row(row: tuple[Any, ...]) -> HookRecord:
-    values = dict(zip(_FIELDS, row, strict=True))
-    return load_hook_record(values | {"is_active": {0: False, 1: True}.get(values["is_active"])})
