@@ -89,7 +89,7 @@ def test_hook_is_created_tested_rotated_and_revoked(service: Service) -> None:
 
     assert service.hooks.run("revoke", made["id"]).returncode == 0
     assert comes_true(lambda: deliver(url, new) == 404, PATIENCE)
-    assert service.test(url, code=1)["error"]["code"] == "HOOK_STATE"
+    assert service.test(url, code=6)["error"]["code"] == "CHECKS_FAILED"
     assert service.hooks.all()[made["id"]]["state"] == "revoked"
     assert {one["event_type"] for one in service.inbox()} == {"ping", "issues.opened"}
 
@@ -97,8 +97,8 @@ def test_hook_is_created_tested_rotated_and_revoked(service: Service) -> None:
 def test_hook_gets_the_secret_that_the_provider_makes_later(service: Service) -> None:
     made = service.create("--preset", "stripe")
     assert httpx.post(made["url"], content=BODY, trust_env=False).status_code == 503
-    refused = service.test(made["url"], code=1)["error"]
-    assert refused["code"] == "HOOK_STATE"
+    refused = service.test(made["url"], code=6)["error"]
+    assert refused["code"] == "CHECKS_FAILED"
     assert f"{made['id']} --secret -" in refused["hint"]
     done = service.hooks.run("rotate", made["id"], "--secret", "-", given="whsec_of_stripe\n")
     assert done.returncode == 0, done.stderr
