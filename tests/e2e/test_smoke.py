@@ -38,13 +38,18 @@ def test_smoke_passes_on_a_fresh_deployment_and_leaves_only_idempotency_records(
     assert [one for one in found["checks"] if not one["passed"]] == []
     assert (found["url"], found["passed"], len(found["checks"])) == (url, True, len(CHECKS) + 4)
     assert [item for item in items(rehearsal, EVENTS) if "status" in item] == []
-    # The claims of the two checks of idempotency; DynamoDB deletes them when their day is over.
+    # The claims of two checks of idempotency and of three deliveries; DynamoDB deletes them after their time.
     assert all("ttl" in item for item in items(rehearsal, EVENTS))
-    assert len(items(rehearsal, EVENTS)) == 2
+    assert len(items(rehearsal, EVENTS)) == 5
 
 
-def test_smoke_revokes_its_own_key_which_expires_soon(rehearsal: Rehearsal, url: str) -> None:
-    (key,) = items(rehearsal, KEYS)
+def test_smoke_revokes_its_own_hook_and_its_own_key_which_expires_soon(
+    rehearsal: Rehearsal, url: str
+) -> None:
+    hook, key = sorted(items(rehearsal, KEYS), key=lambda item: str(item["api_key"]["S"]))
+    assert hook["api_key"]["S"].startswith("hook:sha256:")
+    assert hook["is_active"] == {"BOOL": False}
+    assert "secret" not in hook
     assert key["name"]["S"].startswith("smoke ")
     assert key["is_active"] == {"BOOL": False}
     assert key["expires_at"]["S"] > key["created_at"]["S"]
