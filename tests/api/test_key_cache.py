@@ -105,6 +105,7 @@ def test_revoked_key_is_refused_in_time_whenever_the_process_is_frozen(
             assert passed < BOUND + 0.001
 
 
+@pytest.mark.promise(8)
 def test_key_that_was_refused_once_is_not_accepted_again_when_the_clock_is_set_back() -> None:
     service = with_cached_key()
     service.clock.advance(seconds=BOUND)
