@@ -28,6 +28,7 @@ from triggers_api.core.ports import NewEvent
 from triggers_api.core.strict_json import MAX_BODY_BYTES
 from triggers_api.core.times import format_time
 from triggers_api.errors import CorruptRecordError, StoreUnavailableError
+from triggers_api.ops.events.record import to_line
 
 BODY = b'{"action": "opened",\n "number": 10.0, "text": "Zo\xc3\xab"}'
 GITHUB = [
@@ -405,6 +406,23 @@ def test_neither_ids_nor_secrets_nor_bodies_are_logged(api: Api, log: Log) -> No
     assert path.rpartition("/")[2][5:20] not in log.text
     for secret in (SECRET, "a-wrong-secret", "canary-of-the-body"):
         assert secret not in log.text
+
+
+def test_neither_ids_nor_secrets_are_in_an_answer_or_an_export(api: Api, clock: FakeClock) -> None:
+    path = api.make_hook("gitlab")
+    hook_id = path.rpartition("/")[2]
+    answers = [
+        api.deliver(path, BODY, preset="gitlab"),
+        api.deliver(path, BODY, preset="gitlab", secret="no"),
+    ]
+    assert [answer.status for answer in answers] == [200, 401]
+    (event_id,) = api.pending()
+    answers += [api.inbox(), api.get(f"/v1/events/{event_id}"), api.get(f"/v1/events/{event_id}/body")]
+    event = api.stores.events.get(event_id, clock() // 1_000_000)
+    assert event is not None
+    for text in (to_line(event), *(f"{answer.headers} {answer.body!r}" for answer in answers)):
+        assert SECRET not in text
+        assert hook_id not in text
 
 
 HEADER_NAMES = st.sampled_from(

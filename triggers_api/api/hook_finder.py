@@ -1,6 +1,6 @@
 """Find hooks by their ids, with a short-lived in-process cache.
 
-A hook is cached as keys are, so a revoked one may take deliveries for `cache_seconds`. A new secret works
+A hook is cached as keys are, so a revoked one may accept deliveries for `cache_seconds`. A new secret works
 sooner: a delivery that a cached hook refuses is checked again with the hook as it is stored. A hook is not
 looked up more than once a second for that, nor is an unknown id.
 """

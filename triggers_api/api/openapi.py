@@ -40,7 +40,7 @@ _TAGS = [
     {"name": "health", "description": "Is the service running?"},
     {"name": "events", "description": "Post events; read, acknowledge and delete single events."},
     {"name": "inbox", "description": "List and count events; receive, acknowledge and release them."},
-    {"name": "hooks", "description": "Take the webhooks of providers, which need no API key."},
+    {"name": "hooks", "description": "Accept the webhooks of providers, which need no API key."},
     {"name": "maintenance", "description": "Requeue and delete many events at once."},
 ]
 _REQUEST_ID_HEADER = {"X-Request-ID": {"description": "The id of the request.", "schema": {"type": "string"}}}
